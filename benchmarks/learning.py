@@ -53,7 +53,7 @@ def vectors_of(posts: list[Post], profile: Profile, cache: Path) -> dict[str, np
 def _encode(posts: list[Post], profile: Profile) -> dict[str, np.ndarray]:
     images = [data for post in posts if (data := post.image()) is not None]
     texts = [post.title for post in posts]
-    captions = profile.captioner().caption(images)
+    captions = [caption.text for caption in profile.captioner().caption(images)]
     caption = profile.caption().encode(captions)
     caption[[not text for text in captions]] = np.nan
     return {
@@ -150,7 +150,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=default)
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
-    profile = load_profile("packaged")
+    profile = load_profile(Settings())
     settings = Settings(threads=given.threads, train={"ablation": not given.no_ablation})
     for posts in given.posts:
         for seed in given.seeds:

@@ -19,6 +19,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.sandbox import World
 from mmrl.sandbox.pictures import FAMILY
@@ -51,7 +52,7 @@ def measure(count: int, seed: int) -> dict[str, float]:
     pictured = [post for post in world if post.kind in PICTURED][:count]
     images = [data for post in pictured if (data := post.image()) is not None]
     terms = truth.loc[[post.id for post in pictured]]
-    profile = load_profile("packaged")
+    profile = load_profile(Settings())
     image = profile.image().encode(images)
     title = profile.title().encode([post.title for post in pictured])
     tags = profile.captioner().caption(images)

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from mmrl.catalog.schemas import SPACES
+from mmrl.config import Settings
 from mmrl.encoders import efficientnet, minilm, weights
 from mmrl.encoders.content import image_content, text_content, visual_content
 from mmrl.encoders.labels import LabelBridge, Tags, label_names
 from mmrl.encoders.memo import Memo
 from mmrl.encoders.minilm import MiniLM
 from mmrl.encoders.profiles import ROLES, load_profile
-from mmrl.encoders.protocols import UnreadableImagesError
+from mmrl.encoders.protocols import Caption, UnreadableImagesError
+from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import ConfigError, WeightsError
 
 TEXTS = [
@@ -59,6 +61,7 @@ def backbone() -> efficientnet.Backbone:
 
 
 def test_minilm_gives_the_vectors_of_sentence_transformers() -> None:
+    ensure_torchvision()
     from sentence_transformers import SentenceTransformer
 
     reference = SentenceTransformer(str(weights.MINILM.folder()), device="cpu").encode(TEXTS)
@@ -240,14 +243,14 @@ def test_tags_abstain_on_noise_and_on_a_blank_picture() -> None:
     buffers = [io.BytesIO(), io.BytesIO()]
     noise.save(buffers[0], "PNG")
     Image.new("RGB", (200, 200), "grey").save(buffers[1], "PNG")
-    assert Tags().caption([buffer.getvalue() for buffer in buffers]) == ["", ""]
+    assert Tags().caption([buffer.getvalue() for buffer in buffers]) == [Caption("")] * 2
 
 
 def test_tags_of_a_photograph_say_what_is_on_it() -> None:
     from sklearn import datasets
 
     photograph = Path(datasets.__file__).parent / "images" / "china.jpg"  # a Chinese palace
-    assert Tags().caption([photograph.read_bytes()])[0].split(", ")[0] == "palace"
+    assert Tags().caption([photograph.read_bytes()])[0].text.split(", ")[0] == "palace"
 
 
 def test_tags_are_the_sure_labels_in_order() -> None:
@@ -302,7 +305,7 @@ def test_missing_weights_are_an_error_that_says_what_to_install(change: dict[str
 
 
 def test_the_packaged_profile_has_an_id_for_every_role_and_a_dimension_for_every_space() -> None:
-    profile = load_profile("packaged")
+    profile = load_profile(Settings())
     assert tuple(profile.ids) == ROLES
     assert profile.dims == {"title": 384, "caption": 384, "image": 1280, "visual": 384}
     assert tuple(profile.dims) == SPACES
@@ -312,7 +315,7 @@ def test_the_packaged_profile_has_an_id_for_every_role_and_a_dimension_for_every
 
 def test_ids_stay_as_they_are_or_everything_would_be_embedded_again() -> None:
     lite2 = "9656183eaeaf+crop260of292,bicubic,dct438,x127d128"
-    assert load_profile("packaged").ids == {
+    assert load_profile(Settings()).ids == {
         "title": "all-MiniLM-L6-v2@53aa51172d14+256tok,mean,l2",
         "caption": "all-MiniLM-L6-v2@53aa51172d14+256tok,mean,l2",
         "image": f"efficientnet-lite2@{lite2}",
@@ -323,8 +326,9 @@ def test_ids_stay_as_they_are_or_everything_would_be_embedded_again() -> None:
 
 def test_ids_are_known_without_importing_a_model() -> None:
     code = (
-        "import sys; from mmrl.encoders.profiles import load_profile; "
-        "load_profile('packaged').ids; load_profile('packaged').title(); "
+        "import sys; from mmrl.config import Settings; "
+        "from mmrl.encoders.profiles import load_profile; "
+        "load_profile(Settings()).ids; load_profile(Settings()).title(); "
         "print(sorted({'torch', 'transformers', 'tokenizers', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -333,7 +337,7 @@ def test_ids_are_known_without_importing_a_model() -> None:
 
 def test_an_unknown_profile_is_an_error_that_lists_those_there_are() -> None:
     with pytest.raises(ConfigError, match=r"'bogus'.*packaged"):
-        load_profile("bogus")
+        load_profile(Settings(profile="bogus"))
 
 
 def test_content_hashes_are_of_the_bytes_and_tell_pairs_apart() -> None:

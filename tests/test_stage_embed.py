@@ -12,6 +12,7 @@ import pytest
 from image_server import picture
 from mmrl.catalog import Catalog
 from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
+from mmrl.config import Settings
 from mmrl.encoders.content import image_content, text_content, visual_content
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.engine.stage import Stage
@@ -21,7 +22,7 @@ from mmrl.stages.embed import EmbedStage
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 GOOD, OTHER, BROKEN = picture(1), picture(2), b"\xff\xd8\xff no picture"
-PROFILE = load_profile("packaged")
+PROFILE = load_profile(Settings())
 
 
 def put(
@@ -116,7 +117,7 @@ def test_a_picture_is_captioned_once_and_an_abstention_is_kept(filled: Catalog) 
     pending = run(filled, stage)
     assert set(pending["key"].to_pylist()) == {image_content(GOOD), image_content(BROKEN)}
     rows = filled.read("captions").to_pylist()
-    expected = PROFILE.captioner().caption([GOOD])[0]
+    expected = PROFILE.captioner().caption([GOOD])[0].text
     assert [(row["sha256"], row["text"]) for row in rows] == [(image_content(GOOD), expected)]
     assert stage.pending(filled, AS_OF).num_rows == 0
 
@@ -169,11 +170,12 @@ def test_finding_that_nothing_is_pending_imports_no_model(filled: Catalog) -> No
 import sys
 from datetime import UTC, datetime
 from mmrl.catalog import Catalog
+from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.stages.caption import CaptionStage
 from mmrl.stages.embed import EmbedStage
 catalog = Catalog.open({filled.home!r})
-profile = load_profile("packaged")
+profile = load_profile(Settings())
 as_of = datetime(2026, 6, 1, tzinfo=UTC)
 counts = [EmbedStage(space, profile).pending(catalog, as_of).num_rows
           for space in ("title", "image", "visual")]

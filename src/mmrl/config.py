@@ -74,6 +74,29 @@ class ImageSettings(Section):
     attempts: int = Field(default=4, gt=0, description="tries within one run")
 
 
+class CaptionServerSettings(Section):
+    """A server that captions pictures in place of the profile's captioner; off without a URL."""
+
+    base_url: str | None = Field(
+        default=None,
+        description="of an OpenAI-compatible API, such as http://127.0.0.1:8000/v1",
+    )
+    model: str = Field(default="", description="as the server names it")
+    key_variable: str = Field(
+        default="MMRL_CAPTION_KEY",
+        description="the environment variable that holds the server's key, if it wants one",
+    )
+    prompt: str = Field(default="Describe this image in one or two plain sentences.", min_length=1)
+    max_tokens: int = Field(default=128, gt=0, description="longest answer, in tokens")
+    image_side: int = Field(default=768, ge=64, description="pictures are sent at most this large")
+    concurrency: int = Field(default=8, gt=0, description="requests at once")
+    attempts: int = Field(default=6, gt=0, description="tries of one picture within one run")
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    budget: int | None = Field(
+        default=None, gt=0, description="most requests in one run; the rest wait for the next"
+    )
+
+
 class LabelSettings(Section):
     """When a post's popularity counts as final."""
 
@@ -103,9 +126,17 @@ class Settings(BaseSettings):
 
     profile: str = Field(default="packaged", description="which encoders: see docs/models.md")
     threads: int | None = Field(default=None, description="CPU threads for models; none: all")
+    device: str = Field(default="auto", description="of models: auto, cpu, cuda, cuda:N, mps")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="of models' numbers; auto: bfloat16 on a GPU that has it"
+    )
+    weights: dict[str, str] = Field(
+        default={}, description="local folders of models, by the model's name on the hub"
+    )
     reddit: RedditSettings = RedditSettings()
     filter: FilterSettings = FilterSettings()
     images: ImageSettings = ImageSettings()
+    caption_server: CaptionServerSettings = CaptionServerSettings()
     label: LabelSettings = LabelSettings()
     train: TrainSettings = TrainSettings()
 

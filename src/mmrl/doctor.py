@@ -102,7 +102,7 @@ def _encoders(settings: Settings) -> Finding:
     from mmrl.encoders.profiles import load_profile
 
     try:
-        profile = load_profile(settings.profile)
+        profile = load_profile(settings)
         profile.check()
     except MmrlError as error:
         return Finding(f"encoders ({settings.profile})", "wrong", str(error))

@@ -71,7 +71,7 @@ def _done(catalog: Catalog, settings: Settings, stage: str) -> tuple[int, str]:
         return catalog.count("post_images"), "posts with image"
     if stage == "merge":
         return catalog.count("samples", "label_observed_at IS NOT NULL"), "labelled samples"
-    profile = load_profile(settings.profile)
+    profile = load_profile(settings)
     if stage == "caption":
         return catalog.count("captions", f"captioner = {quote(profile.ids['captioner'])}"), "images"
     space = stage.removeprefix("embed-")

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 FORMAT = 1  # raised when a table's meaning changes; a home with a higher one is refused
 _VALUES_A_FILTER = 2_000  # `column IN (...)` lists longer than this are split
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
-_INDEXED_FROM = 10_000  # rows; a smaller table is as quick to look through
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
 _RETRY_FIRST = timedelta(minutes=10)
@@ -276,7 +275,7 @@ class Catalog:
         if name not in self._tables:
             with _clear_errors(self.home):
                 try:
-                    self._tables[name] = self._database.open_table(name)
+                    self._tables[name] = _with_new_columns(self._database.open_table(name), name)
                 except ValueError as error:
                     if "not found" not in str(error).lower():
                         raise
@@ -325,6 +324,14 @@ def without(rows: pa.Table, column: str, values: Iterable[str]) -> pa.Table:
     """The rows whose `column` is not among `values`: the anti-join that finds pending work."""
     known = pa.array(list(values), pa.string())
     return rows.filter(pc.invert(pc.is_in(rows[column], value_set=known)))
+
+
+def _with_new_columns(opened: Any, name: str) -> Any:
+    """The table with the columns that it lacks because an older mmrl made it, filled with null."""
+    lacking = [field for field in SCHEMAS.get(name, ()) if field.name not in opened.schema.names]
+    if lacking:
+        opened.add_columns(lacking)
+    return opened
 
 
 def _index_key(opened: Any) -> None:

@@ -36,6 +36,10 @@ class Reason(StrEnum):
     OPTED_OUT = "opted_out"
     # caption, embed
     EMPTY_CAPTION = "empty_caption"
+    PROMPT_ECHOED = "prompt_echoed"
+    CAPTION_REFUSED = "caption_refused"
+    CAPTION_SERVER_ERROR = "caption_server_error"
+    CAPTION_BUDGET_SPENT = "caption_budget_spent"
     MODEL_ERROR = "model_error"
     # merge: no label
     TOO_YOUNG = "too_young"
@@ -75,6 +79,10 @@ _SENTENCES = {
     Reason.FILE_MISSING: "the image file is not in the given folder",
     Reason.OPTED_OUT: "its server asks that machines don't learn from it (X-Robots-Tag: noai)",
     Reason.EMPTY_CAPTION: "the captioner gave nothing",
+    Reason.PROMPT_ECHOED: "the captioner only repeated its prompt",
+    Reason.CAPTION_REFUSED: "the captioning server refused the picture",
+    Reason.CAPTION_SERVER_ERROR: "the captioning server did not answer as it should",
+    Reason.CAPTION_BUDGET_SPENT: "the budget for captions was spent; tried again in a later run",
     Reason.MODEL_ERROR: "the model failed on it",
     Reason.TOO_YOUNG: "not matured yet",
     Reason.SCORE_NOT_SETTLED: "its score was never looked at after it settled",

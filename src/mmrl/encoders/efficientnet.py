@@ -77,7 +77,7 @@ class Backbone:
         wanted = {n: data for n, data in zip(names, images, strict=True) if n not in found}
         errors: dict[str, str] = {}
         order = iter(wanted)
-        for decoded in decode_ahead(list(wanted.values()), CROP, BATCH):
+        for decoded in decode_ahead(list(wanted.values()), CROP.apply, BATCH):
             good: list[tuple[str, np.ndarray]] = []
             for pixels in decoded:
                 name = next(order)

@@ -13,6 +13,7 @@ import numpy as np
 
 from mmrl.encoders.efficientnet import CLASSES, REVISION, backbone
 from mmrl.encoders.minilm import DIM, MiniLM
+from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.encoders.weights import EFFICIENTNET_LITE2, MINILM
 
 SURE = 0.25  # see docs/models.md for how it was chosen
@@ -53,13 +54,13 @@ class Tags:
         """Raises WeightsError where the weights are missing or not the recorded ones."""
         EFFICIENTNET_LITE2.path()
 
-    def caption(self, images: Sequence[bytes]) -> list[str]:
+    def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
         """One phrase a picture, the surest label first.
 
         Raises:
             UnreadableImagesError: at least one does not decode.
         """
-        return [self.phrase(row) for row in backbone().probabilities(images)]
+        return [Caption(self.phrase(row)) for row in backbone().probabilities(images)]
 
     def phrase(self, probabilities: np.ndarray) -> str:
         """The tags for 1,000 probabilities."""

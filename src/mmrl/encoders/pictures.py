@@ -8,16 +8,17 @@ import io
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000  # refused before decoding: a small file can unfold to gigabytes
 _AHEAD = 3  # batches decoded and not yet taken
-_WORKERS = min(8, os.cpu_count() or 1)
+_WORKERS = min(32, os.cpu_count() or 1)
 
 
 class UnreadableError(Exception):
@@ -42,35 +43,10 @@ class Crop:
     def apply(self, data: bytes) -> np.ndarray:
         """Pixels of shape (side, side, 3), uint8, RGB, upright as EXIF says.
 
-        Transparency is laid on white, as a browser's page would show it.
-
         Raises:
-            UnreadableError: the file is broken, no picture, or larger than `MAX_PIXELS`.
+            UnreadableError: see `open_rgb`.
         """
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow's own, lower warning about pixels
-                return self._pixels(data)
-        except UnreadableError:
-            raise
-        except Image.UnidentifiedImageError:
-            raise UnreadableError("not a picture that Pillow knows") from None
-        # Pillow's plug-ins raise whatever a malformed file makes them trip over.
-        except Exception as error:
-            raise UnreadableError(f"{type(error).__name__}: {error}"[:200]) from error
-
-    def _pixels(self, data: bytes) -> np.ndarray:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise UnreadableError(f"{width} x {height} pixels, more than {MAX_PIXELS:,}")
-            shorter = min(width, height)
-            if image.format == "JPEG" and shorter > self.enough:
-                # draft() picks the smallest decoding that is at least as large as asked for.
-                wanted = [-(-length * self.enough // shorter) for length in (width, height)]
-                image.draft(None, (wanted[0], wanted[1]))
-            turned = ImageOps.exif_transpose(image)
-            rgb = _as_rgb(turned)
+        rgb = open_rgb(data, self.enough)
         width, height = rgb.size
         kept = self.share * min(width, height)
         left, top = (width - kept) / 2, (height - kept) / 2
@@ -82,6 +58,43 @@ class Crop:
         return np.asarray(square)
 
 
+def open_rgb(data: bytes, enough: int | None = None) -> Image.Image:
+    """A stranger's file as an RGB picture, upright as EXIF says.
+
+    Transparency is laid on white, as a browser's page would show it.
+
+    Args:
+        enough: see `Crop`; None decodes every pixel.
+
+    Raises:
+        UnreadableError: the file is broken, no picture, or larger than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own, lower warning about pixels
+            return _open(data, enough)
+    except UnreadableError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise UnreadableError("not a picture that Pillow knows") from None
+    # Pillow's plug-ins raise whatever a malformed file makes them trip over.
+    except Exception as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def _open(data: bytes, enough: int | None) -> Image.Image:
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise UnreadableError(f"{width} x {height} pixels, more than {MAX_PIXELS:,}")
+        shorter = min(width, height)
+        if enough is not None and image.format == "JPEG" and shorter > enough:
+            # draft() picks the smallest decoding that is at least as large as asked for.
+            wanted = [-(-length * enough // shorter) for length in (width, height)]
+            image.draft(None, (wanted[0], wanted[1]))
+        return _as_rgb(ImageOps.exif_transpose(image))
+
+
 def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):  # 16-bit greys: convert() would clip them all to white
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
@@ -91,22 +104,28 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+Prepared = TypeVar("Prepared")
+
+
 def decode_ahead(
-    images: Sequence[bytes], crop: Crop, batch: int
-) -> Iterator[list[np.ndarray | UnreadableError]]:
-    """Pixels of the pictures in their order, `batch` at a time.
+    images: Sequence[bytes], prepare: Callable[[bytes], Prepared], batch: int
+) -> Iterator[list[Prepared | UnreadableError]]:
+    """What `prepare` makes of the files, in their order, `batch` at a time.
 
     A picture that does not decode stands as its error, so that it fails alone.
+
+    Args:
+        prepare: a file to whatever a model takes; raises UnreadableError.
     """
 
-    def attempt(data: bytes) -> np.ndarray | UnreadableError:
+    def attempt(data: bytes) -> Prepared | UnreadableError:
         try:
-            return crop.apply(data)
+            return prepare(data)
         except UnreadableError as error:
             return error
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as pool:
-        waiting: deque[list[Future[np.ndarray | UnreadableError]]] = deque()
+        waiting: deque[list[Future[Prepared | UnreadableError]]] = deque()
         for start in range(0, len(images), batch):
             waiting.append([pool.submit(attempt, data) for data in images[start : start + batch]])
             if len(waiting) > _AHEAD:

@@ -4,15 +4,18 @@ An encoder is cheap to make: it knows its `id` and `dim` at once and loads its w
 first call. So a stage can find out that nothing is to be done without importing a model.
 
 An id is `name@revision+preprocessing`, such as `all-MiniLM-L6-v2@53aa51172d14+256tok,mean,l2`: two
-vectors with the same id and the same content are equal (within 1e-5), whatever they were batched
-with. Change what comes out, and the id must change.
+vectors with the same id and the same content are equal within 1e-5, whatever they were batched
+with; between number formats (float32 on a CPU, bfloat16 on a GPU) their cosine is 0.999 or more.
+Change what comes out, and the id must change.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
 
 
@@ -98,11 +101,54 @@ class VisualEncoder(Encoder, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Phrase:
+    """A part of a caption that names something in the picture, and where that is.
+
+    Attributes:
+        start, end: the part's place in the caption's text, in characters.
+        boxes: left, top, right, bottom of each place it was seen at, as shares of the picture's
+            width and height, from 0 to 1.
+    """
+
+    start: int
+    end: int
+    boxes: tuple[tuple[float, float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A picture in words.
+
+    Attributes:
+        text: "" where the captioner abstains, which only some may do.
+        phrases: what of the text was found where in the picture; none from most captioners.
+    """
+
+    text: str
+    phrases: tuple[Phrase, ...] = ()
+
+
+@dataclass(frozen=True)
+class Uncaptioned:
+    """A picture that got no caption, and why.
+
+    Attributes:
+        reason: one of the closed list, such as `empty_caption`.
+        detail: a few words for whoever looks into it.
+        transient: worth another try later.
+    """
+
+    reason: Reason
+    detail: str
+    transient: bool = False
+
+
 class Captioner(Encoder, Protocol):
     """Pictures to words."""
 
-    def caption(self, images: Sequence[bytes]) -> list[str]:
-        """One text a picture; "" where the captioner abstains.
+    def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
+        """One result a picture, in the order given.
 
         Raises:
             UnreadableImagesError: at least one picture does not decode.

@@ -12,8 +12,9 @@ from mmrl.catalog import Catalog, quote
 from mmrl.catalog.schemas import SPACES
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.encoders.protocols import Uncaptioned
 from mmrl.encoders.threads import use_threads
-from mmrl.errors import InputError, NotFoundError
+from mmrl.errors import Failure, InputError, NotFoundError
 from mmrl.images.probe import ImageFacts, probe
 from mmrl.learning.registry import Registry
 from mmrl.samples import Known, vector_column
@@ -87,11 +88,12 @@ def predict_draft(
     Raises:
         NotFoundError: the image or the model version does not exist.
         InputError: the file is no usable picture, or the title or the subreddit is empty.
+        Failure: the captioner gave nothing.
     """
     use_threads(settings.threads)
     data, facts = _read(draft, settings)
     registered = Registry(catalog.home).load(version)
-    profile = load_profile(settings.profile)
+    profile = load_profile(settings)
     registered.model.require_encoders(profile.ids)
     caption, vectors = _encode(profile, data, draft.title)
     subreddit = draft.subreddit.strip().strip("/").removeprefix("r/")
@@ -153,12 +155,16 @@ def _read(draft: Draft, settings: Settings) -> tuple[bytes, ImageFacts]:
 def _encode(
     profile: Profile, image: bytes, title: str
 ) -> tuple[str, dict[str, pa.FixedSizeListArray]]:
-    caption = profile.captioner().caption([image])[0]
+    said = profile.captioner().caption([image])[0]
+    if isinstance(said, Uncaptioned):
+        raise Failure(f"The picture got no caption: {said.reason.sentence} ({said.detail}).")
+    caption = said.text
+    visual_text = title if profile.visual_text == "title" else caption
     found: dict[str, np.ndarray | None] = {
         "title": profile.title().encode([title])[0],
         "caption": profile.caption().encode([caption])[0] if caption else None,
         "image": profile.image().encode([image])[0],
-        "visual": profile.visual().encode([image], [title])[0],
+        "visual": profile.visual().encode([image], [visual_text])[0],
     }
     vectors = {space: vector_column([found[space]], profile.dims[space]) for space in SPACES}
     return caption, vectors

@@ -1,13 +1,16 @@
 """Puts the pictures of the selected posts into words, once a picture and captioner."""
 
+import json
+from dataclasses import asdict
 from datetime import datetime
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote
+from mmrl.catalog import Catalog, Failed, quote
 from mmrl.catalog.catalog import without
 from mmrl.catalog.schemas import CAPTIONS
 from mmrl.encoders.profiles import Profile
+from mmrl.encoders.protocols import Phrase, Uncaptioned
 from mmrl.engine.stage import Results
 from mmrl.stages.contents import add_bytes, encode_readable, pictures
 
@@ -50,10 +53,22 @@ class CaptionWorker:
         self._captioner = profile.captioner()
 
     def __call__(self, batch: pa.Table) -> Results:
-        texts, kept, failed = encode_readable(batch, self._captioner.caption)
-        rows = {
-            "sha256": kept["key"],
-            "captioner": pa.array([self._captioner.id] * len(kept), pa.string()),
-            "text": pa.array(texts or [], pa.string()),
-        }
-        return Results(pa.table(rows, schema=CAPTIONS), failed)
+        found, kept, failed = encode_readable(batch, self._captioner.caption)
+        rows = []
+        for image, caption in zip(kept["key"].to_pylist(), found or [], strict=True):
+            if isinstance(caption, Uncaptioned):
+                failed.append(Failed(image, caption.reason, caption.detail, caption.transient))
+            else:
+                rows.append(
+                    {
+                        "sha256": image,
+                        "captioner": self._captioner.id,
+                        "text": caption.text,
+                        "phrases": _as_json(caption.phrases),
+                    }
+                )
+        return Results(pa.Table.from_pylist(rows, schema=CAPTIONS), failed)
+
+
+def _as_json(phrases: tuple[Phrase, ...]) -> str | None:
+    return json.dumps([asdict(phrase) for phrase in phrases]) if phrases else None

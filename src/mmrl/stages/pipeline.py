@@ -91,7 +91,7 @@ def expand(names: Sequence[str]) -> list[str]:
 
 def make_stage(name: str, settings: Settings) -> Stage:
     """The stage of that name; loads no model yet."""
-    return _MAKERS[name](settings, load_profile(settings.profile))
+    return _MAKERS[name](settings, load_profile(settings))
 
 
 def run(

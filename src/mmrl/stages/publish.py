@@ -127,7 +127,7 @@ def predict_live(
     """
     from mmrl.learning.registry import Registry
 
-    profile = load_profile(settings.profile)
+    profile = load_profile(settings)
     model = Registry(catalog.home).load(version).model
     samples = samples_with_vectors(catalog, settings, as_of, profile)
     samples = samples.filter(

@@ -103,7 +103,7 @@ def _train(
         if force:
             raise InputError(message)
         return TrainReport(report, message, too_few=True)
-    profile = load_profile(settings.profile)
+    profile = load_profile(settings)
     fingerprint = fingerprint_of(known, settings, profile.ids)
     last = last_training(catalog.home)
     if not force and last is not None and last["fingerprint"] == fingerprint:

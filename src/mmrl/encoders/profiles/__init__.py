@@ -1,11 +1,14 @@
 """Profiles: which encoder serves each space, read from a TOML file of this folder.
 
 A profile is a file `NAME.toml` with a table for each of title, caption, image, visual and
-captioner: `class` is `module:name`, the other entries are the class's arguments. Classes are
-cheap to make (see `encoders.protocols`), so ids are known without loading a model.
+captioner: `class` is `module:name`, the other entries are the class's arguments. An argument
+`model` or `text_model` names a model of the hub and reaches the class as a `Checkpoint`. Classes
+are cheap to make (see `encoders.protocols`), so ids are known without loading a model.
+`visual_text` says which text is joined with the picture: the title (by default) or the caption.
 """
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -13,6 +16,8 @@ from importlib.resources import files
 from typing import Any, cast
 
 from mmrl.catalog.schemas import SPACES
+from mmrl.config import CaptionServerSettings, Settings
+from mmrl.encoders.checkpoint import Checkpoint, checkpoint
 from mmrl.encoders.protocols import Captioner, Encoder, ImageEncoder, TextEncoder, VisualEncoder
 from mmrl.errors import ConfigError
 
@@ -26,10 +31,12 @@ class Profile:
     Attributes:
         name: as in the setting `profile`.
         shown_as: what people are told its captions and visual vectors are: "tags" is no caption.
+        visual_text: the text that the visual encoder gets with the picture: title or caption.
     """
 
     name: str
     shown_as: dict[str, str]
+    visual_text: str
     _encoders: dict[str, Encoder]
 
     @property
@@ -55,7 +62,7 @@ class Profile:
         return cast(ImageEncoder, self._encoders["image"])
 
     def visual(self) -> VisualEncoder:
-        """Encodes a picture and a title together."""
+        """Encodes a picture and the text of `visual_text` together."""
         return cast(VisualEncoder, self._encoders["visual"])
 
     def captioner(self) -> Captioner:
@@ -78,31 +85,63 @@ def profile_names() -> list[str]:
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
-@cache
-def load_profile(name: str) -> Profile:
-    """The profile of that name, the same object each time within a process.
+def load_profile(settings: Settings) -> Profile:
+    """The profile that the settings name, with their weights, device and captioning server.
+
+    The same settings give the same object within a process.
 
     Raises:
-        ConfigError: there is none, or its file is wrong.
+        ConfigError: there is no such profile, or its file or a setting is wrong.
     """
+    return _load(
+        settings.profile,
+        tuple(sorted(settings.weights.items())),
+        settings.device,
+        settings.dtype,
+        settings.caption_server.model_dump_json(),
+    )
+
+
+@cache
+def _load(
+    name: str, weights: tuple[tuple[str, str], ...], device: str, dtype: str, server: str
+) -> Profile:
     if name not in profile_names():
         raise ConfigError(
             f"There is no profile {name!r}: set `profile` to one of {', '.join(profile_names())}."
         )
     given = tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
     shown_as = {str(role): str(words) for role, words in given.pop("shown_as", {}).items()}
-    if set(given) != set(ROLES):
+    visual_text = given.pop("visual_text", "title")
+    if set(given) != set(ROLES) or visual_text not in ("title", "caption"):
         raise ConfigError(
-            f"The profile {name!r} has tables for {', '.join(sorted(given)) or 'nothing'}; "
-            f"it needs exactly {', '.join(ROLES)}."
+            f"The profile {name!r} has {', '.join(sorted(given)) or 'nothing'}, and the visual "
+            f"text {visual_text!r}; it needs exactly {', '.join(ROLES)}, and title or caption."
         )
-    return Profile(name, shown_as, {role: _make(name, role, given[role]) for role in ROLES})
+
+    def resolve(model: str) -> Checkpoint:
+        return checkpoint(model, dict(weights), device, dtype)
+
+    encoders = {role: _make(name, role, given[role], resolve) for role in ROLES}
+    server_settings = CaptionServerSettings.model_validate_json(server)
+    if server_settings.base_url is not None:
+        from mmrl.encoders.caption_server import ServerCaptions
+
+        encoders["captioner"] = ServerCaptions(server_settings)
+        for role in ("captioner", "caption"):
+            shown_as.pop(role, None)  # they are captions now, whatever the profile has
+    return Profile(name, shown_as, visual_text, encoders)
 
 
-def _make(profile: str, role: str, entry: dict[str, Any]) -> Encoder:
-    arguments = dict(entry)
-    target = str(arguments.pop("class", ""))
-    module, _, attribute = target.partition(":")
+def _make(
+    profile: str, role: str, entry: dict[str, Any], resolve: Callable[[str], Checkpoint]
+) -> Encoder:
+    arguments = {
+        name: resolve(value) if name in ("model", "text_model") else value
+        for name, value in entry.items()
+        if name != "class"
+    }
+    module, _, attribute = str(entry.get("class", "")).partition(":")
     try:
         return cast(Encoder, getattr(import_module(module), attribute)(**arguments))
     except (ImportError, AttributeError, TypeError, ValueError) as error:

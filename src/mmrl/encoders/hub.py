@@ -1,0 +1,67 @@
+"""The models mmrl takes from the Hugging Face hub: pinned revisions, files, sizes, licences.
+
+The facts are in `hub.toml`; this module reads them. Nothing here touches network or disk.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from mmrl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class HubModel:
+    """A repository of the hub at one commit.
+
+    Attributes:
+        name: the repository, such as `BAAI/bge-m3`.
+        revision: the commit, 40 hex digits.
+        files: what is needed of it; a name may hold `*`.
+        weights: the file with the weights among them.
+        size_bytes: of those files together, rounded.
+        licence: as the model's card names it.
+        note: what else a user must know before fetching, such as terms to accept; may be "".
+    """
+
+    name: str
+    revision: str
+    files: tuple[str, ...]
+    weights: str
+    size_bytes: int
+    licence: str
+    note: str = ""
+
+    @property
+    def size(self) -> str:
+        """The size for people, such as `2.3 GB`."""
+        return f"{self.size_bytes / 1e9:.1f} GB"
+
+    @property
+    def url(self) -> str:
+        """The page of that commit."""
+        return f"https://huggingface.co/{self.name}/tree/{self.revision}"
+
+
+@cache
+def hub_models() -> dict[str, HubModel]:
+    """All of them, by name."""
+    given = tomllib.loads(files(__package__).joinpath("hub.toml").read_text("utf-8"))
+    return {
+        name: HubModel(name, files=tuple(entry.pop("files")), **entry)
+        for name, entry in given.items()
+    }
+
+
+def hub_model(name: str) -> HubModel:
+    """The model of that name.
+
+    Raises:
+        ConfigError: mmrl has no facts about it.
+    """
+    if name not in hub_models():
+        raise ConfigError(
+            f"There is no model {name!r}; the models are {', '.join(sorted(hub_models()))}."
+        )
+    return hub_models()[name]
