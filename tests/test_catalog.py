@@ -5,6 +5,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import lancedb
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -215,3 +216,18 @@ def test_a_large_table_gets_an_index_on_its_key_that_finds_old_and_new_rows(
     rules = {row["post_id"]: row["rules"] for row in found.to_pylist()}
     assert rules == {"p7": "changed", "p13000": "r", "p17999": "changed", "p18000": "changed"}
     assert catalog.count("selection") == 18_001
+
+
+def test_a_column_that_an_older_mmrl_did_not_know_is_added_and_null(tmp_path: Path) -> None:
+    Catalog.open(tmp_path, create=True)
+    older = pa.schema([field for field in SCHEMAS["captions"] if field.name != "phrases"])
+    database = lancedb.connect(tmp_path / "catalog")
+    table = database.create_table("captions", schema=older)
+    row = {"sha256": "a", "captioner": "c", "text": "a cat"}
+    table.add(pa.Table.from_pylist([row], schema=older))
+    catalog = Catalog.open(tmp_path)
+    assert catalog.read("captions").to_pylist() == [{**row, "phrases": None}]
+    newer = {"sha256": "b", "captioner": "c", "text": "a dog", "phrases": "[]"}
+    catalog.upsert("captions", pa.Table.from_pylist([newer], schema=SCHEMAS["captions"]))
+    again = Catalog.open(tmp_path).read("captions").sort_by("sha256")
+    assert again.to_pylist() == [{**row, "phrases": None}, newer]

@@ -1,5 +1,6 @@
 """The engine: chunks, commits, failures, retries, progress."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from mmrl.catalog import Catalog, Failed, Reason, without
 from mmrl.catalog.schemas import SCHEMAS
 from mmrl.engine import Results, Silent, run_stage
 from mmrl.engine.meter import Meter
+from mmrl.engine.runner import ChunkSize, StageReport
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -134,3 +136,37 @@ def test_the_meter_sees_time_and_memory() -> None:
         __import__("time").sleep(0.15)
     assert meter.seconds >= 0.15
     assert meter.peak_bytes > 80_000_000
+
+
+def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_slow() -> None:
+    size = ChunkSize(1024)
+    assert size.rows == 8
+    size.took(60)  # the first chunk loads the model: its time says nothing
+    assert size.rows == 8
+    for _ in range(3):
+        size.took(0.1)
+    assert size.rows == 64
+    size.took(10)
+    assert size.rows == 64
+    size.took(30)
+    assert size.rows == 32
+    for _ in range(10):
+        size.took(100)
+    assert size.rows == 1
+    for _ in range(20):
+        size.took(0)
+    assert size.rows == 1024
+
+
+def test_what_people_should_know_of_a_run_is_in_its_summary(catalog: Catalog) -> None:
+    stage = Caption([f"k{i}" for i in range(20)], 8)
+    work = stage._work
+
+    def cutting(batch: pa.Table) -> Results:
+        results = work(batch)
+        return Results(results.done, noted=Counter({"texts cut": 1, "never": 0}))
+
+    stage._work = cutting  # type: ignore[method-assign]
+    report = run_stage(stage, catalog, NOON, Silent())
+    assert report.summary() == "20 done, 3 texts cut"
+    assert StageReport("caption").summary() == "nothing new"

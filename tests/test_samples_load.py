@@ -10,7 +10,7 @@ import pytest
 
 from mmrl import samples
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import embeddings
+from mmrl.catalog.schemas import CAPTIONS, embeddings
 from mmrl.config import Settings
 from mmrl.encoders.content import text_content, visual_content
 from mmrl.errors import InputError
@@ -34,6 +34,11 @@ def keep_vectors(
     }
     schema = embeddings(values.shape[1])
     catalog.insert(f"embeddings_{space}_{values.shape[1]}", pa.table(rows).cast(schema))
+
+
+def keep_captions(catalog: Catalog, captioner: str, texts: dict[str, str]) -> None:
+    rows = [{"sha256": image, "captioner": captioner, "text": t} for image, t in texts.items()]
+    catalog.insert("captions", pa.Table.from_pylist(rows, CAPTIONS))
 
 
 def test_the_label_is_the_first_look_at_maturity_or_later(catalog: Catalog) -> None:
@@ -141,18 +146,33 @@ def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 1), post("c", 2)]
     write(catalog, posts, [])
     merge(catalog, END)
-    captions = {"sha256": ["image-a", "image-b"], "captioner": ["m", "m"], "text": ["cat", ""]}
-    catalog.insert("captions", pa.table(captions))
+    keep_captions(catalog, "m", {"image-a": "cat", "image-b": ""})
     keep_vectors(catalog, "caption", "e", {text_content("cat"): [1, 2], text_content(""): [7, 7]})
     rows = load(catalog, encoders={"caption": "e"})
     assert [row["caption"] for row in rows] == [[1, 2], None, None]
 
-    other = {"sha256": ["image-b"], "captioner": ["n"], "text": ["cat"]}
-    catalog.insert("captions", pa.table(other))
+    keep_captions(catalog, "n", {"image-b": "cat"})
     with pytest.raises(InputError, match="captions of m, n"):
         load(catalog, encoders={"caption": "e"})
     rows = load(catalog, encoders={"caption": "e"}, captioner="n")
     assert [row["caption"] for row in rows] == [None, [1, 2], None]
+
+
+def test_visual_vectors_may_be_of_the_picture_with_its_caption(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 1), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    keep_captions(catalog, "m", {"image-a": "cat", "image-b": ""})
+    vectors = {
+        visual_content("image-a", "cat"): [1.0, 2.0],
+        visual_content("image-b", ""): [3.0, 4.0],
+        visual_content("image-c", "Title of c"): [5.0, 6.0],
+    }
+    keep_vectors(catalog, "visual", "e", vectors)
+    joined = {"encoders": {"visual": "e"}, "captioner": "m"}
+    rows = load(catalog, **joined, visual_text="caption")
+    assert [row["visual"] for row in rows] == [[1, 2], [3, 4], None]
+    assert [row["visual"] for row in load(catalog, **joined)] == [None, None, [5, 6]]
 
 
 def test_an_encoder_that_embedded_nothing_is_an_error_unless_its_size_is_said(

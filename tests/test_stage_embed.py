@@ -1,20 +1,25 @@
 """The caption and embed stages: what is pending, what is written, what fails alone."""
 
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from image_server import picture
-from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
+from mmrl.catalog import Catalog, Reason
+from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION, SPACES
 from mmrl.config import Settings
 from mmrl.encoders.content import image_content, text_content, visual_content
 from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
+from mmrl.engine import Silent, run_stage
 from mmrl.engine.stage import Stage
 from mmrl.errors import InputError
 from mmrl.stages.caption import CaptionStage
@@ -188,3 +193,98 @@ print(counts, CaptionStage(profile).pending(catalog, as_of).num_rows, "torch" in
 def test_an_unknown_space_is_an_error_that_lists_the_spaces() -> None:
     with pytest.raises(InputError, match="title, caption, image, visual"):
         EmbedStage("sound", PROFILE)
+
+
+class Stand:
+    """Encoders that stand in for a profile's, so that only what the stages do is looked at."""
+
+    def __init__(self, name: str, dim: int = 4) -> None:
+        self.id, self.dim, self.truncated = f"{name}@1", dim, 0
+        self.seen: list[tuple[bytes, str]] = []
+
+    def check(self) -> None: ...
+
+    def encode(self, first: Sequence[Any], texts: Sequence[str] | None = None) -> np.ndarray:
+        if texts is not None:
+            self.seen += zip(first, texts, strict=True)
+        elif isinstance(first[0], str):
+            self.truncated += sum(len(text) > 20 for text in first)
+        return np.ones((len(first), self.dim), np.float32)
+
+    def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
+        said: dict[bytes, Caption | Uncaptioned] = {
+            GOOD: Caption("a cat", (Phrase(0, 5, ((0.0, 0.0, 0.5, 1.0),)),)),
+            OTHER: Caption(""),
+        }
+        return [
+            said.get(image, Uncaptioned(Reason.PROMPT_ECHOED, "Describe this")) for image in images
+        ]
+
+
+def profile_of(visual_text: str = "title", **names: str) -> Profile:
+    roles = ("title", "caption", "image", "visual", "captioner")
+    encoders = {role: Stand(names.get(role, role)) for role in roles}
+    return Profile("stand-ins", {}, visual_text, encoders)  # type: ignore[arg-type]
+
+
+def test_a_profile_may_join_the_picture_with_its_caption_and_then_waits_for_it(
+    filled: Catalog,
+) -> None:
+    put(filled, "f", "Another", OTHER, None)
+    profile = profile_of(visual_text="caption")
+    stage = EmbedStage("visual", profile)
+    assert stage.pending(filled, AS_OF).num_rows == 0
+    run(filled, CaptionStage(profile))
+    failures = filled.read("failures", ["key", "reason", "detail"]).to_pylist()
+    assert failures == [
+        {"key": image_content(BROKEN), "reason": "prompt_echoed", "detail": "Describe this"}
+    ]
+    run(filled, stage)
+    assert sorted(profile.visual().seen) == sorted([(GOOD, "a cat"), (OTHER, "")])  # type: ignore[attr-defined]
+    contents = filled.read("embeddings_visual_4", ["content"])["content"].to_pylist()
+    assert set(contents) == {
+        visual_content(image_content(GOOD), "a cat"),
+        visual_content(image_content(OTHER), ""),
+    }
+    assert stage.pending(filled, AS_OF).num_rows == 0
+
+
+def test_what_a_captioner_found_where_is_kept_with_the_caption(filled: Catalog) -> None:
+    run(filled, CaptionStage(profile_of()))
+    (row,) = filled.read("captions").to_pylist()
+    assert row["text"] == "a cat"
+    assert json.loads(row["phrases"]) == [{"start": 0, "end": 5, "boxes": [[0.0, 0.0, 0.5, 1.0]]}]
+
+
+def test_texts_that_were_cut_are_counted_in_the_stages_summary(filled: Catalog) -> None:
+    put(filled, "f", "A title of more than twenty letters", OTHER, None)
+    report = run_stage(EmbedStage("title", profile_of()), filled, AS_OF, Silent())
+    assert report.summary().endswith("done, 1 texts cut at the model's limit")
+
+
+def test_a_new_profile_embeds_only_what_its_new_encoders_lack_and_keeps_the_old_vectors(
+    filled: Catalog,
+) -> None:
+    before = profile_of()
+    for stage in (CaptionStage(before), *(EmbedStage(space, before) for space in SPACES)):
+        run(filled, stage)
+    counts = {space: filled.count(f"embeddings_{space}_4") for space in SPACES}
+    after = profile_of(image="another-image", captioner="another-captioner")
+    pending = {
+        stage.name: run(filled, stage).num_rows
+        for stage in (CaptionStage(after), *(EmbedStage(space, after) for space in SPACES))
+    }
+    # Another captioner may do what the former failed on; its captions' texts are known.
+    assert pending == {
+        "caption": 2,
+        "embed-title": 0,
+        "embed-caption": 0,
+        "embed-image": 2,
+        "embed-visual": 0,
+    }
+    assert {space: filled.count(f"embeddings_{space}_4") for space in SPACES} == {
+        **counts,
+        "image": 2 * counts["image"],
+    }
+    # And back: nothing is to be done again.
+    assert all(EmbedStage(space, before).pending(filled, AS_OF).num_rows == 0 for space in SPACES)

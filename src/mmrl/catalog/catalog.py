@@ -41,12 +41,14 @@ class Failed:
         reason: why, from the closed list.
         detail: a few words for whoever looks into it (an HTTP status, an error's text).
         transient: worth another try later; the wait doubles from 10 minutes up to a day.
+        encoder: the id of the model that failed on it, where another one may not.
     """
 
     key: str
     reason: Reason
     detail: str | None = None
     transient: bool = False
+    encoder: str | None = None
 
 
 class Catalog:
@@ -250,15 +252,22 @@ class Catalog:
                     "attempts": tried,
                     "last_at": as_of,
                     "retry_after": as_of + wait if failure.transient else None,
+                    "encoder": failure.encoder,
                 }
             )
         self.upsert("failures", pa.Table.from_pylist(rows, schema=SCHEMAS["failures"]))
 
-    def open_failures(self, stage: str, as_of: datetime) -> set[str]:
-        """The keys of a stage that failed and are not to be tried at `as_of`."""
+    def open_failures(self, stage: str, as_of: datetime, encoder: str | None = None) -> set[str]:
+        """The keys of a stage that failed and are not to be tried at `as_of`.
+
+        Args:
+            encoder: the model that would try; what only another one failed on is not among them.
+        """
         condition = (
             f"stage = {quote(stage)} AND (retry_after IS NULL OR retry_after > {moment(as_of)})"
         )
+        if encoder is not None:
+            condition += f" AND (encoder IS NULL OR encoder = {quote(encoder)})"
         return set(self.read("failures", ["key"], condition)["key"].to_pylist())
 
     def clear_failures(self, stage: str, keys: Iterable[str]) -> None:

@@ -180,6 +180,7 @@ FAILURES = pa.schema(
         pa.field("attempts", pa.int32(), nullable=False),
         pa.field("last_at", TIME, nullable=False),
         ("retry_after", TIME),  # null: never again
+        ("encoder", pa.string()),  # the model that failed on it; null where any would
     ]
 )
 

@@ -17,31 +17,41 @@ class HubModel:
 
     Attributes:
         name: the repository, such as `BAAI/bge-m3`.
-        revision: the commit, 40 hex digits.
-        files: what is needed of it; a name may hold `*`.
-        weights: the file with the weights among them.
+        files: the names of what is needed of it.
+        weights: the file with the weights among them; its hash tells a local folder's revision.
         size_bytes: of those files together, rounded.
         licence: as the model's card names it.
+        revision: the commit, 40 hex digits. "" where it could not be looked up: then the commit
+            that `main` is when the model is fetched is taken and noted in the cache.
         note: what else a user must know before fetching, such as terms to accept; may be "".
     """
 
     name: str
-    revision: str
     files: tuple[str, ...]
     weights: str
     size_bytes: int
     licence: str
+    revision: str = ""
     note: str = ""
 
     @property
     def size(self) -> str:
         """The size for people, such as `2.3 GB`."""
-        return f"{self.size_bytes / 1e9:.1f} GB"
+        return gigabytes(self.size_bytes)
 
     @property
     def url(self) -> str:
         """The page of that commit."""
-        return f"https://huggingface.co/{self.name}/tree/{self.revision}"
+        return f"https://huggingface.co/{self.name}/tree/{self.revision or 'main'}"
+
+
+def gigabytes(size_bytes: int) -> str:
+    """A size for people: `2.3 GB`, `87 MB`, `12 kB`."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size_bytes >= unit:
+            size = size_bytes / unit
+            return f"{size:.1f} {name}" if size < 10 or unit == 1e9 else f"{size:.0f} {name}"
+    return f"{size_bytes} bytes"
 
 
 @cache

@@ -86,6 +86,7 @@ class LabelBridge:
     dim = DIM
 
     def __init__(self) -> None:
+        self.truncated = 0  # the title's own encoder counts those
         self._text = MiniLM()
         self.id = (
             f"label-bridge@{REVISION},labels{_label_revision()},top{_BRIDGED},"

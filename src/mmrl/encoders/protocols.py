@@ -57,9 +57,14 @@ class Encoder(Protocol):
 
 
 class TextEncoder(Encoder, Protocol):
-    """Texts to vectors; `dim` is how many numbers a vector has, here and below."""
+    """Texts to vectors; `dim` is how many numbers a vector has, here and below.
+
+    Attributes:
+        truncated: how many texts were longer than the model takes so far, and were cut.
+    """
 
     dim: int
+    truncated: int
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of shape (len(texts), dim), float32, each of length 1."""
@@ -84,9 +89,10 @@ class ImageEncoder(Encoder, Protocol):
 
 
 class VisualEncoder(Encoder, Protocol):
-    """A picture and a text together to one vector."""
+    """A picture and a text together to one vector; `truncated` as with a TextEncoder."""
 
     dim: int
+    truncated: int
 
     def encode(self, images: Sequence[bytes], texts: Sequence[str]) -> np.ndarray:
         """Vectors of shape (len(images), dim), float32, each of length 1.

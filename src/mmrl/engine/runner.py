@@ -5,6 +5,7 @@ disk. A chunk's rows are written before its failures, and both before the bar mo
 at most the chunk in flight, and that chunk is pending again in the next run.
 """
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,10 @@ from mmrl.engine.meter import Meter
 from mmrl.engine.progress import Progress
 from mmrl.engine.stage import Stage
 
+_FEWEST = 8  # rows of a first chunk: a large model on a CPU takes seconds for each
+_SHORT_SECONDS = 4.0
+_LONG_SECONDS = 20.0
+
 
 @dataclass
 class StageReport:
@@ -26,6 +31,7 @@ class StageReport:
         pending: items that were to be done.
         done: items whose rows were written.
         failed: items by reason code.
+        noted: how often something happened that people should know.
         seconds, peak_bytes: see `Meter`.
     """
 
@@ -33,6 +39,7 @@ class StageReport:
     pending: int = 0
     done: int = 0
     failed: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     peak_bytes: int = 0
 
@@ -41,7 +48,8 @@ class StageReport:
         if not self.pending:
             return "nothing new"
         parts = [f"{self.done:,} done"]
-        parts += [f"{count:,} {reason}" for reason, count in self.failed.most_common()]
+        for counted in (self.failed, self.noted):
+            parts += [f"{count:,} {what}" for what, count in counted.most_common()]
         return ", ".join(parts)
 
 
@@ -70,14 +78,18 @@ def _run_chunks(
     failed_before = set(
         catalog.read("failures", ["key"], f"stage = '{stage.name}'")["key"].to_pylist()
     )
-    chunks = [pending.slice(start, stage.chunk) for start in range(0, len(pending), stage.chunk)]
+    size = ChunkSize(stage.chunk)
+    chunk = pending.slice(0, size.rows)
+    begun = chunk.num_rows
     with ThreadPoolExecutor(1, thread_name_prefix="load") as ahead:
-        loading = ahead.submit(stage.load, catalog, chunks[0])
+        loading = ahead.submit(stage.load, catalog, chunk)
         worker = stage.worker()
-        for number, chunk in enumerate(chunks):
+        while chunk.num_rows:
             batch = loading.result()
-            if number + 1 < len(chunks):
-                loading = ahead.submit(stage.load, catalog, chunks[number + 1])
+            following = pending.slice(begun, size.rows)
+            if following.num_rows:
+                loading = ahead.submit(stage.load, catalog, following)
+            started = time.perf_counter()
             results = worker(batch)
             stage.commit(catalog, results.done, as_of)
             catalog.fail(stage.name, results.failed, as_of)
@@ -86,4 +98,32 @@ def _run_chunks(
             catalog.clear_failures(stage.name, recovered)
             report.done += chunk.num_rows - len(failed)
             report.failed.update(str(failure.reason) for failure in results.failed)
+            report.noted.update(+results.noted)
             progress.advance(chunk.num_rows)
+            size.took(time.perf_counter() - started)
+            chunk = following
+            begun += chunk.num_rows
+
+
+class ChunkSize:
+    """How many rows the next chunk has: as many as a few seconds do, for slow models and fast.
+
+    A kill loses a chunk and the bar moves once a chunk, so a chunk should be short; each chunk
+    costs a commit, and filling and draining of the model's queue, so it should not be too short.
+
+    Attributes:
+        rows: of the next chunk; starts at 1/128 of the most, and doubles or halves.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._first = True
+        self.rows = min(most, max(_FEWEST, most // 128))
+
+    def took(self, seconds: float) -> None:
+        """Tells how long the last chunk took, its commit included."""
+        if seconds < _SHORT_SECONDS:
+            self.rows = min(self.rows * 2, self._most)
+        elif seconds > _LONG_SECONDS and not self._first:  # the first one loads the model, too
+            self.rows = max(self.rows // 2, 1)
+        self._first = False

@@ -3,6 +3,7 @@
 A stage knows nothing of batching, prefetch, retries or progress; the engine owns those.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -14,10 +15,17 @@ from mmrl.catalog.catalog import Catalog, Failed
 
 @dataclass(frozen=True)
 class Results:
-    """What became of one batch: rows to write, and the items that failed with their reasons."""
+    """What became of one batch.
+
+    Attributes:
+        done: rows to write.
+        failed: the items that failed, with their reasons.
+        noted: how often something happened that people should know, in words.
+    """
 
     done: pa.Table
     failed: list[Failed] = field(default_factory=list)
+    noted: Counter[str] = field(default_factory=Counter)
 
 
 class Worker(Protocol):
@@ -31,7 +39,7 @@ class Stage(Protocol):
 
     Attributes:
         name: as in `mmrl run NAME`, such as `embed-image`.
-        chunk: rows a commit; what a kill loses at most.
+        chunk: most rows a commit; see `runner.ChunkSize`.
     """
 
     name: str

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.schemas import SPACES
 from mmrl.config import Settings
-from mmrl.encoders.content import text_content
+from mmrl.encoders.content import text_content, visual_content
 from mmrl.errors import InputError
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
@@ -37,6 +37,7 @@ def load(
     *,
     encoders: Mapping[str, str] | None = None,
     captioner: str | None = None,
+    visual_text: str = "title",
     dims: Mapping[str, int] | None = None,
     columns: Sequence[str] | None = None,
     labelled_only: bool = False,
@@ -52,6 +53,7 @@ def load(
         encoders: which encoder's vectors to join, by space (see `SPACES`); a space that is absent
             has no column.
         captioner: whose captions the caption vectors are of; needed only if there are several.
+        visual_text: the text that visual vectors hold beside the picture: title or caption.
         dims: the vectors' dimension by space; found in the catalog for spaces left out.
         columns: those wanted, in the given order; all by default. Vectors that are not wanted are
             not read.
@@ -72,7 +74,7 @@ def load(
     if labelled_only:
         rows = rows.filter(pc.is_valid(rows["score"]))
     for space, dim in spaces.items():
-        contents = _contents(catalog, space, rows, captioner)
+        contents = _contents(catalog, space, rows, captioner, visual_text)
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
         rows = rows.append_column(space, vectors)
     schema = samples_schema(spaces)
@@ -150,23 +152,37 @@ def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
     return rows.append_column("percentile", pa.array(percentile, from_pandas=True))
 
 
-def _contents(catalog: Catalog, space: str, rows: pa.Table, captioner: str | None) -> pa.Array:
+def _contents(
+    catalog: Catalog, space: str, rows: pa.Table, captioner: str | None, visual_text: str
+) -> pa.Array:
     """The key of each row's vector in a space's embedding table."""
-    if space != "caption":
+    if space in ("title", "image") or (space == "visual" and visual_text == "title"):
         return rows[f"{space}_content"].combine_chunks()
-    where = "text != ''" + (f" AND captioner = {quote(captioner)}" if captioner else "")
+    captions = _captions(catalog, captioner)
+    if space == "caption":
+        captions = captions.filter(pc.not_equal(captions["text"], ""))
+        texts = captions["text"].combine_chunks().dictionary_encode()
+        hashes = [text_content(text) for text in texts.dictionary.to_pylist()]
+        keys = pc.take(pa.array(hashes, pa.string()), texts.indices)
+    else:
+        pairs = zip(captions["sha256"].to_pylist(), captions["text"].to_pylist(), strict=True)
+        keys = pa.array([visual_content(image, text) for image, text in pairs], pa.string())
+    row = pc.index_in(
+        rows["image_content"], value_set=captions["sha256"].combine_chunks(), skip_nulls=True
+    )
+    return pc.take(keys, row).combine_chunks()
+
+
+def _captions(catalog: Catalog, captioner: str | None) -> pa.Table:
+    """`sha256` and `text` of one captioner's captions."""
+    where = None if captioner is None else f"captioner = {quote(captioner)}"
     captions = catalog.read("captions", ["sha256", "captioner", "text"], where)
     captioners = pc.unique(captions["captioner"]).to_pylist()
     if len(captioners) > 1:
         raise InputError(
             f"The images have captions of {', '.join(sorted(captioners))}: say whose to use."
         )
-    texts = captions["text"].combine_chunks().dictionary_encode()
-    hashes = pa.array([text_content(text) for text in texts.dictionary.to_pylist()], pa.string())
-    row = pc.index_in(
-        rows["image_content"], value_set=captions["sha256"].combine_chunks(), skip_nulls=True
-    )
-    return pc.take(hashes, pc.take(texts.indices, row)).combine_chunks()
+    return captions.select(["sha256", "text"])
 
 
 def _dims(

@@ -19,7 +19,7 @@ class CaptionStage:
     """Reads the bytes of images, writes `captions`; the text is "" where the captioner abstains."""
 
     name = "caption"
-    chunk = 256
+    chunk = 1024
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -31,7 +31,8 @@ class CaptionStage:
         found = pa.table({"key": images})
         where = f"captioner = {quote(self._captioner)}"
         found = without(found, "key", catalog.read("captions", ["sha256"], where)["sha256"])
-        return without(found, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
+        failed = catalog.open_failures(self.name, as_of, self._captioner)
+        return without(found, "key", failed).sort_by("key")
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""
@@ -57,7 +58,15 @@ class CaptionWorker:
         rows = []
         for image, caption in zip(kept["key"].to_pylist(), found or [], strict=True):
             if isinstance(caption, Uncaptioned):
-                failed.append(Failed(image, caption.reason, caption.detail, caption.transient))
+                failed.append(
+                    Failed(
+                        image,
+                        caption.reason,
+                        caption.detail,
+                        caption.transient,
+                        self._captioner.id,
+                    )
+                )
             else:
                 rows.append(
                     {

@@ -1,10 +1,12 @@
-"""Turns titles, captions, pictures, and pictures with their titles into vectors.
+"""Turns titles, captions, pictures, and pictures with a text into vectors.
 
 One stage a space. Equal contents are embedded once: a repost costs nothing. An empty caption (the
 captioner abstained) gets no vector and is never pending; its post's caption vector is missing, and
-what learns from it is told so.
+what learns from it is told so. A profile says whether a picture is joined with its post's title or
+with its caption; where it is the caption, it waits for that.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,14 +22,16 @@ from mmrl.engine.stage import Results
 from mmrl.errors import InputError
 from mmrl.stages.contents import add_bytes, encode_readable, pictures, selected
 
-_CHUNKS = {"title": 1024, "caption": 1024, "image": 256, "visual": 256}
+TEXTS_CUT = "texts cut at the model's limit"
+
+_CHUNKS = {"title": 4096, "caption": 4096, "image": 1024, "visual": 1024}
 
 
 class EmbedStage:
     """Writes `embeddings_{space}_{dim}`.
 
     Args:
-        space: title, caption, image, or visual (a picture together with its title).
+        space: title, caption, image, or visual (a picture together with a text).
     """
 
     def __init__(self, space: str, profile: Profile) -> None:
@@ -78,15 +82,20 @@ class EmbedWorker:
 
     def __call__(self, batch: pa.Table) -> Results:
         profile = self._profile
-        if self._space in ("title", "caption"):
-            encoder = profile.title() if self._space == "title" else profile.caption()
-            return Results(self._rows(batch, encoder.encode(batch["text"].to_pylist())))
         if self._space == "image":
             vectors, kept, failed = encode_readable(batch, profile.image().encode)
-        else:
-            texts = batch["text"].to_pylist()
-            vectors, kept, failed = encode_readable(batch, profile.visual().encode, texts)
-        return Results(self._rows(kept, vectors), failed)
+            return Results(self._rows(kept, vectors), failed)
+        texts = batch["text"].to_pylist()
+        if self._space == "visual":
+            visual = profile.visual()
+            cut_before = visual.truncated
+            vectors, kept, failed = encode_readable(batch, visual.encode, texts)
+            cut = visual.truncated - cut_before
+            return Results(self._rows(kept, vectors), failed, Counter({TEXTS_CUT: cut}))
+        encoder = profile.title() if self._space == "title" else profile.caption()
+        cut_before = encoder.truncated
+        rows = self._rows(batch, encoder.encode(texts))
+        return Results(rows, noted=Counter({TEXTS_CUT: encoder.truncated - cut_before}))
 
     def _rows(self, kept: pa.Table, vectors: np.ndarray | None) -> pa.Table:
         dim = self._schema.field("vector").type.list_size
@@ -119,14 +128,20 @@ def _images(catalog: Catalog, profile: Profile) -> pa.Table:
 
 
 def _visuals(catalog: Catalog, profile: Profile) -> pa.Table:
-    titles = catalog.read("posts", ["post_id", "title"])
-    both = pictures(catalog).join(titles, "post_id", join_type="inner")
-    pairs = zip(both["sha256"].to_pylist(), both["title"].to_pylist(), strict=True)
-    contents = {visual_content(image, title): (image, title) for image, title in pairs}
+    if profile.visual_text == "title":
+        titles = catalog.read("posts", ["post_id", "title"]).rename_columns({"title": "text"})
+        both = pictures(catalog).join(titles, "post_id", join_type="inner")
+    else:
+        where = f"captioner = {quote(profile.ids['captioner'])}"
+        captions = catalog.read("captions", ["sha256", "text"], where)
+        images = pa.table({"sha256": pictures(catalog)["sha256"].unique()})
+        both = images.join(captions, "sha256", join_type="inner")
+    pairs = zip(both["sha256"].to_pylist(), both["text"].to_pylist(), strict=True)
+    contents = {visual_content(image, text): (image, text) for image, text in pairs}
     return pa.table(
         {
             "key": pa.array(contents, pa.string()),
-            "text": pa.array([title for _, title in contents.values()], pa.string()),
+            "text": pa.array([text for _, text in contents.values()], pa.string()),
             "sha256": pa.array([image for image, _ in contents.values()], pa.string()),
         }
     )

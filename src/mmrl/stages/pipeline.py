@@ -54,6 +54,7 @@ class RunReport:
                 "pending": stage.pending,
                 "done": stage.done,
                 "failed": dict(stage.failed),
+                "noted": dict(stage.noted),
                 "seconds": round(stage.seconds, 3),
                 "peak_bytes": stage.peak_bytes,
             }

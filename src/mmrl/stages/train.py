@@ -154,6 +154,7 @@ def samples_with_vectors(
         as_of,
         encoders={space: profile.ids[space] for space in SPACES},
         captioner=profile.ids["captioner"],
+        visual_text=profile.visual_text,
         dims=profile.dims,
         labelled_only=labelled_only,
     )
