@@ -112,11 +112,16 @@ def _encoders(settings: Settings) -> Finding:
 
 
 def _devices(settings: Settings) -> Finding:
-    import torch
+    from mmrl.encoders.place import choose_place
 
-    threads = settings.threads or os.cpu_count()
-    where = "a CUDA GPU is there" if torch.cuda.is_available() else "no GPU"
-    return Finding("device", "ok", f"CPU, {threads} threads, float32 ({where})")
+    try:
+        place = choose_place(settings.device, settings.dtype)
+    except MmrlError as error:
+        return Finding("device", "wrong", str(error))
+    found = f"{place.device}, {place.dtype} ({place.reason})"
+    if settings.profile == "packaged":
+        found += "; the packaged profile's small models run on the CPU in float32 anywhere"
+    return Finding("device", "ok", f"{found}; {settings.threads or os.cpu_count()} CPU threads")
 
 
 def _disk(home: str) -> Finding:
