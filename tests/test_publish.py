@@ -3,6 +3,7 @@
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,6 +63,25 @@ def test_each_live_post_is_predicted_once_by_the_champion(
     assert set(rows["model_version"].to_pylist()) == {"1"}
     assert pc.all(pc.less_equal(rows["q10"], rows["q50"])).as_py()
     assert pc.all(pc.less_equal(rows["q50"], rows["q90"])).as_py()
+
+
+def test_a_champion_of_another_profile_predicts_nothing_and_the_summary_says_so(
+    trained_home: Path, live: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(trained_home, home)
+    (home / "reports").mkdir(exist_ok=True)
+    (home / "reports" / "1.html").touch()
+    catalog = Catalog.open(home)
+    catalog.delete("predictions", "true")
+
+    class Another:
+        ids: ClassVar = {**ENCODERS, "image": "another-image-encoder@1"}
+
+    monkeypatch.setattr(publish, "load_profile", lambda settings: Another)
+    report = publish.publish(catalog, SETTINGS, AS_OF, Silent())
+    assert report.stage.summary() == "0 done, 5 live posts wait for a model of the new profile"
+    assert catalog.count("predictions") == 0
 
 
 def test_without_a_model_there_is_nothing_to_publish(catalog: Catalog) -> None:

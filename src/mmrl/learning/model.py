@@ -87,16 +87,20 @@ class TrainedModel:
         Raises:
             InputError: names each one that differs.
         """
-        wrong = [
+        if wrong := self.differing(encoders):
+            raise InputError(
+                "The samples hold vectors of other encoders than this model learned from "
+                f"({'; '.join(wrong)}): set `profile` and `weights` to what it was trained with, "
+                "or train anew with `mmrl run`."
+            )
+
+    def differing(self, encoders: Mapping[str, str]) -> list[str]:
+        """The encoders that are others than the model's, a few words each."""
+        return [
             f"{role}: {encoders[role]} instead of {encoder}"
             for role, encoder in self.encoding.spec.encoders.items()
             if role in encoders and encoders[role] != encoder
         ]
-        if wrong:
-            raise InputError(
-                "The samples hold vectors of other encoders than this model learned from "
-                f"({'; '.join(wrong)}): use the profile it was trained with, or train anew."
-            )
 
     def parts(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """What the network says, (n, 4), and what the trees say, (n,), in the target's units."""

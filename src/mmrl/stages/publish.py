@@ -17,6 +17,7 @@ from mmrl.errors import InputError
 from mmrl.stages.train import samples_with_vectors
 
 SIMULATED = "source = 'sandbox'"
+OTHER_ENCODERS = "live posts wait for a model of the new profile"
 
 
 @dataclass
@@ -108,8 +109,10 @@ def _publish(
     report.pending = live.num_rows * (champion is not None) + due
     progress.start("publish", report.pending)
     if champion is not None and live.num_rows:
-        predict_live(catalog, settings, as_of, live, champion)
-        report.done += live.num_rows
+        if predict_live(catalog, settings, as_of, live, champion):
+            report.done += live.num_rows
+        else:
+            report.noted[OTHER_ENCODERS] += live.num_rows
         progress.advance(live.num_rows)
     if due:
         write_report(catalog, newest, as_of)
@@ -119,16 +122,21 @@ def _publish(
 
 def predict_live(
     catalog: Catalog, settings: Settings, as_of: datetime, live: pa.Table, version: str
-) -> None:
+) -> bool:
     """Records what a version expects of posts that have not matured.
 
     Args:
         live: their post_id and created_at.
+
+    Returns:
+        False where it can't: it learned from the vectors of other encoders than the profile's.
     """
     from mmrl.learning.registry import Registry
 
     profile = load_profile(settings)
     model = Registry(catalog.home).load(version).model
+    if model.differing(profile.ids):
+        return False
     samples = samples_with_vectors(catalog, settings, as_of, profile)
     samples = samples.filter(
         pc.is_in(samples["post_id"], value_set=live["post_id"].combine_chunks())
@@ -148,6 +156,7 @@ def predict_live(
         }
     )
     catalog.insert("predictions", rows.cast(SCHEMAS["predictions"]))
+    return True
 
 
 def _live(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.Table:
