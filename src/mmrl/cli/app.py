@@ -6,10 +6,10 @@ import typer
 from typer.core import TyperGroup
 
 import mmrl
-from mmrl.cli import collecting, importing, models, predicting, running, setting_up, trying
+from mmrl.cli import collecting, importing, models, predicting, running, setting_up, trying, weights
 
 ORDER = (
-    *("demo", "init", "doctor", "import", "collect", "observe", "sandbox"),
+    *("demo", "init", "doctor", "weights", "import", "collect", "observe", "sandbox"),
     *("run", "status", "train", "models", "predict", "report"),
 )
 
@@ -56,6 +56,7 @@ USE = "Models and predictions"
 app.command("demo", rich_help_panel=START, epilog="Example: `mmrl demo --posts 500`")(trying.demo)
 app.command("init", rich_help_panel=START, epilog="Example: `mmrl init pictures`")(setting_up.init)
 app.command("doctor", rich_help_panel=START)(setting_up.doctor)
+app.add_typer(weights.app, name="weights", rich_help_panel=START)
 app.add_typer(importing.app, name="import", rich_help_panel=DATA)
 app.command("collect", rich_help_panel=DATA)(collecting.collect)
 app.command("observe", rich_help_panel=DATA)(collecting.observe)

@@ -5,6 +5,7 @@ import sys
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -12,6 +13,7 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TransferSpeedColumn,
 )
 from rich.text import Text
 
@@ -30,16 +32,19 @@ class _Count(ProgressColumn):
 
 
 class Bars:
-    """Implements `mmrl.engine.Progress` with rich bars on standard error."""
+    """Implements `mmrl.engine.Progress` with rich bars on standard error.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    With `of_bytes`, units are bytes of a download: shown as such, with their rate.
+    """
+
+    def __init__(self, *, quiet: bool = False, of_bytes: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._bars = Progress(
             SpinnerColumn(finished_text="[green]✓[/green]"),
             TextColumn("{task.description:<14}"),
-            BarColumn(bar_width=28),
-            _Count(),
+            BarColumn(bar_width=12 if of_bytes else 28),
+            *((DownloadColumn(), TransferSpeedColumn()) if of_bytes else (_Count(),)),
             TimeElapsedColumn(),
             TextColumn("[dim]{task.fields[summary]}"),
             console=self._console,

@@ -4,9 +4,12 @@ A model of the hub is used from a local folder that the setting `weights` names,
 cache, where `mmrl weights fetch` puts it; nothing is downloaded while work is done. The revision
 is part of an encoder's id, so it is known from little:
 
-- from the hub's cache it is the pinned commit, whether the files are there or not;
+- from the hub's cache it is the pinned commit, whether the files are there or not (for a model
+  that is not pinned, the commit it was fetched at);
+- a folder of the cache itself, `.../snapshots/COMMIT`, says its commit by its name;
 - a folder made by `hf download --local-dir` says its commit itself, file by file;
-- any other folder is told by the SHA-256 of its weights, worked out once and kept beside them.
+- any other folder is told by the SHA-256 of its weights, worked out once and kept beside them:
+  it is the pinned commit if they are the pinned weights, and otherwise the hash is its revision.
 """
 
 import hashlib
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mmrl.encoders import hub_cache
 from mmrl.encoders.hub import HubModel, hub_model
 from mmrl.encoders.place import Place, choose_place
 from mmrl.errors import ConfigError, WeightsError
@@ -45,28 +49,50 @@ class Checkpoint:
 
     @property
     def revision(self) -> str:
-        """Twelve digits that tell its weights from others."""
-        return self.model.revision[:_DIGITS] if self.local is None else _revision(self)
+        """Twelve digits that tell its weights from others.
+
+        Raises:
+            WeightsError: they are told by the files, and those are not there.
+        """
+        if self.local is not None:
+            return _revision(self.local, self.weights(), self.model)[:_DIGITS]
+        commit = hub_cache.commit_of(self.model)
+        if commit is None:
+            raise WeightsError(self._absent(None, self.missing()))
+        return commit[:_DIGITS]
 
     @property
     def place(self) -> Place:
         """Where it runs, and in which number format."""
         return choose_place(self.device, self.dtype)
 
+    @property
+    def expected_at(self) -> Path | None:
+        """Where its files are looked for; None where the hub's cache has no folder for them."""
+        return self.local or hub_cache.snapshot(self.model)
+
+    def missing(self) -> list[str]:
+        """The names of needed files that are not there."""
+        folder = self.expected_at
+        if folder is None:
+            return list(self.model.files)
+        return [name for name in self.model.files if not (folder / name).is_file()]
+
     def folder(self) -> Path:
         """The folder with all its files.
 
         Raises:
-            WeightsError: a file is missing; says how to get it.
+            WeightsError: a file is missing, or only a pointer to it; says how to get it.
         """
-        folder = self.local or _in_cache(self.model)
-        missing = (
-            [name for name in self.model.files if not any(folder.glob(name))]
-            if folder is not None and folder.is_dir()
-            else list(self.model.files)
-        )
+        folder, missing = self.expected_at, self.missing()
         if folder is None or missing:
-            raise WeightsError(self._missing(folder, missing))
+            raise WeightsError(self._absent(folder, missing))
+        if _is_pointer(folder / self.model.weights):
+            raise WeightsError(
+                f"{folder / self.model.weights} is a Git LFS pointer, not the weights of "
+                f"{self.name}: run `git lfs pull` in {folder}, or `mmrl weights fetch {self.name}` "
+                "and take the folder out of [weights] in mmrl.toml."
+            )
         return folder
 
     def weights(self) -> Path:
@@ -85,15 +111,12 @@ class Checkpoint:
         """
         self.folder()
 
-    def _missing(self, folder: Path | None, missing: list[str]) -> str:
+    def _absent(self, folder: Path | None, missing: list[str]) -> str:
         model = self.model
-        where = (
-            f"the folder {folder} lacks {', '.join(missing)}"
-            if self.local is not None
-            else "it is not in the hub's cache"
-            if folder is None
-            else f"{folder} lacks {', '.join(missing)}"
-        )
+        where = "it is not in the hub's cache"
+        if folder is not None:
+            kind = "the folder " if self.local is not None else ""
+            where = f"{kind}{folder} lacks {', '.join(missing)}"
         return (
             f"The weights of {model.name} ({model.size}, {model.licence}) are not there: {where}. "
             f"Run `mmrl weights fetch {model.name}`, or name a folder that holds "
@@ -101,32 +124,48 @@ class Checkpoint:
         )
 
 
-def _in_cache(model: HubModel) -> Path | None:
-    """The pinned snapshot in the hub's cache, complete or not; None where there is none."""
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    folder = Path(HF_HUB_CACHE) / f"models--{model.name.replace('/', '--')}"
-    snapshot = folder / "snapshots" / model.revision
-    return snapshot if snapshot.is_dir() else None
-
-
 @cache
-def _revision(checkpoint: Checkpoint) -> str:
-    weights = checkpoint.weights()
-    return _stated_commit(weights) or _digest(weights)[:_DIGITS]
+def _revision(folder: Path, weights: Path, model: HubModel) -> str:
+    """The commit of a local folder where it says one, or the SHA-256 of its weights.
+
+    It is looked at once a process, as the weights are loaded once a process.
+    """
+    real = folder.resolve()
+    if real.parent.name == "snapshots" and hub_cache.is_commit(real.name):
+        return real.name
+    stated = _stated_commit(folder, weights)
+    if stated is not None:
+        return stated
+    digest = _digest(weights)
+    return model.revision if model.revision and digest == model.sha256 else digest
 
 
-def _stated_commit(weights: Path) -> str | None:
-    """The commit that `hf download --local-dir` noted for a file, if that is how it came."""
-    note = weights.parent / ".cache" / "huggingface" / "download" / f"{weights.name}.metadata"
+def _stated_commit(folder: Path, weights: Path) -> str | None:
+    """The commit that `hf download --local-dir` noted for a file, if that is how it came.
+
+    The note is three lines: the commit, the file's hash on the hub, and the time of the note
+    (epoch seconds). A file that looks younger was changed, or copied without its time: then it
+    is the noted one if it has the noted hash.
+    """
+    notes = folder / ".cache" / "huggingface" / "download"
     try:
-        commit = note.read_text("ascii").split("\n", 1)[0].strip()
-        # The note is written after the file; a file changed since is another one.
-        changed = weights.stat().st_mtime > note.stat().st_mtime + 1
-    except (OSError, UnicodeDecodeError):
+        lines = (notes / f"{weights.relative_to(folder)}.metadata").read_text("ascii").splitlines()
+        commit, told, written = lines[0].strip(), lines[1].strip(), float(lines[2])
+        as_noted = weights.stat().st_mtime - 1 <= written  # huggingface_hub's own measure
+    except (OSError, ValueError, IndexError):
         return None
-    is_commit = len(commit) == 40 and all(digit in "0123456789abcdef" for digit in commit)
-    return commit[:_DIGITS] if is_commit and not changed else None
+    if not hub_cache.is_commit(commit):
+        return None
+    return commit if as_noted or _digest(weights) == told else None
+
+
+def _is_pointer(weights: Path) -> bool:
+    """Whether a file only says what Git LFS would put in its place."""
+    try:
+        with weights.open("rb") as file:
+            return file.read(23) == b"version https://git-lfs"
+    except OSError:
+        return False  # whoever loads it says what is wrong
 
 
 def _digest(weights: Path) -> str:

@@ -18,11 +18,13 @@ class HubModel:
     Attributes:
         name: the repository, such as `BAAI/bge-m3`.
         files: the names of what is needed of it.
-        weights: the file with the weights among them; its hash tells a local folder's revision.
+        weights: the file with the weights among them.
         size_bytes: of those files together, rounded.
         licence: as the model's card names it.
         revision: the commit, 40 hex digits. "" where it could not be looked up: then the commit
             that `main` is when the model is fetched is taken and noted in the cache.
+        sha256: of the weights file, 64 digits; "" where it is not known. A local folder whose
+            weights have it is that commit.
         note: what else a user must know before fetching, such as terms to accept; may be "".
     """
 
@@ -32,6 +34,7 @@ class HubModel:
     size_bytes: int
     licence: str
     revision: str = ""
+    sha256: str = ""
     note: str = ""
 
     @property

