@@ -141,6 +141,18 @@ def test_a_failure_waits_twice_as_long_each_time_and_a_permanent_one_for_ever(
     assert catalog.count("failures") == 1
 
 
+def test_what_fails_for_a_month_is_given_up(catalog: Catalog) -> None:
+    busy = Failed("busy", Reason.HTTP_ERROR, "503", transient=True)
+    time, tries = NOON, 0
+    while "busy" not in catalog.open_failures("fetch-images", time):
+        catalog.fail("fetch-images", [busy], time)
+        time, tries = time + timedelta(days=1), tries + 1
+        assert tries < 100
+    assert tries == 40
+    (row,) = catalog.read("failures").to_pylist()
+    assert (row["attempts"], row["retry_after"]) == (40, None)
+
+
 def test_the_same_key_may_fail_in_two_stages(catalog: Catalog) -> None:
     catalog.fail("caption", [Failed("x", Reason.BROKEN_IMAGE)], NOON)
     catalog.fail("embed-image", [Failed("x", Reason.BROKEN_IMAGE)], NOON)

@@ -30,6 +30,7 @@ _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
 _RETRY_FIRST = timedelta(minutes=10)
 _RETRY_MOST = timedelta(days=1)
+_ATTEMPTS = 40  # with those waits, about a month: what has not worked by then is given up
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Failed:
         key: the item, unique within its stage.
         reason: why, from the closed list.
         detail: a few words for whoever looks into it (an HTTP status, an error's text).
-        transient: worth another try later; the wait doubles from 10 minutes up to a day.
+        transient: worth another try later; the wait doubles from 10 minutes up to a day, and the
+            fortieth try is the last.
         encoder: the id of the model that failed on it, where another one may not.
     """
 
@@ -251,7 +253,9 @@ class Catalog:
                     "detail": failure.detail,
                     "attempts": tried,
                     "last_at": as_of,
-                    "retry_after": as_of + wait if failure.transient else None,
+                    "retry_after": as_of + wait
+                    if failure.transient and tried < _ATTEMPTS
+                    else None,
                     "encoder": failure.encoder,
                 }
             )

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,11 +147,6 @@ class Canvas:
 
     def _class(self, style: str) -> str:
         return self._classes.setdefault(style, f"s{len(self._classes)}")
-
-
-def figure_box(figure: Markup, caption: str) -> Markup:
-    """A figure with its visible caption."""
-    return Markup("<figure>{}<figcaption>{}</figcaption></figure>").format(figure, escape(caption))
 
 
 def _declarations(style: str) -> str:
