@@ -1,0 +1,178 @@
+"""Small random checkpoints of the image + text models, in the formats they are published in.
+
+The numbers are drawn with numpy's PCG64, whose stream is fixed, so that vectors worked out
+elsewhere from the same recipe can be kept in `fixtures/`.
+"""
+
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tiny_tokenizers import save_xlm_roberta_tokenizer
+
+WIDTH = 128
+HIDDEN = 341  # of the tower's MLP: int(128 * 2.6667), as the published code rounds it
+LAYERS = 2  # of the tower and of the text encoder
+POSITIONS = 402  # of the text encoder: 400 tokens
+
+TEXTS = ["a photo of my first painting", "", "Cat! (on the dog), 漢字 and the OF"]
+
+
+def numbers(key: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The weights of one key: small around 1 for norms, else scaled by what goes in."""
+    random = np.random.Generator(np.random.PCG64(zlib.crc32(key.encode())))
+    drawn = random.standard_normal(shape).astype(np.float32)
+    if key.endswith(("bias", "_token")) or len(shape) == 0:
+        return drawn * np.float32(0.1)
+    if len(shape) == 1:
+        return 1 + drawn * np.float32(0.1)
+    if "embed" in key and "proj" not in key:
+        return drawn * np.float32(0.3)
+    return drawn * np.float32(1.2 / np.sqrt(np.prod(shape[1:])))
+
+
+def visualized_bge_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
+    """Keys and shapes of `Visualized_m3.pth`, small."""
+    w, h = WIDTH, HIDDEN
+    shapes: dict[str, tuple[int, ...]] = {
+        "visual_proj.weight": (w, w),
+        "visual_proj.bias": (w,),
+        "bge_embeddings.word_embeddings.weight": (vocabulary, w),
+        "bge_embeddings.position_embeddings.weight": (POSITIONS, w),
+        "bge_embeddings.token_type_embeddings.weight": (1, w),
+        "bge_embeddings.LayerNorm.weight": (w,),
+        "bge_embeddings.LayerNorm.bias": (w,),
+        "bge_pooler.dense.weight": (w, w),
+        "bge_pooler.dense.bias": (w,),
+        "model_visual.logit_scale": (),
+    }
+    for layer in range(LAYERS):
+        name = f"bge_encoder.layer.{layer}."
+        for part, out, inner in (
+            ("attention.self.query", w, w),
+            ("attention.self.key", w, w),
+            ("attention.self.value", w, w),
+            ("attention.output.dense", w, w),
+            ("intermediate.dense", 2 * w, w),
+            ("output.dense", w, 2 * w),
+        ):
+            shapes[f"{name}{part}.weight"] = (out, inner)
+            shapes[f"{name}{part}.bias"] = (out,)
+        for part in ("attention.output.LayerNorm", "output.LayerNorm"):
+            shapes[f"{name}{part}.weight"] = shapes[f"{name}{part}.bias"] = (w,)
+    tower = "model_visual.visual."
+    shapes |= {
+        f"{tower}cls_token": (1, 1, w),
+        f"{tower}pos_embed": (1, 257, w),
+        f"{tower}patch_embed.proj.weight": (w, 3, 14, 14),
+        f"{tower}patch_embed.proj.bias": (w,),
+        f"{tower}norm.weight": (w,),
+        f"{tower}norm.bias": (w,),
+        f"{tower}head.weight": (96, w),
+        f"{tower}head.bias": (96,),
+        f"{tower}rope.freqs_cos": (256, 64),
+        f"{tower}rope.freqs_sin": (256, 64),
+    }
+    for layer in range(LAYERS):
+        name = f"{tower}blocks.{layer}."
+        for part, size in (
+            ("norm1", w),
+            ("norm2", w),
+            ("attn.inner_attn_ln", w),
+            ("mlp.ffn_ln", h),
+        ):
+            shapes[f"{name}{part}.weight"] = shapes[f"{name}{part}.bias"] = (size,)
+        for part in ("q_proj", "k_proj", "v_proj", "proj"):
+            shapes[f"{name}attn.{part}.weight"] = (w, w)
+        for part in ("q_bias", "v_bias", "proj.bias"):
+            shapes[f"{name}attn.{part}"] = (w,)
+        for part, out, inner in (("w1", h, w), ("w2", h, w), ("w3", w, h)):
+            shapes[f"{name}mlp.{part}.weight"] = (out, inner)
+            shapes[f"{name}mlp.{part}.bias"] = (out,)
+        shapes[f"{name}attn.rope.freqs_cos"] = shapes[f"{name}attn.rope.freqs_sin"] = (256, 64)
+    return shapes
+
+
+def visualized_bge_weights(vocabulary: int) -> dict[str, np.ndarray]:
+    """The weights of a small Visualized BGE, by their published keys."""
+    weights = {
+        key: numbers(key, shape)
+        for key, shape in visualized_bge_shapes(vocabulary).items()
+        if "freqs" not in key
+    }
+    # Angles of the 16 x 16 patches: 16 frequencies down, each twice, then as many across.
+    frequencies = np.repeat(10_000.0 ** (-np.arange(0, 32, 2) / 32), 2)
+    down, across = np.meshgrid(np.arange(16), np.arange(16), indexing="ij")
+    angles = [place.reshape(-1, 1) * frequencies for place in (down, across)]
+    table = np.concatenate(angles, axis=1)
+    tower = "model_visual.visual."
+    for name in (tower, *(f"{tower}blocks.{layer}.attn." for layer in range(LAYERS))):
+        weights[f"{name}rope.freqs_cos"] = np.cos(table).astype(np.float32)
+        weights[f"{name}rope.freqs_sin"] = np.sin(table).astype(np.float32)
+    return weights
+
+
+def save_visualized_bge(folder: Path, weights: Mapping[str, np.ndarray]) -> Path:
+    """Writes `Visualized_m3.pth` in float16 as published, with an old file's table of positions."""
+    import torch
+
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {key: torch.from_numpy(np.asarray(value, np.float16)) for key, value in weights.items()}
+    state["bge_embeddings.position_ids"] = torch.arange(POSITIONS)[None]
+    torch.save(state, folder / "Visualized_m3.pth")
+    return folder
+
+
+def save_bge_m3(folder: Path) -> int:
+    """Writes what Visualized BGE takes from bge-m3: sizes and tokenizer; its weights are empty.
+
+    Returns:
+        how many tokens there are.
+    """
+    count = save_xlm_roberta_tokenizer(folder)
+    config = {
+        "architectures": ["XLMRobertaModel"],
+        "model_type": "xlm-roberta",
+        "hidden_size": WIDTH,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": 4,
+        "intermediate_size": 2 * WIDTH,
+        "max_position_embeddings": POSITIONS,
+        "vocab_size": count,
+        "type_vocab_size": 1,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 2,
+        "layer_norm_eps": 1e-05,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.1,
+        "attention_probs_dropout_prob": 0.1,
+    }
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    return count
+
+
+def picture(seed: int, width: int, height: int) -> bytes:
+    """A PNG of smooth random colours, the same everywhere."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    coarse = random.integers(0, 256, (6, 5, 3)).astype(np.float64)
+    down = np.linspace(0, 5, height)
+    across = np.linspace(0, 4, width)
+    row = np.minimum(down.astype(int), 4)
+    column = np.minimum(across.astype(int), 3)
+    y, x = (down - row)[:, None, None], (across - column)[None, :, None]
+    corner = [coarse[row + i][:, column + j] for i in (0, 1) for j in (0, 1)]
+    mixed = (corner[0] * (1 - x) + corner[1] * x) * (1 - y)
+    mixed += (corner[2] * (1 - x) + corner[3] * x) * y
+    file = io.BytesIO()
+    Image.fromarray(np.rint(mixed).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+PICTURES = [picture(1, 300, 224), picture(2, 180, 410), picture(3, 640, 480)]
