@@ -8,6 +8,7 @@ is taken only if its hash is the one the hub tells.
 
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,6 @@ from mmrl.encoders.hub_errors import explained
 from mmrl.engine.progress import Progress
 from mmrl.errors import WeightsError
 
-_CHUNK = 1 << 20  # bytes
 _TRIES = 5  # in a row, without a byte gained
 _AGAIN = (408, 429, 500, 502, 503, 504)  # statuses that may pass
 
@@ -71,6 +71,7 @@ def plan(model: HubModel) -> Plan:
     Raises:
         WeightsError: the hub can't be reached, refuses, or lacks the commit or a file.
     """
+    _quiet()
     with explained(model):
         commit, files = _ask(model)
     if lacking := [name for name in model.files if name not in files]:
@@ -103,24 +104,28 @@ def plan(model: HubModel) -> Plan:
 def _ask(model: HubModel) -> tuple[str, dict[str, RemoteFile]]:
     """The commit to take, and all files the hub has at it."""
     from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFile
+    from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 
-    api = HfApi()
     try:
-        commit = hub_cache.commit_of(model) or api.model_info(model.name, revision="main").sha
-        if commit is None or not hub_cache.is_commit(commit):
-            raise ValueError("no commit")
-        tree = list(api.list_repo_tree(model.name, recursive=True, revision=commit))
+        info = HfApi().model_info(
+            model.name,
+            revision=hub_cache.commit_of(model) or "main",
+            files_metadata=True,
+            timeout=HF_HUB_ETAG_TIMEOUT,
+        )
+        files = {}
+        for file in info.siblings or []:
+            size, digest = file.size, file.blob_id
+            if file.lfs is not None:
+                size, digest = file.lfs.size, file.lfs.sha256
+            if not isinstance(size, int) or not re.fullmatch("[0-9a-f]{40,64}", str(digest)):
+                raise ValueError("a file without size or hash")
+            files[file.rfilename] = RemoteFile(file.rfilename, size, str(digest))
     except (KeyError, TypeError, AttributeError) as error:  # JSON, but not the hub's
         raise ValueError("not the hub's answer") from error
-    files = {}
-    for entry in tree:
-        if isinstance(entry, RepoFile):
-            size, digest = entry.size, entry.blob_id
-            if entry.lfs is not None:
-                size, digest = entry.lfs.size, entry.lfs.sha256
-            files[entry.path] = RemoteFile(entry.path, size, digest)
-    return commit, files
+    if info.sha is None or not hub_cache.is_commit(info.sha):
+        raise ValueError("no commit")
+    return info.sha, files
 
 
 def _came(model: HubModel, file: RemoteFile) -> int:
@@ -164,9 +169,8 @@ def fetch(plan: Plan, progress: Progress) -> None:
             is full or not writable, or another process is at it.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import disable_progress_bars
 
-    disable_progress_bars()  # ours are shown
+    _quiet()
     model = plan.model
     progress.start(model.name.rpartition("/")[2], plan.size)
     progress.advance(plan.came)
@@ -181,6 +185,14 @@ def fetch(plan: Plan, progress: Progress) -> None:
         for leftover in hub_cache.partials(model):  # of a file that was replaced on the hub
             leftover.unlink()
     progress.finish(f"{gigabytes(plan.size)} fetched and checked")
+
+
+def _quiet() -> None:
+    """Keeps huggingface_hub's own bars and warnings off the terminal: ours say it."""
+    from huggingface_hub.utils import disable_progress_bars, logging
+
+    disable_progress_bars()
+    logging.set_verbosity_error()
 
 
 @contextmanager
@@ -246,11 +258,11 @@ def _stream(url: str, came: Path, progress: Progress) -> None:
     session = get_session()
     with session.stream("GET", url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT) as answer:
         hf_raise_for_status(answer)
-        with came.open("ab") as out:
+        with came.open("ab", buffering=0) as out:  # what came outlives a kill
             if have and answer.status_code != 206:  # the whole file comes again
                 out.truncate(0)
                 progress.advance(-have)
-            for chunk in answer.iter_bytes(_CHUNK):
+            for chunk in answer.iter_bytes():
                 out.write(chunk)
                 progress.advance(len(chunk))
 
