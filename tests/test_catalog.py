@@ -153,6 +153,16 @@ def test_what_fails_for_a_month_is_given_up(catalog: Catalog) -> None:
     assert (row["attempts"], row["retry_after"]) == (40, None)
 
 
+def test_what_a_budget_left_out_is_never_given_up(catalog: Catalog) -> None:
+    time = NOON
+    for _ in range(50):
+        assert catalog.open_failures("caption", time) == set()
+        catalog.fail("caption", [Failed("x", Reason.CAPTION_BUDGET_SPENT, None, True)], time)
+        time += timedelta(hours=1)
+    (row,) = catalog.read("failures").to_pylist()
+    assert row["attempts"] == 0
+
+
 def test_the_same_key_may_fail_in_two_stages(catalog: Catalog) -> None:
     catalog.fail("caption", [Failed("x", Reason.BROKEN_IMAGE)], NOON)
     catalog.fail("embed-image", [Failed("x", Reason.BROKEN_IMAGE)], NOON)

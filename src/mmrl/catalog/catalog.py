@@ -243,8 +243,9 @@ class Catalog:
         attempts = dict(zip(before["key"].to_pylist(), before["attempts"].to_pylist(), strict=True))
         rows = []
         for item, failure in by_key.items():
-            tried = attempts.get(item, 0) + 1
-            wait = min(_RETRY_FIRST * 2 ** min(tried - 1, 10), _RETRY_MOST)
+            # What a budget left out was not tried, so it is never given up.
+            tried = attempts.get(item, 0) + (failure.reason != Reason.CAPTION_BUDGET_SPENT)
+            wait = min(_RETRY_FIRST * 2 ** min(max(tried - 1, 0), 10), _RETRY_MOST)
             rows.append(
                 {
                     "stage": stage,
