@@ -13,7 +13,7 @@ from tests.hub_process import hub_process
 
 from mmrl.encoders import checkpoint as module
 from mmrl.encoders.checkpoint import Checkpoint, checkpoint
-from mmrl.encoders.hub import gigabytes, hub_model
+from mmrl.encoders.hub import gigabytes, hub_model, hub_models
 from mmrl.errors import ConfigError, WeightsError
 
 BGE = "BAAI/bge-m3"
@@ -249,3 +249,12 @@ def test_the_setting_must_name_a_folder_and_a_known_model(tmp_path: Path) -> Non
 )
 def test_sizes_are_said_for_people(size: int, said: str) -> None:
     assert gigabytes(size) == said
+
+
+def test_the_documentation_names_every_model_with_its_size_licence_and_commit() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "weights.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for model in hub_models().values():
+        row = next((line for line in rows if line.startswith(f"| {model.name} |")), "")
+        for words in (model.size, model.licence, model.revision[:12] or "not pinned"):
+            assert f"| {words} |" in row, model.name

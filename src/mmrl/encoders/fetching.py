@@ -22,6 +22,7 @@ from mmrl.encoders.hub_errors import explained
 from mmrl.engine.progress import Progress
 from mmrl.errors import WeightsError
 
+_LINE = 18  # letters of a model's name beside a bar
 _TRIES = 5  # in a row, without a byte gained
 _AGAIN = (408, 429, 500, 502, 503, 504)  # statuses that may pass
 
@@ -172,7 +173,7 @@ def fetch(plan: Plan, progress: Progress) -> None:
 
     _quiet()
     model = plan.model
-    progress.start(model.name.rpartition("/")[2], plan.size)
+    progress.start(_short(model.name), plan.size)
     progress.advance(plan.came)
     with explained(model), _alone(model):
         if not model.revision:
@@ -184,7 +185,13 @@ def fetch(plan: Plan, progress: Progress) -> None:
             hf_hub_download(model.name, file.name, revision=plan.commit)
         for leftover in hub_cache.partials(model):  # of a file that was replaced on the hub
             leftover.unlink()
-    progress.finish(f"{gigabytes(plan.size)} fetched and checked")
+    progress.finish("checked")
+
+
+def _short(name: str) -> str:
+    """A model's name for the line of a bar."""
+    own = name.rpartition("/")[2]
+    return own if len(own) <= _LINE else f"{own[: _LINE - 1]}…"
 
 
 def _quiet() -> None:
