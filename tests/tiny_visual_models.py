@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mmrl.encoders.vision_library import ensure_torchvision
 from tiny_tokenizers import save_xlm_roberta_tokenizer
 
 WIDTH = 128
@@ -176,3 +177,108 @@ def picture(seed: int, width: int, height: int) -> bytes:
 
 
 PICTURES = [picture(1, 300, 224), picture(2, 180, 410), picture(3, 640, 480)]
+
+
+QWEN_WIDTH = 64
+_QWEN_MARKERS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+# What the published template makes of a system turn and of one with a picture and a text.
+QWEN_TEMPLATE = (
+    "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' }}"
+    "{%- for part in message.content %}{%- if part.type == 'image' %}"
+    "{{- '<|vision_start|><|image_pad|><|vision_end|>' }}"
+    "{%- else %}{{- part.text }}{%- endif %}{%- endfor %}{{- '<|im_end|>\\n' }}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
+)
+
+
+def save_qwen_visual(folder: Path) -> None:
+    """Writes Qwen3-VL-Embedding's files with a small random model."""
+    ensure_torchvision()
+    import torch
+    from safetensors.torch import save_file
+    from transformers import Qwen3VLConfig, Qwen3VLModel
+
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = _save_qwen_tokenizer(folder)
+    w = QWEN_WIDTH
+    config = Qwen3VLConfig(
+        architectures=["Qwen3VLForConditionalGeneration"],
+        text_config={
+            "vocab_size": len(ids) + 256,
+            "hidden_size": w,
+            "intermediate_size": 2 * w,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 5_000_000,
+                "mrope_section": [4, 2, 2],
+                "mrope_interleaved": True,
+            },
+        },
+        vision_config={
+            "depth": 3,
+            "hidden_size": w,
+            "intermediate_size": 2 * w,
+            "num_heads": 4,
+            "out_hidden_size": w,
+            "num_position_embeddings": 64,
+            "deepstack_visual_indexes": [0, 1],
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
+    config.save_pretrained(folder)
+    shapes = {key: tuple(value.shape) for key, value in Qwen3VLModel(config).state_dict().items()}
+    # Its authors' class keeps the model under this name, and has no head.
+    state = {f"model.{key}": torch.from_numpy(numbers(key, s)) for key, s in shapes.items()}
+    save_file(
+        {key: value.to(torch.bfloat16) for key, value in state.items()},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+    (folder / "chat_template.jinja").write_text(QWEN_TEMPLATE, "utf-8")
+    pictures = {
+        "image_processor_type": "Qwen2VLImageProcessor",
+        "size": {"longest_edge": 1_310_720, "shortest_edge": 4_096},
+        "patch_size": 16,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "image_mean": [0.5, 0.5, 0.5],
+        "image_std": [0.5, 0.5, 0.5],
+    }
+    for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
+        (folder / name).write_text(json.dumps(pictures), "utf-8")
+
+
+def _save_qwen_tokenizer(folder: Path) -> dict[str, int]:
+    """Bytes as tokens, and the markers; one of them is put at the end of every text."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers.processors import TemplateProcessing
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: i for i, letter in enumerate(letters)}, []))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(m, special=True) for m in _QWEN_MARKERS])
+    end = "<|endoftext|>"
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end))]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "Qwen2Tokenizer", "pad_token": end, "eos_token": "<|im_end|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    return {marker: tokenizer.token_to_id(marker) for marker in _QWEN_MARKERS}

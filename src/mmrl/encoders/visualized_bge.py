@@ -5,7 +5,7 @@ padded and sorted by the length of their texts. The network is in `visualized_bg
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,10 +14,11 @@ from PIL import Image
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.loaded import loaded
-from mmrl.encoders.pictures import UnreadableError, decode_ahead, open_rgb
+from mmrl.encoders.pairs import Rows, by_length, clean, run_pictures, same_number, to_device
+from mmrl.encoders.pictures import open_rgb
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.threads import ModelLock
-from mmrl.errors import InputError, WeightsError
+from mmrl.errors import WeightsError
 
 if TYPE_CHECKING:
     import torch
@@ -78,39 +79,19 @@ class VisualizedBge:
             UnreadableImagesError: at least one picture does not decode.
             WeightsError: the weights are missing or not the published ones.
         """
-        if len(images) != len(texts):
-            raise InputError(
-                f"{len(images)} images were given with {len(texts)} texts; give as many texts, "
-                'with "" for a picture without one.'
-            )
+        same_number(images, texts)
         if not len(images):
             return np.empty((0, self.dim), np.float32)
         net = self._network()
         tokens = self._tokens(net, texts)
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        results = _Rows(len(images))
-        errors: dict[int, str] = {}
-        places = iter(order)
-        for decoded in decode_ahead([images[i] for i in order], square, net.pictures.size):
-            good: list[tuple[int, np.ndarray]] = []
-            for pixels in decoded:
-                place = next(places)
-                if isinstance(pixels, UnreadableError):
-                    errors[place] = str(pixels)
-                else:
-                    good.append((place, pixels))
 
-            def forward(chosen: Sequence[int], good: list = good) -> "torch.Tensor":
-                return net.with_pictures(
-                    [good[i][1] for i in chosen], [tokens[good[i][0]] for i in chosen]
-                )
+        def forward(chosen: Sequence[tuple[int, np.ndarray]]) -> "torch.Tensor":
+            return net.with_pictures([p for _, p in chosen], [tokens[i] for i, _ in chosen])
 
-            for batch in net.pictures.split([1] * len(good)):
-                for part, rows in net.pictures.run(batch, forward):
-                    results.add([good[i][0] for i in part], rows)
+        rows, errors = run_pictures(images, by_length(tokens), square, net.pictures, forward)
         if errors:
-            raise UnreadableImagesError(dict(sorted(errors.items())))
-        return results.stacked()
+            raise UnreadableImagesError(errors)
+        return rows.stacked()
 
     def encode_images(self, images: Sequence[bytes]) -> np.ndarray:
         """Vectors of pictures alone; else as `encode`."""
@@ -122,8 +103,8 @@ class VisualizedBge:
             return np.empty((0, self.dim), np.float32)
         net = self._network()
         tokens = self._tokens(net, texts)
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-        results = _Rows(len(texts))
+        order = by_length(tokens)
+        results = Rows(len(texts))
 
         def forward(chosen: Sequence[int]) -> "torch.Tensor":
             return net.texts_alone([tokens[order[i]] for i in chosen])
@@ -175,9 +156,7 @@ class _Loaded:
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Each text's token ids, and how many texts were longer than allowed."""
-        # A lone surrogate is no Unicode text and the tokenizer refuses it: it reads as "?".
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encodings = self._tokenizer.encode_batch(clean)
+        encodings = self._tokenizer.encode_batch(clean(texts))
         return [e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings)
 
     def with_pictures(
@@ -188,7 +167,7 @@ class _Loaded:
 
         with self._lock, torch.inference_mode():
             ids, mask = self._padded(tokens)
-            return self._network.with_pictures(self._there(np.stack(pixels)), ids, mask)
+            return self._network.with_pictures(to_device(np.stack(pixels), self._place), ids, mask)
 
     def texts_alone(self, tokens: Sequence[list[int]]) -> "torch.Tensor":
         """Vectors of texts, on the device."""
@@ -204,43 +183,7 @@ class _Loaded:
             ids[row, : len(item)] = item
         mask = np.arange(longest) < np.array([[len(item)] for item in tokens])
         # Without a mask the device's fastest attention can be taken.
-        return self._there(ids), None if mask.all() else self._there(mask)
-
-    def _there(self, array: np.ndarray) -> "torch.Tensor":
-        """An array on the device; on CUDA copied while the device still works on the last one."""
-        import torch
-
-        tensor = torch.from_numpy(array)
-        if self._place.torch_device.type == "cuda":
-            tensor = tensor.pin_memory()
-        return tensor.to(self._place.torch_device, non_blocking=True)
-
-
-class _Rows:
-    """Rows that come in any order, left on the device until all are there.
-
-    Fetching a batch's rows would wait for the device, and leave it idle while the next batch is
-    put together.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._places: list[int] = []
-        self._rows: list[torch.Tensor] = []
-        self._count = count
-
-    def add(self, places: Iterable[int], rows: "torch.Tensor") -> None:
-        """Keeps rows for these places."""
-        self._places += places
-        self._rows.append(rows)
-
-    def stacked(self) -> np.ndarray:
-        """All rows in order, of shape (count, dim), float32."""
-        import torch
-
-        rows = torch.cat(self._rows).float().cpu().numpy()
-        result = np.empty((self._count, rows.shape[1]), np.float32)
-        result[self._places] = rows
-        return result
+        return to_device(ids, self._place), None if mask.all() else to_device(mask, self._place)
 
 
 def square(data: bytes) -> np.ndarray:

@@ -1,0 +1,116 @@
+"""Pictures with texts through a model: what the encoders of both have in common."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from mmrl.encoders.batches import BatchSize
+from mmrl.encoders.pictures import UnreadableError, decode_ahead
+from mmrl.encoders.place import Place
+from mmrl.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+Prepared = TypeVar("Prepared")
+
+
+class Rows:
+    """Rows that come in any order, left on the device until all are there.
+
+    Fetching a batch's rows would wait for the device, and leave it idle while the next batch is
+    put together.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._places: list[int] = []
+        self._rows: list[torch.Tensor] = []
+        self._count = count
+
+    def add(self, places: Iterable[int], rows: "torch.Tensor") -> None:
+        """Keeps rows for these places."""
+        self._places += places
+        self._rows.append(rows)
+
+    def stacked(self) -> np.ndarray:
+        """All rows in order, of shape (count, dim), float32."""
+        import torch
+
+        rows = torch.cat(self._rows).float().cpu().numpy()
+        result = np.empty((self._count, rows.shape[1]), np.float32)
+        result[self._places] = rows
+        return result
+
+
+def by_length(tokens: Sequence[Sequence[int]]) -> list[int]:
+    """Places of texts, the shortest first, so that little is padded."""
+    return sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+
+
+def same_number(images: Sequence[bytes], texts: Sequence[str]) -> None:
+    """Raises InputError where there are not as many texts as images."""
+    if len(images) != len(texts):
+        raise InputError(
+            f"{len(images)} images were given with {len(texts)} texts; give as many texts, "
+            'with "" for a picture without one.'
+        )
+
+
+def run_pictures(
+    images: Sequence[bytes],
+    order: Sequence[int],
+    prepare: Callable[[bytes], Prepared],
+    batches: BatchSize,
+    forward: Callable[[Sequence[tuple[int, Prepared]]], "torch.Tensor"],
+) -> tuple[Rows, dict[int, str]]:
+    """Decodes pictures ahead of a model and puts them through it in batches.
+
+    Args:
+        order: places of images, in the order to be taken.
+        prepare: a file to what the model takes; raises UnreadableError.
+        batches: counted in pictures.
+        forward: places and what was prepared for them, to rows on the device.
+
+    Returns:
+        the rows of the readable pictures, and what is wrong with the others, by place.
+    """
+    rows = Rows(len(images))
+    errors: dict[int, str] = {}
+    places = iter(order)
+    for decoded in decode_ahead([images[i] for i in order], prepare, batches.size):
+        good: list[tuple[int, Prepared]] = []
+        for found in decoded:
+            place = next(places)
+            if isinstance(found, UnreadableError):
+                errors[place] = str(found)
+            else:
+                good.append((place, found))
+        _run(good, batches, forward, rows)
+    return rows, dict(sorted(errors.items()))
+
+
+def _run(
+    good: Sequence[tuple[int, Prepared]],
+    batches: BatchSize,
+    forward: Callable[[Sequence[tuple[int, Prepared]]], "torch.Tensor"],
+    rows: Rows,
+) -> None:
+    for batch in batches.split([1] * len(good)):
+        for part, found in batches.run(batch, lambda chosen: forward([good[i] for i in chosen])):
+            rows.add([good[i][0] for i in part], found)
+
+
+def to_device(array: np.ndarray, place: Place) -> "torch.Tensor":
+    """An array on the device; on CUDA copied while the device still works on the last one."""
+    import torch
+
+    tensor = torch.from_numpy(array)
+    if place.torch_device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(place.torch_device, non_blocking=True)
+
+
+def clean(texts: Sequence[str]) -> list[str]:
+    """Texts as a tokenizer takes them: a lone surrogate is no Unicode text and reads as "?"."""
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]

@@ -1,0 +1,214 @@
+"""Qwen3-VL-Embedding: a picture and a text to one vector of length 1.
+
+The prompt is that of its authors (QwenLM/Qwen3-VL-Embedding, src/models/qwen3_vl_embedding.py): an
+instruction as the system's turn, picture and text as the user's; the vector is the output at the
+last token, scaled to length 1 (arXiv:2601.04720). The network is in `qwen_visual_network`.
+
+transformers' own model is used, not sentence-transformers' wrapper around it, so that pictures
+are decoded ahead of the model and all positions are worked out on the host: the wrapper's path
+waits for the GPU some fifty times a batch.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from mmrl.encoders.batches import BatchSize
+from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.loaded import loaded
+from mmrl.encoders.pairs import by_length, clean, run_pictures, same_number
+from mmrl.encoders.pictures import UnreadableError, open_rgb
+from mmrl.encoders.protocols import UnreadableImagesError
+from mmrl.encoders.threads import ModelLock
+from mmrl.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "qwen3-vl-embedding-2b"
+WIDTH = 2048
+INSTRUCTION = "Represent the user's input."  # its authors' default
+MAX_TOKENS = 512  # of the text; a title has at most 300 characters, a caption some hundred tokens
+# A picture costs a token for every 32 x 32 pixels. Its authors allow 1,800 tokens, for pages of
+# small print; at 256 (512 x 512 pixels) an item costs a fifth of that.
+PICTURE_TOKENS = 256
+_LEAST_TOKENS = 4  # its authors'
+_LONGEST = 200  # times as long as wide; its authors refuse more
+
+
+@dataclass(frozen=True)
+class Patches:
+    """A picture as the model takes it.
+
+    Attributes:
+        pixels: of shape (rows * columns, 3, side, side), uint8, in the order of the model's tokens:
+            patches that are merged into one token stand together.
+        rows, columns: how many patches there are, down and across.
+    """
+
+    pixels: np.ndarray
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How pictures are cut.
+
+    Attributes:
+        side: of a patch, in pixels.
+        merge: this many patches down and across become one token.
+    """
+
+    side: int
+    merge: int
+
+    def patches(self, data: bytes) -> Patches:
+        """A file's pixels, resized to whole tokens and no more than 256 of them.
+
+        Raises:
+            UnreadableError: see `open_rgb`; or the picture is extremely long.
+        """
+        rgb = open_rgb(data)
+        wide, high = self.size(*rgb.size)
+        pixels = np.asarray(rgb.resize((wide, high), Image.Resampling.BICUBIC))
+        rows, columns = high // self.side, wide // self.side
+        cut = pixels.reshape(
+            rows // self.merge,
+            self.merge,
+            self.side,
+            columns // self.merge,
+            self.merge,
+            self.side,
+            3,
+        )
+        ordered = cut.transpose(0, 3, 1, 4, 6, 2, 5).reshape(-1, 3, self.side, self.side)
+        return Patches(np.ascontiguousarray(ordered), rows, columns)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of whole tokens, close to the picture's shape, as its authors do."""
+        if max(width, height) > _LONGEST * min(width, height):
+            raise UnreadableError(
+                f"{width} x {height} pixels: more than {_LONGEST} times as long as wide"
+            )
+        token = self.side * self.merge
+        least, most = _LEAST_TOKENS * token**2, PICTURE_TOKENS * token**2
+        wide, high = (round(length / token) * token for length in (width, height))
+        if wide * high > most:
+            scale = math.sqrt(width * height / most)
+            wide, high = (
+                max(token, math.floor(length / scale / token) * token) for length in (width, height)
+            )
+        elif wide * high < least:
+            scale = math.sqrt(least / (width * height))
+            wide, high = (math.ceil(length * scale / token) * token for length in (width, height))
+        return wide, high
+
+
+class QwenVisual:
+    """A VisualEncoder.
+
+    Attributes:
+        truncated: texts cut at 512 tokens so far.
+    """
+
+    def __init__(self, model: Checkpoint) -> None:
+        self._model = model
+        self.truncated = 0
+
+    @property
+    def id(self) -> str:
+        """`qwen3-vl-embedding-2b@revision+preprocessing`."""
+        return f"{NAME}@{self._model.revision}+upright,{PICTURE_TOKENS}img,{MAX_TOKENS}tok,last,l2"
+
+    @property
+    def dim(self) -> int:
+        """2,048, but for a local folder that says otherwise."""
+        if self._model.local is None:
+            return WIDTH
+        path = self._model.folder() / "config.json"
+        try:
+            return int(json.loads(path.read_text("utf-8"))["text_config"]["hidden_size"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{path} does not say `text_config.hidden_size`: {error}; fetch it anew."
+            ) from error
+
+    def check(self) -> None:
+        """Raises WeightsError where a file is missing."""
+        self._model.check()
+
+    def encode(self, images: Sequence[bytes], texts: Sequence[str]) -> np.ndarray:
+        """Vectors of shape (len(images), dim), float32, each of length 1.
+
+        Args:
+            images: encoded files.
+            texts: as many; an empty text leaves the picture alone to speak.
+
+        Raises:
+            InputError: there are not as many texts as images.
+            UnreadableImagesError: at least one picture does not decode.
+            WeightsError: the weights are missing or not the published ones.
+        """
+        same_number(images, texts)
+        if not len(images):
+            return np.empty((0, self.dim), np.float32)
+        net = self._network()
+        tokens, cut = net.tokenize(texts)
+        self.truncated += cut
+
+        def forward(chosen: Sequence[tuple[int, Patches]]) -> "torch.Tensor":
+            return net.forward([p for _, p in chosen], [tokens[i] for i, _ in chosen])
+
+        rows, errors = run_pictures(
+            images, by_length(tokens), net.grid.patches, net.pictures, forward
+        )
+        if errors:
+            raise UnreadableImagesError(errors)
+        return rows.stacked()
+
+    def _network(self) -> "_Loaded":
+        place, weights = self._model.place, self._model.weights()
+        scale = 2 if place.dtype == "float32" else 1  # the published file is bfloat16
+        return loaded(
+            (NAME, self._model),
+            place,
+            weights.stat().st_size * scale,
+            lambda: _Loaded(self._model),
+        )
+
+
+class _Loaded:
+    """Network and tokenizer in memory, and how much they take at once."""
+
+    def __init__(self, model: Checkpoint) -> None:
+        from mmrl.encoders.qwen_visual_network import QwenVisualNetwork, load_prompt
+
+        folder = model.folder()
+        self._network = QwenVisualNetwork(folder, model.place)
+        self._prompt = load_prompt(folder, INSTRUCTION)
+        self._tokenizer = self._prompt.tokenizer
+        # A title may spell out a marker such as <|im_end|>; it is text there, and nothing else.
+        self._tokenizer.encode_special_tokens = True
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.no_padding()
+        self._lock = ModelLock()
+        self.grid = Grid(self._network.side, self._network.merge)
+        self.pictures = BatchSize(NAME, 32 if model.place.on_gpu else 2, "pictures")
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        """Each text's token ids, without the prompt's, and how many texts were cut."""
+        encodings = self._tokenizer.encode_batch(clean(texts), add_special_tokens=False)
+        return [e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings)
+
+    def forward(self, pictures: Sequence[Patches], texts: Sequence[list[int]]) -> "torch.Tensor":
+        """Vectors, on the device."""
+        with self._lock:
+            prompt = self._prompt
+            endings = [prompt.between + text + prompt.after for text in texts]
+            return self._network.vectors(pictures, prompt.before, endings)

@@ -1,0 +1,230 @@
+"""Qwen3-VL-Embedding's network on a device, from transformers, and its prompt.
+
+transformers works out positions from what lies on the device, and waits for it each time. Here
+they are worked out on the host and handed over. Rows are padded at their ends, where a causal
+model's other tokens never look, so that no mask is needed.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mmrl.encoders.pairs import to_device
+from mmrl.encoders.place import Place
+from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.errors import WeightsError
+
+ensure_torchvision()
+
+from tokenizers import Tokenizer  # noqa: E402
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLModel  # noqa: E402
+from transformers.utils import logging as transformers_logging  # noqa: E402
+from transformers.utils.chat_template_utils import render_jinja_template  # noqa: E402
+from transformers.vision_utils import (  # noqa: E402
+    get_vision_cu_seqlens,
+    get_vision_interpolation_indices_and_weights,
+    get_vision_position_ids,
+)
+
+if TYPE_CHECKING:
+    from mmrl.encoders.qwen_visual import Patches
+
+transformers_logging.disable_progress_bar()  # its bar for loading weights would break into a stage's own
+
+_PICTURE = "<|image_pad|>"  # stands for each of a picture's tokens
+_TEXT = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the text goes; in no template
+
+
+class QwenVisualNetwork:
+    """The model in evaluation mode.
+
+    Attributes:
+        side: of a patch, in pixels.
+        merge: this many patches down and across become one token.
+    """
+
+    def __init__(self, folder: Path, place: Place) -> None:
+        """Loads it.
+
+        Raises:
+            WeightsError: a file is broken, or weights are missing.
+        """
+        self._place = place
+        self._model = _load(folder, place)
+        vision = self._model.config.vision_config
+        self.side: int = vision.patch_size
+        self.merge: int = vision.spatial_merge_size
+        self._frames: int = vision.temporal_patch_size
+        self._mean, self._std = _scale(folder)
+
+    def vectors(
+        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
+    ) -> torch.Tensor:
+        """Vectors of shape (n, dim), float32, each of length 1.
+
+        Args:
+            pictures: one a row.
+            before: the tokens before every picture.
+            after: the tokens after each.
+        """
+        with torch.inference_mode():
+            grids = torch.tensor([[1, p.rows, p.columns] for p in pictures])
+            seen = self._seen(np.concatenate([p.pixels for p in pictures]), grids)
+            ids, positions, last = self._rows(pictures, before, after)
+            out = self._model(
+                input_ids=to_device(ids, self._place),
+                position_ids=to_device(positions, self._place),
+                image_grid_thw=grids,
+                mm_encoder_outputs={"image": seen},
+                use_cache=False,
+            ).last_hidden_state
+            chosen = out[torch.arange(len(ids), device=out.device), to_device(last, self._place)]
+            return F.normalize(chosen.float(), dim=-1)
+
+    def _seen(self, pixels: np.ndarray, grids: torch.Tensor) -> Any:
+        """The pictures' tokens."""
+        x = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
+        # A picture is a film of two equal frames.
+        x = x.unsqueeze(2).expand(-1, -1, self._frames, -1, -1).flatten(1)
+        visual = self._model.visual
+        indices, weights = get_vision_interpolation_indices_and_weights(
+            grids,
+            num_grid_per_side=visual.num_grid_per_side,
+            mode=visual.interpolation_mode,
+            align_corners=visual.interpolation_align_corners,
+            spatial_merge_size=self.merge,
+        )
+        there = self._place.torch_device
+        return self._model.get_image_features(
+            x.to(self._place.torch_dtype),
+            grids,
+            return_dict=True,
+            interp_indices=indices.to(there, non_blocking=True),
+            interp_weights=weights.to(there, non_blocking=True),
+            position_ids=get_vision_position_ids(grids, self.merge).to(there, non_blocking=True),
+            cu_seqlens=get_vision_cu_seqlens(grids),  # read on the host, once a layer
+        )
+
+    def _rows(
+        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokens (n, length), positions (3, n, length) and the place of each row's last token.
+
+        Positions are of time, height and width. Text counts up all three; a picture's tokens have
+        the time it starts at, and text after it goes on behind its longer side.
+        """
+        start = len(before)
+        tokens = [p.rows * p.columns // self.merge**2 for p in pictures]
+        lengths = np.array([start + n + len(end) for n, end in zip(tokens, after, strict=True)])
+        ids = np.zeros((len(pictures), lengths.max()), np.int64)
+        positions = np.zeros((3, *ids.shape), np.int64)
+        ids[:, :start] = before
+        positions[:, :, :start] = np.arange(start)
+        for row, (picture, count, end) in enumerate(zip(pictures, tokens, after, strict=True)):
+            high, wide = picture.rows // self.merge, picture.columns // self.merge
+            stop = start + count
+            ids[row, start:stop] = self._model.config.image_token_id
+            ids[row, stop : lengths[row]] = end
+            positions[0, row, start:stop] = start
+            positions[1, row, start:stop] = start + np.repeat(np.arange(high), wide)
+            positions[2, row, start:stop] = start + np.tile(np.arange(wide), high)
+            positions[:, row, stop : lengths[row]] = start + max(high, wide) + np.arange(len(end))
+        return ids, positions, lengths - 1
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The tokens around a picture and a text.
+
+    Attributes:
+        tokenizer: neither pads nor cuts yet.
+        before: the tokens before the picture.
+        between: those from there to the text.
+        after: those after the text.
+    """
+
+    tokenizer: "Tokenizer"
+    before: list[int]
+    between: list[int]
+    after: list[int]
+
+
+def load_prompt(folder: Path, instruction: str) -> Prompt:
+    """The prompt that a folder's template and tokenizer make.
+
+    Raises:
+        WeightsError: the template does not put a picture and a text in this order.
+    """
+    # From the file itself: transformers' class for it would rebuild it by its own rules.
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    turns = [
+        {"role": "system", "content": [{"type": "text", "text": instruction}]},
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": _TEXT}]},
+    ]
+    template = (folder / "chat_template.jinja").read_text("utf-8")
+    rendered: Any = render_jinja_template(
+        conversations=[turns], chat_template=template, add_generation_prompt=True
+    )
+    prompt: str = rendered[0][0]
+    before, picture, rest = prompt.partition(_PICTURE)
+    between, text, after = rest.partition(_TEXT)
+    if not picture or not text or not between:
+        raise WeightsError(
+            f"The chat template of {folder} makes {prompt!r} of a picture and a text; it should "
+            f"hold {_PICTURE} and then the text. Fetch the model's files anew."
+        )
+    return Prompt(
+        tokenizer,
+        tokenizer.encode(before, add_special_tokens=False).ids,
+        tokenizer.encode(between, add_special_tokens=False).ids,
+        # The tokenizer itself puts one more at the end, whose output is the vector.
+        tokenizer.encode(after, add_special_tokens=True).ids,
+    )
+
+
+def _load(folder: Path, place: Place) -> Any:
+    load: Any = Qwen3VLModel.from_pretrained
+    try:
+        model, info = load(
+            folder,
+            dtype=place.torch_dtype,
+            attn_implementation="sdpa",
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise WeightsError(
+            f"The model in {folder} can't be loaded ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:300]}). Fetch its files anew."
+        ) from error
+    # transformers fills what is missing with random numbers and only warns.
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise WeightsError(
+            f"The weights in {folder} lack {len(missing)} of the model's tables "
+            f"({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}). "
+            "Fetch its files anew."
+        )
+    return model.to(place.torch_device).eval().requires_grad_(False)
+
+
+def _scale(folder: Path) -> tuple[float, float]:
+    """Mean and standard deviation that pixels from 0 to 1 are scaled by."""
+    path = folder / "preprocessor_config.json"
+    try:
+        given = json.loads(path.read_text("utf-8"))
+        (mean,), (std,) = set(given["image_mean"]), set(given["image_std"])
+        return float(mean), float(std)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not give one mean and one deviation for all colours: {error}. "
+            "Fetch it anew."
+        ) from error
