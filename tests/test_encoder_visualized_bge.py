@@ -212,7 +212,7 @@ def test_a_pickle_with_code_in_it_is_refused(folder, tmp_path):
         def __reduce__(self) -> tuple:
             return (Path.touch, (tmp_path / "ran",))
 
-    (tmp_path / "Visualized_m3.pth").write_bytes(pickle.dumps({"a": Evil()}))
+    (tmp_path / "Visualized_m3.pth").write_bytes(pickle.dumps({"a": Evil()}, protocol=2))
     with pytest.raises(WeightsError, match="can't be read as weights"):
         encoder(folder, weights=tmp_path).encode_texts(["a"])
     assert not (tmp_path / "ran").exists()

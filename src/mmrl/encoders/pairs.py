@@ -8,6 +8,7 @@ import numpy as np
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.pictures import UnreadableError, decode_ahead
 from mmrl.encoders.place import Place
+from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,13 +58,13 @@ def same_number(images: Sequence[bytes], texts: Sequence[str]) -> None:
         )
 
 
-def run_pictures(
+def encode_pictures(
     images: Sequence[bytes],
     order: Sequence[int],
     prepare: Callable[[bytes], Prepared],
     batches: BatchSize,
     forward: Callable[[Sequence[tuple[int, Prepared]]], "torch.Tensor"],
-) -> tuple[Rows, dict[int, str]]:
+) -> np.ndarray:
     """Decodes pictures ahead of a model and puts them through it in batches.
 
     Args:
@@ -73,7 +74,10 @@ def run_pictures(
         forward: places and what was prepared for them, to rows on the device.
 
     Returns:
-        the rows of the readable pictures, and what is wrong with the others, by place.
+        rows of shape (len(images), dim), float32, in the order of the images.
+
+    Raises:
+        UnreadableImagesError: at least one picture does not decode.
     """
     rows = Rows(len(images))
     errors: dict[int, str] = {}
@@ -87,7 +91,9 @@ def run_pictures(
             else:
                 good.append((place, found))
         _run(good, batches, forward, rows)
-    return rows, dict(sorted(errors.items()))
+    if errors:
+        raise UnreadableImagesError(dict(sorted(errors.items())))
+    return rows.stacked()
 
 
 def _run(

@@ -5,8 +5,8 @@ instruction as the system's turn, picture and text as the user's; the vector is 
 last token, scaled to length 1 (arXiv:2601.04720). The network is in `qwen_visual_network`.
 
 transformers' own model is used, not sentence-transformers' wrapper around it, so that pictures
-are decoded ahead of the model and all positions are worked out on the host: the wrapper's path
-waits for the GPU some fifty times a batch.
+are decoded ahead of the model and all positions are worked out on the host: left to itself the
+model waits for the GPU in every layer of its image tower, and for every row of a batch.
 """
 
 import json
@@ -21,9 +21,8 @@ from PIL import Image
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.loaded import loaded
-from mmrl.encoders.pairs import by_length, clean, run_pictures, same_number
+from mmrl.encoders.pairs import by_length, clean, encode_pictures, same_number
 from mmrl.encoders.pictures import UnreadableError, open_rgb
-from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.threads import ModelLock
 from mmrl.errors import WeightsError
 
@@ -165,12 +164,8 @@ class QwenVisual:
         def forward(chosen: Sequence[tuple[int, Patches]]) -> "torch.Tensor":
             return net.forward([p for _, p in chosen], [tokens[i] for i, _ in chosen])
 
-        rows, errors = run_pictures(
-            images, by_length(tokens), net.grid.patches, net.pictures, forward
-        )
-        if errors:
-            raise UnreadableImagesError(errors)
-        return rows.stacked()
+        order = by_length(tokens)
+        return encode_pictures(images, order, net.grid.patches, net.pictures, forward)
 
     def _network(self) -> "_Loaded":
         place, weights = self._model.place, self._model.weights()

@@ -35,7 +35,8 @@ from transformers.vision_utils import (  # noqa: E402
 if TYPE_CHECKING:
     from mmrl.encoders.qwen_visual import Patches
 
-transformers_logging.disable_progress_bar()  # its bar for loading weights would break into a stage's own
+# Its bar for loading weights would break into a stage's own.
+transformers_logging.disable_progress_bar()
 
 _PICTURE = "<|image_pad|>"  # stands for each of a picture's tokens
 _TEXT = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the text goes; in no template
@@ -100,14 +101,17 @@ class QwenVisualNetwork:
             align_corners=visual.interpolation_align_corners,
             spatial_merge_size=self.merge,
         )
-        there = self._place.torch_device
+
+        def there(worked_out: torch.Tensor) -> torch.Tensor:
+            return to_device(worked_out.numpy(), self._place)
+
         return self._model.get_image_features(
             x.to(self._place.torch_dtype),
             grids,
             return_dict=True,
-            interp_indices=indices.to(there, non_blocking=True),
-            interp_weights=weights.to(there, non_blocking=True),
-            position_ids=get_vision_position_ids(grids, self.merge).to(there, non_blocking=True),
+            interp_indices=there(indices),
+            interp_weights=there(weights),
+            position_ids=there(get_vision_position_ids(grids, self.merge)),
             cu_seqlens=get_vision_cu_seqlens(grids),  # read on the host, once a layer
         )
 

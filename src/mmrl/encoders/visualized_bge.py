@@ -14,9 +14,8 @@ from PIL import Image
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.loaded import loaded
-from mmrl.encoders.pairs import Rows, by_length, clean, run_pictures, same_number, to_device
+from mmrl.encoders.pairs import Rows, by_length, clean, encode_pictures, same_number, to_device
 from mmrl.encoders.pictures import open_rgb
-from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.threads import ModelLock
 from mmrl.errors import WeightsError
 
@@ -88,10 +87,7 @@ class VisualizedBge:
         def forward(chosen: Sequence[tuple[int, np.ndarray]]) -> "torch.Tensor":
             return net.with_pictures([p for _, p in chosen], [tokens[i] for i, _ in chosen])
 
-        rows, errors = run_pictures(images, by_length(tokens), square, net.pictures, forward)
-        if errors:
-            raise UnreadableImagesError(errors)
-        return rows.stacked()
+        return encode_pictures(images, by_length(tokens), square, net.pictures, forward)
 
     def encode_images(self, images: Sequence[bytes]) -> np.ndarray:
         """Vectors of pictures alone; else as `encode`."""

@@ -71,9 +71,6 @@ class VisualizedBgeNetwork(nn.Module):
         patches: tokens a picture becomes.
     """
 
-    mean: torch.Tensor
-    std: torch.Tensor
-
     def __init__(self, tower: nn.Module, config: Any) -> None:
         super().__init__()
         width = config.hidden_size
@@ -118,10 +115,10 @@ class VisualizedBgeNetwork(nn.Module):
 
     def _pictures(self, pixels: torch.Tensor) -> torch.Tensor:
         dtype = self.visual_proj.weight.dtype
-        mean = torch.tensor(MEAN, device=pixels.device)
-        std = torch.tensor(STD, device=pixels.device)
-        scaled = ((pixels.float() / 255 - mean) / std).to(dtype)
-        seen = self.model_visual["visual"].forward_features(scaled.permute(0, 3, 1, 2))  # type: ignore[operator]
+        # Colour by colour with plain numbers: sending tables of them would wait for the device.
+        colours = (pixels[..., i].float() / 255 for i in range(3))
+        scaled = [(c - m) / s for c, m, s in zip(colours, MEAN, STD, strict=True)]
+        seen = self.model_visual["visual"].forward_features(torch.stack(scaled, 1).to(dtype))  # type: ignore[operator]
         x = self.visual_proj(seen[:, 1:])
         place = self.bge_embeddings["position_embeddings"].weight[1 : 1 + self.patches]  # type: ignore[index]
         return self._norm(x + place)
