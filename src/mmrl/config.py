@@ -33,6 +33,29 @@ class RedditSettings(Section):
 
     subreddits: list[str] = Field(default=DEFAULT_SUBREDDITS, description="followed, without r/")
     site: str = Field(default="mmrl", description="the section of praw.ini with the credentials")
+    observe_site: str | None = Field(
+        default=None, description="another section for the looks; none: the same one"
+    )
+    discovery: Literal["new", "comments"] = Field(
+        default="new",
+        description="how posts are found: the subreddits' newest, or through r/all's comments, "
+        "which leaves out posts that nobody comments on",
+    )
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="the most to send; none: as many as Reddit states"
+    )
+    poll_seconds: tuple[float, float] = Field(
+        default=(10.0, 600.0), description="least and longest time between two polls of a group"
+    )
+    look_wait_minutes: float = Field(
+        default=6.0, ge=0, description="how long looks wait for others, to be asked for together"
+    )
+    commit_seconds: float = Field(
+        default=30.0, gt=0, description="how long posts wait for others, to be written together"
+    )
+    keep_versions_days: float = Field(
+        default=3.0, ge=0, description="older versions of the collector's tables are dropped"
+    )
     checkpoints_hours: list[float] = Field(
         default=[1, 6, 24, 36], description="ages at which each post is looked at again"
     )
@@ -88,12 +111,16 @@ class CaptionServerSettings(Section):
     )
     prompt: str = Field(default="Describe this image in one or two plain sentences.", min_length=1)
     max_tokens: int = Field(default=128, gt=0, description="longest answer, in tokens")
-    image_side: int = Field(default=768, ge=64, description="pictures are sent at most this large")
+    image_side: int = Field(
+        default=768, ge=64, description="longest side of what is sent, in pixels"
+    )
     concurrency: int = Field(default=8, gt=0, description="requests at once")
     attempts: int = Field(default=6, gt=0, description="tries of one picture within one run")
-    timeout_seconds: float = Field(default=120.0, gt=0)
+    timeout_seconds: float = Field(default=120.0, gt=0, description="of one request, whole")
     budget: int | None = Field(
-        default=None, gt=0, description="most requests in one run; the rest wait for the next"
+        default=None,
+        gt=0,
+        description="most requests in one run, tries counted; the rest waits for a later run",
     )
 
 

@@ -210,13 +210,16 @@ class Catalog:
             with _clear_errors(self.home):
                 opened.delete(where)
 
-    def compact(self) -> None:
+    def compact(self, tables: Sequence[str] | None = None) -> None:
         """Joins the small files that many commits left behind and indexes the keys of large tables.
 
         Changes no row and drops no version. A table that another process is writing to at that
         moment is left for the next time.
+
+        Args:
+            tables: those to do; all by default.
         """
-        for name in self.table_names():
+        for name in self.table_names() if tables is None else tables:
             opened = self._open(name)
             if opened is None:
                 continue
@@ -229,6 +232,26 @@ class Catalog:
                 except (OSError, RuntimeError) as error:
                     if "commit conflict" not in str(error):
                         raise
+
+    def drop_versions(self, tables: Sequence[str], older_than: timedelta) -> int:
+        """Drops versions of tables that are older than this, and the files only they hold.
+
+        The newest version and versions with a tag stay. A service that commits every half minute
+        makes a million versions a year, and each one makes opening the table slower.
+
+        Returns:
+            how many versions were dropped.
+        """
+        dropped = 0
+        for name in tables:
+            opened = self._open(name)
+            if opened is not None:
+                with _clear_errors(self.home):
+                    cleaned = opened.to_lance().cleanup_old_versions(
+                        older_than, error_if_tagged_old_versions=False
+                    )
+                dropped += int(cleaned.old_versions)
+        return dropped
 
     # Failures
 

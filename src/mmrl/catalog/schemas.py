@@ -184,6 +184,29 @@ FAILURES = pa.schema(
     ]
 )
 
+# What the collector has to know after a restart, and what `mmrl status` shows of it.
+SERVICE = pa.schema(
+    [
+        key("name"),  # `collect`, or `subreddit/NAME` in lower case
+        ("value", pa.string()),  # JSON: see sources.state
+        pa.field("at", TIME, nullable=False),
+    ]
+)
+
+# Ranges of post ids that listings did not reach back to: see sources.gaps.
+GAPS = pa.schema(
+    [
+        key("gap"),
+        pa.field("subreddits", pa.string(), nullable=False),  # joined by +
+        pa.field("from_id", pa.int64(), nullable=False),  # the newest id known before; not in it
+        pa.field("to_id", pa.int64(), nullable=False),  # the oldest id seen after; not in it
+        pa.field("filled_to", pa.int64(), nullable=False),  # ids from here up have been asked for
+        pa.field("found_at", TIME, nullable=False),
+        pa.field("state", pa.string(), nullable=False),  # open, filled
+        ("kept", pa.int64()),  # posts that were found in it
+    ]
+)
+
 META = pa.schema([key("name"), ("value", pa.string())])
 
 SPACES = ("title", "caption", "image", "visual")
@@ -216,6 +239,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     "samples": SAMPLES,
     "predictions": PREDICTIONS,
     "failures": FAILURES,
+    "service": SERVICE,
+    "gaps": GAPS,
 }
 
 

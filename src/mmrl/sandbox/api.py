@@ -4,7 +4,7 @@ Nothing here, and so nothing that a pipeline can collect, holds a term of the la
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from mmrl.sandbox.world import PICTURED, Post, World
@@ -13,6 +13,7 @@ LISTING_DEPTH = 1_000  # Reddit shows no more of any listing
 _REMOVED_AFTER = 3 * 3_600.0  # seconds until a moderator removes what will be removed
 
 Json = dict[str, Any]
+HeldBack = Callable[[str, float], bool]
 
 
 class Api:
@@ -53,18 +54,24 @@ class Api:
         limit: int,
         after: str | None,
         before: str | None,
+        held_back: HeldBack = lambda post_id, age: False,
     ) -> Json:
         """A page of the newest posts, newest first, as far as listings go back.
 
         Args:
             after, before: fullnames of posts; the page is of what is older, or newer, than that
                 one, which need not be shown any more. After an unknown one there is nothing.
+            held_back: tells of a post and its age whether it does not show yet.
         """
         wanted = set(subreddits)
         shown: list[Post] = []
         for number in range(bisect_right(self._created, now) - 1, -1, -1):
             post = self.world.posts[number]
-            if post.subreddit in wanted and not self._removed(post, now):
+            if (
+                post.subreddit in wanted
+                and not self._removed(post, now)
+                and not held_back(post.id, now - post.created)
+            ):
                 shown.append(post)
                 if len(shown) == LISTING_DEPTH:
                     break
@@ -86,17 +93,24 @@ class Api:
             return len(shown) if older else 0
         return bisect_left(shown, -post.number + older, key=lambda other: -other.number)
 
-    def info(self, fullnames: Sequence[str], now: float) -> Json:
+    def info(
+        self,
+        fullnames: Sequence[str],
+        now: float,
+        held_back: HeldBack = lambda post_id, age: False,
+    ) -> Json:
         """Posts and subreddits by fullname; those that are not there yet are left out."""
         children: list[Json] = []
         for fullname in fullnames:
             kind, _, name = fullname.partition("_")
             post = self._by_id.get(name)
             if kind == "t3" and post is not None and post.created <= now:
-                children.append(thing("t3", self.post(post, now)))
-            for number, subreddit in enumerate(self.world.subreddits):
-                if kind == "t5" and subreddit.id == name:
-                    children.append(thing("t5", self.about(number, now)))
+                if not held_back(post.id, now - post.created):
+                    children.append(thing("t3", self.post(post, now)))
+            elif kind == "t5":
+                for number, subreddit in enumerate(self.world.subreddits):
+                    if subreddit.id == name:
+                        children.append(thing("t5", self.about(number, now)))
         return listing(children, None)
 
     def find(self, post_id: str, now: float) -> Post | None:

@@ -7,7 +7,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal[
-    "too_many", "too_many_unsaid", "server_error", "reset", "cut", "slow", "expired_token"
+    "too_many",
+    "too_many_unsaid",
+    "server_error",
+    "reset",
+    "cut",
+    "slow",
+    "expired_token",
+    "garbled",
 ]
 KINDS: tuple[Kind, ...] = (
     "too_many",
@@ -17,6 +24,7 @@ KINDS: tuple[Kind, ...] = (
     "cut",
     "slow",
     "expired_token",
+    "garbled",
 )
 
 
@@ -36,10 +44,15 @@ class Faults(BaseModel):
     cut: float = Field(default=0, ge=0, le=1, description="the answer ends in its middle")
     slow: float = Field(default=0, ge=0, le=1, description="the answer comes late")
     expired_token: float = Field(default=0, ge=0, le=1, description="401: the token has expired")
+    garbled: float = Field(default=0, ge=0, le=1, description="200 with a page that is no JSON")
     slow_seconds: float = Field(default=20, ge=0)
     retry_after_seconds: int = Field(default=1, ge=0)
     duplicates: float = Field(default=0, ge=0, le=1, description="a listed post comes twice")
     suspended: float = Field(default=0, ge=0, le=1, description="share of authors suspended")
+    held_back: float = Field(
+        default=0, ge=0, le=1, description="share of posts that show only after a while"
+    )
+    held_back_seconds: float = Field(default=600, ge=0, description="how long they don't show")
     outage_from: float | None = Field(default=None, description="simulated epoch seconds")
     outage_until: float | None = None
     private: list[str] = []
@@ -88,6 +101,13 @@ class Misfortune:
         """Does this listed post come twice?"""
         with self._lock:
             return self._dice.random() < self.faults.duplicates
+
+    def held_back(self, post_id: str, age: float) -> bool:
+        """Does this post not show yet at this age? It shows later, in its old place."""
+        faults = self.faults
+        if age >= faults.held_back_seconds or not faults.held_back:
+            return False
+        return Random(f"{post_id} held {faults.seed}").random() < faults.held_back
 
     def suspended(self, author_id: str) -> bool:
         """Is this account suspended? The same answer each time."""

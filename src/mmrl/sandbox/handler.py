@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 import time
+from email.utils import formatdate
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _TOKEN_SECONDS = 3_600
 _MOST_IDS = 100
+_CLOCK = {"set", "advance", "speed"}
 _LAST_MOMENT = 253_402_300_800.0  # the year 10000
 
 
@@ -63,6 +65,7 @@ class Handler(Wire):
             sandbox.requests[_endpoint(path)] += 1
         fault = sandbox.misfortune.meets(sandbox.now)
         self.limits = {
+            "Date": formatdate(sandbox.now, usegmt=True),
             "X-Ratelimit-Used": str(used),
             "X-Ratelimit-Remaining": f"{max(remaining, 0):.1f}",
             "X-Ratelimit-Reset": f"{left:.0f}",
@@ -97,8 +100,7 @@ class Handler(Wire):
             case ["r", names, "comments"]:
                 self.send_json(200, api.comments(self._subreddits(names), now, limit))
             case ["api", "info"]:
-                ids = self.query.get("id", "").split(",")[:_MOST_IDS]
-                self.send_json(200, api.info(ids, now))
+                self._info(now)
             case ["comments", post_id] | ["r", _, "comments", post_id]:
                 post = api.find(post_id, now)
                 if post is None:
@@ -172,12 +174,23 @@ class Handler(Wire):
             limit,
             self.query.get("after"),
             self.query.get("before"),
+            sandbox.misfortune.held_back,
         )
         doubled = []
         for child in page["data"]["children"]:
             doubled += [child] * (2 if sandbox.misfortune.doubles() else 1)
         page["data"]["children"] = doubled
         self.send_json(200, page)
+
+    def _info(self, now: float) -> None:
+        sandbox = self.server.sandbox
+        if "sr_name" in self.query:
+            numbers = self._subreddits(self.query["sr_name"].replace(",", "+"))
+            found = [thing("t5", sandbox.api.about(number, now)) for number in numbers[:_MOST_IDS]]
+            return self.send_json(200, listing(found, None))
+        ids = self.query.get("id", "").split(",")[:_MOST_IDS]
+        held_back = sandbox.misfortune.held_back
+        return self.send_json(200, sandbox.api.info(ids, now, held_back))
 
     def _about(self, name: str, now: float) -> None:
         if not self._closed(name):
@@ -222,8 +235,12 @@ class Handler(Wire):
                 case ["clock"], "GET":
                     pass
                 case ["clock"], "POST":
-                    if not isinstance(given, dict) or not {"set", "advance"} & set(given):
-                        raise InputError('Expected {"set": EPOCH} or {"advance": SECONDS}.')
+                    if not isinstance(given, dict) or not _CLOCK & set(given):
+                        raise InputError(
+                            'Expected {"set": EPOCH}, {"advance": SECONDS} or {"speed": NUMBER}.'
+                        )
+                    if "speed" in given:
+                        sandbox.speed = max(0.0, float(given["speed"]))
                     moment = float(given.get("set", sandbox.now)) + float(given.get("advance", 0))
                     if not 0 <= moment < _LAST_MOMENT:
                         raise InputError(f"{moment} is no time: expected seconds since 1970.")
@@ -241,7 +258,16 @@ class Handler(Wire):
             return self.bad_request(str(error))
         world = sandbox.world
         times = {"start": world.start.timestamp(), "end": world.end.timestamp()}
-        return self.send_json(200, {"now": sandbox.now, **times, "posts": len(world.posts)})
+        return self.send_json(
+            200,
+            {
+                "now": sandbox.now,
+                "monotonic": time.monotonic(),
+                "speed": sandbox.speed,
+                **times,
+                "posts": len(world.posts),
+            },
+        )
 
     def _suffer(self, fault: Kind, path: list[str]) -> bool:
         """Answers with a fault; false where the true answer is to follow."""
@@ -261,6 +287,9 @@ class Handler(Wire):
         if fault == "cut":
             self.cut = True
             return False
+        if fault == "garbled":
+            self.send_bytes(200, b"<html>Our CDN was unable to reach our servers", "text/html")
+            return True
         if fault == "server_error":
             status = sandbox.misfortune.server_error()
             self.send_json(status, {"message": HTTPStatus(status).phrase, "error": status})

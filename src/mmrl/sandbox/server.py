@@ -21,7 +21,8 @@ class SandboxServer:
 
     Args:
         port: 0 takes a free one.
-        requests_a_window, window_seconds: the rate limit, on the real clock; generous by default.
+        requests_a_window, window_seconds: the rate limit; generous by default.
+        simulated_limit: its windows pass on the simulated clock instead of the real one.
         speed: simulated seconds a real second; 0 stands still until told otherwise.
     """
 
@@ -33,6 +34,7 @@ class SandboxServer:
         port: int = 0,
         requests_a_window: int = 1_000_000,
         window_seconds: int = 600,
+        simulated_limit: bool = False,
         speed: float = 0.0,
     ) -> None:
         self.world = world
@@ -44,7 +46,8 @@ class SandboxServer:
         self.arrivals: deque[float] = deque(maxlen=200_000)
         self.tokens: set[str] = set()
         self.limit, self.window = requests_a_window, window_seconds
-        self._window_start, self._window_used = time.monotonic(), 0
+        self._simulated_limit = simulated_limit
+        self._window_start, self._window_used = self._limit_clock(), 0
         try:
             self._http = HttpServer((host, port), Handler)
         except OSError as error:
@@ -80,12 +83,25 @@ class SandboxServer:
     def now(self, value: float) -> None:
         self._clock = (value, time.monotonic())
 
+    @property
+    def speed(self) -> float:
+        """Simulated seconds a real second."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, value: float) -> None:
+        self._clock = (self.now, time.monotonic())
+        self._speed = value
+
+    def _limit_clock(self) -> float:
+        return self.now if self._simulated_limit else time.monotonic()
+
     def count_request(self) -> tuple[int, float, float]:
         """Counts one API request: used, remaining and seconds to the next window."""
         with self.lock:
-            moment = time.monotonic()
+            moment = self._limit_clock()
             self.arrivals.append(self.now)
-            if moment - self._window_start >= self.window:
+            if not 0 <= moment - self._window_start < self.window:
                 self._window_start, self._window_used = moment, 0
             self._window_used += 1
             left = self.window - (moment - self._window_start)

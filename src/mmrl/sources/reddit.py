@@ -5,8 +5,10 @@ attribute that an answer lacks.
 """
 
 import configparser
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mmrl.errors import ConfigError, SourceError
+from mmrl.sources.transport import Transport, put_aside_limits, requestor_class
 from mmrl.sources.values import Unreadable, count, moment
 
 if TYPE_CHECKING:
     import praw
 
 BATCH = 100  # the most that Reddit answers for in one request
-_USER_AGENT = "python:mmrl:v{version} (image popularity research)"
+_TOKENS = 4  # a token that was refused is replaced as often as this before the client is to blame
 _HOW = (
     "put client_id, client_secret and user_agent of a Reddit app under [{site}] in praw.ini "
     "(`mmrl init` writes a template)"
@@ -41,13 +44,20 @@ class Unreachable(Exception):  # noqa: N818 - a finding about subreddits, not a 
     """A listing that Reddit does not give: a private, banned, renamed or unknown subreddit."""
 
 
-def connect(site: str = "mmrl", home: str | Path | None = None, **options: Any) -> "praw.Reddit":
+def connect(
+    site: str = "mmrl",
+    home: str | Path | None = None,
+    *,
+    transport: Transport | None = None,
+    **options: Any,
+) -> "praw.Reddit":
     """A connection to Reddit; asks nothing yet, so wrong credentials show at the first request.
 
     Args:
         site: the section of praw.ini with the credentials.
         home: a folder whose praw.ini counts before the ones that PRAW finds by itself (in the
             working directory and the user's configuration).
+        transport: sends the requests; without one PRAW does, by its own limiter.
         options: PRAW's settings given here instead, such as `client_id`; they count first.
 
     Raises:
@@ -56,12 +66,13 @@ def connect(site: str = "mmrl", home: str | Path | None = None, **options: Any) 
     import praw
     from praw.exceptions import ClientException
 
-    from mmrl import __version__
-
-    settings: dict[str, Any] = {"user_agent": _USER_AGENT.format(version=__version__)}
-    settings |= {"check_for_updates": False, "check_for_async": False}
+    settings: dict[str, Any] = {"check_for_updates": False, "check_for_async": False}
     own = _section(Path(home) / "praw.ini", site) if home and "://" not in str(home) else {}
     by_site = () if own or "client_id" in options else (site,)
+    settings["user_agent"] = _user_agent({**(own or _found(site, by_site)), **options})
+    if transport is not None:
+        settings["requestor_class"] = requestor_class()
+        settings["requestor_kwargs"] = {"transport": transport}
     try:
         reddit = praw.Reddit(*by_site, **{**settings, **own, **options})
     except configparser.NoSectionError:
@@ -74,7 +85,30 @@ def connect(site: str = "mmrl", home: str | Path | None = None, **options: Any) 
         ) from None
     if not reddit.config.client_id:
         raise ConfigError(f"client_id is empty: {_HOW.format(site=site)}.")
+    if transport is not None:
+        put_aside_limits(reddit)
     return reddit
+
+
+def _found(site: str, by_site: tuple[str, ...]) -> dict[str, str]:
+    """The section that PRAW will find by itself, where it is to."""
+    path = find_credentials("://", site) if by_site else None
+    return {} if path is None else _section(path, site)
+
+
+def _user_agent(given: dict[str, Any]) -> str:
+    """As Reddit wants it: `<platform>:<app>:<version> (by /u/<name>)`; the user's own if given.
+
+    Without an account's name the client is named, by a hash of its id.
+    """
+    from mmrl import __version__
+
+    if given.get("user_agent"):
+        return str(given["user_agent"])
+    client = hashlib.sha256(str(given.get("client_id")).encode()).hexdigest()[:8]
+    name = given.get("username")
+    by = f" (by /u/{name})" if name else ""
+    return f"{sys.platform}:mmrl-{client}:v{__version__}{by}"
 
 
 def source_of(reddit: "praw.Reddit") -> str:
@@ -116,9 +150,7 @@ def newest(
         params["after"] = after
     with _clear_errors():
         try:
-            answer = reddit.request(
-                method="GET", path=f"r/{'+'.join(subreddits)}/new", params=params
-            )
+            answer = _get(reddit, f"r/{'+'.join(subreddits)}/new", params)
         except (Forbidden, NotFound, Redirect, UnavailableForLegalReasons) as error:
             raise Unreachable(_short(error)) from error
     children, following = _listing(answer)
@@ -132,8 +164,23 @@ def info(reddit: "praw.Reddit", fullnames: Iterable[str]) -> Iterator[list[dict[
     """
     for batch in batches(fullnames):
         with _clear_errors():
-            answer = reddit.request(method="GET", path="api/info", params={"id": ",".join(batch)})
+            answer = _get(reddit, "api/info", {"id": ",".join(batch)})
         yield [child for _, child in _listing(answer)[0]]
+
+
+def about(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
+    """Subreddits by name, a list for each request; those that are not there lack."""
+    for batch in batches(names):
+        with _clear_errors():
+            answer = _get(reddit, "api/info", {"sr_name": ",".join(batch)})
+        yield [child for kind, child in _listing(answer)[0] if kind == "t5"]
+
+
+def comments(reddit: "praw.Reddit", subreddit: str = "all") -> list[dict[str, Any]]:
+    """The hundred newest comments, newest first."""
+    with _clear_errors():
+        answer = _get(reddit, f"r/{subreddit}/comments", {"limit": BATCH})
+    return [child for kind, child in _listing(answer)[0] if kind == "t1"]
 
 
 def authors(reddit: "praw.Reddit", ids: Iterable[str]) -> Iterator[dict[str, Author]]:
@@ -155,18 +202,27 @@ def batches(values: Iterable[str]) -> Iterator[list[str]]:
 
 def _authors(reddit: "praw.Reddit", ids: list[str]) -> Iterator[dict[str, Author]]:
     from praw.exceptions import RedditAPIException
-    from prawcore.exceptions import BadRequest, Forbidden
+    from prawcore.exceptions import BadRequest, Forbidden, NotFound
 
     refused = False
     found: dict[str, Author] = {}
     with _clear_errors():
         try:
-            for redditor in reddit.redditors.partial_redditors(
-                ids=[f"t2_{account}" for account in ids]
-            ):
-                found[redditor.fullname.removeprefix("t2_")] = _author(vars(redditor))
+            asked = {"ids": ",".join(f"t2_{account}" for account in ids)}
+            # What PRAW's `partial_redditors` asks, which makes an object of each account.
+            answer = _get(reddit, "api/user_data_by_account_ids", asked)
         except (BadRequest, Forbidden, RedditAPIException):
             refused = True
+        except NotFound:  # none of them is there any more
+            answer = {}
+    if not refused:
+        if not isinstance(answer, dict):
+            raise SourceError("Reddit answered with something that is no list of accounts.")
+        found = {
+            fullname.removeprefix("t2_"): _author(data)
+            for fullname, data in answer.items()
+            if isinstance(data, dict)
+        }
     yield found
     if refused and len(ids) > 1:
         yield from _authors(reddit, ids[: len(ids) // 2])
@@ -215,6 +271,24 @@ def _section(path: Path, site: str) -> dict[str, str]:
     return {name: value for name, value in parser.items(site) if value}
 
 
+def _get(reddit: "praw.Reddit", path: str, params: Mapping[str, str | int]) -> Any:
+    """One GET; a token that is refused, though it is new, is replaced a few times."""
+    from prawcore.exceptions import InvalidToken
+
+    for tries in range(1, _TOKENS + 1):
+        try:
+            return reddit.request(method="GET", path=path, params=dict(params))
+        except InvalidToken:
+            if tries == _TOKENS:
+                raise
+        except KeyError as error:  # prawcore's for a 401 that does not say why
+            if error.args != (401,):
+                raise
+            if tries == _TOKENS:
+                raise ConfigError(_refused("401 Unauthorized")) from None
+    raise AssertionError  # the last try returned or raised
+
+
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     """Says in one sentence what PRAW reports; never with an answer's content or a credential."""
@@ -257,7 +331,11 @@ def _refused(why: str) -> str:
 
 
 def _short(error: Exception) -> str:
+    from prawcore.exceptions import OAuthException
+
     response = getattr(error, "response", None)
     if response is None:
         return type(error).__name__
+    if isinstance(error, OAuthException):  # Reddit sends it with status 200
+        return str(error.error)
     return f"{response.status_code} {response.reason or ''}".strip()

@@ -1,0 +1,266 @@
+"""One budget of requests for every process that uses the same Reddit client.
+
+Reddit counts requests by client, so `mmrl collect`, `mmrl observe` and `mmrl purge` share what it
+allows through a small SQLite file. Each asks before a request and tells when the answer came. It
+goes ahead only if all of these hold:
+
+* In no 60 seconds more requests than the limit. A request reaches Reddit some time between its
+  start and its answer's end. A new one is allowed only while fewer than the limit are unanswered
+  or were answered in the last 60 seconds; so among those that reach Reddit in any 60 seconds, the
+  one that asked last had fewer than the limit before it. The bound is strict, not an average.
+* What Reddit last said is left of its window (`X-Ratelimit-Remaining`, `-Reset`), less what is on
+  its way, is not spent, and is spent evenly over the time until the window ends.
+* Lower priorities leave a part to higher ones, and come in smaller bursts.
+
+Requests of a process that was killed count as on their way until they can be no more.
+"""
+
+import hashlib
+import math
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+_MINUTE = 60.0
+_UNSTATED = 60  # requests a minute until Reddit has stated its limit
+_LOST = 90.0  # seconds after which a request without an answer was its process's last
+_KEPT = 2 * _LOST  # seconds that requests are remembered
+
+
+class Priority(IntEnum):
+    """Who goes first where there is not enough for all."""
+
+    DISCOVERY = 0
+    LOOKS = 1
+    FILL = 2
+    PURGE = 3
+
+
+# The part of the limit that each may use up; what is left is for those before it.
+_SHARE = {
+    Priority.DISCOVERY: 1.0,
+    Priority.LOOKS: 0.85,
+    Priority.FILL: 0.6,
+    Priority.PURGE: 0.4,
+}
+_BURST = 10.0  # seconds in which all but discovery use at most a third of their share of a minute
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """Leave to send one request now; hand it to `answered` when its answer came, or failed."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """Where a client stands.
+
+    Attributes:
+        used: requests that may have reached Reddit in the last 60 seconds.
+        limit: the most in 60 seconds, from what Reddit stated; `stated` says whether it did.
+        remaining: left of Reddit's window as last stated; None before.
+        resets_in: seconds until that window ends.
+    """
+
+    used: int
+    limit: int
+    stated: bool
+    remaining: float | None
+    resets_in: float | None
+
+
+class Budget:
+    """The budget of one client, shared through a file.
+
+    Args:
+        path: the file, see `budget_path`; made where it is not.
+        per_minute: the user's own limit, where lower than Reddit's.
+        window_seconds: how long Reddit's windows are (its headers tell only what is left of one).
+    """
+
+    def __init__(
+        self, path: Path, *, per_minute: int | None = None, window_seconds: float = 600.0
+    ) -> None:
+        self._path = path
+        self._cap = per_minute
+        self._window = max(window_seconds, 1.0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._connect()
+        except sqlite3.DatabaseError:  # not a database (any more): what it held was a minute's
+            path.unlink(missing_ok=True)
+            self._connect()
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._database.close()
+
+    def ask(self, priority: Priority, now: float) -> Ticket | float:
+        """Leave to send a request at `now` (epoch seconds), or how many seconds to wait."""
+        with self._transaction() as database:
+            self._forget(now)
+            wait = self._wait(priority, now)
+            if wait > 0:
+                return wait
+            row = database.execute(
+                "INSERT INTO requests (started, priority) VALUES (?, ?)", (now, int(priority))
+            )
+            return Ticket(int(row.lastrowid or 0))
+
+    def answered(self, ticket: Ticket, now: float, headers: Mapping[str, str] | None) -> None:
+        """Notes an answer and what its headers say of the limit; None: none came."""
+        stated = _stated(headers or {})
+        with self._transaction() as database:
+            database.execute("UPDATE requests SET finished = ? WHERE id = ?", (now, ticket.number))
+            if stated is None:  # it may have been counted all the same
+                database.execute("UPDATE window SET remaining = remaining - 1")
+                return
+            remaining, used, reset = stated
+            resets_at = now + reset
+            before = database.execute("SELECT remaining, resets_at FROM window").fetchone()
+            # Answers may come in another order than they were counted in.
+            if before[1] is not None and now < before[1] and resets_at <= before[1] + 5:
+                remaining = min(remaining, before[0])
+            database.execute(
+                "UPDATE window SET remaining = ?, total = ?, resets_at = ?",
+                (remaining, stated[0] + used, resets_at),
+            )
+
+    def pause(self, until: float) -> None:
+        """Nobody asks Reddit anything before this time: it answered 429."""
+        with self._transaction() as database:
+            database.execute("UPDATE window SET paused_until = max(paused_until, ?)", (until,))
+
+    def state(self, now: float) -> BudgetState:
+        """Where the client stands now."""
+        with self._transaction():
+            self._forget(now)
+            remaining, total, resets_at, _ = self._read_window()
+            left = None if resets_at is None or resets_at <= now else resets_at - now
+            return BudgetState(
+                self._recent(now, _MINUTE),
+                self._limit(total),
+                total is not None,
+                None if left is None else remaining,
+                left,
+            )
+
+    def _wait(self, priority: Priority, now: float) -> float:
+        remaining, total, resets_at, paused_until = self._read_window()
+        if paused_until > now:
+            return float(paused_until - now)
+        limit = self._limit(total)
+        share = _SHARE[priority]
+        allowed = max(1, math.floor(limit * share))
+        if resets_at is not None and resets_at > now:
+            left = resets_at - now
+            (on_their_way,) = self._database.execute(
+                "SELECT count(*) FROM requests WHERE finished IS NULL"
+            ).fetchone()
+            spendable = remaining - on_their_way
+            spendable -= (1 - share) * (total or 0) * min(left / self._window, 1)
+            if spendable < 1:
+                return float(min(left, 10.0))
+            allowed = min(allowed, max(1, math.floor(spendable * _MINUTE / max(left, _MINUTE))))
+        wait = self._until_fewer(now, _MINUTE, allowed)
+        if priority is not Priority.DISCOVERY:
+            wait = max(wait, self._until_fewer(now, _BURST, max(1, math.ceil(allowed / 3))))
+        return wait
+
+    def _until_fewer(self, now: float, span: float, allowed: int) -> float:
+        """Seconds until fewer than `allowed` requests fall into the last `span` seconds."""
+        recent = self._recent(now, span)
+        if recent < allowed:
+            return 0.0
+        finished = self._database.execute(
+            "SELECT finished FROM requests WHERE finished > ? ORDER BY finished LIMIT 1 OFFSET ?",
+            (now - span, recent - allowed),
+        ).fetchone()
+        return 1.0 if finished is None else max(float(finished[0]) + span - now, 0.05)
+
+    def _recent(self, now: float, span: float) -> int:
+        (count,) = self._database.execute(
+            "SELECT count(*) FROM requests WHERE finished IS NULL OR finished > ?", (now - span,)
+        ).fetchone()
+        return int(count)
+
+    def _limit(self, total: float | None) -> int:
+        stated = _UNSTATED if total is None else max(1, int(total * _MINUTE / self._window))
+        return stated if self._cap is None else min(stated, self._cap)
+
+    def _read_window(self) -> tuple[float, float | None, float | None, float]:
+        remaining, total, resets_at, paused_until = self._database.execute(
+            "SELECT remaining, total, resets_at, paused_until FROM window"
+        ).fetchone()
+        return remaining or 0.0, total, resets_at, paused_until
+
+    def _forget(self, now: float) -> None:
+        self._database.execute(
+            "UPDATE requests SET finished = started + ? WHERE finished IS NULL AND started < ?",
+            (_LOST, now - _LOST),
+        )
+        # What lies ahead was written before the machine's clock was set back.
+        self._database.execute(
+            "DELETE FROM requests WHERE finished < ? OR started > ?", (now - _KEPT, now + _KEPT)
+        )
+        self._database.execute(
+            "UPDATE window SET paused_until = 0 WHERE paused_until > ?", (now + 2 * 3_600,)
+        )
+
+    def _connect(self) -> None:
+        self._database = sqlite3.connect(self._path, timeout=30, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+                "started REAL NOT NULL, finished REAL, priority INTEGER NOT NULL)"
+            )
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS window (only INTEGER PRIMARY KEY CHECK (only = 1), "
+                "remaining REAL, total REAL, resets_at REAL, paused_until REAL NOT NULL)"
+            )
+            database.execute(
+                "INSERT OR IGNORE INTO window (only, remaining, paused_until) VALUES (1, NULL, 0)"
+            )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._database
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def budget_path(home: str, client_id: str) -> Path:
+    """Where a client's budget lies: in the home, or in the user's folder where that is remote.
+
+    The client is named by a hash, so that the file's name tells nothing.
+    """
+    name = f"budget-{hashlib.sha256(client_id.encode()).hexdigest()[:12]}.sqlite"
+    if "://" not in home:
+        return Path(home).expanduser() / name
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "mmrl" / name
+
+
+def _stated(headers: Mapping[str, str]) -> tuple[float, float, float] | None:
+    """Remaining, used and seconds to the reset; None where an answer does not say them."""
+    try:
+        remaining, used, reset = (
+            float(headers[f"X-Ratelimit-{name}"]) for name in ("Remaining", "Used", "Reset")
+        )
+    except (KeyError, ValueError):
+        return None
+    if not all(map(math.isfinite, (remaining, used, reset))) or reset < 0 or used < 0:
+        return None
+    return max(remaining, 0.0), used, reset

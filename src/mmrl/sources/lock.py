@@ -1,0 +1,48 @@
+"""One process at a time: locks on files in the home, which end with the process that holds them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmrl.errors import Failure
+
+
+class Taken(Failure):
+    """Another process holds the lock; `process` is its number, where known."""
+
+    def __init__(self, message: str, process: str) -> None:
+        super().__init__(message)
+        self.process = process
+
+
+@contextmanager
+def only_one(home: str, name: str, message: str) -> Iterator[None]:
+    """Holds the lock `name` of a home within the block.
+
+    A home in an object store has no locks: two collectors on one do no harm there, as the
+    catalog's keys keep every post once, but spend requests twice.
+
+    Args:
+        message: said where it is held already; `{process}` in it is by whom.
+
+    Raises:
+        Taken: it is held.
+    """
+    if "://" in home:
+        yield
+        return
+    import fcntl
+
+    path = Path(home).expanduser() / f"{name}.lock"
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            process = file.read().strip() or "unknown"
+            raise Taken(message.format(process=process), process) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
