@@ -51,7 +51,13 @@ class CaptionWorker:
     """Captions one batch of (key, bytes)."""
 
     def __init__(self, profile: Profile) -> None:
-        self._captioner = profile.captioner()
+        from mmrl.encoders.caption_server import ServerCaptions
+
+        captioner = profile.captioner()
+        # A server may have a budget of requests, which begins anew with each run.
+        self._captioner = (
+            captioner.for_run() if isinstance(captioner, ServerCaptions) else captioner
+        )
 
     def __call__(self, batch: pa.Table) -> Results:
         found, kept, failed = encode_readable(batch, self._captioner.caption)
