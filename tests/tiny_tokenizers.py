@@ -1,8 +1,19 @@
 """Tokenizers in the formats that models are published with, small enough for tests to make."""
 
+import json
 from pathlib import Path
 
 WORDS = ("a", "an", "the", "of", "in", "on", "cat", "dog", "my", "first", "painting", "photo")
+
+QWEN_MARKERS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 
 
 def save_xlm_roberta_tokenizer(folder: Path, extra: tuple[str, ...] = ()) -> int:
@@ -14,7 +25,7 @@ def save_xlm_roberta_tokenizer(folder: Path, extra: tuple[str, ...] = ()) -> int
     Returns:
         how many tokens there are.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from tokenizers.processors import TemplateProcessing
     from transformers import XLMRobertaTokenizerFast
 
@@ -25,8 +36,11 @@ def save_xlm_roberta_tokenizer(folder: Path, extra: tuple[str, ...] = ()) -> int
     pieces += [(character, -8.0 - index / 100) for index, character in enumerate(characters)]
     pieces.append(("<mask>", 0.0))
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3, byte_fallback=False))
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    # As published, but for the table of characters that count as equal, which only
+    # sentencepiece can make.
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+    )
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>",
@@ -49,3 +63,29 @@ def save_xlm_roberta_tokenizer(folder: Path, extra: tuple[str, ...] = ()) -> int
     )
     fast.save_pretrained(folder)
     return len(fast)
+
+
+def save_qwen_tokenizer(folder: Path) -> dict[str, int]:
+    """Writes a Qwen tokenizer's files: bytes as tokens, and the markers, one of which ends a text.
+
+    Returns:
+        the markers' ids; the tokens before them are 256 bytes.
+    """
+    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers.processors import TemplateProcessing
+
+    folder.mkdir(parents=True, exist_ok=True)
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: i for i, letter in enumerate(letters)}, []))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(m, special=True) for m in QWEN_MARKERS])
+    end = "<|endoftext|>"
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end))]
+    )
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {"tokenizer_class": "Qwen2Tokenizer", "pad_token": end, "eos_token": "<|im_end|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
+    return {marker: tokenizer.token_to_id(marker) for marker in QWEN_MARKERS}

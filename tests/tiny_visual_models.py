@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from mmrl.encoders.vision_library import ensure_torchvision
-from tiny_tokenizers import save_xlm_roberta_tokenizer
+from tiny_tokenizers import save_qwen_tokenizer, save_xlm_roberta_tokenizer
 
 WIDTH = 128
 HIDDEN = 341  # of the tower's MLP: int(128 * 2.6667), as the published code rounds it
@@ -180,15 +180,6 @@ PICTURES = [picture(1, 300, 224), picture(2, 180, 410), picture(3, 640, 480)]
 
 
 QWEN_WIDTH = 64
-_QWEN_MARKERS = (
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|vision_start|>",
-    "<|vision_end|>",
-    "<|image_pad|>",
-    "<|video_pad|>",
-)
 # What the published template makes of a system turn and of one with a picture and a text.
 QWEN_TEMPLATE = (
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' }}"
@@ -207,7 +198,7 @@ def save_qwen_visual(folder: Path) -> None:
     from transformers import Qwen3VLConfig, Qwen3VLModel
 
     folder.mkdir(parents=True, exist_ok=True)
-    ids = _save_qwen_tokenizer(folder)
+    ids = save_qwen_tokenizer(folder)
     w = QWEN_WIDTH
     config = Qwen3VLConfig(
         architectures=["Qwen3VLForConditionalGeneration"],
@@ -261,24 +252,3 @@ def save_qwen_visual(folder: Path) -> None:
     }
     for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
         (folder / name).write_text(json.dumps(pictures), "utf-8")
-
-
-def _save_qwen_tokenizer(folder: Path) -> dict[str, int]:
-    """Bytes as tokens, and the markers; one of them is put at the end of every text."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
-    from tokenizers.processors import TemplateProcessing
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE({letter: i for i, letter in enumerate(letters)}, []))
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(m, special=True) for m in _QWEN_MARKERS])
-    end = "<|endoftext|>"
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end))]
-    )
-    tokenizer.save(str(folder / "tokenizer.json"))
-    settings = {"tokenizer_class": "Qwen2Tokenizer", "pad_token": end, "eos_token": "<|im_end|>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
-    return {marker: tokenizer.token_to_id(marker) for marker in _QWEN_MARKERS}

@@ -1,0 +1,54 @@
+"""bge-m3's network on a device, from transformers.
+
+transformers would ask the device in every batch whether anything is padded, and wait for the
+answer. Here mask and positions are worked out on the host and handed over.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mmrl.encoders.pairs import to_device
+from mmrl.encoders.place import Place
+from mmrl.encoders.pretrained import load_pretrained
+
+_FIRST = 2  # XLM-R's position of a text's first token
+
+
+class BgeM3Network:
+    """XLM-R in evaluation mode, without the pooler that bge-m3 does not use."""
+
+    def __init__(self, folder: Path, place: Place) -> None:
+        """Loads it.
+
+        Raises:
+            WeightsError: a file is broken, or the weights are not XLM-R's.
+        """
+        from transformers import XLMRobertaModel
+
+        self._model = load_pretrained(
+            XLMRobertaModel,
+            folder,
+            place,
+            "BAAI/bge-m3",
+            unused=("pooler.", "embeddings.position_ids"),
+            add_pooling_layer=False,
+        )
+        self._place = place
+
+    def vectors(self, ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """See `TextNetwork`."""
+        longest = ids.shape[1]
+        there = np.arange(longest) < lengths[:, None]
+        # Padding has a position of its own, as XLM-R was trained; nothing attends to it.
+        positions = np.where(there, np.arange(_FIRST, _FIRST + longest), ids)
+        x = self._model.embeddings(
+            input_ids=to_device(ids, self._place),
+            position_ids=to_device(positions, self._place),
+        )
+        # Without a mask the device's fastest attention can be taken.
+        mask = None if there.all() else to_device(there, self._place)[:, None, None, :]
+        out = self._model.encoder(x, attention_mask=mask).last_hidden_state[:, 0]
+        return F.normalize(out.float(), dim=-1)

@@ -1,0 +1,150 @@
+"""Texts through a transformer of the hub: what its text encoders have in common.
+
+All texts of a call are tokenized at once and sorted by length, so that little is padded; a batch
+holds so many tokens, however many texts that is; and vectors stay on the device until the call
+ends, so that it never waits for the host between two batches.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from mmrl.encoders.batches import BatchSize
+from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.loaded import loaded
+from mmrl.encoders.pairs import Rows, by_length, clean
+from mmrl.encoders.place import Place
+from mmrl.encoders.threads import ModelLock
+from mmrl.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_TOKENS = 8_192
+# Tokens a batch, padding included. On a GPU this is some 500 titles and keeps it busy for longer
+# than the host needs to hand over the next batch; on a CPU more only empties the caches.
+_ON_GPU, _ON_CPU = 16_384, 1_024
+
+
+class TextNetwork(Protocol):
+    """A network on its device, in evaluation mode."""
+
+    def vectors(self, ids: np.ndarray, lengths: np.ndarray) -> "torch.Tensor":
+        """Vectors of shape (n, dim), float32, each of length 1, left on the device.
+
+        Args:
+            ids: tokens of shape (n, longest), padded at the end.
+            lengths: how many of them each text has, (n,).
+        """
+        ...
+
+
+class HubText(ABC):
+    """A TextEncoder.
+
+    Attributes:
+        truncated: how many texts were cut at 8,192 tokens so far.
+        name, width: of the model, as its id says it; the number of dimensions it is published with.
+        pooling: the rest of the id.
+        pad: the token that fills up a batch.
+    """
+
+    name: str
+    width: int
+    pooling: str
+    pad: int
+
+    def __init__(self, model: Checkpoint) -> None:
+        self._model = model
+        self.truncated = 0
+
+    @property
+    def id(self) -> str:
+        """`name@revision+preprocessing`."""
+        return f"{self.name}@{self._model.revision}+{MAX_TOKENS}tok,{self.pooling},l2"
+
+    @property
+    def dim(self) -> int:
+        """The model's width, but for a local folder that says otherwise."""
+        if self._model.local is None:
+            return self.width
+        path = self._model.folder() / "config.json"
+        try:
+            return int(json.loads(path.read_text("utf-8"))["hidden_size"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{path} does not say `hidden_size`: {error}; fetch it anew."
+            ) from error
+
+    def check(self) -> None:
+        """Raises WeightsError where a file is missing."""
+        self._model.check()
+
+    @abstractmethod
+    def load(self, folder: Path, place: Place) -> TextNetwork:
+        """The network, with the weights of a folder.
+
+        Raises:
+            WeightsError: they are not the model's.
+        """
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of shape (len(texts), dim), float32, each of length 1."""
+        if not len(texts):
+            return np.empty((0, self.dim), np.float32)
+        net = self._loaded()
+        tokens, cut = net.tokenize(texts)
+        self.truncated += cut
+        order = by_length(tokens)
+        rows = Rows(len(texts))
+
+        def forward(chosen: Sequence[int]) -> "torch.Tensor":
+            return net.vectors([tokens[order[i]] for i in chosen], self.pad)
+
+        for batch in net.batches.split([len(tokens[i]) for i in order]):
+            for part, found in net.batches.run(batch, forward):
+                rows.add([order[i] for i in part], found)
+        return rows.stacked()
+
+    def _loaded(self) -> "_Loaded":
+        place, weights = self._model.place, self._model.weights()
+        return loaded(
+            (self.name, self._model),
+            place,
+            weights.stat().st_size,
+            lambda: _Loaded(self.name, self._model, self.load(weights.parent, place)),
+        )
+
+
+class _Loaded:
+    """Network and tokenizer in memory, and how much they take at once."""
+
+    def __init__(self, name: str, model: Checkpoint, network: TextNetwork) -> None:
+        from tokenizers import Tokenizer
+
+        self._network = network
+        self._tokenizer = Tokenizer.from_file(str(model.folder() / "tokenizer.json"))
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        self._tokenizer.no_padding()
+        self._lock = ModelLock()
+        self.batches = BatchSize(name, _ON_GPU if model.place.on_gpu else _ON_CPU, "tokens")
+
+    def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
+        """Each text's token ids, and how many texts were longer than allowed."""
+        encodings = self._tokenizer.encode_batch(clean(texts))
+        return [e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings)
+
+    def vectors(self, tokens: Sequence[list[int]], pad: int) -> "torch.Tensor":
+        """Vectors of texts, on the device."""
+        import torch
+
+        lengths = np.array([len(item) for item in tokens])
+        ids = np.full((len(tokens), lengths.max()), pad, np.int64)
+        for row, item in enumerate(tokens):
+            ids[row, : len(item)] = item
+        with self._lock, torch.inference_mode():
+            return self._network.vectors(ids, lengths)

@@ -1,0 +1,29 @@
+"""Qwen3-Embedding: texts to vectors, the output at the last token, scaled to length 1.
+
+As its authors use it for documents: without an instruction, which is for queries of a search
+(Zhang et al. 2025, arXiv:2506.05176). The tokenizer ends each text with the token that is read.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrl.encoders.hub_text import HubText
+from mmrl.encoders.place import Place
+
+if TYPE_CHECKING:
+    from mmrl.encoders.qwen_text_network import QwenTextNetwork
+
+
+class QwenText(HubText):
+    """A TextEncoder; see `HubText`."""
+
+    name = "qwen3-embedding-0.6b"
+    width = 1024
+    pooling = "last"
+    pad = 0  # any token: rows are padded at their ends, where a causal model never looks
+
+    def load(self, folder: Path, place: Place) -> "QwenTextNetwork":
+        """See `HubText.load`."""
+        from mmrl.encoders.qwen_text_network import QwenTextNetwork
+
+        return QwenTextNetwork(folder, place)
