@@ -169,8 +169,8 @@ def test_looks_come_a_hundred_a_request(reddit: LocalReddit, catalog: Catalog) -
     collect(reddit, catalog, START)
     reddit.requests.clear()
     report = observe(reddit.connect(), catalog, Settings(), START + HOUR)
-    assert (report.looked, report.requests) == (250, 3)
-    assert reddit.requests == ["/api/info"] * 3
+    assert (report.looked, report.requests) == (250, 6)
+    assert reddit.requests == ["/api/info", "/api/user_data_by_account_ids"] * 3
 
 
 def test_a_post_that_is_gone_is_looked_at_once_and_says_so(

@@ -134,9 +134,15 @@ class Discovery:
     def compare(self, shown: set[str]) -> None:
         """Takes the names (lower case) of the subreddits that Reddit tells of; checks the others.
 
+        A closed one that Reddit tells of again is asked for now instead of tomorrow.
+
         Raises:
             SourceError, ConfigError: no answer; wrong credentials.
         """
+        for name in self._names:
+            found = self._state.of(name)
+            if found.closed is not None and name.lower() in shown:
+                found.retry_at = self._now()
         for group in list(self._groups):
             for name in group.names:
                 if name.lower() not in shown:

@@ -120,7 +120,7 @@ class Looks:
         if not self._queue:
             return None
         first = from_epoch(self._queue[0][0] / 1_000_000)
-        return now if first <= now and self.due(now) >= api.BATCH else first + wait
+        return first if first <= now and self.due(now) >= api.BATCH else first + wait
 
     def take(self) -> int:
         """Looks at the hundred posts that have been due longest; returns how many were due.

@@ -10,7 +10,7 @@ import random
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mmrl.catalog import Catalog
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _MANY = 300  # posts or looks that are written without waiting for more
 _TOO_MANY = 3_000  # that wait because they can't be written: nothing more is asked for
+_AT_ONCE = datetime(2005, 6, 1, tzinfo=UTC)  # any time that is over
 _HEARTBEAT = timedelta(minutes=1)
 _ABOUT_EVERY = timedelta(hours=1)
 _COMPACT_EVERY = timedelta(minutes=20)
@@ -334,14 +335,18 @@ class Service:
             for part in api.about(self._reddit, self._settings.subreddits):
                 self._report.requests += 1
                 self._keeper.learn_subscribers(part)
-                shown |= {str(subreddit.get("display_name")).lower() for subreddit in part}
+                shown |= {
+                    str(subreddit.get("display_name")).lower()
+                    for subreddit in part
+                    if subreddit.get("subreddit_type") != "private"
+                }
             if self._discovery is not None:
                 self._discovery.compare(shown)
         self._about_at = self._now() + _ABOUT_EVERY
 
     def _fill_at(self) -> datetime | None:
         waits = self._keeper.waiting >= _TOO_MANY
-        return self._now() if self._gaps.open and not waits else None
+        return _AT_ONCE if self._gaps.open and not waits else None
 
     def _fill(self) -> None:
         before = len(self._gaps.open)
@@ -369,7 +374,7 @@ class Service:
     def _write_at(self) -> datetime | None:
         looks = 0 if self._looks is None else self._looks.waiting
         if max(looks, self._keeper.waiting) >= _MANY:
-            return self._now()
+            return _AT_ONCE
         wait = timedelta(seconds=self._settings.commit_seconds)
         waiting = [since + wait for since in (self._keeper.since, self._looks_since) if since]
         return min([*waiting, self._saved_at + _HEARTBEAT])

@@ -1,0 +1,464 @@
+"""The collector that runs without an end, against the simulated Reddit with all its faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmrl.catalog import Catalog
+from mmrl.config import RedditSettings
+from mmrl.errors import ConfigError
+from mmrl.home import init
+from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
+from mmrl.sandbox.world import SUBREDDITS
+from mmrl.sources.budget import Budget, budget_path
+from mmrl.sources.gaps import to_base36
+from mmrl.sources.reddit import connect
+from mmrl.sources.service import Service, Status
+from mmrl.sources.state import read_status
+from mmrl.sources.transport import Transport
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class JumpingClock:
+    """The sandbox's own clock, wrong by some seconds where told; what is slept is skipped."""
+
+    def __init__(self, server: SandboxServer, ahead: float = 0.0) -> None:
+        self._server = server
+        self._ahead = ahead
+        self._stopping = False
+        self.on_sleep: Callable[[], None] = lambda: None
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._server.now + self._ahead, UTC)
+
+    def sleep(self, seconds: float) -> None:
+        self._server.now += max(seconds, 0)
+        self.on_sleep()
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
+
+def busy(posts: int, hours: float, subreddits: int = 3) -> World:
+    """A world at a steady rate, its ids as far apart as every seventh of Reddit's."""
+    return World.from_posts(
+        [
+            {
+                "id": to_base36(0x40000000 + 7 * number),
+                "title": f"Post {number}",
+                "subreddit": SUBREDDITS[number % subreddits],
+                "created": START.timestamp() + number * hours * 3_600 / posts,
+                "score": number % 50,
+                "author": f"author{number % 40}",
+            }
+            for number in range(posts)
+        ]
+    )
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that come too late are given up on soon."""
+    monkeypatch.setattr("prawcore.sessions.TIMEOUT", 0.3)
+
+
+class Trial:
+    """A service on a sandbox, in this process; every run makes both anew, as a restart does."""
+
+    def __init__(self, server: SandboxServer, catalog: Catalog, **settings: Any) -> None:
+        self.server, self.catalog = server, catalog
+        names = [subreddit.name for subreddit in server.world.subreddits]
+        self.settings = RedditSettings(**{"subreddits": names, **settings})
+        self.told: list[str] = []
+        self.clock = JumpingClock(server)
+        server.now = START.timestamp()
+
+    def service(self, ahead: float = 0.0, **options: Any) -> Service:
+        self.clock = JumpingClock(self.server, ahead)
+        given = praw_settings(self.server.url)
+        transport = Transport(
+            self.clock, Budget(budget_path(self.catalog.home, given["client_id"]))
+        )
+        reddit = connect(transport=transport, **given)
+        return Service(
+            reddit, transport, self.catalog, self.settings, tell=self.told.append, **options
+        )
+
+    def run(self, hours: float, ahead: float = 0.0, **options: Any) -> Status:
+        service = self.service(ahead, **options)
+        return service.run(self.clock.now() + timedelta(hours=hours))
+
+    def ids(self) -> list[str]:
+        return list(self.catalog.read("posts", ["post_id"])["post_id"].to_pylist())
+
+    def there(self) -> list[str]:
+        return [post.id for post in self.server.world if post.created <= self.server.now]
+
+
+@pytest.fixture
+def make(catalog: Catalog) -> Iterator[Callable[..., Trial]]:
+    servers: list[SandboxServer] = []
+
+    def made(world: World, limit: int = 1_000, **settings: Any) -> Trial:
+        server = SandboxServer(world, requests_a_window=limit, simulated_limit=True)
+        servers.append(server.__enter__())
+        return Trial(server, catalog, **settings)
+
+    yield made
+    for server in servers:
+        server.__exit__(None, None, None)
+
+
+# Nothing lost, nothing twice
+
+
+def test_every_post_is_kept_once_with_looks_at_its_ages(make: Callable[..., Trial]) -> None:
+    trial = make(busy(600, 3), checkpoints_hours=[0.5, 1])
+    status = trial.run(4.5)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    looks = trial.catalog.read("observations", ["post_id", "observed_at"]).to_pylist()
+    ages: dict[str, list[float]] = {}
+    created = {post.id: post.created for post in trial.server.world}
+    for look in looks:
+        age = look["observed_at"].timestamp() - created[look["post_id"]]
+        ages.setdefault(look["post_id"], []).append(age / 60)
+    for post_id in trial.ids():
+        first, second, third = sorted(ages[post_id])
+        assert 0 <= first <= 11
+        assert 30 <= second <= 40
+        assert 60 <= third <= 70
+    assert (status.kept, status.looks, status.looks_late) == (600, 1_200, 0)
+    assert status.state == "stopped"
+    assert not trial.told
+
+
+def test_requests_for_a_thousand_posts_and_a_look_are_at_most_35(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(1_000, 2), checkpoints_hours=[1, 2, 3, 4])
+    trial.run(2.2)
+    polls_after = trial.server.stats()["requests"]["r/*/new"]
+    trial.run(4.5)
+    found = trial.server.stats()["requests"]
+    total = sum(found.values()) - (found["r/*/new"] - polls_after)
+    assert trial.catalog.count("observations") == 5_000
+    assert total / 5 <= 35
+
+
+ALL_FAULTS = {
+    **{"too_many": 0.02, "too_many_unsaid": 0.02, "server_error": 0.08, "reset": 0.03},
+    **{"cut": 0.03, "slow": 0.01, "expired_token": 0.05, "garbled": 0.03, "duplicates": 0.05},
+    **{"suspended": 0.1, "held_back": 0.05, "slow_seconds": 0.5, "seed": 3},
+}
+
+
+def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
+    make: Callable[..., Trial], quick: None
+) -> None:
+    trial = make(busy(700, 3), checkpoints_hours=[0.5])
+    trial.server.misfortune.set(Faults(**ALL_FAULTS))
+    late = 0
+    for ahead in (0.0, 300.0, -300.0):
+        status = trial.run(1.4, ahead)
+        late += status.looks_late
+        assert status.faults
+    ids = trial.ids()
+    assert len(ids) == len(set(ids)) == 700
+    assert trial.catalog.count("observations") >= 2 * 680
+    assert late == 0
+    assert trial.server.stats()["most_in_a_minute"] <= 100
+
+
+def test_an_hours_outage_is_survived_said_and_made_up_for(make: Callable[..., Trial]) -> None:
+    trial = make(busy(1_200, 4), checkpoints_hours=[0.5])
+    begin = START.timestamp() + 3_600
+    trial.server.misfortune.set(Faults(outage_from=begin, outage_until=begin + 3_600))
+    trial.run(1.5)
+    status = read_status(trial.catalog)
+    assert status is not None
+    assert status["failing"]
+    assert "does not answer" in status["last_error"]
+    last = trial.run(3.5)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert not last.failing
+    assert any("works again" in sentence for sentence in trial.told)
+    looked = set(trial.catalog.read("observations", ["post_id"])["post_id"].to_pylist())
+    assert len(looked) == 1_200
+
+
+def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make: Callable[..., Trial]) -> None:
+    """One subreddit, off for as long as 1,500 posts take: its listing shows 1,000 of them."""
+    trial = make(busy(2_000, 4, subreddits=1), checkpoints_hours=[30])
+    trial.run(0.5)
+    trial.server.now += 3 * 3_600
+    trial.run(0.05)
+    (gap,) = trial.catalog.read("gaps").to_pylist()
+    assert gap["state"] == "open" or gap["kept"] > 0
+    trial.run(1.0)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    (gap,) = trial.catalog.read("gaps").to_pylist()
+    assert (gap["state"], gap["filled_to"]) == ("filled", gap["from_id"] + 1)
+    assert any("left to ask for" in sentence for sentence in trial.told)
+
+
+def test_a_gap_in_three_subreddits_is_first_closed_by_their_own_listings(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(2_000, 4), checkpoints_hours=[30])
+    trial.run(0.5)
+    trial.server.now += 3 * 3_600
+    trial.run(0.6)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert trial.catalog.count("gaps") == 0
+
+
+def test_posts_that_show_up_late_in_their_old_place_are_found(make: Callable[..., Trial]) -> None:
+    trial = make(busy(400, 4), checkpoints_hours=[30])
+    trial.server.misfortune.set(Faults(held_back=0.2, held_back_seconds=1_500))
+    trial.run(5)
+    assert sorted(trial.ids()) == sorted(trial.there())
+
+
+def test_the_clock_of_reddits_answers_dates_the_looks(make: Callable[..., Trial]) -> None:
+    trial = make(busy(100, 1))
+    status = trial.run(1.4, ahead=600.0)
+    assert status.skew == pytest.approx(-600, abs=3)
+    for row in trial.catalog.read("posts", ["created_at", "first_seen_at"]).to_pylist():
+        assert (
+            timedelta(seconds=-2) <= row["first_seen_at"] - row["created_at"] < timedelta(hours=1)
+        )
+    assert sorted(trial.ids()) == sorted(trial.there())
+
+
+# Subreddits that are not shown
+
+
+def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(300, 9), checkpoints_hours=[90])
+    shut = {"private": [SUBREDDITS[0]], "renamed": {SUBREDDITS[1]: "Elsewhere"}}
+    trial.server.misfortune.set(Faults(**shut))
+    status = trial.run(3)
+    assert status.left_out == {SUBREDDITS[0]: "403 Forbidden", SUBREDDITS[1]: "302 Found"}
+    assert len([sentence for sentence in trial.told if "is left out" in sentence]) == 2
+    asked = trial.server.stats()["requests"]["r/*/new"]
+    trial.run(2)
+    assert trial.server.stats()["requests"]["r/*/new"] - asked < 20  # not asked for all the time
+    trial.server.misfortune.set(Faults())
+    trial.run(4.5)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert any("is shown again" in sentence for sentence in trial.told)
+
+
+def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(300, 3), checkpoints_hours=[90], subreddits=list(SUBREDDITS[:2]))
+    trial.run(1.5)
+    assert len(trial.ids()) == pytest.approx(100, abs=12)
+    trial.settings.subreddits.append(SUBREDDITS[2])
+    trial.run(2)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert trial.catalog.count("gaps") == 0
+
+
+def test_posts_found_through_comments_are_a_part_of_all(make: Callable[..., Trial]) -> None:
+    world = World.make(posts=300, seed=2, days=3)
+    trial = make(world, discovery="comments", poll_seconds=[120, 120], checkpoints_hours=[90])
+    trial.settings.subreddits = list(SUBREDDITS[:4])
+    trial.run(24)
+    ids = set(trial.ids())
+    assert 10 < len(ids) < len(trial.there())
+    found = trial.catalog.read("posts", ["subreddit"])["subreddit"].to_pylist()
+    assert set(found) <= set(SUBREDDITS[:4])
+
+
+# One client, several processes; two clients
+
+
+def test_looks_may_be_left_to_another_process(make: Callable[..., Trial]) -> None:
+    trial = make(busy(100, 1), checkpoints_hours=[0.5])
+    status = trial.run(2, looks=False)
+    assert status.looks == 0
+    assert trial.catalog.count("observations") == 100
+
+
+def test_a_tight_limit_is_kept_and_discovery_goes_first(make: Callable[..., Trial]) -> None:
+    """Twenty requests in ten minutes: two a minute. There is enough for polls and few looks."""
+    trial = make(busy(400, 4), limit=20, checkpoints_hours=[0.5, 1, 1.5, 2, 2.5])
+    trial.run(5)
+    assert trial.server.stats()["most_in_a_minute"] <= 4
+    assert "429 Too Many Requests" not in trial.run(0.1).faults
+    assert sorted(trial.ids()) == sorted(trial.there())
+
+
+def test_wrong_credentials_end_it_at_once_with_the_reason(make: Callable[..., Trial]) -> None:
+    trial = make(busy(50, 1))
+    given = {**praw_settings(trial.server.url), "password": "hush-hush"}
+    transport = Transport(trial.clock)
+    service = Service(
+        connect(transport=transport, **given), transport, trial.catalog, trial.settings
+    )
+    with pytest.raises(ConfigError, match="refuses the credentials") as caught:
+        service.run(trial.clock.now() + HOUR)
+    assert "hush" not in str(caught.value)
+    assert trial.server.stats()["total"] <= 2
+
+
+# What it says
+
+
+def test_the_catalog_holds_the_services_own_account_of_itself(make: Callable[..., Trial]) -> None:
+    trial = make(busy(60, 1))
+    trial.run(1)
+    status = read_status(trial.catalog)
+    assert status is not None
+    assert (status["state"], status["kept"]) == ("stopped", len(trial.ids()))
+    assert status["limit"] == 100
+    assert status["process"] == os.getpid()
+
+
+def test_what_waits_is_written_when_it_is_stopped(make: Callable[..., Trial]) -> None:
+    trial = make(busy(100, 1), commit_seconds=10_000)
+    trial.server.now += 3_000
+    service = trial.service()
+    trial.clock.on_sleep = trial.clock.stop
+    status = service.run()
+    assert status.state == "stopped"
+    assert sorted(trial.ids()) == sorted(
+        post.id for post in trial.server.world if post.created <= START.timestamp() + 3_000
+    )
+    looks = trial.catalog.read("observations", ["author_link_karma"])
+    assert looks["author_link_karma"].null_count == 0
+
+
+def test_it_stops_though_reddit_is_silent_and_keeps_what_it_has(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(100, 1), commit_seconds=10_000)
+    trial.server.now += 3_000
+    service = trial.service()
+
+    def stop_in_silence() -> None:
+        if trial.server.stats()["requests"]["r/*/new"] >= 2:
+            trial.server.misfortune.set(Faults(server_error=1))
+            trial.clock.stop()
+
+    trial.clock.on_sleep = stop_in_silence
+    service.run()
+    assert len(trial.ids()) > 80
+    looks = trial.catalog.read("observations", ["author_link_karma"])
+    assert 0 < looks["author_link_karma"].null_count < looks.num_rows == len(trial.ids())
+
+
+# The command
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    init(home)
+    return home
+
+
+def command(home: Path, server: SandboxServer, *words: str, mode: str = "jump") -> Any:
+    """Starts `mmrl` on the home with the sandbox's credentials."""
+    ini = "\n".join(f"{name} = {value}" for name, value in praw_settings(server.url).items())
+    (home / "praw.ini").write_text(f"[mmrl]\n{ini}\n")
+    names = [subreddit.name for subreddit in server.world.subreddits]
+    (home / "mmrl.toml").write_text(f"[reddit]\nsubreddits = {json.dumps(names)}\n")
+    return subprocess.Popen(
+        [sys.executable, "-m", "mmrl", *words, "--home", str(home), "--sandbox-clock", mode],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(
+        busy(1_500, 3), requests_a_window=1_000, simulated_limit=True, speed=1
+    ) as running:
+        running.now = START.timestamp()
+        yield running
+
+
+def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxServer) -> None:
+    for part in (0.5, 1.3):
+        process = command(home, server, "collect")
+        while server.now < START.timestamp() + part * 3_600:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    process = command(home, server, "collect", "--for", "2h", "--json")
+    said, complaints = process.communicate(timeout=120)
+    assert process.returncode == 0, complaints
+    ids = Catalog.open(home).read("posts", ["post_id"])["post_id"].to_pylist()
+    assert len(ids) == len(set(ids)) == 1_500
+    assert json.loads(said)["state"] == "stopped"
+
+
+def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused(
+    home: Path, server: SandboxServer
+) -> None:
+    process = command(home, server, "collect", mode="scaled")
+    catalog = Catalog.open(home)
+    server.now += 1_800
+    until = time.monotonic() + 60
+    while server.stats()["requests"].get("r/*/new", 0) < 3 and time.monotonic() < until:
+        time.sleep(0.05)
+    second = command(home, server, "collect", "--once")
+    _, complaint = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert f"process {process.pid}" in complaint
+    third = command(home, server, "observe")
+    said, _ = third.communicate(timeout=60)
+    assert third.returncode == 0
+    assert "taken by another process" in said
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == 0, complaint
+    assert time.monotonic() - began < 8
+    assert "kept" in said
+    assert catalog.count("posts") >= 200
+    assert "sandbox-client-secret" not in said + complaint
+
+
+def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
+    home: Path, server: SandboxServer
+) -> None:
+    server.now += 1_000
+    for _ in range(2):
+        process = command(home, server, "collect", "--once")
+        said, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint
+        server.now += 2 * 3_600
+    assert "kept" in said
+    looks = Catalog.open(home).read("observations", ["post_id"])["post_id"].to_pylist()
+    assert max(looks.count(post_id) for post_id in set(looks)) == 2
+
+
+def test_a_time_that_is_none_is_refused(home: Path, server: SandboxServer) -> None:
+    process = command(home, server, "collect", "--for", "soon")
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "expected a time such as 55m" in complaint
