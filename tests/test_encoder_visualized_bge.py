@@ -103,6 +103,8 @@ def test_unreadable_pictures_are_named_by_their_places(folder):
     with pytest.raises(UnreadableImagesError) as caught:
         encoder(folder).encode(images, ["a much longer text", "b", "", "d"])
     assert sorted(caught.value.errors) == [0, 2]
+    readable = encoder(folder).encode(PICTURES[:2], ["b", "d"])
+    assert np.abs(caught.value.done - readable).max() < 1e-5
 
 
 def test_a_long_text_is_cut_and_counted(folder):

@@ -103,6 +103,24 @@ class Checkpoint:
         """
         return self.folder() / self.model.weights
 
+    def said(self, *path: str) -> int:
+        """A number of its `config.json`, such as `said("text_config", "hidden_size")`.
+
+        Raises:
+            WeightsError: the file is missing or does not say it.
+        """
+        file = self.folder() / "config.json"
+        try:
+            found = json.loads(file.read_text("utf-8"))
+            for name in path:
+                found = found[name]
+            return int(found)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise WeightsError(
+                f"{file} does not say `{'.'.join(path)}` ({error}): run `mmrl weights fetch "
+                f"{self.name}`, or copy that file anew."
+            ) from error
+
     def check(self) -> None:
         """Looks for its files without loading them.
 

@@ -5,7 +5,6 @@ holds so many tokens, however many texts that is; and vectors stay on the device
 ends, so that it never waits for the host between two batches.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,6 @@ from mmrl.encoders.loaded import loaded
 from mmrl.encoders.pairs import Rows, by_length, clean
 from mmrl.encoders.place import Place
 from mmrl.encoders.threads import ModelLock
-from mmrl.errors import WeightsError
 
 if TYPE_CHECKING:
     import torch
@@ -72,13 +70,7 @@ class HubText(ABC):
         """The model's width, but for a local folder that says otherwise."""
         if self._model.local is None:
             return self.width
-        path = self._model.folder() / "config.json"
-        try:
-            return int(json.loads(path.read_text("utf-8"))["hidden_size"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(
-                f"{path} does not say `hidden_size`: {error}; fetch it anew."
-            ) from error
+        return self._model.said("hidden_size")
 
     def check(self) -> None:
         """Raises WeightsError where a file is missing."""
@@ -100,7 +92,7 @@ class HubText(ABC):
         tokens, cut = net.tokenize(texts)
         self.truncated += cut
         order = by_length(tokens)
-        rows = Rows(len(texts))
+        rows = Rows()
 
         def forward(chosen: Sequence[int]) -> "torch.Tensor":
             return net.vectors([tokens[order[i]] for i in chosen], self.pad)

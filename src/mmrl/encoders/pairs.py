@@ -24,10 +24,9 @@ class Rows:
     put together.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self) -> None:
         self._places: list[int] = []
         self._rows: list[torch.Tensor] = []
-        self._count = count
 
     def add(self, places: Iterable[int], rows: "torch.Tensor") -> None:
         """Keeps rows for these places."""
@@ -35,13 +34,13 @@ class Rows:
         self._rows.append(rows)
 
     def stacked(self) -> np.ndarray:
-        """All rows in order, of shape (count, dim), float32."""
+        """The rows that were added, in the order of their places, (n, dim), float32."""
         import torch
 
+        if not self._rows:
+            return np.empty((0, 0), np.float32)
         rows = torch.cat(self._rows).float().cpu().numpy()
-        result = np.empty((self._count, rows.shape[1]), np.float32)
-        result[self._places] = rows
-        return result
+        return np.ascontiguousarray(rows[np.argsort(self._places)])
 
 
 def by_length(tokens: Sequence[Sequence[int]]) -> list[int]:
@@ -79,7 +78,7 @@ def encode_pictures(
     Raises:
         UnreadableImagesError: at least one picture does not decode.
     """
-    rows = Rows(len(images))
+    rows = Rows()
     errors: dict[int, str] = {}
     places = iter(order)
     for decoded in decode_ahead([images[i] for i in order], prepare, batches.size):
@@ -92,7 +91,7 @@ def encode_pictures(
                 good.append((place, found))
         _run(good, batches, forward, rows)
     if errors:
-        raise UnreadableImagesError(dict(sorted(errors.items())))
+        raise UnreadableImagesError(errors, rows.stacked())
     return rows.stacked()
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 MAX_PIXELS = 100_000_000  # refused before decoding: a small file can unfold to gigabytes
+_LONGEST = 16  # times as long as wide
 _AHEAD = 3  # batches decoded and not yet taken
 _WORKERS = min(32, os.cpu_count() or 1)
 
@@ -80,6 +81,20 @@ def open_rgb(data: bytes, enough: int | None = None) -> Image.Image:
     # Pillow's plug-ins raise whatever a malformed file makes them trip over.
     except Exception as error:
         raise UnreadableError(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def middle(rgb: Image.Image) -> Image.Image:
+    """The middle of a picture that is extremely long, and any other picture as it is.
+
+    Models look at the middle square of a picture, after its shorter side was resized; all of a
+    picture of 1 x 50,000 pixels would then need gigabytes.
+    """
+    width, height = rgb.size
+    longest = _LONGEST * min(width, height)
+    if max(width, height) <= longest:
+        return rgb
+    left, top = max(0, width - longest) // 2, max(0, height - longest) // 2
+    return rgb.crop((left, top, width - left, height - top))
 
 
 def _open(data: bytes, enough: int | None) -> Image.Image:

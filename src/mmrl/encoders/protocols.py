@@ -11,7 +11,7 @@ Change what comes out, and the id must change.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,15 +22,17 @@ from mmrl.errors import InputError
 class UnreadableImagesError(InputError):
     """Some of the pictures given do not decode.
 
-    Raised once every readable picture of the call has been through the model, so that asking
-    again for those alone costs little.
+    Raised once every readable picture of the call has been through the model.
 
     Attributes:
         errors: for each unreadable picture its position in the call and what is wrong with it.
+        done: what the call would have returned for the readable ones alone; None where the encoder
+            remembers them, so that asking again costs little.
     """
 
-    def __init__(self, errors: Mapping[int, str]) -> None:
-        self.errors = dict(errors)
+    def __init__(self, errors: Mapping[int, str], done: Any = None) -> None:
+        self.errors = dict(sorted(errors.items()))
+        self.done = done
         first = next(iter(self.errors.items()), (0, ""))
         super().__init__(
             f"{len(self.errors)} of the given images can't be decoded (number {first[0] + 1}: "

@@ -9,7 +9,6 @@ are decoded ahead of the model and all positions are worked out on the host: lef
 model waits for the GPU in every layer of its image tower, and for every row of a batch.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from mmrl.encoders.loaded import loaded
 from mmrl.encoders.pairs import by_length, clean, encode_pictures, same_number
 from mmrl.encoders.pictures import UnreadableError, open_rgb
 from mmrl.encoders.threads import ModelLock
-from mmrl.errors import WeightsError
 
 if TYPE_CHECKING:
     import torch
@@ -130,13 +128,7 @@ class QwenVisual:
         """2,048, but for a local folder that says otherwise."""
         if self._model.local is None:
             return WIDTH
-        path = self._model.folder() / "config.json"
-        try:
-            return int(json.loads(path.read_text("utf-8"))["text_config"]["hidden_size"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise WeightsError(
-                f"{path} does not say `text_config.hidden_size`: {error}; fetch it anew."
-            ) from error
+        return self._model.said("text_config", "hidden_size")
 
     def check(self) -> None:
         """Raises WeightsError where a file is missing."""

@@ -4,7 +4,6 @@ The published `encode` takes one item at a time; here items go through the netwo
 padded and sorted by the length of their texts. The network is in `visualized_bge_network`.
 """
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,8 @@ from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.loaded import loaded
 from mmrl.encoders.pairs import Rows, by_length, clean, encode_pictures, same_number, to_device
-from mmrl.encoders.pictures import open_rgb
+from mmrl.encoders.pictures import middle, open_rgb
 from mmrl.encoders.threads import ModelLock
-from mmrl.errors import WeightsError
 
 if TYPE_CHECKING:
     import torch
@@ -31,9 +29,6 @@ SIDE = 224  # pixels
 # keep one long text from costing its whole batch dear. The published code does not cut.
 MAX_TOKENS = 512
 _PAD = 1
-# Times as long as wide: beyond that only the centre is resized (equal but for Pillow's rounding),
-# because all of a picture of 1 x 50,000 pixels would need gigabytes.
-_LONGEST = 16
 
 
 class VisualizedBge:
@@ -59,7 +54,7 @@ class VisualizedBge:
         """1,024, but for a local bge-m3 that says otherwise."""
         if self._text_model.local is None:
             return WIDTH
-        return _width(self._text_model)
+        return self._text_model.said("hidden_size")
 
     def check(self) -> None:
         """Raises WeightsError where a file of either model is missing."""
@@ -100,7 +95,7 @@ class VisualizedBge:
         net = self._network()
         tokens = self._tokens(net, texts)
         order = by_length(tokens)
-        results = Rows(len(texts))
+        results = Rows()
 
         def forward(chosen: Sequence[int]) -> "torch.Tensor":
             return net.texts_alone([tokens[order[i]] for i in chosen])
@@ -191,23 +186,11 @@ def square(data: bytes) -> np.ndarray:
     Raises:
         UnreadableError: see `open_rgb`.
     """
-    rgb = open_rgb(data)
+    rgb = middle(open_rgb(data))
     width, height = rgb.size
     shorter = min(width, height)
     # The sizes and the corner in whole pixels as torchvision's Resize and CenterCrop round them.
     wide, high = int(SIDE * width / shorter), int(SIDE * height / shorter)
     left, top = round((wide - SIDE) / 2), round((high - SIDE) / 2)
     centre = (left, top, left + SIDE, top + SIDE)
-    if max(wide, high) <= _LONGEST * SIDE:
-        return np.asarray(rgb.resize((wide, high), Image.Resampling.BICUBIC).crop(centre))
-    across, down = width / wide, height / high
-    box = (left * across, top * down, (left + SIDE) * across, (top + SIDE) * down)
-    return np.asarray(rgb.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box))
-
-
-def _width(text_model: Checkpoint) -> int:
-    path = text_model.folder() / "config.json"
-    try:
-        return int(json.loads(path.read_text("utf-8"))["hidden_size"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{path} does not say `hidden_size`: {error}; fetch it anew.") from error
+    return np.asarray(rgb.resize((wide, high), Image.Resampling.BICUBIC).crop(centre))

@@ -51,7 +51,7 @@ def encode_readable(
         if not known
     ]
     kept = [row for row, known in enumerate(there) if known]
-    for _ in range(2):  # once more for the good ones, if some turn out to be broken
+    for _ in range(2):  # once more for the good ones, where the encoder remembers them
         if not kept:
             break
         rows = batch.take(pa.array(kept, pa.int64()))
@@ -65,7 +65,10 @@ def encode_readable(
                 Failed(keys[place], Reason.BROKEN_IMAGE, detail)
                 for place, detail in error.errors.items()
             ]
-            kept = [row for place, row in enumerate(kept) if place not in error.errors]
+            readable = [place for place in range(len(kept)) if place not in error.errors]
+            if error.done is not None:
+                return error.done, rows.take(pa.array(readable, pa.int64())), failed
+            kept = [kept[place] for place in readable]
     return None, batch.slice(0, 0), failed
 
 
