@@ -203,7 +203,7 @@ def day(hours: float, times: float, kills: int, seed: int, with_faults: bool) ->
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, serve(world) as server:
         home = make_home(Path(folder), server.url)
-        log = Path(folder) / "log"
+        log = Path(os.environ.get("MMRL_BENCHMARK_LOG", Path(folder) / "log"))
         settled = end + 1_800  # time for gaps and looks of the last minutes
         killed = 0
         process = start(home, "collect", mode="jump:180", log=log)
@@ -232,8 +232,6 @@ def day(hours: float, times: float, kills: int, seed: int, with_faults: bool) ->
         found = catalog.read("posts", ["post_id", "created_at", "first_seen_at"])
         looks = catalog.read("observations", ["post_id", "observed_at"])
         gaps = catalog.read("gaps").to_pylist()
-        if log.exists():
-            Path(f"/tmp/collect-day-{os.getpid()}.log").write_text(log.read_text())
     there = {post.id for post in world.posts}
     ids = found["post_id"].to_pylist()
     lost, doubled = there - set(ids), len(ids) - len(set(ids))
@@ -250,7 +248,7 @@ def day(hours: float, times: float, kills: int, seed: int, with_faults: bool) ->
     )
     for post_id in sorted(lost)[:10]:
         post = next(post for post in world.posts if post.id == post_id)
-        print("  lost:", post_id, list(SHARES)[0:0], datetime.fromtimestamp(post.created, tz=UTC))
+        print("  lost:", post_id, datetime.fromtimestamp(post.created, tz=UTC))
     return not lost and not doubled and late <= 0.01 * due and stats["most_in_a_minute"] <= 100
 
 
@@ -288,8 +286,7 @@ def limit(minutes: float, speed: float) -> bool:
     with tempfile.TemporaryDirectory() as folder, serve(world, speed) as server:
         server.now = START.timestamp() + 12 * 3_600
         home = make_home(Path(folder), server.url, poll_seconds=[1, 2])
-        log = Path(folder) / "log"
-        processes = [start(home, "collect", "--no-looks", mode="scaled", log=log)]
+        processes = [start(home, "collect", "--no-looks", mode="scaled")]
         processes += [_hammer(home, server.url, name) for name in ("LOOKS", "PURGE")]
         until = time.monotonic() + minutes * 60 / speed
         while time.monotonic() < until:
@@ -299,8 +296,6 @@ def limit(minutes: float, speed: float) -> bool:
         for process in processes:
             process.wait()
         stats = server.stats()
-        if os.environ.get("MMRL_BENCHMARK_LOG"):
-            print(log.read_text())
     print(
         f"three processes, one client, {minutes:g} simulated minutes at {speed:g} times the real "
         f"speed: {stats['total']:,} requests ({stats['total'] / minutes:.0f} a minute), most in "
@@ -317,7 +312,8 @@ from mmrl.sandbox.clock import SandboxClock
 from mmrl.sources import reddit as api
 from mmrl.sources.budget import Priority
 from mmrl.sources.connection import open_connection
-reddit, transport = open_connection(RedditSettings(), {str(home)!r}, clock=SandboxClock({url!r}, "scaled"))
+clock = SandboxClock({url!r}, "scaled")
+reddit, transport = open_connection(RedditSettings(), {str(home)!r}, clock=clock)
 transport.priority = Priority.{priority}
 while True:
     list(api.info(reddit, ["t3_x"]))

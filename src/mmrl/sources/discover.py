@@ -5,8 +5,10 @@ has met posts below the frontier: the newest id of the last poll that did so. Th
 between. Where the listing ends before (Reddit shows 1,000 posts and no more), each subreddit's own
 listing is read, which reaches further back; what even that does not show is a gap (see `gaps`).
 
-How soon a group is polled again follows its rate: a third of a page, so that two thirds of each
-page are known already. Those are where posts show up that were held back for a while.
+How soon a group is polled again follows its rate: two fifths of a page, so that the rest of each
+page is known already. Posts that were held back for a while show up further down, in the place of
+their creation. So now and then a group's whole listing is read again, and once a day each
+subreddit's own, back over a day.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +29,8 @@ TOGETHER = 50  # subreddits asked for in one listing
 _MOST = 1_000  # Reddit shows the newest 1,000 posts of a listing, no more
 _NEARLY = 900  # a listing that ended after so many ended at that limit: some are left out of pages
 _OVERLAP = 25  # posts below the frontier that a poll reads before it stops
-_A_THIRD = 33  # posts of a page of a hundred
+_A_POLL = 40  # new posts that a poll is to find
+_DEEPEN_AFTER = 600  # new posts after which a group's whole listing is read again
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
 _CHECK_EVERY = timedelta(days=1)
@@ -36,10 +39,16 @@ _CHECK_BACK = timedelta(hours=26)  # a daily check and some overlap
 
 @dataclass
 class Group:
-    """Subreddits that are polled together, and when next."""
+    """Subreddits that are polled together.
+
+    Attributes:
+        due_at: when to poll next.
+        fresh: posts found since its whole listing was read.
+    """
 
     names: list[str]
     due_at: datetime
+    fresh: int = _DEEPEN_AFTER
 
 
 class Discovery:
@@ -92,8 +101,10 @@ class Discovery:
         return min((group.due_at for group in self._groups), default=None)
 
     def next_check(self) -> datetime | None:
-        """When a subreddit is due to be read by itself, or asked for again."""
-        return min((self._check_at(name) for name in self._names), default=None)
+        """When something is due to be read further back than a poll does."""
+        times = [self._check_at(name) for name in self._names]
+        deepen = any(group.fresh >= _DEEPEN_AFTER for group in self._groups)
+        return min([*times, self._began] if deepen else times, default=None)
 
     # What
 
@@ -108,19 +119,26 @@ class Discovery:
         read = [name for name in group.names if name not in fresh]
         interval = self._longest
         # One that was never read goes by itself: the others' frontier is none for it.
+        before = self._keeper.fresh
         for names in filter(None, (read, fresh)):
             interval = min(interval, self._read(names))
+        group.fresh += self._keeper.fresh - before
         self.polled_at = self._now()
         group.due_at = self.polled_at + interval
 
     def check(self) -> None:
-        """Reads the subreddit whose daily check is due first by itself, back over a day.
+        """Reads a group's whole listing, or a subreddit's own back over a day, as is due.
 
         A multireddit leaves out without a word what is closed, and may leave out more.
 
         Raises:
             SourceError, ConfigError: no answer; wrong credentials. It stays due.
         """
+        group = next((group for group in self._groups if group.fresh >= _DEEPEN_AFTER), None)
+        if group is not None:
+            self._read(group.names, deep=True)
+            group.fresh = 0
+            return
         name = min(self._names, key=self._check_at)
         was_closed = self._state.of(name).closed
         self._read([name], since=self._now() - _CHECK_BACK)
@@ -166,11 +184,13 @@ class Discovery:
             Group(names[start : start + TOGETHER], now) for start in range(0, len(names), TOGETHER)
         ]
 
-    def _read(self, names: list[str], since: datetime | None = None) -> timedelta:
+    def _read(
+        self, names: list[str], since: datetime | None = None, deep: bool = False
+    ) -> timedelta:
         """Reads a listing back to its subreddits' frontier; returns when to come again.
 
         Args:
-            since: further, to posts that are older than this.
+            since: further, to posts that are older than this; `deep`: as far as it goes.
         """
         frontiers = [self._state.of(name).frontier for name in names]
         frontier = None if None in frontiers else min(filter(None, frontiers), default=None)
@@ -184,7 +204,7 @@ class Discovery:
             try:
                 posts, after = api.newest(self._reddit, names, after)
             except api.Unreachable as error:
-                return self._part(names, since, str(error))
+                return self._part(names, since, deep, str(error))
             now = self._now()
             self._keeper.offer(posts)
             numbers = [number for post in posts if (number := _number(post)) is not None]
@@ -196,7 +216,7 @@ class Discovery:
             oldest = min(numbers, default=oldest)
             below += sum(number <= (frontier or 0) for number in numbers)
             ended = after is None or not posts or read >= _MOST
-            early = since is not None and posts and _created(posts[-1], now) > since
+            early = deep or (since is not None and posts and _created(posts[-1], now) > since)
             if (below >= _OVERLAP and not early) or ended:
                 break
         if not below and frontier is not None and read >= _NEARLY:
@@ -207,13 +227,14 @@ class Discovery:
                 self._state.advance(name, max(newest, highest))
         return interval
 
-    def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
+    def _part(self, names: list[str], since: datetime | None, deep: bool, why: str) -> timedelta:
         """One of them spoils the listing: halves find out which, in few requests."""
         if len(names) == 1:
             self._close(names[0], why)
             return self._longest
         half = len(names) // 2
-        return min(self._read(names[:half], since), self._read(names[half:], since))
+        parts = names[:half], names[half:]
+        return min(self._read(part, since, deep) for part in parts)
 
     def _fall_short(self, names: list[str], frontier: int, oldest: int, newest: int) -> None:
         """The listing ended before the frontier came."""
@@ -249,13 +270,13 @@ class Discovery:
         self._keeper.report.unreachable.pop(name, None)
 
     def _interval(self, posts: list[dict[str, Any]], now: datetime) -> timedelta:
-        """How long the newest third of a page took to come about, within bounds."""
+        """How long as many posts took to come about as a poll is to find, within bounds."""
         times = sorted((_created(post, now) for post in posts), reverse=True)
         if times:
             age = max(now - times[0], timedelta(0))
             if self.newest_age is None or age < self._longest:
                 self.newest_age = age
-        took = now - times[_A_THIRD - 1] if len(times) >= _A_THIRD else self._longest
+        took = now - times[_A_POLL - 1] if len(times) >= _A_POLL else self._longest
         return min(max(took, self._least), self._longest)
 
 

@@ -90,6 +90,7 @@ class Keeper:
         self._known: OrderedDict[str, None] = OrderedDict()
         self._subscribers: dict[str, tuple[datetime, int]] = {}
         self.report = report
+        self.fresh = 0  # posts taken that had not been met lately
         self.since: datetime | None = None  # when the first of those that wait was seen
 
     @property
@@ -116,6 +117,7 @@ class Keeper:
             else:
                 self._waiting[post_id] = _Found(result, str(submission.get("subreddit_id") or ""))
             self.since = self.since or now
+        self.fresh += fresh
         return fresh
 
     def flush(self, *, final: bool = False) -> list[Kept]:
