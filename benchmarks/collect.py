@@ -204,7 +204,8 @@ def day(hours: float, times: float, kills: int, seed: int, with_faults: bool) ->
     with tempfile.TemporaryDirectory() as folder, serve(world) as server:
         home = make_home(Path(folder), server.url)
         log = Path(os.environ.get("MMRL_BENCHMARK_LOG", Path(folder) / "log"))
-        settled = end + 1_800  # time for gaps and looks of the last minutes
+        # A check of each subreddit's own listing finds posts that were held back.
+        settled = end + 9 * 3_600
         killed = 0
         process = start(home, "collect", mode="jump:180", log=log)
         while server.now < settled:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.catalog.marks import not_purged
 from mmrl.catalog.reasons import Reason
 from mmrl.catalog.schemas import SCHEMAS, embeddings, key_columns
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
@@ -174,7 +175,11 @@ class Catalog:
     # Writing
 
     def upsert(self, table: str, rows: pa.Table) -> None:
-        """Inserts rows, or replaces those whose key is there, in one commit."""
+        """Inserts rows, or replaces those whose key is there, in one commit.
+
+        Rows of posts that were purged are left out, here and in `insert`.
+        """
+        rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
         opened = self._open_or_create(table, rows.schema)
@@ -192,6 +197,7 @@ class Catalog:
         Returns:
             how many were inserted.
         """
+        rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return 0
         opened = self._open_or_create(table, rows.schema)
@@ -202,6 +208,17 @@ class Catalog:
                 .execute(_fit(rows, opened.schema))
             )
         return int(merged.num_inserted_rows)
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Adds rows whose keys the caller knows to be new, in one commit.
+
+        Its cost follows what is added, where `insert` of a key of two columns reads all keys.
+        """
+        if rows.num_rows == 0:
+            return
+        opened = self._open_or_create(table, rows.schema)
+        with _clear_errors(self.home):
+            opened.add(_fit(rows, opened.schema))
 
     def delete(self, table: str, where: str) -> None:
         """Deletes the rows that meet a filter."""
@@ -226,7 +243,7 @@ class Catalog:
             with _clear_errors(self.home):
                 try:
                     if opened.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FILES:
-                        opened.to_lance().optimize.compact_files()
+                        opened.to_lance().optimize.compact_files(**fragments_of(name))
                         opened.checkout_latest()
                     _index_key(opened)
                 except (OSError, RuntimeError) as error:
@@ -307,6 +324,17 @@ class Catalog:
 
     # Tables
 
+    def opened(self, name: str) -> Any:
+        """LanceDB's own table at its newest version, for what else is to be done; None: none."""
+        return self._open(name)
+
+    def drop(self, name: str) -> None:
+        """Drops a table with all its versions and files."""
+        self._tables.pop(name, None)
+        if name in self.table_names():
+            with _clear_errors(self.home):
+                self._database.drop_table(name)
+
     def _open(self, name: str) -> Any:
         """A table at its newest version, or None where it has not been made."""
         if name not in self._tables:
@@ -350,6 +378,14 @@ class Catalog:
 def quote(text: str) -> str:
     """A text as a literal of a Lance SQL filter."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def fragments_of(table: str) -> dict[str, int]:
+    """How Lance is to cut a table's files when it joins or rewrites them.
+
+    A file is rewritten whole to take one row out of it, so files of pictures are kept small.
+    """
+    return {"target_rows_per_fragment": 4_096, "batch_size": 64} if table == "images" else {}
 
 
 def moment(time: datetime) -> str:

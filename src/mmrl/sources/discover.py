@@ -7,8 +7,8 @@ listing is read, which reaches further back; what even that does not show is a g
 
 How soon a group is polled again follows its rate: two fifths of a page, so that the rest of each
 page is known already. Posts that were held back for a while show up further down, in the place of
-their creation. So now and then a group's whole listing is read again, and once a day each
-subreddit's own, back over a day.
+their creation. So each subreddit's own listing, which reaches further back than that of many, is
+read again after some hundreds of its posts, every few hours over those, and once a day over that.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,11 +30,11 @@ _MOST = 1_000  # Reddit shows the newest 1,000 posts of a listing, no more
 _NEARLY = 900  # a listing that ended after so many ended at that limit: some are left out of pages
 _OVERLAP = 25  # posts below the frontier that a poll reads before it stops
 _A_POLL = 40  # new posts that a poll is to find
-_DEEPEN_AFTER = 600  # new posts after which a group's whole listing is read again
+_CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
-_CHECK_EVERY = timedelta(days=1)
-_CHECK_BACK = timedelta(hours=26)  # a daily check and some overlap
+_CHECK_EVERY, _CHECK_BACK = timedelta(hours=8), timedelta(hours=9)
+_FULL_CHECK_EVERY, _FULL_CHECK_BACK = timedelta(days=1), timedelta(hours=26)
 
 
 @dataclass
@@ -43,12 +43,10 @@ class Group:
 
     Attributes:
         due_at: when to poll next.
-        fresh: posts found since its whole listing was read.
     """
 
     names: list[str]
     due_at: datetime
-    fresh: int = _DEEPEN_AFTER
 
 
 class Discovery:
@@ -102,9 +100,7 @@ class Discovery:
 
     def next_check(self) -> datetime | None:
         """When something is due to be read further back than a poll does."""
-        times = [self._check_at(name) for name in self._names]
-        deepen = any(group.fresh >= _DEEPEN_AFTER for group in self._groups)
-        return min([*times, self._began] if deepen else times, default=None)
+        return min((self._check_at(name) for name in self._names), default=None)
 
     # What
 
@@ -119,32 +115,28 @@ class Discovery:
         read = [name for name in group.names if name not in fresh]
         interval = self._longest
         # One that was never read goes by itself: the others' frontier is none for it.
-        before = self._keeper.fresh
         for names in filter(None, (read, fresh)):
             interval = min(interval, self._read(names))
-        group.fresh += self._keeper.fresh - before
         self.polled_at = self._now()
         group.due_at = self.polled_at + interval
 
     def check(self) -> None:
-        """Reads a group's whole listing, or a subreddit's own back over a day, as is due.
+        """Reads the listing of the subreddit whose check is due first by itself, and further back.
 
         A multireddit leaves out without a word what is closed, and may leave out more.
 
         Raises:
             SourceError, ConfigError: no answer; wrong credentials. It stays due.
         """
-        group = next((group for group in self._groups if group.fresh >= _DEEPEN_AFTER), None)
-        if group is not None:
-            self._read(group.names, deep=True)
-            group.fresh = 0
-            return
         name = min(self._names, key=self._check_at)
         was_closed = self._state.of(name).closed
-        self._read([name], since=self._now() - _CHECK_BACK)
         found = self._state.of(name)
+        now = self._now()
+        full = now - (found.full_check_at or self._began) >= _FULL_CHECK_EVERY
+        self._read([name], since=now - (_FULL_CHECK_BACK if full else _CHECK_BACK))
         if found.closed is None:
-            found.checked_at = self._now()
+            found.checked_at, found.fresh = now, 0
+            found.full_check_at = now if full else found.full_check_at or now
             if was_closed:
                 self._tell(f"r/{name} is shown again.")
                 self._regroup(self._now())
@@ -175,6 +167,8 @@ class Discovery:
         found = self._state.of(name)
         if found.closed is not None:
             return found.retry_at or self._began
+        if found.fresh >= _CHECK_AFTER:
+            return self._began
         return (found.checked_at or self._began) + _CHECK_EVERY
 
     def _regroup(self, now: datetime) -> None:
@@ -184,13 +178,11 @@ class Discovery:
             Group(names[start : start + TOGETHER], now) for start in range(0, len(names), TOGETHER)
         ]
 
-    def _read(
-        self, names: list[str], since: datetime | None = None, deep: bool = False
-    ) -> timedelta:
+    def _read(self, names: list[str], since: datetime | None = None) -> timedelta:
         """Reads a listing back to its subreddits' frontier; returns when to come again.
 
         Args:
-            since: further, to posts that are older than this; `deep`: as far as it goes.
+            since: further, to posts that are older than this.
         """
         frontiers = [self._state.of(name).frontier for name in names]
         frontier = None if None in frontiers else min(filter(None, frontiers), default=None)
@@ -204,9 +196,10 @@ class Discovery:
             try:
                 posts, after = api.newest(self._reddit, names, after)
             except api.Unreachable as error:
-                return self._part(names, since, deep, str(error))
+                return self._part(names, since, str(error))
             now = self._now()
-            self._keeper.offer(posts)
+            for name in self._keeper.offer(posts):
+                self._state.of(name).fresh += 1
             numbers = [number for post in posts if (number := _number(post)) is not None]
             if read == 0:
                 interval = self._interval(posts, now)
@@ -216,7 +209,7 @@ class Discovery:
             oldest = min(numbers, default=oldest)
             below += sum(number <= (frontier or 0) for number in numbers)
             ended = after is None or not posts or read >= _MOST
-            early = deep or (since is not None and posts and _created(posts[-1], now) > since)
+            early = since is not None and posts and _created(posts[-1], now) > since
             if (below >= _OVERLAP and not early) or ended:
                 break
         if not below and frontier is not None and read >= _NEARLY:
@@ -227,14 +220,14 @@ class Discovery:
                 self._state.advance(name, max(newest, highest))
         return interval
 
-    def _part(self, names: list[str], since: datetime | None, deep: bool, why: str) -> timedelta:
+    def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
         """One of them spoils the listing: halves find out which, in few requests."""
         if len(names) == 1:
             self._close(names[0], why)
             return self._longest
         half = len(names) // 2
         parts = names[:half], names[half:]
-        return min(self._read(part, since, deep) for part in parts)
+        return min(self._read(part, since) for part in parts)
 
     def _fall_short(self, names: list[str], frontier: int, oldest: int, newest: int) -> None:
         """The listing ended before the frontier came."""

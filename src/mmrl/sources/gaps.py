@@ -82,7 +82,7 @@ class Gaps:
         fresh = 0
         for answer in api.info(reddit, [f"t3_{to_base36(n)}" for n in range(bottom, top)]):
             keeper.report.requests += 1
-            fresh += keeper.offer(answer)
+            fresh += len(keeper.offer(answer))
         for gap in self.open:
             if gap.filled_to > bottom:
                 gap.filled_to = max(bottom, gap.from_id + 1)

@@ -61,6 +61,32 @@ class Kept:
     looked_at: datetime
 
 
+class LookWriter:
+    """Writes looks, at a cost that follows how many they are.
+
+    Args:
+        new_times: each look has a time of its own, so no look can be there already; False where
+            work is done as of one moment, and maybe again.
+    """
+
+    def __init__(self, catalog: Catalog, new_times: bool) -> None:
+        self._catalog = catalog
+        self._sure = new_times
+        self._new_times = new_times
+
+    def write(self, looks: list[dict[str, Any]]) -> None:
+        """Writes looks; until `done` they may be handed in again."""
+        append, self._sure = self._sure, False
+        if append:
+            self._catalog.append("observations", rows("observations", looks))
+        else:
+            self._catalog.insert("observations", rows("observations", looks))
+
+    def done(self) -> None:
+        """What was written will not be handed in again."""
+        self._sure = self._new_times
+
+
 class Keeper:
     """Takes what was found, and writes what is new of it when told to.
 
@@ -70,6 +96,7 @@ class Keeper:
     Args:
         now: tells the time of an answer that has just come.
         followed: only posts of these subreddits are kept; None: all.
+        new_times: see `LookWriter`.
     """
 
     def __init__(
@@ -79,18 +106,20 @@ class Keeper:
         now: Callable[[], datetime],
         report: SweepReport,
         followed: Iterable[str] | None = None,
+        *,
+        new_times: bool = False,
     ) -> None:
         self._reddit = reddit
         self._catalog = catalog
         self._now = now
         self._source = api.source_of(reddit)
         self._followed = None if followed is None else {name.lower() for name in followed}
+        self._writer = LookWriter(catalog, new_times)
         self._waiting: dict[str, _Found] = {}
         self._refused: dict[str, Failed] = {}
         self._known: OrderedDict[str, None] = OrderedDict()
         self._subscribers: dict[str, tuple[datetime, int]] = {}
         self.report = report
-        self.fresh = 0  # posts taken that had not been met lately
         self.since: datetime | None = None  # when the first of those that wait was seen
 
     @property
@@ -98,10 +127,14 @@ class Keeper:
         """Posts that wait to be written."""
         return len(self._waiting)
 
-    def offer(self, submissions: Iterable[dict[str, Any]]) -> int:
-        """Takes posts of an answer that has just come; returns how many were not met lately."""
+    def offer(self, submissions: Iterable[dict[str, Any]]) -> list[str]:
+        """Takes posts of an answer that has just come.
+
+        Returns:
+            the subreddits (lower case) of those that were not met lately, one a post.
+        """
         now = self._now()
-        fresh = 0
+        fresh = []
         for submission in submissions:
             post_id = str(submission.get("id"))
             subreddit = str(submission.get("subreddit")).lower()
@@ -110,14 +143,13 @@ class Keeper:
             self.report.seen += 1
             if post_id in self._known or post_id in self._waiting or post_id in self._refused:
                 continue
-            fresh += 1
+            fresh.append(subreddit)
             result = read_live(submission, self._source, now)
             if isinstance(result, Refused):
                 self._refused[post_id] = Failed(post_id, result.reason, result.detail)
             else:
                 self._waiting[post_id] = _Found(result, str(submission.get("subreddit_id") or ""))
             self.since = self.since or now
-        self.fresh += fresh
         return fresh
 
     def flush(self, *, final: bool = False) -> list[Kept]:
@@ -140,8 +172,9 @@ class Keeper:
             if not (final or late):
                 raise
         # Looks first: a post that is known then always has the look that came with it.
-        self._catalog.insert("observations", rows("observations", looks))
+        self._writer.write(looks)
         self.report.new += self._catalog.insert("posts", rows("posts", posts))
+        self._writer.done()
         self._catalog.fail(STAGE, self._refused.values(), self._now())
         self.report.subreddits.update(post["subreddit"] for post in posts)
         self.report.refused.update(str(failure.reason) for failure in self._refused.values())

@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed, moment
 from mmrl.sources import reddit as api
-from mmrl.sources.importer import rows
-from mmrl.sources.keep import Kept, add_authors, read_live
+from mmrl.sources.keep import Kept, LookWriter, add_authors, read_live
 from mmrl.sources.submission import Refused
 from mmrl.times import from_epoch
 
@@ -62,6 +61,7 @@ class Looks:
     Args:
         checkpoints_hours: ages to look at.
         now: tells the time of an answer that has just come.
+        new_times: see `LookWriter`.
     """
 
     def __init__(
@@ -70,9 +70,12 @@ class Looks:
         catalog: Catalog,
         checkpoints_hours: Sequence[float],
         now: Callable[[], datetime],
+        *,
+        new_times: bool = False,
     ) -> None:
         self._reddit = reddit
         self._catalog = catalog
+        self._writer = LookWriter(catalog, new_times)
         self._checkpoints = np.sort(np.array(checkpoints_hours, dtype=float) * _HOUR)
         self._now = now
         self._queue: list[tuple[int, int, str]] = []  # due at, created at (microseconds), post
@@ -147,9 +150,9 @@ class Looks:
 
     def flush(self) -> None:
         """Writes the looks taken, in one commit."""
-        self.report.looked += self._catalog.insert(
-            "observations", rows("observations", self._taken)
-        )
+        self._writer.write(self._taken)
+        self._writer.done()
+        self.report.looked += len(self._taken)
         self._taken = []
         self._catalog.fail(STAGE, self._failed, self._now())
         self.report.refused.update(str(failure.reason) for failure in self._failed)

@@ -150,7 +150,9 @@ class Service:
         self._report = SweepReport()
         self._state = State(catalog)
         self._gaps = Gaps(catalog)
-        self._keeper = Keeper(reddit, catalog, self._now, self._report, settings.subreddits)
+        self._keeper = Keeper(
+            reddit, catalog, self._now, self._report, settings.subreddits, new_times=True
+        )
         self._finder: Discovery | CommentStream
         self._discovery: Discovery | None = None
         if settings.discovery == "new":
@@ -170,7 +172,9 @@ class Service:
             )
         self._looks: Looks | None = None
         if looks:
-            self._looks = Looks(self._observer, catalog, settings.checkpoints_hours, self._now)
+            self._looks = Looks(
+                self._observer, catalog, settings.checkpoints_hours, self._now, new_times=True
+            )
         self._looks_since: datetime | None = None  # when the first look that waits was taken
         self._begin(now)
         self._skew_told = False

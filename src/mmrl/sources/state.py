@@ -20,6 +20,7 @@ from mmrl.times import iso, parse_time
 
 TABLE = "service"
 STATUS = "collect"  # the row that holds the service's own account of itself
+_TIMES = ("retry_at", "checked_at", "full_check_at")
 _SUBREDDIT = "subreddit/"
 
 
@@ -30,13 +31,16 @@ class Followed:
     Attributes:
         frontier: every post up to this id (as a number) has been seen; None: never read.
         closed: Reddit's answer where it does not show it; asked again at `retry_at`.
-        checked_at: when its own listing was last read back over a day.
+        fresh: its posts found since its own listing was last read.
+        checked_at, full_check_at: when that was, over some hours and over a day.
     """
 
     frontier: int | None = None
     closed: str | None = None
     retry_at: datetime | None = None
+    fresh: int = 0
     checked_at: datetime | None = None
+    full_check_at: datetime | None = None
 
     def as_json(self) -> str:
         """For the table."""
@@ -93,10 +97,11 @@ def _followed(value: str) -> Followed:
     """Reads a row; one that can't be read is as if it had never been, and costs a longer poll."""
     try:
         given = json.loads(value)
-        times = {
-            name: parse_time(given[name]) for name in ("retry_at", "checked_at") if name in given
-        }
+        times = {name: parse_time(given[name]) for name in _TIMES if name in given}
         frontier = given.get("frontier")
-        return Followed(None if frontier is None else int(frontier), given.get("closed"), **times)
+        fresh = int(given.get("fresh", 0))
+        return Followed(
+            None if frontier is None else int(frontier), given.get("closed"), fresh=fresh, **times
+        )
     except (ValueError, TypeError, InputError):
         return Followed()
