@@ -177,7 +177,7 @@ class Catalog:
     def upsert(self, table: str, rows: pa.Table) -> None:
         """Inserts rows, or replaces those whose key is there, in one commit.
 
-        Rows of posts that were purged are left out, here and in `insert`.
+        Rows of posts that were purged are left out, as in `insert` and `append`.
         """
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
@@ -214,6 +214,7 @@ class Catalog:
 
         Its cost follows what is added, where `insert` of a key of two columns reads all keys.
         """
+        rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
         opened = self._open_or_create(table, rows.schema)

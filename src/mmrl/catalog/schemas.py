@@ -207,6 +207,38 @@ GAPS = pa.schema(
     ]
 )
 
+# When each post was last asked for, to see whether it still stands: see stages.recheck.
+CHECKS = pa.schema(
+    [
+        key("post_id"),
+        pa.field("checked_at", TIME, nullable=False),
+        ("gone", pa.string()),  # who took it away, as in observations.removed_by; null: it stands
+        ("gone_since", TIME),  # when that was first seen
+    ]
+)
+
+# What is left of what was purged: see catalog.purge.
+PURGED = pa.schema(
+    [
+        key("day"),  # of the purge, such as 2026-11-23
+        key("reason"),
+        pa.field("posts", pa.int64(), nullable=False),
+    ]
+)
+PURGED_MARKS = pa.schema([key("mark")])  # one-way marks of ids, so that none comes back
+PURGED_MODELS = pa.schema(
+    [
+        key("model_version"),
+        key("purge"),
+        pa.field("learned", pa.int64(), nullable=False),  # posts it had learned from
+        pa.field("judged", pa.int64(), nullable=False),  # posts it had been judged on
+    ]
+)
+
+# What a purge has begun to erase; the table is dropped when it has ended.
+PURGING = pa.schema([key("kind"), key("value"), ("said", pa.string())])
+PURGE_LATE = pa.schema([key("kind"), key("value")])  # to be erased once more by the next one
+
 META = pa.schema([key("name"), ("value", pa.string())])
 
 SPACES = ("title", "caption", "image", "visual")
@@ -241,6 +273,12 @@ SCHEMAS: dict[str, pa.Schema] = {
     "failures": FAILURES,
     "service": SERVICE,
     "gaps": GAPS,
+    "checks": CHECKS,
+    "purged": PURGED,
+    "purged_marks": PURGED_MARKS,
+    "purged_models": PURGED_MODELS,
+    "purging": PURGING,
+    "purge_late": PURGE_LATE,
 }
 
 
