@@ -1,5 +1,7 @@
 """Collecting through PRAW: nothing lost, nothing twice, few requests, plain errors."""
 
+import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -313,6 +315,30 @@ def test_missing_credentials_are_explained_and_never_shown(
         connect("mmrl", tmp_path / "home")
     assert "hush" not in str(caught.value)
     assert "praw.ini" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("username=ann\npassword=p\n", rf"{sys.platform}:mmrl-[0-9a-f]{{8}}:v\S+ \(by /u/ann\)"),
+        ("", rf"{sys.platform}:mmrl-[0-9a-f]{{8}}:v\S+"),
+        ("user_agent=mine:all:v1 (by /u/me)\n", r"mine:all:v1 \(by /u/me\)"),
+    ],
+)
+@pytest.mark.parametrize("in_home", [True, False])
+def test_the_user_agent_has_reddits_form_and_names_the_client(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    content: str,
+    expected: str,
+    in_home: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    folder = home if in_home else tmp_path
+    (folder / "praw.ini").write_text(f"[mmrl]\nclient_id=abc\nclient_secret=x\n{content}")
+    assert re.fullmatch(expected, connect("mmrl", home).config.user_agent)
 
 
 def test_settings_checkpoints_are_followed(reddit: LocalReddit, catalog: Catalog) -> None:

@@ -33,8 +33,8 @@ _A_POLL = 40  # new posts that a poll is to find
 _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
-_CHECK_EVERY, _CHECK_BACK = timedelta(hours=8), timedelta(hours=9)
-_FULL_CHECK_EVERY, _FULL_CHECK_BACK = timedelta(days=1), timedelta(hours=26)
+_CHECK_EVERY, _CHECK_OVERLAP = timedelta(hours=8), timedelta(hours=1)
+_FULL_CHECK_EVERY, _FULL_CHECK_OVERLAP = timedelta(days=1), timedelta(hours=3)
 
 
 @dataclass
@@ -132,11 +132,12 @@ class Discovery:
         was_closed = self._state.of(name).closed
         found = self._state.of(name)
         now = self._now()
-        full = now - (found.full_check_at or self._began) >= _FULL_CHECK_EVERY
-        self._read([name], since=now - (_FULL_CHECK_BACK if full else _CHECK_BACK))
+        last, last_full = found.checked_at or now, found.full_check_at or now
+        full = now - last_full >= _FULL_CHECK_EVERY
+        self._read([name], last_full - _FULL_CHECK_OVERLAP if full else last - _CHECK_OVERLAP)
         if found.closed is None:
             found.checked_at, found.fresh = now, 0
-            found.full_check_at = now if full else found.full_check_at or now
+            found.full_check_at = now if full else last_full
             if was_closed:
                 self._tell(f"r/{name} is shown again.")
                 self._regroup(self._now())
@@ -218,6 +219,9 @@ class Discovery:
             for name in names:
                 self._reopen(name)
                 self._state.advance(name, max(newest, highest))
+                followed = self._state.of(name)
+                followed.checked_at = followed.checked_at or self._now()
+                followed.full_check_at = followed.full_check_at or followed.checked_at
         return interval
 
     def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mmrl.catalog import Catalog, Failed
-from mmrl.errors import SourceError
+from mmrl.errors import MmrlError
 from mmrl.sources import reddit as api
 from mmrl.sources.clock import Halt
 from mmrl.sources.importer import rows
@@ -167,7 +167,7 @@ class Keeper:
         try:
             self._add_authors(posts, looks)
             self._add_subscribers(looks)
-        except (SourceError, Halt):
+        except (MmrlError, Halt):
             late = self.since is not None and self._now() - self.since > _AUTHORS_WITHIN
             if not (final or late):
                 raise

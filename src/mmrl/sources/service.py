@@ -8,14 +8,17 @@ credentials end it.
 import os
 import random
 import socket
+import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrl.catalog import Catalog
 from mmrl.config import RedditSettings
-from mmrl.errors import CatalogError, SourceError
+from mmrl.errors import CatalogError, ConfigError, MmrlError, SourceError
 from mmrl.sources import reddit as api
 from mmrl.sources.budget import Priority
 from mmrl.sources.clock import Halt
@@ -41,6 +44,7 @@ _DROP_EVERY = timedelta(hours=6)
 _RELOAD_EVERY = timedelta(hours=6)  # posts that others brought in are due looks, too
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds after a failure, doubling
 _PATIENCE = 20.0  # seconds that a request is tried again for before others are let go first
+_FILLS_ONCE = 30  # requests for gaps in a single sweep
 _LAST_WORDS = 3.0  # seconds for Reddit to tell of authors when the service ends
 _SKEW_WORTH_SAYING = 30.0  # seconds
 _TABLES = ("posts", "observations", "service", "gaps", "failures")
@@ -237,13 +241,13 @@ class Service:
         return self.status
 
     def once(self) -> Status:
-        """One sweep over all groups, and every look that is due.
+        """One sweep over all groups, some filling of gaps, and every look that is due.
 
         Raises:
             SourceError, ConfigError: no answer; wrong credentials. What was found is kept.
         """
         try:
-            next(api.about(self._reddit, self._settings.subreddits), None)  # tells the time, too
+            self._ask_about()  # first, as the answer tells the time
             began = self._now()
             self._begin(began)
             if self._looks is not None:
@@ -252,6 +256,10 @@ class Service:
                 self._finder.poll()
             if isinstance(self._finder, CommentStream):
                 self._finder.ask()
+            while (due := self._check_at()) is not None and due <= began:
+                self._check()
+            for _ in range(_FILLS_ONCE):
+                self._fill()
             self._write()
             while self._looks is not None and self._looks.due(self._now()):
                 self._look()
@@ -286,12 +294,14 @@ class Service:
             task.work()
         except Later as later:
             task.not_before = self._now() + timedelta(seconds=min(later.seconds, 30.0))
-        except (SourceError, CatalogError) as error:
+        except ConfigError:
+            raise
+        except Exception as error:
             task.failures += 1
             wait = min(_FIRST_WAIT * 2 ** min(task.failures - 1, 10), _LONGEST_WAIT)
             task.not_before = self._now() + timedelta(seconds=wait * random.uniform(0.75, 1.0))
             if task.failures == 1:
-                self._tell(str(error))
+                self._tell(_in_words(error))
             self._note(error)
         else:
             if task.failures:
@@ -309,10 +319,16 @@ class Service:
             self._keeper.flush(final=True)
             self._gaps.save()
             self._state.save(self._now(), self._refresh().as_dict())
-        except CatalogError as error:
+        except MmrlError as error:
             # What was not written is found again: its frontier was not saved either.
             self._note(error)
             self._tell(str(error))
+
+    def _at(
+        self, priority: Priority, transport: Transport | None = None
+    ) -> AbstractContextManager[None]:
+        """Requests of this priority; what must wait lets others go first, if there is a later."""
+        return (transport or self._transport).at(priority, may_wait=not self._running)
 
     # Discovery
 
@@ -326,7 +342,7 @@ class Service:
 
     def _check(self) -> None:
         assert self._discovery is not None
-        with self._transport.at(Priority.FILL, may_wait=False):
+        with self._at(Priority.FILL):
             self._discovery.check()
 
     def _subreddits_at(self) -> datetime | None:
@@ -335,7 +351,7 @@ class Service:
     def _ask_about(self) -> None:
         """Asks once an hour for subscribers, and which subreddits are there at all."""
         shown: set[str] = set()
-        with self._transport.at(Priority.LOOKS, may_wait=False):
+        with self._at(Priority.LOOKS):
             for part in api.about(self._reddit, self._settings.subreddits):
                 self._report.requests += 1
                 self._keeper.learn_subscribers(part)
@@ -354,7 +370,7 @@ class Service:
 
     def _fill(self) -> None:
         before = len(self._gaps.open)
-        with self._transport.at(Priority.FILL, may_wait=False):
+        with self._at(Priority.FILL):
             self._gaps.fill(self._reddit, self._keeper)
         if before and not self._gaps.open:
             self._tell("All gaps are filled.")
@@ -369,7 +385,7 @@ class Service:
 
     def _look(self) -> None:
         assert self._looks is not None
-        with self._look_transport.at(Priority.LOOKS, may_wait=not self._running):
+        with self._at(Priority.LOOKS, self._look_transport):
             self._looks.take()
         self._looks_since = self._looks_since or self._now()
 
@@ -449,7 +465,7 @@ class Service:
         return status
 
     def _note(self, error: Exception) -> None:
-        self.status.last_error, self.status.last_error_at = str(error), self._now()
+        self.status.last_error, self.status.last_error_at = _in_words(error), self._now()
 
     def _tell_of_skew(self) -> None:
         skew = self._transport.skew
@@ -461,3 +477,12 @@ class Service:
                 f"This machine's clock is {abs(skew):,.0f} s {'behind' if skew > 0 else 'ahead of'}"
                 " Reddit's: looks are dated by Reddit's clock. Set this one right (NTP)."
             )
+
+
+def _in_words(error: Exception) -> str:
+    """An error's own sentence if it is one of ours; else its kind and place, never its content."""
+    if isinstance(error, MmrlError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" in {Path(frame.filename).name}, line {frame.lineno}" for frame in last)
+    return f"An error that was not foreseen: {type(error).__name__}{where}."

@@ -135,7 +135,10 @@ class Transport:
         self, http: "requests.Session", args: Any, options: Any
     ) -> "tuple[str, requests.Response | None, float | None]":
         """What was said, the answer if it is one, and how long to wait if Reddit said so."""
+        from http.client import HTTPException
+
         import requests
+        from urllib3.exceptions import HTTPError
 
         ticket = self._ask_leave()
         self.sent[self.priority.name.lower()] += 1
@@ -144,7 +147,7 @@ class Transport:
         self.asking = True
         try:
             response = http.request(*args, **options)
-        except (requests.RequestException, OSError, ValueError) as error:
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
             return type(error).__name__, None, None
         finally:
             self.asking = False
