@@ -23,6 +23,7 @@ TEXTS = [
     "dog",
     "my first cat " * 40,
     "a cat on the dog " * 2_500,  # longer than the model takes
+    "the <pad> word, and <pad> <mask> </s> once more",  # markers as words
 ]
 
 

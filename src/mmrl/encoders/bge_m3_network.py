@@ -14,7 +14,7 @@ from mmrl.encoders.pairs import to_device
 from mmrl.encoders.place import Place
 from mmrl.encoders.pretrained import load_pretrained
 
-_FIRST = 2  # XLM-R's position of a text's first token
+_PAD = 1  # XLM-R's <pad>, and the position of every <pad>
 
 
 class BgeM3Network:
@@ -42,8 +42,10 @@ class BgeM3Network:
         """See `TextNetwork`."""
         longest = ids.shape[1]
         there = np.arange(longest) < lengths[:, None]
-        # Padding has a position of its own, as XLM-R was trained; nothing attends to it.
-        positions = np.where(there, np.arange(_FIRST, _FIRST + longest), ids)
+        # As XLM-R counts: a <pad> has one position and is not counted, be it padding, which
+        # nothing attends to, or the word "<pad>" in a text.
+        counted = ids != _PAD
+        positions = np.where(counted, _PAD + counted.cumsum(axis=1), _PAD)
         x = self._model.embeddings(
             input_ids=to_device(ids, self._place),
             position_ids=to_device(positions, self._place),

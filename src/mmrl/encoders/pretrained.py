@@ -1,7 +1,10 @@
 """Loads a network of transformers from a local folder: whole, quiet, and nothing from elsewhere."""
 
+import pickle
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from mmrl.encoders.place import Place
 from mmrl.encoders.vision_library import ensure_torchvision
@@ -40,17 +43,27 @@ def load_pretrained(
             dtype=place.torch_dtype,
             attn_implementation="sdpa",
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, with their names
             **options,
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except pickle.UnpicklingError as error:
+        # torch's own words advise to run whatever code the file holds.
+        raise WeightsError(
+            f"The weights in {folder} are not those of {model}: the file is damaged, or a pickle "
+            f"that holds more than weights, which mmrl never runs. {again}"
+        ) from error
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         why = " ".join(str(error).split())[:300]
         raise WeightsError(f"{model} can't be loaded from {folder}: {why}. {again}") from error
     missing = sorted(found["missing_keys"])
     unexpected = sorted(key for key in found["unexpected_keys"] if not key.startswith(unused))
-    if missing or unexpected:
-        some = ", ".join([*missing, *unexpected][:3])
+    other = sorted(entry[0] for entry in found["mismatched_keys"])
+    missing = [key for key in missing if key not in other]
+    if missing or unexpected or other:
+        some = ", ".join([*missing, *unexpected, *other][:3])
+        shapes = f", {len(other)} of another shape" if other else ""
         raise WeightsError(
             f"The weights in {folder} are not those of {model}: {len(missing)} missing, "
-            f"{len(unexpected)} unexpected ({some}...). {again}"
+            f"{len(unexpected)} unexpected{shapes} ({some}...). {again}"
         )
     return network.eval().requires_grad_(False).to(place.torch_device)

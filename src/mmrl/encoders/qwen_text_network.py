@@ -35,6 +35,9 @@ class QwenTextNetwork:
         """See `TextNetwork`."""
         out = self._model(
             input_ids=to_device(ids, self._place),
+            # Causal and without a mask. Left to itself, transformers would look on the device
+            # whether several texts share a row, and wait for the answer.
+            attention_mask={"full_attention": None},
             position_ids=to_device(np.arange(ids.shape[1])[None], self._place),
             use_cache=False,
         ).last_hidden_state
