@@ -68,8 +68,10 @@ def connect(
 
     settings: dict[str, Any] = {"check_for_updates": False, "check_for_async": False}
     own = _section(Path(home) / "praw.ini", site) if home and "://" not in str(home) else {}
+    if not own and "client_id" not in options:
+        own = _found(site)
     by_site = () if own or "client_id" in options else (site,)
-    settings["user_agent"] = _user_agent({**(own or _found(site, by_site)), **options})
+    settings["user_agent"] = _user_agent({**own, **options})
     if transport is not None:
         settings["requestor_class"] = requestor_class()
         settings["requestor_kwargs"] = {"transport": transport}
@@ -90,9 +92,9 @@ def connect(
     return reddit
 
 
-def _found(site: str, by_site: tuple[str, ...]) -> dict[str, str]:
-    """The section that PRAW will find by itself, where it is to."""
-    path = find_credentials("://", site) if by_site else None
+def _found(site: str) -> dict[str, str]:
+    """The section where PRAW would find it; PRAW itself reads these files once a process."""
+    path = find_credentials("://", site)
     return {} if path is None else _section(path, site)
 
 
