@@ -143,13 +143,13 @@ def test_chunks_grow_while_they_are_quick_and_shrink_when_they_are_slow() -> Non
     assert size.rows == 8
     size.took(60)  # the first chunk loads the model: its time says nothing
     assert size.rows == 8
-    for _ in range(3):
+    for _ in range(2):
         size.took(0.1)
-    assert size.rows == 64
+    assert size.rows == 128
     size.took(10)
-    assert size.rows == 64
+    assert size.rows == 128
     size.took(30)
-    assert size.rows == 32
+    assert size.rows == 64
     for _ in range(10):
         size.took(100)
     assert size.rows == 1

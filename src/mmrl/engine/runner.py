@@ -112,7 +112,7 @@ class ChunkSize:
     costs a commit, and filling and draining of the model's queue, so it should not be too short.
 
     Attributes:
-        rows: of the next chunk; starts at 1/128 of the most, and doubles or halves.
+        rows: of the next chunk; starts at 1/128 of the most, grows fourfold or halves.
     """
 
     def __init__(self, most: int) -> None:
@@ -123,7 +123,7 @@ class ChunkSize:
     def took(self, seconds: float) -> None:
         """Tells how long the last chunk took, its commit included."""
         if seconds < _SHORT_SECONDS:
-            self.rows = min(self.rows * 2, self._most)
+            self.rows = min(self.rows * 4, self._most)
         elif seconds > _LONG_SECONDS and not self._first:  # the first one loads the model, too
             self.rows = max(self.rows // 2, 1)
         self._first = False
