@@ -60,13 +60,16 @@ class Grid:
     Attributes:
         side: of a patch, in pixels.
         merge: this many patches down and across become one token.
+        least, most: tokens of a picture, but for an extremely long one.
     """
 
     side: int
     merge: int
+    least: int = _LEAST_TOKENS
+    most: int = PICTURE_TOKENS
 
     def patches(self, data: bytes) -> Patches:
-        """A file's pixels, resized to whole tokens and no more than 256 of them.
+        """A file's pixels, resized to whole tokens and no more than `most` of them.
 
         Raises:
             UnreadableError: see `open_rgb`; or the picture is extremely long.
@@ -94,7 +97,7 @@ class Grid:
                 f"{width} x {height} pixels: more than {_LONGEST} times as long as wide"
             )
         token = self.side * self.merge
-        least, most = _LEAST_TOKENS * token**2, PICTURE_TOKENS * token**2
+        least, most = self.least * token**2, self.most * token**2
         wide, high = (round(length / token) * token for length in (width, height))
         if wide * high > most:
             scale = math.sqrt(width * height / most)

@@ -1,22 +1,20 @@
 """Qwen3-VL-Embedding's network on a device, from transformers, and its prompt.
 
-transformers works out positions from what lies on the device, and waits for it each time. Here
-they are worked out on the host and handed over. Rows are padded at their ends, where a causal
-model's other tokens never look, so that no mask is needed.
+Rows are padded at their ends, where a causal model's other tokens never look, so that no mask is
+needed.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
 from mmrl.encoders.pairs import to_device
 from mmrl.encoders.place import Place
+from mmrl.encoders.qwen_sight import QwenSight
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
 
@@ -26,11 +24,6 @@ from tokenizers import Tokenizer  # noqa: E402
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLModel  # noqa: E402
 from transformers.utils import logging as transformers_logging  # noqa: E402
 from transformers.utils.chat_template_utils import render_jinja_template  # noqa: E402
-from transformers.vision_utils import (  # noqa: E402
-    get_vision_cu_seqlens,
-    get_vision_interpolation_indices_and_weights,
-    get_vision_position_ids,
-)
 
 if TYPE_CHECKING:
     from mmrl.encoders.qwen_visual import Patches
@@ -58,11 +51,8 @@ class QwenVisualNetwork:
         """
         self._place = place
         self._model = _load(folder, place)
-        vision = self._model.config.vision_config
-        self.side: int = vision.patch_size
-        self.merge: int = vision.spatial_merge_size
-        self._frames: int = vision.temporal_patch_size
-        self._mean, self._std = _scale(folder)
+        self._sight = QwenSight(self._model, folder, place)
+        self.side, self.merge = self._sight.side, self._sight.merge
 
     def vectors(
         self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
@@ -75,9 +65,8 @@ class QwenVisualNetwork:
             after: the tokens after each.
         """
         with torch.inference_mode():
-            grids = torch.tensor([[1, p.rows, p.columns] for p in pictures])
-            seen = self._seen(np.concatenate([p.pixels for p in pictures]), grids)
-            ids, positions, last = self._rows(pictures, before, after)
+            grids, seen = self._sight.seen(pictures)
+            ids, positions, last = self._sight.rows(pictures, before, after)
             out = self._model(
                 input_ids=to_device(ids, self._place),
                 position_ids=to_device(positions, self._place),
@@ -87,59 +76,6 @@ class QwenVisualNetwork:
             ).last_hidden_state
             chosen = out[torch.arange(len(ids), device=out.device), to_device(last, self._place)]
             return F.normalize(chosen.float(), dim=-1)
-
-    def _seen(self, pixels: np.ndarray, grids: torch.Tensor) -> Any:
-        """The pictures' tokens."""
-        x = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
-        # A picture is a film of two equal frames.
-        x = x.unsqueeze(2).expand(-1, -1, self._frames, -1, -1).flatten(1)
-        visual = self._model.visual
-        indices, weights = get_vision_interpolation_indices_and_weights(
-            grids,
-            num_grid_per_side=visual.num_grid_per_side,
-            mode=visual.interpolation_mode,
-            align_corners=visual.interpolation_align_corners,
-            spatial_merge_size=self.merge,
-        )
-
-        def there(worked_out: torch.Tensor) -> torch.Tensor:
-            return to_device(worked_out.numpy(), self._place)
-
-        return self._model.get_image_features(
-            x.to(self._place.torch_dtype),
-            grids,
-            return_dict=True,
-            interp_indices=there(indices),
-            interp_weights=there(weights),
-            position_ids=there(get_vision_position_ids(grids, self.merge)),
-            cu_seqlens=get_vision_cu_seqlens(grids),  # read on the host, once a layer
-        )
-
-    def _rows(
-        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Tokens (n, length), positions (3, n, length) and the place of each row's last token.
-
-        Positions are of time, height and width. Text counts up all three; a picture's tokens have
-        the time it starts at, and text after it goes on behind its longer side.
-        """
-        start = len(before)
-        tokens = [p.rows * p.columns // self.merge**2 for p in pictures]
-        lengths = np.array([start + n + len(end) for n, end in zip(tokens, after, strict=True)])
-        ids = np.zeros((len(pictures), lengths.max()), np.int64)
-        positions = np.zeros((3, *ids.shape), np.int64)
-        ids[:, :start] = before
-        positions[:, :, :start] = np.arange(start)
-        for row, (picture, count, end) in enumerate(zip(pictures, tokens, after, strict=True)):
-            high, wide = picture.rows // self.merge, picture.columns // self.merge
-            stop = start + count
-            ids[row, start:stop] = self._model.config.image_token_id
-            ids[row, stop : lengths[row]] = end
-            positions[0, row, start:stop] = start
-            positions[1, row, start:stop] = start + np.repeat(np.arange(high), wide)
-            positions[2, row, start:stop] = start + np.tile(np.arange(wide), high)
-            positions[:, row, stop : lengths[row]] = start + max(high, wide) + np.arange(len(end))
-        return ids, positions, lengths - 1
 
 
 @dataclass(frozen=True)
@@ -218,17 +154,3 @@ def _load(folder: Path, place: Place) -> Any:
             "Fetch its files anew."
         )
     return model.to(place.torch_device).eval().requires_grad_(False)
-
-
-def _scale(folder: Path) -> tuple[float, float]:
-    """Mean and standard deviation that pixels from 0 to 1 are scaled by."""
-    path = folder / "preprocessor_config.json"
-    try:
-        given = json.loads(path.read_text("utf-8"))
-        (mean,), (std,) = set(given["image_mean"]), set(given["image_std"])
-        return float(mean), float(std)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"{path} does not give one mean and one deviation for all colours: {error}. "
-            "Fetch it anew."
-        ) from error

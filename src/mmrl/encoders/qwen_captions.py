@@ -1,0 +1,112 @@
+"""Qwen3-VL-Instruct: a picture in one or two sentences.
+
+Asked as its authors ask it (arXiv:2511.21631): picture and request as the user's turn of its own
+template; but answered greedily, where they draw words at random: the same picture always gets the
+same caption. The network is in `qwen_captions_network`.
+"""
+
+from collections.abc import Sequence
+
+from mmrl.encoders.batches import BatchSize
+from mmrl.encoders.captioning import Captions, caption_pictures
+from mmrl.encoders.captions import judge, prompt_mark
+from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.loaded import loaded
+from mmrl.encoders.protocols import Caption, Uncaptioned
+from mmrl.encoders.qwen_visual import Grid, Patches
+from mmrl.encoders.threads import ModelLock
+from mmrl.errors import ConfigError
+
+NAME = "qwen3-vl-2b-instruct"
+PROMPT = "Describe this image in one or two plain sentences."
+MAX_NEW_TOKENS = 96  # two long sentences of English take about 60
+# A picture costs a token for every 32 x 32 pixels. Its authors allow 16,384 tokens, for pages of
+# small print; with 512 (about 720 x 720 pixels) the words in a meme can still be read.
+PICTURE_TOKENS = 512
+LEAST_TOKENS = 64  # its authors'
+
+
+class QwenCaptions:
+    """A Captioner.
+
+    Args:
+        model: in the published layout.
+        max_new_tokens: of a text; it is cut there.
+        prompt: what is asked of each picture.
+        picture_tokens: of a picture at most, 64 or more; a larger picture is made smaller.
+    """
+
+    def __init__(
+        self,
+        model: Checkpoint,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        prompt: str = PROMPT,
+        picture_tokens: int = PICTURE_TOKENS,
+    ) -> None:
+        if not prompt.strip() or max_new_tokens < 1 or picture_tokens < LEAST_TOKENS:
+            raise ConfigError(
+                f"A captioner was given the prompt {prompt!r}, {max_new_tokens} new tokens and "
+                f"{picture_tokens} tokens a picture: give a prompt, 1 or more, and {LEAST_TOKENS} "
+                "or more."
+            )
+        self._model = model
+        self._most = max_new_tokens
+        self._prompt = prompt
+        self._picture_tokens = picture_tokens
+
+    @property
+    def id(self) -> str:
+        """`name@revision+upright,` the picture's and the text's most tokens, the prompt's hash."""
+        rules = f"{self._picture_tokens}img,{prompt_mark(self._prompt)},{self._most}tok"
+        return f"{NAME}@{self._model.revision}+upright,{rules}"
+
+    def check(self) -> None:
+        """Raises WeightsError where a file is missing."""
+        self._model.check()
+
+    def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
+        """One result a picture, in the order given.
+
+        Raises:
+            UnreadableImagesError: at least one picture does not decode, or is extremely long.
+            WeightsError: the weights are missing or not the published ones.
+        """
+        if not len(images):
+            return []
+        net = self._network()
+        grid = Grid(net.side, net.merge, LEAST_TOKENS, self._picture_tokens)
+
+        def forward(pictures: Sequence[Patches]) -> Captions:
+            said = net.say(pictures, self._prompt, self._most)
+            return [judge(text, self._prompt) for text in said]
+
+        return caption_pictures(images, grid.patches, net.batches, forward)
+
+    def _network(self) -> "_Loaded":
+        place, weights = self._model.place, self._model.weights()
+        scale = 2 if place.dtype == "float32" else 1  # the published file is bfloat16
+        return loaded(
+            (NAME, self._model),
+            place,
+            weights.stat().st_size * scale,
+            lambda: _Loaded(self._model),
+        )
+
+
+class _Loaded:
+    """The network in memory, and how much it takes at once."""
+
+    def __init__(self, model: Checkpoint) -> None:
+        from mmrl.encoders.qwen_captions_network import QwenCaptionsNetwork
+
+        self._network = QwenCaptionsNetwork(model.folder(), model.place, model.name)
+        self._lock = ModelLock()
+        self.side, self.merge = self._network.side, self._network.merge
+        # A step of decoding reads all weights, whatever the batch: the more pictures, the less
+        # each costs. At 64 of 512 tokens their cache takes 5 GB in bfloat16.
+        self.batches = BatchSize(NAME, 64 if model.place.on_gpu else 2, "pictures")
+
+    def say(self, pictures: Sequence[Patches], prompt: str, most: int) -> list[str]:
+        """See `QwenCaptionsNetwork.say`."""
+        with self._lock:
+            return self._network.say(pictures, prompt, most)
