@@ -1,13 +1,23 @@
 """Batches as large as the device holds."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmrl.encoders import batches
 from mmrl.encoders.batches import BatchSize, out_of_memory
 from mmrl.errors import Failure
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_to_free() -> Iterator[None]:
+    """Collecting garbage after each of thousands of simulated errors takes minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "_free", lambda: None)
+        yield
 
 
 @given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 200), st.booleans())
@@ -15,9 +25,9 @@ def test_a_batch_costs_its_dearest_times_its_length_and_no_more_than_the_size(
     costs: list[int], size: int, ordered: bool
 ) -> None:
     costs = sorted(costs) if ordered else costs
-    batches = list(BatchSize("model", size, "tokens").split(costs))
-    assert [place for batch in batches for place in batch] == list(range(len(costs)))
-    for batch in batches:
+    found = list(BatchSize("model", size, "tokens").split(costs))
+    assert [place for batch in found for place in batch] == list(range(len(costs)))
+    for batch in found:
         cost = max(costs[place] for place in batch) * len(batch)
         assert cost <= size or len(batch) == 1
 
@@ -80,4 +90,11 @@ def test_torch_says_in_several_ways_that_memory_is_used_up() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60)
     assert out_of_memory(caught.value)
+    for said in (
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "MPS backend out of memory (MPS allocated: 5 GB)",
+    ):
+        assert out_of_memory(RuntimeError(said))
+    assert not out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
     assert not out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))

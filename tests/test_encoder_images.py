@@ -1,8 +1,9 @@
 """timm's and SigLIP's image encoders on small random weights in their published layouts."""
 
 import io
+import json
 import logging
-import shutil
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.loaded import unload
@@ -78,15 +79,29 @@ def test_siglip_vectors_are_transformers_own_image_features(folder: Path) -> Non
     assert np.abs(found - expected).max() < 1e-5
 
 
-def test_a_newer_timm_folder_with_safetensors_gives_the_same(folder: Path, tmp_path: Path) -> None:
-    save_timm(tmp_path / "new")
-    (tmp_path / "new" / "pytorch_model.bin").touch()  # the file that is looked for
-    from mmrl.encoders.place import choose_place
-    from mmrl.encoders.timm_network import TimmNetwork
+def test_pixels_are_those_of_timms_whole_transform(folder: Path) -> None:
+    import torch
+    from timm.data import create_transform, resolve_data_config
 
-    network = TimmNetwork(tmp_path / "new" / "model.safetensors", choose_place("cpu", "float32"))
-    found = network.features(np.stack([network.prepare(data) for data in PICTURES])).numpy()
+    network = encoder(folder, VIT)._network()._network
+    data = json.loads((folder / VIT / "config.json").read_text("utf-8"))
+    transform = create_transform(**resolve_data_config(pretrained_cfg=data))
+    for size in ((60, 80), (48, 48), (333, 50), (31, 300), (640, 481)):
+        file = picture(1, *size)
+        prepared = network.prepare(file)
+        assert prepared.dtype == np.uint8  # a quarter of what floats would take to the device
+        found = network.scaled(prepared[None])[0]
+        expected = transform(Image.open(io.BytesIO(file)))
+        assert torch.abs(found - expected).max() < 1e-6
+
+
+def test_a_folder_with_safetensors_gives_the_same(folder: Path, tmp_path: Path) -> None:
+    newer = Checkpoint(VIT, save_timm(tmp_path / "new"), "cpu", "float32")
+    found = TimmImages(newer).encode(PICTURES)
     assert np.abs(found - encoder(folder, VIT).encode(PICTURES)).max() < 1e-5
+    (tmp_path / "new" / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"pytorch_model\.bin \(or model\.safetensors\)"):
+        newer.check()
 
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
@@ -124,6 +139,21 @@ def test_strange_pictures_are_encoded(folder: Path, name: str) -> None:
         image.save(buffer, "PNG")
         files.append(buffer.getvalue())
     assert np.isfinite(encoder(folder, name).encode(files)).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "AVIF"])
+def test_pictures_of_every_kind_are_encoded_alike(folder: Path, kind: str) -> None:
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow was built without AVIF")
+    ramp = np.linspace(0, 255, 90, dtype=np.uint8)
+    pixels = np.stack([np.broadcast_to(ramp, (70, 90))] * 3, axis=-1)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    plain = io.BytesIO()
+    Image.fromarray(pixels).save(plain, "PNG")
+    net = encoder(folder, VIT)
+    found, expected = net.encode([file.getvalue(), plain.getvalue()])
+    assert (found * expected).sum() > 0.99 * np.linalg.norm(found) * np.linalg.norm(expected)
 
 
 def test_a_turned_photograph_is_seen_upright(folder: Path) -> None:
@@ -181,24 +211,48 @@ def test_nothing_gives_no_rows(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
 def test_weights_that_are_missing_say_how_to_get_them(tmp_path: Path, name: str) -> None:
-    with pytest.raises(WeightsError, match=f"mmrl weights fetch {name}"):
-        CLASSES[name](Checkpoint(name, tmp_path, "cpu", "float32")).check()
+    model = Checkpoint(name, tmp_path, "cpu", "float32")
+    for use in (CLASSES[name](model).check, lambda: CLASSES[name](model).encode(PICTURES)):
+        with pytest.raises(WeightsError, match=f"mmrl weights fetch {name}") as caught:
+            use()
+        assert model.model.size in str(caught.value)
+        assert f'[weights] "{name}" = "/path"' in str(caught.value)
 
 
-def test_a_checkpoint_with_other_weights_is_refused(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("change", ["lacks", "has another"])
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        (VIT, "blocks.1.mlp.fc1.weight"),
+        (SIGLIP, "vision_model.encoder.layers.1.mlp.fc1.weight"),
+    ],
+)
+def test_a_checkpoint_with_other_weights_is_refused(
+    tmp_path: Path, name: str, key: str, change: str
+) -> None:
     import torch
+    from safetensors.torch import load_file, save_file
 
-    for change in ("lacks", "has another"):
-        copy = tmp_path / change
-        shutil.copytree(folder / VIT, copy)
-        state = torch.load(copy / "pytorch_model.bin", weights_only=True)
-        if change == "lacks":
-            del state["blocks.1.mlp.fc1.weight"]
-        else:
-            state["blocks.7.mlp.fc1.weight"] = torch.zeros(1)
-        torch.save(state, copy / "pytorch_model.bin")
-        with pytest.raises(WeightsError, match=r"blocks\.[17]\.mlp\.fc1\.weight"):
-            TimmImages(Checkpoint(VIT, copy, "cpu", "float32")).encode(PICTURES)
+    copy = {VIT: save_timm, SIGLIP: save_siglip}[name](tmp_path / "copy")
+    state = load_file(copy / "model.safetensors")
+    other = key.replace(".1.", ".7.")
+    if change == "lacks":
+        del state[key]
+    else:
+        state[other] = torch.zeros(1)
+    save_file(state, copy / "model.safetensors", metadata={"format": "pt"})
+    named = (key if change == "lacks" else other).removeprefix("vision_model.")
+    with pytest.raises(WeightsError, match=re.escape(named)):
+        CLASSES[name](Checkpoint(name, copy, "cpu", "float32")).encode(PICTURES)
+
+
+@pytest.mark.parametrize("name", [VIT, SIGLIP])
+def test_broken_weights_are_a_clear_error(tmp_path: Path, name: str) -> None:
+    copy = {VIT: save_timm, SIGLIP: save_siglip}[name](tmp_path / "copy")
+    whole = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match="mmrl weights fetch"):
+        CLASSES[name](Checkpoint(name, copy, "cpu", "float32")).encode(PICTURES)
 
 
 def test_ids_are_known_without_a_model_library() -> None:

@@ -93,7 +93,8 @@ def out_of_memory(error: BaseException) -> bool:
 
     return (
         isinstance(error, torch.OutOfMemoryError | MemoryError)
-        or "out of memory" in str(error)  # MPS, cuBLAS
+        or "out of memory" in str(error)  # MPS, CUDA itself
+        or "ALLOC_FAILED" in str(error)  # cuBLAS, cuDNN
         or "can't allocate memory" in str(error)  # torch's CPU allocator
         or "not enough memory" in str(error)  # the same, on Windows
     )

@@ -76,7 +76,8 @@ class Checkpoint:
         folder = self.expected_at
         if folder is None:
             return list(self.model.files)
-        return [name for name in self.model.files if not (folder / name).is_file()]
+        wanted = [name for name in self.model.files if name != self.model.weights]
+        return [name for name in (*wanted, self._weights_name) if not (folder / name).is_file()]
 
     def folder(self) -> Path:
         """The folder with all its files.
@@ -87,9 +88,9 @@ class Checkpoint:
         folder, missing = self.expected_at, self.missing()
         if folder is None or missing:
             raise WeightsError(self._absent(folder, missing))
-        if _is_pointer(folder / self.model.weights):
+        if _is_pointer(folder / self._weights_name):
             raise WeightsError(
-                f"{folder / self.model.weights} is a Git LFS pointer, not the weights of "
+                f"{folder / self._weights_name} is a Git LFS pointer, not the weights of "
                 f"{self.name}: run `git lfs pull` in {folder}, or `mmrl weights fetch {self.name}` "
                 "and take the folder out of [weights] in mmrl.toml."
             )
@@ -101,7 +102,14 @@ class Checkpoint:
         Raises:
             WeightsError: it is missing.
         """
-        return self.folder() / self.model.weights
+        return self.folder() / self._weights_name
+
+    @property
+    def _weights_name(self) -> str:
+        other = self.model.instead
+        if other and self.local is not None and (self.local / other).is_file():
+            return other
+        return self.model.weights
 
     def said(self, *path: str) -> int:
         """A number of its `config.json`, such as `said("text_config", "hidden_size")`.
@@ -131,6 +139,7 @@ class Checkpoint:
 
     def _absent(self, folder: Path | None, missing: list[str]) -> str:
         model = self.model
+        instead = f" (or {model.instead})" if model.instead else ""
         where = "it is not in the hub's cache"
         if folder is not None:
             kind = "the folder " if self.local is not None else ""
@@ -138,7 +147,7 @@ class Checkpoint:
         return (
             f"The weights of {model.name} ({model.size}, {model.licence}) are not there: {where}. "
             f"Run `mmrl weights fetch {model.name}`, or name a folder that holds "
-            f'{", ".join(model.files)} in mmrl.toml: [weights] "{model.name}" = "/path".'
+            f'{", ".join(model.files)}{instead} in mmrl.toml: [weights] "{model.name}" = "/path".'
         )
 
 

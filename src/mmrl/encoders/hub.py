@@ -25,6 +25,7 @@ class HubModel:
             that `main` is when the model is fetched is taken and noted in the cache.
         sha256: of the weights file, 64 digits; "" where it is not known. A local folder whose
             weights have it is that commit.
+        instead: a file with the same weights that a local folder may hold instead; may be "".
         note: what else a user must know before fetching, such as terms to accept; may be "".
     """
 
@@ -35,6 +36,7 @@ class HubModel:
     licence: str
     revision: str = ""
     sha256: str = ""
+    instead: str = ""
     note: str = ""
 
     @property

@@ -107,7 +107,9 @@ def _open(data: bytes, enough: int | None) -> Image.Image:
             # draft() picks the smallest decoding that is at least as large as asked for.
             wanted = [-(-length * enough // shorter) for length in (width, height)]
             image.draft(None, (wanted[0], wanted[1]))
-        return _as_rgb(ImageOps.exif_transpose(image))
+        # In place: a copy of a photograph takes longer than its decoding.
+        ImageOps.exif_transpose(image, in_place=True)
+        return _as_rgb(image)
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
@@ -116,7 +118,7 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         ground = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # the same mode is a copy, too
 
 
 Prepared = TypeVar("Prepared")

@@ -77,10 +77,12 @@ class _Loaded:
         self._network: TimmNetwork = TimmNetwork(model.weights(), model.place)
         self._lock = ModelLock()
         self.prepare = self._network.prepare
-        self.batches = BatchSize(NAME, 128 if model.place.on_gpu else 4, "pictures")
+        # 64 pictures are 36,928 tokens, which fill any GPU; more would only be decoded for longer
+        # before the first batch is whole.
+        self.batches = BatchSize(NAME, 64 if model.place.on_gpu else 4, "pictures")
 
     def features(self, pixels: np.ndarray) -> "torch.Tensor":
-        """Features of pixels of shape (n, side, side, 3), uint8, on the device."""
+        """Features of pixels of shape (n, 3, side, side), uint8, on the device."""
         import torch
 
         with self._lock, torch.inference_mode():

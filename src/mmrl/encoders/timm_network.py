@@ -68,15 +68,17 @@ class TimmNetwork:
         Raises:
             UnreadableError: see `open_rgb`.
         """
-        pixels: np.ndarray = self._transform(middle(open_rgb(data)))
-        return pixels
+        return np.asarray(self._transform(middle(open_rgb(data))))
 
     def features(self, pixels: np.ndarray) -> torch.Tensor:
         """Pooled features, float32, of pixels of shape (n, 3, side, side), uint8."""
-        scaled = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
-        x = self._network.forward_features(scaled.to(self._place.torch_dtype))
+        x = self._network.forward_features(self.scaled(pixels).to(self._place.torch_dtype))
         features: torch.Tensor = self._network.forward_head(x, pre_logits=True)
         return features.float()
+
+    def scaled(self, pixels: np.ndarray) -> torch.Tensor:
+        """Pixels as the network takes them, float32, of the same shape, on the device."""
+        return (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
 
 
 def _described(path: Path) -> dict[str, Any]:
