@@ -61,6 +61,32 @@ class RedditSettings(Section):
     )
 
 
+class PurgeSettings(Section):
+    """What `mmrl purge` erases, and how often it looks."""
+
+    recheck_days: float = Field(
+        default=1.0, ge=0, description="a post is asked for again once nobody has for this long"
+    )
+    moderated: bool = Field(
+        default=True, description="also erase what moderators or Reddit's filters removed"
+    )
+    moderated_after_hours: float = Field(
+        default=24.0, ge=0, description="once it has been removed for this long; some come back"
+    )
+    absent_after_days: float = Field(
+        default=7.0,
+        ge=0,
+        description="posts that Reddit does not show at all, as of a subreddit gone private, are "
+        "erased after this long",
+    )
+    settle_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        description="how long reads and writes of other processes may last before what they began "
+        "from is taken off the disk",
+    )
+
+
 class FilterSettings(Section):
     """Which posts are worked on."""
 
@@ -161,6 +187,7 @@ class Settings(BaseSettings):
         default={}, description="local folders of models, by the model's name on the hub"
     )
     reddit: RedditSettings = RedditSettings()
+    purge: PurgeSettings = PurgeSettings()
     filter: FilterSettings = FilterSettings()
     images: ImageSettings = ImageSettings()
     caption_server: CaptionServerSettings = CaptionServerSettings()

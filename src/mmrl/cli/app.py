@@ -6,10 +6,20 @@ import typer
 from typer.core import TyperGroup
 
 import mmrl
-from mmrl.cli import collecting, importing, models, predicting, running, setting_up, trying, weights
+from mmrl.cli import (
+    collecting,
+    importing,
+    models,
+    predicting,
+    purging,
+    running,
+    setting_up,
+    trying,
+    weights,
+)
 
 ORDER = (
-    *("demo", "init", "doctor", "weights", "import", "collect", "observe", "sandbox"),
+    *("demo", "init", "doctor", "weights", "import", "collect", "observe", "purge", "sandbox"),
     *("run", "status", "train", "models", "predict", "report"),
 )
 
@@ -60,6 +70,11 @@ app.add_typer(weights.app, name="weights", rich_help_panel=START)
 app.add_typer(importing.app, name="import", rich_help_panel=DATA)
 app.command("collect", rich_help_panel=DATA)(collecting.collect)
 app.command("observe", rich_help_panel=DATA)(collecting.observe)
+app.command(
+    "purge",
+    rich_help_panel=DATA,
+    epilog="Examples: `mmrl purge --for 1h`, `mmrl purge --author some_name`",
+)(purging.purge)
 app.command("sandbox", rich_help_panel=DATA)(trying.sandbox)
 app.command(
     "run",

@@ -77,16 +77,25 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
 
     from rich.console import Console
 
+    from mmrl.catalog.purge import purged_of
     from mmrl.learning.registry import Registry
     from mmrl.report.terminal import metrics_table
 
     catalog, _ = open_home(home)
     shown = Registry(catalog.home).show(version)
+    learned, judged = purged_of(catalog, shown.version)
     if as_json:
-        typer.echo(json.dumps(shown.evaluation))
+        typer.echo(
+            json.dumps({**shown.evaluation, "purged": {"learned": learned, "judged": judged}})
+        )
         return
     Console().print(metrics_table(shown.evaluation))
     typer.echo(shown.summary())
+    if learned or judged:
+        typer.echo(
+            f"Purged since: {learned:,} of the posts it learned from, {judged:,} of those it was "
+            "judged on."
+        )
     say_if_simulated(catalog)
 
 

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 MODEL = "mmrl"
 CHAMPION = "champion"
 _LAST = "last_training.json"
+_TEST_FILE = "test_predictions.parquet"
 _FINGERPRINT, _DECISION, _AS_OF = "mmrl.fingerprint", "mmrl.decision", "mmrl.as_of"
 _PROMOTE = "mmrl.promote"
 
@@ -246,6 +248,25 @@ class Registry:
         """
         return pq.read_table(self._test_file(version))
 
+    def erase_posts(self, version: str, posts: Collection[str]) -> None:
+        """Takes posts out of a version's test predictions; its metrics stay as they were.
+
+        Raises:
+            NotFoundError: it does not exist.
+        """
+        found = self._version(version)
+        folder = self._folder(found)
+        kept = pq.read_table(folder / _TEST_FILE)
+        purged = pc.is_in(kept["post_id"], value_set=pa.array(list(posts), pa.string()))
+        for left in folder.glob(f"{_TEST_FILE}.*"):  # of a purge that was killed just here
+            left.unlink()
+        partial = folder / f"{_TEST_FILE}.part"
+        pq.write_table(kept.filter(pc.invert(purged)), partial)
+        partial.replace(folder / _TEST_FILE)
+        if not _is_local(str(found.source)):  # what was read is a copy
+            run_id, file = str(found.run_id), str(folder / _TEST_FILE)
+            self._client.log_artifact(run_id, file, "model")
+
     def has(self, fingerprint: str) -> bool:
         """Whether some version was trained on exactly that; the quick answer is `last_training`."""
         return any(found.tags.get(_FINGERPRINT) == fingerprint for found in self._versions())
@@ -357,14 +378,14 @@ class Registry:
         return Path(place)
 
     def _test_file(self, version: str) -> Path:
-        return self._folder(self._version(version)) / "test_predictions.parquet"
+        return self._folder(self._version(version)) / _TEST_FILE
 
     def _write(self, trained: Trained, folder: Path) -> None:
         trained.model.save(folder)
         (folder / "evaluation.json").write_text(
             json.dumps(trained.evaluation, indent=1, allow_nan=False), encoding="utf-8"
         )
-        pq.write_table(trained.test_predictions, folder / "test_predictions.parquet")
+        pq.write_table(trained.test_predictions, folder / _TEST_FILE)
 
     def _log(self, run_id: str, evaluation: Mapping[str, Any]) -> None:
         from mlflow.entities import Metric as Logged
@@ -420,6 +441,10 @@ def last_training(home: str | Path) -> dict[str, str] | None:
         return None
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return found
+
+
+def _is_local(uri: str) -> bool:
+    return uri.startswith("file:") or "://" not in uri
 
 
 def _metrics(run: "Run", model: str) -> dict[str, Metric]:

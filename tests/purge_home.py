@@ -1,0 +1,181 @@
+"""A home with posts whose every byte can be looked for, and the search itself."""
+
+import random
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from lance.file import LanceFileReader
+
+from mmrl.catalog import Catalog, Failed, Reason
+from mmrl.catalog.schemas import SCHEMAS, embeddings
+from mmrl.encoders.content import image_content, text_content, visual_content
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+AS_OF = START + timedelta(days=20)
+DIM = 16
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a post holds; all of it random, so that nothing can be squeezed out of sight."""
+
+    post_id: str
+    title: str
+    author: str
+    author_id: str
+    image: bytes
+    caption: str
+    vectors: dict[str, np.ndarray]
+
+    @property
+    def traces(self) -> dict[str, bytes]:
+        """Byte strings, any of which would show that the post is still somewhere."""
+        return {
+            "id": self.post_id.encode(),
+            "title": self.title.encode(),
+            "author's name": self.author.encode(),
+            "author's id": self.author_id.encode(),
+            "picture": self.image[5_000:5_040],
+            "caption": self.caption.encode(),
+            **{f"{space} vector": v.tobytes()[8:40] for space, v in self.vectors.items()},
+        }
+
+
+def make_post(**given: Any) -> Post:
+    vectors = {
+        space: np.random.default_rng(secrets.randbits(60)).random(DIM, np.float32)
+        for space in ("title", "caption", "image", "visual")
+    }
+    chosen: dict[str, Any] = {
+        "post_id": "z" + "".join(random.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=11)),
+        "title": f"Of {secrets.token_hex(20)}",
+        "author": f"by_{secrets.token_hex(8)}",
+        "author_id": secrets.token_hex(6),
+        "image": secrets.token_bytes(20_000),
+        "caption": f"cup {secrets.token_hex(12)}",
+        "vectors": vectors,
+    }
+    return Post(**{**chosen, **given})
+
+
+def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str = "reddit") -> None:
+    """Writes posts with all that belongs to them, as the stages would."""
+    created = START + timedelta(hours=hours)
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in SCHEMAS}
+    vectors: dict[str, list[dict[str, Any]]] = {}
+    for post in posts:
+        own = {"post_id": post.post_id}
+        sha = image_content(post.image)
+        rows["posts"].append(
+            {
+                **own,
+                "subreddit": "pics",
+                "title": post.title,
+                "author_id": post.author_id,
+                "author_name": post.author,
+                "created_at": created,
+                "permalink": f"/r/pics/comments/{post.post_id}/x/",
+                "url": f"https://i.redd.it/{post.post_id}.jpg",
+                "first_seen_at": created,
+                "source": source,
+            }
+        )
+        rows["observations"].append({**own, "observed_at": created, "score": 1, "subscribers": 9})
+        rows["selection"].append({**own, "rules": "r", "decided_at": created})
+        rows["post_images"].append(
+            {**own, "sha256": sha, "fetched_at": created, "final_url": f"x/{post.post_id}"}
+        )
+        facts = {"width": 9, "height": 9, "format": "JPEG", "byte_size": 9, "phash": "0" * 16}
+        rows["images"].append({"sha256": sha, **facts, "bytes": post.image})
+        rows["captions"].append({"sha256": sha, "captioner": "c", "text": post.caption})
+        contents = {
+            "title": text_content(post.title),
+            "caption": text_content(post.caption),
+            "image": sha,
+            "visual": visual_content(sha, post.title),
+        }
+        rows["samples"].append(
+            {
+                **own,
+                "rules": "r",
+                "subreddit": "pics",
+                "author_id": post.author_id,
+                "created_at": created,
+                "first_seen_at": created,
+                "title_content": contents["title"],
+                "image_content": sha,
+                "visual_content": contents["visual"],
+                "score": 3,
+                "label_observed_at": created + timedelta(hours=36),
+            }
+        )
+        rows["predictions"].append(
+            {
+                **own,
+                "model_version": "1",
+                "predicted_at": created,
+                "age_hours": 1.0,
+                "q10": 1.0,
+                "q50": 2.0,
+                "q90": 3.0,
+                "unit": "log_score",
+            }
+        )
+        rows["checks"].append({**own, "checked_at": created})
+        for space, content in contents.items():
+            vectors.setdefault(space, []).append(
+                {"content": content, "encoder": "e", "vector": post.vectors[space]}
+            )
+    for table, items in rows.items():
+        if items:
+            catalog.insert(table, pa.Table.from_pylist(items, schema=SCHEMAS[table]))
+    for space, items in vectors.items():
+        catalog.insert(
+            f"embeddings_{space}_{DIM}", pa.Table.from_pylist(items, schema=embeddings(DIM))
+        )
+    ids = [post.post_id for post in posts]
+    catalog.fail("fetch-images", [Failed(x, Reason.HTTP_ERROR, "500") for x in ids], created)
+    catalog.fail(
+        "import", [Failed(f"line {x}", Reason.NO_TITLE, f"post {x} has no title") for x in ids],
+        created,
+    )  # fmt: skip
+
+
+def look(catalog: Catalog, post_id: str, at: datetime, removed_by: str | None) -> None:
+    row = {"post_id": post_id, "observed_at": at, "settled": True, "removed_by": removed_by}
+    catalog.insert("observations", pa.Table.from_pylist([row], schema=SCHEMAS["observations"]))
+
+
+def where(home: Path, trace: bytes) -> list[str]:
+    """The files under a home that hold a trace: as bytes, or once what they pack is unpacked."""
+    return [
+        str(path.relative_to(home))
+        for path in sorted(home.rglob("*"))
+        if path.is_file() and any(trace in part for part in _parts(path))
+    ]
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    data = path.read_bytes()
+    yield data
+    tables: list[pa.Table] = []
+    if path.suffix == ".lance" and data:
+        tables.append(LanceFileReader(str(path)).read_all().to_table())
+    elif path.suffix == ".parquet":
+        tables.append(pq.read_table(path))
+    elif path.suffix == ".db":
+        with sqlite3.connect(path) as database:
+            yield "\n".join(database.iterdump()).encode()
+    for table in tables:
+        for column in table.columns:
+            for chunk in column.chunks:
+                for buffer in chunk.buffers():
+                    yield b"" if buffer is None else buffer.to_pybytes()
