@@ -343,13 +343,18 @@ def memory(days: float, times: float) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait()
         catalog = Catalog.open(home)
-        counts = f"{catalog.count('posts'):,} posts, {catalog.count('observations'):,} looks"
+        looks, total = catalog.count("observations"), server.stats()["total"]
+        counts = f"{catalog.count('posts'):,} posts, {looks:,} looks"
         versions = sum(1 for _ in (home / "catalog").rglob("*.manifest"))
     for part in range(8):
         within = [mb for at, mb in samples if part <= 8 * at / days < part + 1]
         if within:
             print(f"  day {days * part / 8:5.2f}: {max(within):7.1f} MB")
-    print(f"{days:g} days at {times:g} times the real rate: {counts}, {versions} versions on disk")
+    a_look = 1_000 * total / max(looks, 1)
+    print(
+        f"{days:g} days at {times:g} times the real rate: {counts}, {versions} versions on disk; "
+        f"{total:,} requests, {a_look:.1f} for 1,000 looks"
+    )
 
 
 def _resident(process: int) -> float:
