@@ -51,8 +51,10 @@ def test_timm_features_are_timms_own_pooled_pre_logits(folder: Path, tmp_path: P
     from timm.data import create_transform, resolve_data_config
 
     found = encoder(folder, VIT).encode(PICTURES)
-    theirs = timm.create_model(f"local-dir:{save_timm(tmp_path / 'new')}", pretrained=True).eval()
-    transform = create_transform(**resolve_data_config(model=theirs))
+    theirs: Any = timm.create_model(
+        f"local-dir:{save_timm(tmp_path / 'new')}", pretrained=True
+    ).eval()
+    transform: Any = create_transform(**resolve_data_config(model=theirs))
     pixels = torch.stack([transform(Image.open(io.BytesIO(data))) for data in PICTURES])
     with torch.inference_mode():
         expected = theirs.forward_head(theirs.forward_features(pixels), pre_logits=True).numpy()
@@ -68,7 +70,7 @@ def test_siglip_vectors_are_transformers_own_image_features(folder: Path) -> Non
 
     found = encoder(folder, SIGLIP).encode(PICTURES)
     theirs = SiglipModel.from_pretrained(folder / SIGLIP, local_files_only=True).eval()
-    processor = SiglipImageProcessorPil.from_pretrained(folder / SIGLIP)
+    processor: Any = SiglipImageProcessorPil.from_pretrained(folder / SIGLIP)
     images = [Image.open(io.BytesIO(data)) for data in PICTURES]
     with torch.inference_mode():
         given = processor(images, return_tensors="pt")["pixel_values"]
@@ -85,7 +87,7 @@ def test_pixels_are_those_of_timms_whole_transform(folder: Path) -> None:
 
     network = encoder(folder, VIT)._network()._network
     data = json.loads((folder / VIT / "config.json").read_text("utf-8"))
-    transform = create_transform(**resolve_data_config(pretrained_cfg=data))
+    transform: Any = create_transform(**resolve_data_config(pretrained_cfg=data))
     for size in ((60, 80), (48, 48), (333, 50), (31, 300), (640, 481)):
         file = picture(1, *size)
         prepared = network.prepare(file)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def save_timm(folder: Path, *, old: bool = False) -> Path:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True)
-    shape = {"img_size": SIDE, "embed_dim": WIDTH, "depth": 2, "num_heads": 2}
+    shape: dict[str, Any] = {"img_size": SIDE, "embed_dim": WIDTH, "depth": 2, "num_heads": 2}
     network = timm.create_model("vit_tiny_patch16_384", num_classes=CLASSES, **shape)
     state = {
         key: torch.from_numpy(np.asarray(numbers(key, tuple(value.shape))))
