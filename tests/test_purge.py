@@ -471,3 +471,29 @@ def test_without_credentials_what_is_known_goes_and_the_rest_is_told(home: Path)
     assert "Erased 2 posts and 2 pictures: deleted 1, moderator 1." in said.output
     assert traces(catalog, posts[0]) == traces(catalog, posts[1]) == {}
     assert "Erased 0 posts." in run("--home", str(home)).output
+
+
+def test_with_credentials_it_re_checks_and_erases_in_one_go(home: Path, local: LocalReddit) -> None:
+    catalog = Catalog.open(home)
+    posts = [make_post() for _ in range(3)]
+    keep(catalog, posts, source="sandbox")
+    credentials = f"client_id = id\nclient_secret = secret\noauth_url = {local.url}\n"
+    (home / "praw.ini").write_text(f"[mmrl]\n{credentials}reddit_url = {local.url}\n")
+    local.posts = {post.post_id: submission(post) for post in posts}
+    local.posts[posts[0].post_id]["removed_by_category"] = "deleted"
+    local.posts[posts[1].post_id]["removed_by_category"] = "moderator"
+    said = run("--home", str(home), "--requests", "5", "--for", "10m")
+    assert said.exit_code == 0, said.output
+    assert "Re-checked 3 posts in 1 requests: 1 stand, gone " in said.output
+    assert "Erased 1 posts and 1 pictures: deleted 1." in said.output
+    assert "Waiting, as they may come back: moderator 1." in said.output
+    assert traces(catalog, posts[0]) == {}
+    assert len(local.requests) == 1
+
+    look(catalog, posts[2].post_id, AS_OF, "deleted")
+    catalog.delete("checks", "true")
+    local.token_status = 401
+    refused = run("--home", str(home), "--json")
+    assert "refuses the credentials" in json.loads(refused.stdout)["error"]
+    assert json.loads(refused.stdout)["erased"] == {"deleted": 1}  # what is known goes all the same
+    assert refused.exit_code != 0

@@ -7,14 +7,24 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from tests.learning_samples import AS_OF, ENCODERS, make_samples
+from tests.purge_home import keep, make_post, where
+from typer.testing import CliRunner
 
+from mmrl.catalog import Catalog
+from mmrl.catalog.purge import purged_of
+from mmrl.catalog.schemas import SCHEMAS
+from mmrl.cli.app import app
 from mmrl.config import Settings
+from mmrl.engine import Silent
 from mmrl.errors import ConfigError, NotFoundError
 from mmrl.learning.champion import decide
 from mmrl.learning.registry import Registry, last_training
 from mmrl.learning.training import Trained, train
+from mmrl.stages.publish import write_report
+from mmrl.stages.purge import erase
 
 SAMPLES = make_samples(500)
 
@@ -153,3 +163,65 @@ def test_a_run_killed_after_keeping_its_model_is_settled(home: Path) -> None:
         "version": "2",
     }
     assert registry.show("champion").version == "1"
+
+
+def _with_posts(home: Path) -> Catalog:
+    """The home's catalog, with the posts that the models learned from."""
+    catalog = Catalog.open(home, create=True)
+    keep(catalog, [make_post(post_id=post_id) for post_id in SAMPLES["post_id"].to_pylist()])
+    for table in ("posts", "samples"):
+        rows = catalog.read(table)
+        place = pc.index_in(rows["post_id"], value_set=SAMPLES["post_id"].combine_chunks())
+        for name in ("created_at", "first_seen_at"):
+            times = SAMPLES["created_at"].take(place)
+            rows = rows.set_column(rows.schema.get_field_index(name), name, times)
+        catalog.upsert(table, rows.cast(SCHEMAS[table]))
+    return catalog
+
+
+def test_test_predictions_and_reports_forget_purged_posts_and_the_model_says_how_many(
+    home: Path,
+) -> None:
+    catalog = _with_posts(home)
+    write_report(catalog, "1", AS_OF)
+    settings = Settings()
+    tested = Registry(home).test_predictions("1")["post_id"].to_pylist()
+    report = home / "reports" / "1.html"
+    shown = [post_id for post_id in tested if f" · {post_id}</p>" in report.read_text()]
+    learned = SAMPLES["post_id"].to_pylist()[:3]
+    doomed = {*learned, *shown[:2]}
+    assert len(doomed) == 5
+    titles = catalog.lookup("posts", "post_id", doomed, ["title"])["title"].to_pylist()
+    assert any(title in report.read_text() for title in titles)
+    before = Registry(home).show("1")
+
+    done = erase(
+        catalog, settings, dict.fromkeys(doomed, "deleted"), AS_OF, Silent(), sleep=lambda s: None
+    )
+    assert done.models == ["1", "2"]
+    assert (done.reports, done.reports_deleted) == (["1.html"], {})
+    assert report.is_file()
+    for trace in [*doomed, *titles]:
+        assert where(home, trace.encode()) == []
+    left = Registry(home).test_predictions("1")["post_id"].to_pylist()
+    assert set(left) == set(tested) - doomed
+    assert Registry(home).show("1").metrics == before.metrics
+    assert purged_of(catalog, "1") == (3, 2)
+
+    said = CliRunner().invoke(app, ["models", "show", "1", "--home", str(home)])
+    assert "Purged since: 3 of the posts it learned from, 2 of those it was judged on." in (
+        " ".join(said.output.split())
+    )
+
+
+def test_counts_of_several_purges_of_a_models_posts_add_up(home: Path) -> None:
+    catalog = Catalog.open(home)
+    before = purged_of(catalog, "1")
+    one = SAMPLES["post_id"].to_pylist()[10]
+    later = AS_OF.replace(hour=5)
+    done = erase(catalog, Settings(), {one: "deleted"}, later, Silent(), sleep=lambda s: None)
+    assert (done.models, done.reports) == (["1", "2"], [])
+    assert purged_of(catalog, "1") == (before[0] + 1, before[1])
+    assert catalog.read("purged", ["reason", "posts"]).to_pylist() == [
+        {"reason": "deleted", "posts": 6}
+    ]

@@ -51,6 +51,7 @@ class Doomed:
 
 def begin(catalog: Catalog, doomed: Doomed) -> None:
     """Writes down what will be erased; from here on a killed purge is ended by the next one."""
+    rows: list[tuple[str, str, str | None]]
     rows = [("post", post, reason) for post, reason in doomed.posts.items()]
     rows += [(f"content/{space}", x, None) for space in SPACES for x in doomed.contents[space]]
     rows += [("author", name, None) for name in doomed.authors]

@@ -241,5 +241,5 @@ def _summary(said: dict[str, Any]) -> str:
 
 
 def _listed(counts: dict[str, int], before: str) -> str:
-    named: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: -item[1])
+    named: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return before + " " + ", ".join(f"{name} {n:,}" for name, n in named) if counts else ""
