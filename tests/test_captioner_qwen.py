@@ -167,7 +167,7 @@ def test_larger_pictures_are_made_smaller_and_the_id_says_the_caps(folder):
     assert "64img" in net.id
     assert "24tok" in net.id
     assert net.id != captioner(folder).id
-    assert isinstance(net.caption([picture(8, 3000, 2000)])[0], Caption)
+    assert isinstance(net.caption([picture(8, 900, 700)])[0], Caption)
 
 
 @pytest.mark.parametrize(
