@@ -51,11 +51,11 @@ def _bge_m3(folder: Path, titles: list[str]) -> None:
 
 def _vit(folder: Path, titles: list[str]) -> None:
     import timm
-    from safetensors.torch import save_file
+    import torch
 
     architecture = "vit_large_patch16_384"
     network = timm.create_model(f"{architecture}.augreg_in21k_ft_in1k", pretrained=False)
-    save_file(network.state_dict(), folder / "model.safetensors")
+    torch.save(network.state_dict(), folder / "pytorch_model.bin")
     config = {
         "architecture": architecture,
         "num_classes": network.num_classes,
