@@ -29,6 +29,9 @@ _VALUES_A_FILTER = 2_000  # `column IN (...)` lists longer than this are split
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
+# Lance keeps what it read of every version up to a GB: a service that commits twice a minute would
+# grow to that over weeks.
+_INDEX_CACHE, _METADATA_CACHE = 256 << 20, 32 << 20  # bytes
 _RETRY_FIRST = timedelta(minutes=10)
 _RETRY_MOST = timedelta(days=1)
 _ATTEMPTS = 40  # with those waits, about a month: what has not worked by then is given up
@@ -86,7 +89,11 @@ class Catalog:
                             "or point --home (or MMRL_HOME) at one."
                         )
                     (folder / "catalog").mkdir(parents=True, exist_ok=True)
-            catalog = cls(home, lancedb.connect(f"{home.rstrip('/')}/catalog"))
+            caches = lancedb.Session(
+                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+            )
+            address = f"{home.rstrip('/')}/catalog"
+            catalog = cls(home, lancedb.connect(address, session=caches))
             catalog._check_format(create)
         return catalog
 
