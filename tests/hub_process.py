@@ -21,7 +21,6 @@ from pathlib import Path
 
 from mmrl.encoders.hub import hub_models
 
-MAIN = "c0ffee" * 6 + "c0de"  # what `main` is in the stand-in
 LARGE = 400_000  # files of weights have this many bytes and more
 
 # Runs what follows with the facts of the stand-in's files in place of the real ones'.
@@ -148,7 +147,7 @@ def repositories() -> dict[str, Repository]:
     draw = random.Random(5)
     return {
         name: Repository(
-            model.revision or MAIN,
+            model.revision,
             {
                 file: draw.randbytes(LARGE + draw.randrange(9) if file == model.weights else 300)
                 for file in model.files

@@ -79,7 +79,7 @@ def _table(profile: str, rows: "list[Listed]") -> "Table":
             ", ".join(row.roles),
             row.licence,
             gigabytes(row.size_bytes) if row.size_bytes else "",
-            row.revision[:_SHORT] or "not pinned",
+            row.revision[:_SHORT],
             f"{state} ({row.detail})" if row.detail else state,
         )
         table.add_row(*map(Text, said))  # Text: a name is no markup
@@ -124,9 +124,8 @@ def fetch(
     for plan in plans:
         model = plan.model
         came = f", {gigabytes(plan.came)} of it came before" if plan.came else ""
-        pinned = "" if model.revision else " (not pinned: what main is now)"
         typer.echo(
-            f"  {model.name} at {plan.commit[:_SHORT]}{pinned}: {gigabytes(plan.size)}{came}; "
+            f"  {model.name} at {plan.commit[:_SHORT]}: {gigabytes(plan.size)}{came}; "
             f"licence {model.licence}" + (f"; {model.note}" if model.note else "")
         )
     left = sum(plan.left for plan in plans)

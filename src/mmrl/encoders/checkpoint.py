@@ -4,8 +4,7 @@ A model of the hub is used from a local folder that the setting `weights` names,
 cache, where `mmrl weights fetch` puts it; nothing is downloaded while work is done. The revision
 is part of an encoder's id, so it is known from little:
 
-- from the hub's cache it is the pinned commit, whether the files are there or not (for a model
-  that is not pinned, the commit it was fetched at);
+- from the hub's cache it is the pinned commit, whether the files are there or not;
 - a folder of the cache itself, `.../snapshots/COMMIT`, says its commit by its name;
 - a folder made by `hf download --local-dir` says its commit itself, file by file;
 - any other folder is told by the SHA-256 of its weights, worked out once and kept beside them:
@@ -56,10 +55,7 @@ class Checkpoint:
         """
         if self.local is not None:
             return _revision(self.local, self.weights(), self.model)[:_DIGITS]
-        commit = hub_cache.commit_of(self.model)
-        if commit is None:
-            raise WeightsError(self._absent(None, self.missing()))
-        return commit[:_DIGITS]
+        return self.model.revision[:_DIGITS]
 
     @property
     def place(self) -> Place:
@@ -164,7 +160,7 @@ def _revision(folder: Path, weights: Path, model: HubModel) -> str:
     if stated is not None:
         return stated
     digest = _digest(weights)
-    return model.revision if model.revision and digest == model.sha256 else digest
+    return model.revision if digest == model.sha256 else digest
 
 
 def _stated_commit(folder: Path, weights: Path) -> str | None:

@@ -110,7 +110,7 @@ def _ask(model: HubModel) -> tuple[str, dict[str, RemoteFile]]:
     try:
         info = HfApi().model_info(
             model.name,
-            revision=hub_cache.commit_of(model) or "main",
+            revision=model.revision,
             files_metadata=True,
             timeout=HF_HUB_ETAG_TIMEOUT,
         )
@@ -176,8 +176,6 @@ def fetch(plan: Plan, progress: Progress) -> None:
     progress.start(_short(model.name), plan.size)
     progress.advance(plan.came)
     with explained(model), _alone(model):
-        if not model.revision:
-            hub_cache.note_commit(model, plan.commit)
         for file in plan.missing:
             if not hub_cache.blob(model, file.digest).is_file():
                 _download(model, plan.commit, file, progress)

@@ -21,8 +21,7 @@ class HubModel:
         weights: the file with the weights among them.
         size_bytes: of those files together, rounded.
         licence: as the model's card names it.
-        revision: the commit, 40 hex digits. "" where it could not be looked up: then the commit
-            that `main` is when the model is fetched is taken and noted in the cache.
+        revision: the commit, 40 hex digits.
         sha256: of the weights file, 64 digits; "" where it is not known. A local folder whose
             weights have it is that commit.
         instead: a file with the same weights that a local folder may hold instead; may be "".
@@ -34,7 +33,7 @@ class HubModel:
     weights: str
     size_bytes: int
     licence: str
-    revision: str = ""
+    revision: str
     sha256: str = ""
     instead: str = ""
     note: str = ""
@@ -47,7 +46,7 @@ class HubModel:
     @property
     def url(self) -> str:
         """The page of that commit."""
-        return f"https://huggingface.co/{self.name}/tree/{self.revision or 'main'}"
+        return f"https://huggingface.co/{self.name}/tree/{self.revision}"
 
 
 def gigabytes(size_bytes: int) -> str:

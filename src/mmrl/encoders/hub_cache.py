@@ -3,12 +3,10 @@
     models--BAAI--bge-m3/
       blobs/HASH              a file's bytes; HASH as the hub tells it
       snapshots/COMMIT/NAME   a link to the blob
-      refs/main               the commit that `main` was when it was asked for
 
 A file stands under `snapshots` only when all of it came and was checked.
 """
 
-import os
 import re
 from pathlib import Path
 
@@ -34,31 +32,10 @@ def repository(model: HubModel) -> Path:
     return cache_folder() / f"models--{model.name.replace('/', '--')}"
 
 
-def commit_of(model: HubModel) -> str | None:
-    """The pinned commit; for a model without one, the commit it was fetched at, if it was."""
-    if model.revision:
-        return model.revision
-    try:
-        noted = (repository(model) / "refs" / "main").read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return noted if is_commit(noted) else None
-
-
-def note_commit(model: HubModel, commit: str) -> None:
-    """Keeps which commit `main` is, for a model that is not pinned."""
-    ref = repository(model) / "refs" / "main"
-    ref.parent.mkdir(parents=True, exist_ok=True)
-    new = ref.with_name(f"main.{os.getpid()}")
-    new.write_text(commit, "ascii")
-    new.replace(ref)
-
-
 def snapshot(model: HubModel) -> Path | None:
     """The folder of the model's files at its commit, complete or not; None where there is none."""
-    commit = commit_of(model)
-    folder = repository(model) / "snapshots" / commit if commit else None
-    return folder if folder is not None and folder.is_dir() else None
+    folder = repository(model) / "snapshots" / model.revision
+    return folder if folder.is_dir() else None
 
 
 def blob(model: HubModel, digest: str) -> Path:

@@ -99,7 +99,7 @@ def _of_hub(profile: str, roles: tuple[str, ...], place: Checkpoint) -> Listed:
     held_bytes = sum(path.stat().st_size for path in held)
     state: Literal["there", "partly there", "not there", "wrong"]
     state = "there" if not missing else "partly there" if held_bytes else "not there"
-    revision, detail = (hub_cache.commit_of(model) or "") if place.local is None else "", ""
+    revision, detail = model.revision if place.local is None else "", ""
     if place.local is not None:
         try:
             revision = place.revision
