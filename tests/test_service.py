@@ -277,6 +277,18 @@ def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
     assert any("is shown again" in sentence for sentence in trial.told)
 
 
+def test_nothing_posted_while_a_subreddit_was_closed_is_lost(make: Callable[..., Trial]) -> None:
+    """More than its listing shows; and for a while nobody told that it was closed."""
+    trial = make(busy(3_600, 6, subreddits=2), checkpoints_hours=[90])
+    trial.run(1.3)
+    trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
+    trial.run(4.2)
+    trial.server.misfortune.set(Faults())
+    trial.run(3)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert trial.catalog.read("gaps")["state"].to_pylist() == ["filled"]
+
+
 def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
     make: Callable[..., Trial],
 ) -> None:

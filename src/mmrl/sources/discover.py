@@ -152,7 +152,9 @@ class Discovery:
         """
         for name in self._names:
             found = self._state.of(name)
-            if found.closed is not None and name.lower() in shown:
+            if found.closed is None and name.lower() in shown:
+                found.confirmed = found.frontier
+            elif name.lower() in shown:
                 found.retry_at = self._now()
         for group in list(self._groups):
             for name in group.names:
@@ -220,6 +222,8 @@ class Discovery:
                 self._reopen(name)
                 self._state.advance(name, max(newest, highest))
                 followed = self._state.of(name)
+                if len(names) == 1:
+                    followed.confirmed = followed.frontier
                 followed.checked_at = followed.checked_at or self._now()
                 followed.full_check_at = followed.full_check_at or followed.checked_at
         return interval
@@ -252,6 +256,8 @@ class Discovery:
         found = self._state.of(name)
         news = found.closed is None
         found.closed = why
+        if news:  # polls since then may have missed its posts
+            found.frontier = found.confirmed
         self._keeper.report.unreachable[name] = why
         others = any(self._state.of(other).closed is None for other in self._names)
         found.retry_at = self._now() + (_CLOSED_FOR if others else _ALL_CLOSED_FOR)

@@ -30,12 +30,15 @@ class Followed:
 
     Attributes:
         frontier: every post up to this id (as a number) has been seen; None: never read.
+        confirmed: the frontier at the last time that it was known to be shown. A multireddit
+            leaves out a closed one without a word, so polls alone don't tell.
         closed: Reddit's answer where it does not show it; asked again at `retry_at`.
         fresh: its posts found since its own listing was last read.
         checked_at, full_check_at: when that was, over some hours and over a day.
     """
 
     frontier: int | None = None
+    confirmed: int | None = None
     closed: str | None = None
     retry_at: datetime | None = None
     fresh: int = 0
@@ -99,9 +102,13 @@ def _followed(value: str) -> Followed:
         given = json.loads(value)
         times = {name: parse_time(given[name]) for name in _TIMES if name in given}
         frontier = given.get("frontier")
-        fresh = int(given.get("fresh", 0))
+        confirmed = given.get("confirmed")
         return Followed(
-            None if frontier is None else int(frontier), given.get("closed"), fresh=fresh, **times
+            None if frontier is None else int(frontier),
+            None if confirmed is None else int(confirmed),
+            given.get("closed"),
+            fresh=int(given.get("fresh", 0)),
+            **times,
         )
     except (ValueError, TypeError, InputError):
         return Followed()
