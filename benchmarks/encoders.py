@@ -37,9 +37,11 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
 from mmrl.config import Settings
 from mmrl.encoders import loaded, threads
+from mmrl.encoders.checkpoint import checkpoint
 from mmrl.encoders.content import image_content
+from mmrl.encoders.kosmos import Kosmos2
 from mmrl.encoders.place import Place, choose_place
-from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.encoders.profiles import ROLES, Profile, load_profile
 from mmrl.engine import Silent, Stage, run_stage
 from mmrl.stages.caption import CaptionStage
 from mmrl.stages.embed import EmbedStage
@@ -140,6 +142,7 @@ class Bench:
             "visual": 4_096 if on_gpu else 16,
             "caption": 256 if on_gpu else 4,
         }
+        self.new_tokens = 64 if on_gpu else 12
         self.sizes = (32, 64, 128, 256) if on_gpu else (1, 4, 8)
         found, real = titles(20_000)
         self.kind = found
@@ -152,9 +155,15 @@ class Bench:
         """The reference profile on full-size random weights of these models."""
         made = {name: full_size.make(name, self.folder, self.titles[:5_000]) for name in models}
         weights = {name: str(path) for name, path in made.items()}
-        return load_profile(
+        profile = load_profile(
             Settings(profile="reference", weights=weights, device=self.device, dtype=self.dtype)
         )
+        if KOSMOS in models:  # with few new tokens, so that a CPU ends, too
+            place = checkpoint(KOSMOS, weights, self.device, self.dtype)
+            encoders = {role: getattr(profile, role)() for role in ROLES}
+            encoders["captioner"] = Kosmos2(place, self.new_tokens)
+            profile = Profile("reference", {}, "caption", encoders)
+        return profile
 
     def contents(self, case: str, count: int) -> Contents:
         """So many distinct items; pictures differ in what follows the end of the JPEG."""
@@ -258,6 +267,13 @@ def _bare_image(bench: Bench, profile: Profile, size: int) -> Bare:
     return size, lambda: net.features(pixels)
 
 
+def _bare_caption(bench: Bench, profile: Profile, size: int) -> Bare:
+    """Reading the prompt and writing the new tokens."""
+    net: Any = profile.captioner()._network()  # type: ignore[attr-defined]
+    pixels = np.stack([net.prepare(bench.images[n % 8]) for n in range(size)])
+    return size, lambda: net.captions(pixels, bench.new_tokens)
+
+
 def _bare_visual(bench: Bench, profile: Profile, size: int) -> Bare:
     """With titles of the middle length: the picture's 256 tokens are most of an item."""
     from mmrl.encoders.visualized_bge import square
@@ -273,6 +289,7 @@ _BARE: dict[str, Callable[[Bench, Profile, int], Bare]] = {
     "text": _bare_text,
     "image": _bare_image,
     "visual": _bare_visual,
+    "caption": _bare_caption,
 }
 
 

@@ -27,6 +27,12 @@ _XLM_R = {  # config.json of BAAI/bge-m3
     "eos_token_id": 2,
 }
 
+_KOSMOS_TAGS = (
+    *("</doc>", "<image>", "</image>", "</chunk>", "</line>", "<phrase>", "</phrase>"),
+    *("<object>", "</object>", "</delimiter_of_multi_objects/>", "<grounding>"),
+    *(f"<patch_index_{index:04}>" for index in range(1024)),
+)
+
 
 def make(name: str, folder: Path, titles: Iterable[str]) -> Path:
     """The folder of a full-size random checkpoint of the model of that name; made if missing."""
@@ -116,6 +122,40 @@ def _visualized(folder: Path, titles: list[str]) -> None:
     torch.save(state, folder / "Visualized_m3.pth")
 
 
+def _kosmos(folder: Path, titles: list[str]) -> None:
+    import torch
+    from safetensors.torch import save_file
+    from transformers import GenerationConfig, Kosmos2Config, Kosmos2ForConditionalGeneration
+
+    _tokenizer(folder, titles, _KOSMOS_TAGS)
+    config = Kosmos2Config()  # its defaults are the published model's sizes
+    config.save_pretrained(folder)
+    GenerationConfig(bos_token_id=0, eos_token_id=2, pad_token_id=1).save_pretrained(folder)
+    torch.manual_seed(0)
+    network = Kosmos2ForConditionalGeneration(config)
+    with torch.no_grad():  # markers and the end small, so that words come until the cap
+        network.text_model.model.embed_tokens.weight[:4] *= 0.01
+    # As published: the head has no weights of its own.
+    state = {name: value.detach().contiguous() for name, value in network.named_parameters()}
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    settings = {
+        "crop_size": {"height": 224, "width": 224},
+        "do_center_crop": True,
+        "do_convert_rgb": True,
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": [0.48145466, 0.4578275, 0.40821073],
+        "image_processor_type": "CLIPImageProcessor",
+        "image_std": [0.26862954, 0.26130258, 0.27577711],
+        "processor_class": "Kosmos2Processor",
+        "resample": 3,
+        "rescale_factor": 1 / 255,
+        "size": {"shortest_edge": 224},
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings), "utf-8")
+
+
 def _linear(name: str, out: int, inner: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (out, inner), f"{name}.bias": (out,)}
 
@@ -124,8 +164,8 @@ def _norm(name: str, width: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
-def _tokenizer(folder: Path, titles: list[str]) -> None:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+def _tokenizer(folder: Path, titles: list[str], extra: tuple[str, ...] = ()) -> None:
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
     from tokenizers.processors import TemplateProcessing
     from transformers import XLMRobertaTokenizerFast
 
@@ -142,6 +182,7 @@ def _tokenizer(folder: Path, titles: list[str]) -> None:
     tokenizer.post_processor = TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
+    tokenizer.add_tokens([AddedToken(token, normalized=False) for token in extra])
     XLMRobertaTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",
@@ -158,6 +199,7 @@ _MAKERS: dict[str, Callable[[Path, list[str]], None]] = {
     "BAAI/bge-m3": _bge_m3,
     "timm/vit_large_patch16_384.augreg_in21k_ft_in1k": _vit,
     "BAAI/bge-visualized": _visualized,
+    "microsoft/kosmos-2-patch14-224": _kosmos,
 }
 
 ensure_torchvision()
