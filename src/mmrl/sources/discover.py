@@ -34,6 +34,7 @@ _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read agai
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
 _CHECK_EVERY, _CHECK_OVERLAP = timedelta(hours=8), timedelta(hours=1)
+_HELD_BACK = timedelta(minutes=15)  # how long before a check posts may not have been shown in it
 _FULL_CHECK_EVERY, _FULL_CHECK_OVERLAP = timedelta(days=1), timedelta(hours=3)
 
 
@@ -84,6 +85,8 @@ class Discovery:
         self._tell = tell
         self._names = list({name.lower(): name for name in subreddits}.values())
         self._regroup(now())
+        # When and with which id the last post was created of a listing that ended at the limit.
+        self._oldest: tuple[datetime, int] | None = None
         self._highest = 0  # the newest id seen so far, in whichever listing
         self.newest_age: timedelta | None = None
         self.polled_at: datetime | None = None
@@ -134,8 +137,14 @@ class Discovery:
         now = self._now()
         last, last_full = found.checked_at or now, found.full_check_at or now
         full = now - last_full >= _FULL_CHECK_EVERY
+        highest, self._oldest = self._highest, None
         self._read([name], last_full - _FULL_CHECK_OVERLAP if full else last - _CHECK_OVERLAP)
         if found.closed is None:
+            if self._oldest is not None and self._oldest[0] > last - _HELD_BACK:
+                # So much was posted that what was held back then is beyond its listing.
+                self._gaps.found([name], found.checked_before, self._oldest[1], now)
+            found.checked_before = found.checked_to
+            found.checked_to = max(found.checked_to, highest)
             found.checked_at, found.fresh = now, 0
             found.full_check_at = now if full else last_full
             if was_closed:
@@ -215,6 +224,8 @@ class Discovery:
             early = since is not None and posts and _created(posts[-1], now) > since
             if (below >= _OVERLAP and not early) or ended:
                 break
+        if read >= _NEARLY and early:
+            self._oldest = _created(posts[-1], now) if posts else now, oldest
         if not below and frontier is not None and read >= _NEARLY:
             self._fall_short(names, frontier, oldest, newest)
         else:
@@ -224,8 +235,9 @@ class Discovery:
                 followed = self._state.of(name)
                 if len(names) == 1:
                     followed.confirmed = followed.frontier
-                followed.checked_at = followed.checked_at or self._now()
-                followed.full_check_at = followed.full_check_at or followed.checked_at
+                if followed.checked_at is None:
+                    followed.checked_at = followed.full_check_at = self._now()
+                    followed.checked_before = followed.checked_to = max(newest, highest)
         return interval
 
     def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:

@@ -34,6 +34,7 @@ class Followed:
             leaves out a closed one without a word, so polls alone don't tell.
         closed: Reddit's answer where it does not show it; asked again at `retry_at`.
         fresh: its posts found since its own listing was last read.
+        checked_to, checked_before: the newest id at the last check, and at the one before.
         checked_at, full_check_at: when that was, over some hours and over a day.
     """
 
@@ -42,6 +43,8 @@ class Followed:
     closed: str | None = None
     retry_at: datetime | None = None
     fresh: int = 0
+    checked_to: int = 0
+    checked_before: int = 0
     checked_at: datetime | None = None
     full_check_at: datetime | None = None
 
@@ -108,6 +111,8 @@ def _followed(value: str) -> Followed:
             None if confirmed is None else int(confirmed),
             given.get("closed"),
             fresh=int(given.get("fresh", 0)),
+            checked_to=int(given.get("checked_to", 0)),
+            checked_before=int(given.get("checked_before", 0)),
             **times,
         )
     except (ValueError, TypeError, InputError):
