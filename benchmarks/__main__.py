@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("embed", "merge", "store", "sandbox_signal", "learning", "kill")
+NAMES = ("embed", "encoders", "merge", "store", "sandbox_signal", "learning", "kill")
 
 failed = []
 for name in NAMES:

@@ -137,13 +137,13 @@ class Bench:
         self.rounds = arguments.rounds
         on_gpu = self.place.on_gpu
         self.items = arguments.items or {
-            "text": 20_000 if on_gpu else 128,
-            "image": 4_096 if on_gpu else 16,
-            "visual": 4_096 if on_gpu else 16,
+            "text": 20_000 if on_gpu else 48,
+            "image": 4_096 if on_gpu else 8,
+            "visual": 4_096 if on_gpu else 8,
             "caption": 256 if on_gpu else 4,
         }
         self.new_tokens = 64 if on_gpu else 12
-        self.sizes = (32, 64, 128, 256) if on_gpu else (1, 4, 8)
+        self.sizes = (32, 64, 128, 256) if on_gpu else (1, 4)
         found, real = titles(20_000)
         self.kind = found
         self.titles = [*real, *(f"{title} ({n})" for n in range(40) for title in real)]
@@ -255,7 +255,7 @@ Bare = tuple[int, Callable[[], object]]
 def _bare_text(bench: Bench, profile: Profile, size: int) -> Bare:
     """Titles of all lengths, sorted, so many at once."""
     net: Any = profile.title()._loaded()  # type: ignore[attr-defined]
-    count = max(2_048 if bench.place.on_gpu else 64, size)
+    count = max(2_048 if bench.place.on_gpu else 48, size)
     tokens = sorted(net.tokenize(bench.titles[:count])[0], key=len)
     batches = [tokens[start : start + size] for start in range(0, count, size)]
     return count, lambda: [net.vectors(batch, 1) for batch in batches]
@@ -264,7 +264,7 @@ def _bare_text(bench: Bench, profile: Profile, size: int) -> Bare:
 def _bare_image(bench: Bench, profile: Profile, size: int) -> Bare:
     net: Any = profile.image()._network()  # type: ignore[attr-defined]
     pixels = np.stack([net.prepare(bench.images[n % 8]) for n in range(size)])
-    return size, lambda: net.features(pixels)
+    return size, lambda: net.vectors(pixels)
 
 
 def _bare_caption(bench: Bench, profile: Profile, size: int) -> Bare:

@@ -190,14 +190,14 @@ def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(
     images = [picture(seed, 60, 80) for seed in range(9)]
     expected = net.encode(images)
     network = net._network()._network
-    forward = network.features
+    forward = network.vectors
 
     def small(pixels: np.ndarray) -> torch.Tensor:
         if len(pixels) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         return forward(pixels)
 
-    monkeypatch.setattr(network, "features", small)
+    monkeypatch.setattr(network, "vectors", small)
     monkeypatch.setattr(net._network().batches, "size", 4)
     with caplog.at_level(logging.WARNING):
         found = net.encode(images)

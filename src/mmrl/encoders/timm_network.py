@@ -70,7 +70,7 @@ class TimmNetwork:
         """
         return np.asarray(self._transform(middle(open_rgb(data))))
 
-    def features(self, pixels: np.ndarray) -> torch.Tensor:
+    def vectors(self, pixels: np.ndarray) -> torch.Tensor:
         """Pooled features, float32, of pixels of shape (n, 3, side, side), uint8."""
         x = self._network.forward_features(self.scaled(pixels).to(self._place.torch_dtype))
         features: torch.Tensor = self._network.forward_head(x, pre_logits=True)
