@@ -1,6 +1,7 @@
 """Which device models run on, in which number format, and what is said of it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -95,3 +96,14 @@ def test_doctor_says_where_models_run_and_why(monkeypatch: pytest.MonkeyPatch, t
     (device,) = [finding for finding in examine(str(tmp_path)) if finding.what == "device"]
     assert device.state == "ok"
     assert device.found.startswith("cpu, float32 (no GPU is there")
+
+
+def test_doctor_says_how_to_get_the_weights_that_a_profile_lacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("mmrl.doctor.load_settings", lambda home: Settings(profile="reference"))
+    (encoders,) = [f for f in examine(str(tmp_path)) if f.what == "encoders (reference)"]
+    assert encoders.state == "wrong"
+    assert "BAAI/bge-m3 (2.3 GB, MIT)" in encoders.found
+    assert encoders.mend == "mmrl weights fetch --profile reference"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings, load_settings
-from mmrl.errors import MmrlError, NotFoundError
+from mmrl.errors import MmrlError, NotFoundError, WeightsError
 
 _LEAST_FREE_BYTES = 2 * 1024**3
 
@@ -99,11 +99,15 @@ def _credentials(home: str, settings: Settings) -> Finding:
 
 
 def _encoders(settings: Settings) -> Finding:
-    from mmrl.encoders.profiles import load_profile
+    from mmrl.encoders.profiles import load_profile, profile_models
 
     try:
         profile = load_profile(settings)
         profile.check()
+    except WeightsError as error:
+        models = profile_models(settings.profile)
+        mend = f"mmrl weights fetch --profile {settings.profile}" if models else ""
+        return Finding(f"encoders ({settings.profile})", "wrong", str(error), mend)
     except MmrlError as error:
         return Finding(f"encoders ({settings.profile})", "wrong", str(error))
     # What follows @ pins weights and preparation: `mmrl models show` has it.
