@@ -105,7 +105,7 @@ def _encoders(settings: Settings) -> Finding:
         profile = load_profile(settings)
         profile.check()
     except WeightsError as error:
-        models = profile_models(settings.profile)
+        models = any(profile_models(settings.profile).values())
         mend = f"mmrl weights fetch --profile {settings.profile}" if models else ""
         return Finding(f"encoders ({settings.profile})", "wrong", str(error), mend)
     except MmrlError as error:
