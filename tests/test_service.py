@@ -402,10 +402,11 @@ def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
 ) -> None:
     trial = make(busy(100, 1))
     trial.server.now += 3_600
-    transport = Transport(trial.clock, patience=0)
+    transport = Transport(trial.clock)
     reddit = connect(transport=transport, **praw_settings(trial.server.url))
     keeper = Keeper(reddit, trial.catalog, transport.now, SweepReport())
     keeper.offer(newest(reddit, trial.settings.subreddits)[0])
+    transport.patience = 0
     trial.server.misfortune.set(Faults(server_error=1))
     with pytest.raises(SourceError):
         keeper.flush()
