@@ -137,10 +137,10 @@ class Bench:
         self.rounds = arguments.rounds
         on_gpu = self.place.on_gpu
         self.items = arguments.items or {
-            "text": 20_000 if on_gpu else 48,
-            "image": 4_096 if on_gpu else 8,
-            "visual": 4_096 if on_gpu else 8,
-            "caption": 256 if on_gpu else 4,
+            "text": 20_000 if on_gpu else 32,
+            "image": 4_096 if on_gpu else 6,
+            "visual": 4_096 if on_gpu else 6,
+            "caption": 256 if on_gpu else 2,
         }
         self.new_tokens = 64 if on_gpu else 12
         self.sizes = (32, 64, 128, 256) if on_gpu else (1, 4)
@@ -255,7 +255,7 @@ Bare = tuple[int, Callable[[], object]]
 def _bare_text(bench: Bench, profile: Profile, size: int) -> Bare:
     """Titles of all lengths, sorted, so many at once."""
     net: Any = profile.title()._loaded()  # type: ignore[attr-defined]
-    count = max(2_048 if bench.place.on_gpu else 48, size)
+    count = max(2_048 if bench.place.on_gpu else 32, size)
     tokens = sorted(net.tokenize(bench.titles[:count])[0], key=len)
     batches = [tokens[start : start + size] for start in range(0, count, size)]
     return count, lambda: [net.vectors(batch, 1) for batch in batches]
