@@ -310,3 +310,24 @@ def test_texts_and_places_are_those_of_transformers(
         if (kept := tuple(box for box in boxes if box[0] < box[2] and box[1] < box[3]))
     ]
     assert tidy(*grounding.read(tokens)) == tidy(text, wanted)
+
+
+@pytest.mark.parametrize("squeezed", [True, False])
+def test_pictures_are_prepared_as_the_folder_says_squeezed_or_cropped(
+    folder: Path, tmp_path: Path, squeezed: bool
+) -> None:
+    from transformers import CLIPImageProcessorPil
+
+    from mmrl.encoders.kosmos_network import _Preparation
+
+    path = folder / "preprocessor_config.json"
+    given = json.loads(path.read_text("utf-8"))
+    given["size"] = {"height": 56, "width": 56} if squeezed else {"shortest_edge": 56}
+    (tmp_path / path.name).write_text(json.dumps(given), "utf-8")
+    prepare = _Preparation(tmp_path, MODEL)
+    theirs = CLIPImageProcessorPil.from_pretrained(tmp_path)
+    for image in IMAGES[:3]:
+        rgb = Image.open(io.BytesIO(image)).convert("RGB")
+        expected = theirs(rgb, return_tensors="np")["pixel_values"][0].transpose(1, 2, 0)
+        found = (prepare(image) / 255 - np.array(prepare.mean)) / np.array(prepare.std)
+        assert np.abs(found - expected).max() < 1e-5

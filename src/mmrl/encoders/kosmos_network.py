@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mmrl.encoders.greedy import greedy
 from mmrl.encoders.pairs import to_device
-from mmrl.encoders.pictures import open_rgb
+from mmrl.encoders.pictures import middle, open_rgb
 from mmrl.encoders.place import Place
 from mmrl.encoders.pretrained import load_pretrained
 from mmrl.errors import WeightsError
@@ -124,19 +124,23 @@ class _Decoding:
 
 
 class _Preparation:
-    """What a folder's `preprocessor_config.json` says: the whole picture squeezed into a square.
+    """What a folder's `preprocessor_config.json` says, as transformers' CLIPImageProcessorPil does.
 
-    transformers' CLIPImageProcessorPil, in uint8: the numbers are scaled on the device.
+    The published file says that the whole picture is squeezed into a square. One that gives a
+    shortest edge and no more has the shorter side resized, and the middle cut out.
 
     Attributes:
-        mean, std: of each colour, for pixels from 0 to 1.
+        mean, std: of each colour, for pixels from 0 to 1; they are scaled on the device.
     """
 
     def __init__(self, folder: Path, model: str) -> None:
         path = folder / "preprocessor_config.json"
         try:
             given = json.loads(path.read_text("utf-8"))
-            self._size = _square(given)
+            size = given["size"]
+            self._squeezed = "shortest_edge" not in size or bool(given.get("use_square_size"))
+            edge = size.get("shortest_edge")
+            self._size = (edge, edge) if edge is not None else (size["width"], size["height"])
             self._resample = Image.Resampling(given.get("resample", Image.Resampling.BICUBIC))
             self.mean: list[float] = given["image_mean"]
             self.std: list[float] = given["image_std"]
@@ -152,12 +156,12 @@ class _Preparation:
         Raises:
             UnreadableError: see `open_rgb`.
         """
-        return np.asarray(open_rgb(data).resize(self._size, self._resample))
-
-
-def _square(given: dict[str, Any]) -> tuple[int, int]:
-    """Width and height; a file may say in one of two ways that pictures are squeezed."""
-    size = given["size"]
-    if given.get("use_square_size"):
-        return size["shortest_edge"], size["shortest_edge"]
-    return size["width"], size["height"]
+        rgb = open_rgb(data)
+        if self._squeezed:
+            return np.asarray(rgb.resize(self._size, self._resample))
+        rgb = middle(rgb)
+        side, shorter = self._size[0], min(rgb.size)
+        wide, high = (int(side * length / shorter) for length in rgb.size)
+        left, top = (wide - side) // 2, (high - side) // 2
+        resized = rgb.resize((wide, high), self._resample)
+        return np.asarray(resized.crop((left, top, left + side, top + side)))
