@@ -322,7 +322,8 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--folder", default="/tmp/mmrl-full-size", help="for the weights")
+    folder = Path(tempfile.gettempdir()) / "mmrl-full-size"
+    parser.add_argument("--folder", default=str(folder), help="for the weights (14 GB)")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     threads.use_threads(arguments.threads)
