@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmrl.cli.collecting import SandboxTime, _clock, _span, _stopped
+from mmrl.cli import clocks
+from mmrl.cli.clocks import SandboxTime
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, moment, open_home
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def purge(
     from mmrl.cli.bars import Bars
     from mmrl.sources.lock import only_one
 
-    span = _span(duration, "--for")
+    span = clocks.span(duration, "--for")
     catalog, settings = open_home(home)
     with only_one(catalog.home, "purge", _RUNNING), Bars(quiet=as_json) as bars:
         if posts or authors:
@@ -175,11 +176,11 @@ def _recheck(
     from mmrl.stages.recheck import recheck
 
     reddit, transport = open_connection(settings.reddit, catalog.home)
-    clock = transport.clock = _clock(sandbox_clock, reddit, transport.clock)
+    clock = transport.clock = clocks.clock(sandbox_clock, reddit, transport.clock)
     transport.priority = Priority.PURGE
     until = None if span is None else transport.now() + span
     every = timedelta(days=settings.purge.recheck_days)
-    with _stopped(clock, [transport]):
+    with clocks.stopped_by_signals(clock, [transport]):
         recheck(reddit, catalog, every, transport.now, bars, report, requests, until)
     return transport.now()
 
