@@ -13,10 +13,10 @@ unexport UV_FIND_LINKS
 endif
 export DO_NOT_TRACK := true
 
-.PHONY: help setup setup-dev demo test lint bench clean
+.PHONY: help setup setup-dev setup-airflow demo airflow test lint bench clean
 
 help:  ## Show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -38,10 +38,22 @@ setup: $(VENV)/.setup  ## Set up .venv to run mmrl
 
 setup-dev: $(VENV)/.setup-dev  ## Set up .venv to work on mmrl
 
+# Airflow's pins must not meet TensorFlow's and torch's, so it has an environment of its own.
+.venv-airflow/.setup: $(BIN)/uv requirements/airflow.txt
+	@echo "Setting up .venv-airflow (300 MB) ..."
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-airflow
+	$(BIN)/uv pip install --quiet --python .venv-airflow/bin/python -r requirements/airflow.txt
+	@touch $@
+
+setup-airflow: .venv-airflow/.setup  ## Set up .venv-airflow
+
 demo: setup  ## Run the whole path on simulated posts (under 6 minutes on 2 cores)
 	$(BIN)/mmrl demo --home demo
 
-test: setup-dev  ## Lint, type-check and run the tests
+airflow: setup setup-airflow  ## Start Airflow on loopback with mmrl's DAGs (MMRL_HOME=...)
+	@deploy/airflow/start.sh
+
+test: setup-dev setup-airflow  ## Lint, type-check and run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -56,4 +68,4 @@ bench: setup-dev  ## Repeat the figures of docs/benchmarks.md (long)
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove the environment and the demo's home
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .venv-airflow demo

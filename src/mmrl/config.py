@@ -48,7 +48,7 @@ class RedditSettings(Section):
         default=(10.0, 600.0), description="least and longest time between two polls of a group"
     )
     look_wait_minutes: float = Field(
-        default=6.0, ge=0, description="how long looks wait for others, to be asked for together"
+        default=8.0, ge=0, description="how long looks wait for others, to be asked for together"
     )
     commit_seconds: float = Field(
         default=30.0, gt=0, description="how long posts wait for others, to be written together"

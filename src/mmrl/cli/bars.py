@@ -1,6 +1,7 @@
 """Progress on the terminal: a bar a piece of work, or a line each where there is no terminal."""
 
 import sys
+import time
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+_LINE_EVERY = 60.0  # seconds between two lines on the same work where there is no terminal
 _MANY = 1_000_000  # beyond this, units are bytes or the like, and a share says more
 
 
@@ -52,6 +54,7 @@ class Bars:
         )
         self._task: TaskID | None = None
         self._name = ""
+        self._line_at = 0.0
 
     def __enter__(self) -> "Bars":
         self._bars.start()
@@ -64,10 +67,14 @@ class Bars:
     def start(self, name: str, total: int | None) -> None:
         self._name = name
         self._task = self._bars.add_task(name, total=total, summary="")
+        self._line_at = time.monotonic() + _LINE_EVERY
 
     def advance(self, units: int) -> None:
         if self._task is not None:
             self._bars.advance(self._task, units)
+            if not self._live and time.monotonic() >= self._line_at:
+                self._line_at = time.monotonic() + _LINE_EVERY
+                self._line(_Count().render(self._bars.tasks[self._task]).plain)
 
     def finish(self, summary: str) -> None:
         if self._task is not None:
@@ -75,5 +82,8 @@ class Bars:
             done = self._bars.tasks[self._task].completed or 1
             self._bars.update(self._task, total=done, completed=done, summary=summary)
         if not self._live:
-            self._console.print(f"{self._name:<14} {summary}", highlight=False, markup=False)
+            self._line(summary)
         self._task = None
+
+    def _line(self, text: str) -> None:
+        self._console.print(f"{self._name:<14} {text}", highlight=False, markup=False)

@@ -5,6 +5,7 @@ look, so it does not change with the post's later fate; changed rules decide all
 """
 
 import hashlib
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +84,8 @@ class FilterWorker:
     def __call__(self, batch: pa.Table) -> Results:
         reasons = [decide(row, self._settings) for row in batch.to_pylist()]
         done = {"post_id": batch["post_id"], "reason": pa.array(reasons, pa.string())}
-        return Results(pa.table(done))
+        left_out = Counter(str(reason) for reason in reasons if reason is not None)
+        return Results(pa.table(done), noted=left_out)
 
 
 def decide(post: dict[str, Any], settings: Settings) -> Reason | None:

@@ -6,6 +6,7 @@ their own tables.
 """
 
 import json
+from collections import Counter
 from datetime import datetime
 
 import numpy as np
@@ -135,7 +136,8 @@ class MergeStage:
                 for name in ("label_subscribers", "label_observed_at")
             },
         }
-        return Results(pa.table(columns).select(SAMPLES.names).cast(SAMPLES))
+        noted = Counter(reason for reason in unlabelled.to_pylist() if reason is not None)
+        return Results(pa.table(columns).select(SAMPLES.names).cast(SAMPLES), noted=noted)
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes a chunk; after the last one, where the next run is to go on reading."""

@@ -64,6 +64,7 @@ class RunReport:
         return {
             "did_anything": self.did_anything,
             "stages": stages,
+            "message": self.trained.message if self.trained else None,
             "model_version": self.trained.version if self.trained else None,
             "report": None if report is None else str(report),
         }

@@ -1,0 +1,147 @@
+"""What the DAGs share: how a task runs mmrl, the assets, the alerts.
+
+mmrl runs in an environment of its own, whose pins must not meet Airflow's, so a task is a command:
+
+- `MMRL_COMMAND`: the mmrl program; `.venv/bin/mmrl` of this project unless set.
+- `MMRL_HOME`: the home, a folder that every worker sees or an s3:// address.
+- `MMRL_ALERT_EMAIL`: who is told of failures and late runs, by the connection `smtp_default`.
+- `MMRL_ALERT_WEBHOOK`: the id of an HTTP connection whose address is told, as JSON.
+- `MMRL_GPU_POD_TEMPLATE`: under the Kubernetes executor, the pod for tasks in the pool `gpu`.
+"""
+
+import json
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import Asset, AsyncCallback, BaseOperatorLink, DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowSkipException
+
+POSTS = Asset("mmrl_posts")
+OBSERVATIONS = Asset("mmrl_observations")
+
+# As of one moment in all tasks of a run: the end of its interval. A run that was triggered
+# without a logical date has none, and works as of its start.
+AS_OF = "{{ (dag_run.data_interval_end or dag_run.run_after).isoformat() }}"
+
+DEFAULTS = {
+    "owner": "mmrl",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=30),
+}
+
+_HERE = Path(__file__).resolve().parent
+_COMMAND = str(_HERE.parent / ".venv" / "bin" / "mmrl")
+_FAILED = (
+    "mmrl: the task {{ ti.task_id }} of {{ dag.dag_id }} failed "
+    "(run {{ dag_run.run_id }}, try {{ ti.try_number }})."
+)
+_LATE = "mmrl: {{ dag_run.dag_id }} has not ended in time (run {{ dag_run.run_id }})."
+
+
+class ReportLink(BaseOperatorLink):
+    """A button on the task's page that opens the model's report."""
+
+    name = "Report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Where the plugin serves the report that the task's counts name; empty without one."""
+        from airflow.sdk import XCom
+
+        counts = XCom.get_value(ti_key=ti_key, key="return_value") or {}
+        return f"/mmrl/reports/{Path(counts['report']).name}" if counts.get("report") else ""
+
+
+class MmrlOperator(BashOperator):
+    """Runs one mmrl command; what it counted is the task's XCom, and is told in its log.
+
+    A task that found nothing to do is skipped. What the command says goes to the log while it
+    works; it is stopped by SIGTERM, on which it keeps what it has.
+
+    Args:
+        command: what follows `mmrl`, may be a template; `$NAME`s of `env` are safe in it.
+        env: more environment for it.
+        idle: the count that is 0 when there was nothing to do.
+    """
+
+    def __init__(
+        self, *, command: str, env: dict[str, str] | None = None, idle: str = "in", **kwargs: Any
+    ) -> None:
+        # The shell keeps standard output, which is the report, apart from the log, and says it
+        # last.
+        super().__init__(
+            bash_command=f'report=$("${{MMRL_COMMAND:-{_COMMAND}}}" {command} --json) || exit; '
+            'echo "$report"',
+            env=env or {},
+            append_env=True,
+            skip_on_exit_code=None,
+            output_processor=json.loads,
+            **kwargs,
+        )
+        self.idle = idle
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        counts = counted(super().execute(context))
+        for name, value in counts.items():
+            self.log.info("%s: %s", name, value)
+        if not counts.get(self.idle, 1):
+            context["ti"].xcom_push(key="return_value", value=counts)
+            raise AirflowSkipException(counts.get("message") or "Nothing new.")
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = counts
+        return counts
+
+
+def counted(report: dict[str, Any]) -> dict[str, Any]:
+    """A command's report; that of a stage as `in`, `out` and `left_out` by reason."""
+    if "stages" not in report:
+        return report
+    (stage,) = report["stages"]
+    return {
+        "stage": stage["stage"],
+        "in": stage["pending"],
+        "out": stage["done"],
+        "left_out": {**stage["failed"], **stage["noted"]},
+        "seconds": stage["seconds"],
+        **{
+            name: report[name]
+            for name in ("message", "model_version", "report")
+            if report[name] is not None
+        },
+    }
+
+
+def gpu_pod() -> dict[str, Any] | None:
+    """The pod for a task in the pool `gpu`; other executors than Kubernetes ignore it."""
+    template = os.environ.get("MMRL_GPU_POD_TEMPLATE")
+    return {"pod_template_file": template} if template else None
+
+
+def on_failure() -> list[Any]:
+    """Who is told when a task has failed for good."""
+    return [make(**options) for make, options in _alerts(_FAILED)]
+
+
+def on_late(after: timedelta) -> list[DeadlineAlert]:
+    """Who is told when a run has not ended so long after it was queued."""
+    return [
+        DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, after, AsyncCallback(make, options))
+        for make, options in _alerts(_LATE)
+    ]
+
+
+def _alerts(text: str) -> list[tuple[Any, dict[str, Any]]]:
+    alerts: list[tuple[Any, dict[str, Any]]] = []
+    if email := os.environ.get("MMRL_ALERT_EMAIL"):
+        from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+        alerts.append((SmtpNotifier, {"to": email, "subject": text, "html_content": text}))
+    if webhook := os.environ.get("MMRL_ALERT_WEBHOOK"):
+        from airflow.providers.http.notifications.http import HttpNotifier
+
+        alerts.append((HttpNotifier, {"http_conn_id": webhook, "json": {"text": text}}))
+    return alerts

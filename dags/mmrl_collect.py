@@ -1,0 +1,31 @@
+"""Collects every hour, for nearly an hour: an alternative to a service that never stops.
+
+Leave it paused where `mmrl collect` runs as a service (systemd, compose).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Param
+from mmrl_airflow import DEFAULTS, OBSERVATIONS, POSTS, MmrlOperator, on_failure
+
+with DAG(
+    "mmrl_collect",
+    description="Keeps every new post of the followed subreddits, and looks at each as it ages",
+    doc_md=__doc__,
+    schedule="0 * * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={**DEFAULTS, "on_failure_callback": on_failure()},
+    params={"for": Param("58m", type="string", pattern=r"^[0-9.smhd]+$", title="How long")},
+    tags=["mmrl"],
+) as dag:
+    MmrlOperator(
+        task_id="collect",
+        command='collect --for "$FOR"',
+        env={"FOR": "{{ params['for'] }}"},
+        idle="seen",
+        outlets=[POSTS, OBSERVATIONS],
+        execution_timeout=timedelta(minutes=65),
+        pool="reddit_api",
+    )
