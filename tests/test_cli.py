@@ -121,7 +121,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def status_of(run: Run, home: Path) -> dict[str, dict[str, Any]]:
     said = run("status", "--home", home, "--json")
     assert said.code == 0
-    return {row["stage"]: row for row in json.loads(said.out)}
+    return {row["stage"]: row for row in json.loads(said.out)["stages"]}
 
 
 def is_one_sentence(said: Said, code: int, *words: str) -> None:

@@ -7,69 +7,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmrl.catalog import Catalog
-from mmrl.config import RedditSettings
 from mmrl.errors import ConfigError, SourceError
 from mmrl.home import init
 from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
-from mmrl.sources.budget import Budget, budget_path
-from mmrl.sources.gaps import to_base36
 from mmrl.sources.keep import Keeper, SweepReport
 from mmrl.sources.reddit import connect, newest
-from mmrl.sources.service import Service, Status
+from mmrl.sources.service import Service
 from mmrl.sources.state import read_status
 from mmrl.sources.transport import Transport
-
-START = datetime(2026, 6, 1, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-
-
-class JumpingClock:
-    """The sandbox's own clock, wrong by some seconds where told; what is slept is skipped."""
-
-    def __init__(self, server: SandboxServer, ahead: float = 0.0) -> None:
-        self._server = server
-        self._ahead = ahead
-        self._stopping = False
-        self.on_sleep: Callable[[], None] = lambda: None
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self._server.now + self._ahead, UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self._server.now += max(seconds, 0)
-        self.on_sleep()
-
-    def stop(self) -> None:
-        self._stopping = True
-
-    @property
-    def stopping(self) -> bool:
-        return self._stopping
-
-
-def busy(posts: int, hours: float, subreddits: int = 3) -> World:
-    """A world at a steady rate, its ids as far apart as every seventh of Reddit's."""
-    return World.from_posts(
-        [
-            {
-                "id": to_base36(0x40000000 + 7 * number),
-                "title": f"Post {number}",
-                "subreddit": SUBREDDITS[number % subreddits],
-                "created": START.timestamp() + number * hours * 3_600 / posts,
-                "score": number % 50,
-                "author": f"author{number % 40}",
-            }
-            for number in range(posts)
-        ]
-    )
+from service_trial import HOUR, START, Trial, busy, trials
 
 
 @pytest.fixture
@@ -78,51 +32,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prawcore.sessions.TIMEOUT", 0.3)
 
 
-class Trial:
-    """A service on a sandbox, in this process; every run makes both anew, as a restart does."""
-
-    def __init__(self, server: SandboxServer, catalog: Catalog, **settings: Any) -> None:
-        self.server, self.catalog = server, catalog
-        names = [subreddit.name for subreddit in server.world.subreddits]
-        self.settings = RedditSettings(**{"subreddits": names, **settings})
-        self.told: list[str] = []
-        self.clock = JumpingClock(server)
-        server.now = START.timestamp()
-
-    def service(self, ahead: float = 0.0, **options: Any) -> Service:
-        self.clock = JumpingClock(self.server, ahead)
-        given = praw_settings(self.server.url)
-        transport = Transport(
-            self.clock, Budget(budget_path(self.catalog.home, given["client_id"]))
-        )
-        reddit = connect(transport=transport, **given)
-        return Service(
-            reddit, transport, self.catalog, self.settings, tell=self.told.append, **options
-        )
-
-    def run(self, hours: float, ahead: float = 0.0, **options: Any) -> Status:
-        service = self.service(ahead, **options)
-        return service.run(self.clock.now() + timedelta(hours=hours))
-
-    def ids(self) -> list[str]:
-        return list(self.catalog.read("posts", ["post_id"])["post_id"].to_pylist())
-
-    def there(self) -> list[str]:
-        return [post.id for post in self.server.world if post.created <= self.server.now]
-
-
 @pytest.fixture
 def make(catalog: Catalog) -> Iterator[Callable[..., Trial]]:
-    servers: list[SandboxServer] = []
-
-    def made(world: World, limit: int = 1_000, **settings: Any) -> Trial:
-        server = SandboxServer(world, requests_a_window=limit, simulated_limit=True)
-        servers.append(server.__enter__())
-        return Trial(server, catalog, **settings)
-
-    yield made
-    for server in servers:
-        server.__exit__(None, None, None)
+    with trials(catalog) as made:
+        yield made
 
 
 # Nothing lost, nothing twice
@@ -226,6 +139,19 @@ def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make: Callable[..., Tria
     assert any("left to ask for" in sentence for sentence in trial.told)
 
 
+def test_a_subreddit_that_was_empty_when_first_read_leaves_no_gap_from_the_first_id_on(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(6_000, 6, subreddits=2), checkpoints_hours=[30])
+    trial.server.now -= 60
+    trial.run(0.5)
+    trial.server.now += 4 * 3_600
+    trial.run(0.01)
+    gaps = trial.catalog.read("gaps").to_pylist()
+    assert {gap["subreddits"] for gap in gaps} == {name.lower() for name in SUBREDDITS[:2]}
+    assert min(gap["from_id"] for gap in gaps) >= 0x40000000
+
+
 def test_a_gap_in_three_subreddits_is_first_closed_by_their_own_listings(
     make: Callable[..., Trial],
 ) -> None:
@@ -268,7 +194,7 @@ def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
     assert status.left_out == {SUBREDDITS[0]: "403 Forbidden", SUBREDDITS[1]: "302 Found"}
     assert len([sentence for sentence in trial.told if "is left out" in sentence]) == 2
     asked = trial.server.stats()["requests"]["r/*/new"]
-    trial.run(2)
+    assert trial.run(2).left_out == status.left_out  # also after a restart
     assert trial.server.stats()["requests"]["r/*/new"] - asked < 20  # not asked for all the time
     trial.server.misfortune.set(Faults())
     trial.run(4.5)
@@ -331,7 +257,10 @@ def test_a_tight_limit_is_kept_and_discovery_goes_first(make: Callable[..., Tria
     assert sorted(trial.ids()) == sorted(trial.there())
 
 
-def test_wrong_credentials_end_it_at_once_with_the_reason(make: Callable[..., Trial]) -> None:
+@pytest.mark.parametrize("once", [True, False])
+def test_wrong_credentials_end_it_at_once_with_the_reason(
+    make: Callable[..., Trial], once: bool
+) -> None:
     trial = make(busy(50, 1))
     given = {**praw_settings(trial.server.url), "password": "hush-hush"}
     transport = Transport(trial.clock)
@@ -339,9 +268,12 @@ def test_wrong_credentials_end_it_at_once_with_the_reason(make: Callable[..., Tr
         connect(transport=transport, **given), transport, trial.catalog, trial.settings
     )
     with pytest.raises(ConfigError, match="refuses the credentials") as caught:
-        service.run(trial.clock.now() + HOUR)
+        service.once() if once else service.run(trial.clock.now() + HOUR)
     assert "hush" not in str(caught.value)
     assert trial.server.stats()["total"] <= 2
+    account = read_status(trial.catalog)
+    assert account is not None
+    assert (account["state"], account["last_error"]) == ("failed", str(caught.value))
 
 
 def test_what_nobody_foresaw_does_not_end_it(

@@ -1,5 +1,6 @@
 """How far every stage is: what is done, what is pending, what dropped out and why."""
 
+import socket
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,12 @@ from mmrl.catalog import Catalog, Reason, quote
 from mmrl.catalog.schemas import embeddings_table
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
+from mmrl.sources import gaps, importer, keep, looks
+from mmrl.sources.gaps import Gap, Gaps
+from mmrl.sources.service import Status
+from mmrl.sources.state import read_status
 from mmrl.stages import pipeline
+from mmrl.times import iso
 
 Counted = list[tuple[Reason, int]]
 
@@ -44,23 +50,86 @@ class StageStatus:
         }
 
 
-def survey(catalog: Catalog, settings: Settings, as_of: datetime) -> list[StageStatus]:
-    """A row a stage, in the pipeline's order, posts coming in first."""
-    failed = _failures(catalog)
+@dataclass(frozen=True)
+class Survey:
+    """Everything that `mmrl status` shows.
+
+    Attributes:
+        stages: a row a stage, in the pipeline's order, posts coming in first.
+        collector: the newest account that a collector gave of itself, `killed` where it calls
+            itself running and its process is gone; None where none ever ran.
+        gaps: the open ones; `gap_ids` ids of them are left to ask for, each counted once.
+        gaps_filled: how many were filled.
+        erased: posts that purges erased, by Reddit's word for why.
+    """
+
+    stages: list[StageStatus]
+    collector: Status | None = None
+    gaps: list[Gap] = field(default_factory=list)
+    gap_ids: int = 0
+    gaps_filled: int = 0
+    erased: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        opened = [
+            {
+                "subreddits": gap.subreddits.split("+"),
+                "found_at": iso(gap.found_at),
+                "ids": gap.left,
+                "kept": gap.kept,
+            }
+            for gap in self.gaps
+        ]
+        return {
+            "stages": [row.as_dict() for row in self.stages],
+            "collector": None if self.collector is None else self.collector.as_dict(),
+            "gaps": {"open": opened, "ids": self.gap_ids, "filled": self.gaps_filled},
+            "erased": self.erased,
+        }
+
+
+def survey(catalog: Catalog, settings: Settings, as_of: datetime) -> Survey:
+    """Looks at all tables; changes none."""
+    found = Gaps(catalog)
+    erased = _erased(catalog)
+    return Survey(
+        _stages(catalog, settings, as_of, sum(erased.values())),
+        _collector(catalog),
+        sorted(found.open, key=lambda gap: gap.found_at),
+        found.left,
+        catalog.count(gaps.TABLE, f"state = '{gaps.FILLED}'"),
+        erased,
+    )
+
+
+def _stages(
+    catalog: Catalog, settings: Settings, as_of: datetime, erased: int
+) -> list[StageStatus]:
+    failures = _failures(catalog)
+
+    def failed(*stages: str) -> Counted:
+        counts: Counter[Reason] = Counter()
+        for stage in stages:
+            counts.update(failures.pop(stage, {}))
+        return counts.most_common()
+
+    refused = failed(importer.STAGE, keep.STAGE)
+    looked = catalog.count("observations")
     rows = [
-        StageStatus(
-            "collect, import", catalog.count("posts"), "posts", None, failed.pop("import", [])
-        )
+        StageStatus("collect, import", catalog.count("posts"), "posts", failed=refused),
+        StageStatus("observe", looked, "looks", failed=failed(looks.STAGE)),
+        StageStatus("purge", erased, "posts erased"),
     ]
-    rows.append(StageStatus("observe", catalog.count("observations"), "looks"))
     for name in pipeline.CHUNKED:
         pending = pipeline.make_stage(name, settings).pending(catalog, as_of).num_rows
         done, unit = _done(catalog, settings, name)
-        rows.append(
-            StageStatus(name, done, unit, pending, _left_out(catalog, name), failed.get(name, []))
-        )
+        left_out = _left_out(catalog, name)
+        rows.append(StageStatus(name, done, unit, pending, left_out, failed(name)))
     rows.append(StageStatus("train", _models(catalog), "models"))
     rows.append(StageStatus("publish", catalog.count("predictions"), "predictions"))
+    # Of a stage that this version does not have.
+    rows += [StageStatus(name, 0, "", failed=failed(name)) for name in sorted(failures)]
     return rows
 
 
@@ -87,20 +156,37 @@ def _left_out(catalog: Catalog, stage: str) -> Counted:
     return []
 
 
-def _failures(catalog: Catalog) -> dict[str, Counted]:
-    rows = catalog.read("failures", ["stage", "reason"]).to_pylist()
-    counts: dict[str, Counter[str]] = {}
-    for row in rows:
-        counts.setdefault(row["stage"], Counter())[row["reason"]] += 1
-    return {
-        stage: [(Reason(reason), count) for reason, count in by_reason.most_common()]
-        for stage, by_reason in counts.items()
-    }
+def _failures(catalog: Catalog) -> dict[str, Counter[Reason]]:
+    """How often each stage failed for each reason."""
+    counts: dict[str, Counter[Reason]] = {}
+    for row in catalog.read("failures", ["stage", "reason"]).to_pylist():
+        counts.setdefault(row["stage"], Counter())[Reason(row["reason"])] += 1
+    return counts
 
 
 def _counted(catalog: Catalog, table: str, where: str, column: str) -> Counted:
     reasons = catalog.read(table, [column], where)[column].to_pylist()
     return [(Reason(reason), count) for reason, count in Counter(reasons).most_common()]
+
+
+def _collector(catalog: Catalog) -> Status | None:
+    account = read_status(catalog)
+    if account is None:
+        return None
+    status = Status.from_dict(account)
+    if status.state == "running" and status.host == socket.gethostname():
+        import psutil
+
+        if not psutil.pid_exists(status.process):
+            status.state = "killed"
+    return status
+
+
+def _erased(catalog: Catalog) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for row in catalog.read("purged", ["reason", "posts"]).to_pylist():
+        counts[row["reason"]] += row["posts"]
+    return dict(counts.most_common())
 
 
 def _models(catalog: Catalog) -> int:

@@ -9,7 +9,18 @@ from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mmrl.status import StageStatus
+    from mmrl.status import StageStatus, Survey
+
+_ERASED = {  # Reddit's words, and ours
+    "deleted": "deleted by its author",
+    "author": "deleted by its author",
+    "account_deleted": "its author's account was deleted",
+    "moderator": "removed by moderators",
+    "automod_filtered": "held back by the subreddit's filter",
+    "reddit": "held back by Reddit's filters",
+    "absent": "not shown by Reddit any more",
+    "requested": "somebody asked for it",
+}
 
 
 def run(
@@ -36,7 +47,7 @@ def run(
     at = moment(as_of)
     pipeline.expand(stages or [])
     catalog, settings = open_home(home)
-    with Bars(quiet=as_json) as bars:
+    with Bars() as bars:
         report = pipeline.run(catalog, settings, stages or [], at, bars)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
@@ -53,29 +64,33 @@ def run(
 
 
 def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False) -> None:
-    """Shows a row a stage: what is done, pending, left out and failed, by reason."""
+    """Shows a row a stage: what is done, pending, left out and failed, by reason.
+
+    Below: how the collector does or did when it was last heard of, what its listings did not reach
+    back to, and what was erased.
+    """
     import json
 
     from rich.console import Console
 
+    from mmrl.cli.collector import collector
     from mmrl.status import survey
 
     at = moment(as_of)
     catalog, settings = open_home(home)
-    rows = survey(catalog, settings, at)
+    found = survey(catalog, settings, at)
     if as_json:
-        typer.echo(json.dumps([row.as_dict() for row in rows]))
+        typer.echo(json.dumps(found.as_dict()))
         return
     console = Console()
-    console.print(_counts(rows))
-    if any(row.left_out or row.failed for row in rows):
-        typer.echo()
-        console.print(_reasons(rows))
-    typer.echo()
+    for table in (_counts(found.stages), _reasons(found), collector(found)):
+        if table.row_count:
+            console.print(table)
+            typer.echo()
     say_if_simulated(catalog)
-    if not rows[0].done:
+    if not found.stages[0].done:
         typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")
-    elif any(row.pending for row in rows):
+    elif any(row.pending for row in found.stages):
         typer.echo(f"Next: mmrl run --home {home}")
 
 
@@ -104,7 +119,7 @@ def _counts(rows: "list[StageStatus]") -> "Table":
     return table
 
 
-def _reasons(rows: "list[StageStatus]") -> "Table":
+def _reasons(found: "Survey") -> "Table":
     """A line a reason: beside the counts, sentences would be folded to shreds in 80 columns."""
     from rich.table import Table
 
@@ -113,8 +128,10 @@ def _reasons(rows: "list[StageStatus]") -> "Table":
     table.add_column("", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
-    for row in rows:
+    for row in found.stages:
         for what, counted in (("left out", row.left_out), ("failed", row.failed)):
             for reason, count in counted:
                 table.add_row(row.stage, what, f"{count:,}", reason.sentence)
+    for word, count in found.erased.items():
+        table.add_row("purge", "erased", f"{count:,}", _ERASED.get(word, f"Reddit says {word!r}"))
     return table

@@ -79,24 +79,39 @@ def line(status: "Status") -> str:
 
 def lines(status: "Status") -> str:
     """The live lines of a terminal."""
+    return "\n".join(f"{name:<10}{said}" for name, said in facts(status))
+
+
+def facts(status: "Status") -> list[tuple[str, str]]:
+    """What there is to say, each with its name."""
     most = sorted(status.subreddits.items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {count:,}" for name, count in most[:_SUBREDDITS])
     if len(most) > _SUBREDDITS:
         rest = sum(count for _, count in most[_SUBREDDITS:])
         named += f", {len(most) - _SUBREDDITS} more {rest:,}"
+    posts = f"{status.seen:,} seen, {status.kept:,} kept" + (f" ({named})" if named else "")
+    looks = f"{status.looks:,} taken, {status.looks_due:,} due, {status.looks_late:,} late"
     shown = [
-        f"posts     {status.seen:,} seen, {status.kept:,} kept" + (f" ({named})" if named else ""),
-        f"looks     {status.looks:,} taken, {status.looks_due:,} due, {status.looks_late:,} late",
-        f"requests  {requests(status)}; {lag(status) or 'no poll yet'}",
+        ("posts", posts),
+        ("looks", looks),
+        ("requests", f"{requests(status)}; {lag(status) or 'no poll yet'}"),
     ]
     if status.gap_ids:
-        shown.append(f"gaps      {status.gap_ids:,} ids are left to ask for")
-    for name, why in sorted(status.left_out.items()):
-        shown.append(f"left out  r/{name}: {why}")
+        shown.append(("gaps", f"{status.gap_ids:,} ids are left to ask for"))
+    shown += [("left out", f"r/{name}: {why}") for name, why in sorted(status.left_out.items())]
     if status.last_error is not None and status.last_error_at is not None:
-        when = "now" if status.failing else f"{status.last_error_at:%d %b %H:%M:%S} UTC, over"
-        shown.append(f"error     {status.last_error} ({when})")
-    return "\n".join(shown)
+        shown.append(("error", f"{status.last_error} ({_when(status)})"))
+    return shown
+
+
+def _when(status: "Status") -> str:
+    """When the last error was, and whether it is over."""
+    at = f"{status.last_error_at:%d %b %H:%M:%S} UTC"
+    if status.state == "failed":
+        return f"{at}; this ended it"
+    if status.failing:
+        return "now" if status.state == "running" else f"{at}; it lasted to the end"
+    return f"{at}, over"
 
 
 def requests(status: "Status") -> str:

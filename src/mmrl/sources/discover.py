@@ -85,6 +85,9 @@ class Discovery:
         self._tell = tell
         self._names = list({name.lower(): name for name in subreddits}.values())
         self._regroup(now())
+        for name in self._names:
+            if (why := self._state.of(name).closed) is not None:  # since before a restart
+                self._keeper.report.unreachable[name] = why
         # When and with which id the last post was created of a listing that ended at the limit.
         self._oldest: tuple[datetime, int] | None = None
         self._highest = 0  # the newest id seen so far, in whichever listing
@@ -235,7 +238,7 @@ class Discovery:
                 followed = self._state.of(name)
                 if len(names) == 1:
                     followed.confirmed = followed.frontier
-                if followed.checked_at is None:
+                if followed.checked_at is None and max(newest, highest):  # else it bounds nothing
                     followed.checked_at = followed.full_check_at = self._now()
                     followed.checked_before = followed.checked_to = max(newest, highest)
         return interval

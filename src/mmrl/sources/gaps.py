@@ -39,6 +39,11 @@ class Gap:
     state: str = OPEN
     kept: int = 0
 
+    @property
+    def left(self) -> int:
+        """Ids that are still to be asked for."""
+        return self.filled_to - self.from_id - 1
+
 
 class Gaps:
     """The open gaps of a catalog; changes wait for `save`."""
@@ -79,14 +84,14 @@ class Gaps:
         top = max(gap.filled_to for gap in self.open)
         lowest = min(gap.from_id for gap in self.open if gap.filled_to == top) + 1
         bottom = max(lowest, top - api.BATCH)
-        fresh = 0
+        fresh: list[str] = []
         for answer in api.info(reddit, [f"t3_{to_base36(n)}" for n in range(bottom, top)]):
             keeper.report.requests += 1
-            fresh += len(keeper.offer(answer))
+            fresh += keeper.offer(answer)
         for gap in self.open:
             if gap.filled_to > bottom:
                 gap.filled_to = max(bottom, gap.from_id + 1)
-                gap.kept += fresh
+                gap.kept += sum(name in gap.subreddits.split("+") for name in fresh)
                 gap.state = FILLED if gap.filled_to <= gap.from_id + 1 else OPEN
                 self._changed[gap.gap] = gap
         self.open = [gap for gap in self.open if gap.state == OPEN]

@@ -67,9 +67,7 @@ def connect(
     from praw.exceptions import ClientException
 
     settings: dict[str, Any] = {"check_for_updates": False, "check_for_async": False}
-    own = _section(Path(home) / "praw.ini", site) if home and "://" not in str(home) else {}
-    if not own and "client_id" not in options:
-        own = _found(site)
+    own = {} if "client_id" in options else _own(home, site)
     by_site = () if own or "client_id" in options else (site,)
     settings["user_agent"] = _user_agent({**own, **options})
     if transport is not None:
@@ -92,9 +90,14 @@ def connect(
     return reddit
 
 
-def _found(site: str) -> dict[str, str]:
-    """The section where PRAW would find it; PRAW itself reads these files once a process."""
-    path = find_credentials("://", site)
+def _own(home: str | Path | None, site: str) -> dict[str, str]:
+    """The section in the first praw.ini that has it; what the home's lacks where none does.
+
+    PRAW would look by itself, but reads its files once a process.
+    """
+    path = find_credentials(home or "://", site)
+    if path is None and home and "://" not in str(home):
+        path = Path(home) / "praw.ini"
     return {} if path is None else _section(path, site)
 
 
@@ -267,8 +270,8 @@ def _section(path: Path, site: str) -> dict[str, str]:
     if not parser.has_section(site):
         sections = ", ".join(parser.sections()) or "none"
         raise ConfigError(
-            f"{path} has no section [{site}] (it has {sections}): {_HOW.format(site=site)}, or set "
-            "reddit.site to one of them."
+            f"{path} has no section [{site}] (it has {sections}): {_HOW.format(site=site)}, or "
+            "name another one in mmrl.toml (reddit.site, reddit.observe_site)."
         )
     return {name: value for name, value in parser.items(site) if value}
 

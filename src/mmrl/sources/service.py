@@ -11,14 +11,14 @@ import socket
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrl.catalog import Catalog
 from mmrl.config import RedditSettings
-from mmrl.errors import CatalogError, ConfigError, MmrlError, SourceError
+from mmrl.errors import ConfigError, MmrlError
 from mmrl.sources import reddit as api
 from mmrl.sources.budget import Priority
 from mmrl.sources.clock import Halt
@@ -29,7 +29,7 @@ from mmrl.sources.keep import Keeper, SweepReport
 from mmrl.sources.looks import Looks
 from mmrl.sources.state import State
 from mmrl.sources.transport import Later, Transport
-from mmrl.times import iso
+from mmrl.times import iso, parse_time
 
 if TYPE_CHECKING:
     import praw
@@ -47,6 +47,7 @@ _PATIENCE = 20.0  # seconds that a request is tried again for before others are 
 _FILLS_ONCE = 30  # requests for gaps in a single sweep
 _LAST_WORDS = 3.0  # seconds for Reddit to tell of authors when the service ends
 _SKEW_WORTH_SAYING = 30.0  # seconds
+_TIMES = frozenset({"started_at", "at", "polled_at", "last_error_at"})  # of a status
 _TABLES = ("posts", "observations", "service", "gaps", "failures")
 
 
@@ -55,6 +56,7 @@ class Status:
     """How the collector does.
 
     Attributes:
+        state: running, stopped, or failed: `last_error` ended it.
         seen, kept: posts in answers; those of them that were new and are written.
         subreddits: kept posts by subreddit.
         looks, looks_late, looks_due: taken; taken over ten minutes late; waiting now.
@@ -99,6 +101,15 @@ class Status:
             name: iso(value) if isinstance(value, datetime) else value
             for name, value in vars(self).items()
         }
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> "Status":
+        """What `as_dict` gave; what another version of mmrl knew besides is left out."""
+        known = {field.name for field in fields(cls)} & set(given)
+        values: dict[str, Any] = {name: given[name] for name in known}
+        for name in known & _TIMES:
+            values[name] = values[name] and parse_time(values[name])
+        return cls(**values)
 
 
 @dataclass
@@ -232,8 +243,8 @@ class Service:
             self.status.state = "stopped"
         except Halt:
             self.status.state = "stopped"
-        except BaseException:
-            self.status.state = "failed"
+        except BaseException as error:
+            self._fail(error)
             raise
         finally:
             self._finish()
@@ -268,9 +279,8 @@ class Service:
             self.status.state = "stopped"
         except Halt:
             self.status.state = "stopped"
-        except (SourceError, CatalogError) as error:
-            self._note(error)
-            self.status.state = "failed"
+        except BaseException as error:
+            self._fail(error)
             raise
         finally:
             self._finish()
@@ -463,6 +473,12 @@ class Service:
         status.skew = round(self._transport.skew, 1)
         status.failing = any(task.failures for task in self._tasks)
         return status
+
+    def _fail(self, error: BaseException) -> None:
+        """This error ends it."""
+        self.status.state = "failed"
+        if isinstance(error, Exception):
+            self._note(error)
 
     def _note(self, error: Exception) -> None:
         self.status.last_error, self.status.last_error_at = _in_words(error), self._now()
