@@ -84,6 +84,20 @@ def test_a_champion_of_another_profile_predicts_nothing_and_the_summary_says_so(
     assert catalog.count("predictions") == 0
 
 
+def test_a_day_before_the_champions_is_not_predicted_by_it(
+    trained_home: Path, live: pa.Table, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(trained_home, home)
+    (home / "reports").mkdir(exist_ok=True)
+    (home / "reports" / "1.html").touch()
+    catalog = Catalog.open(home)
+    catalog.delete("predictions", "true")
+    report = publish.publish(catalog, SETTINGS, AS_OF - timedelta(days=1), Silent())
+    assert report.stage.noted == {publish.LEARNED_LATER: 5}
+    assert catalog.count("predictions") == 0
+
+
 def test_without_a_model_there_is_nothing_to_publish(catalog: Catalog) -> None:
     report = publish.publish(catalog, SETTINGS, datetime(2026, 6, 1, tzinfo=UTC), Silent())
     assert (report.report, report.stage.pending) == (None, 0)

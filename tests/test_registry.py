@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from mmrl.cli.app import app
 from mmrl.config import Settings
 from mmrl.engine import Silent
 from mmrl.errors import ConfigError, NotFoundError
-from mmrl.learning.champion import decide
+from mmrl.learning.champion import Champion, decide
 from mmrl.learning.registry import Registry, last_training
 from mmrl.learning.training import Trained, train
 from mmrl.stages.publish import write_report
@@ -63,7 +64,7 @@ def test_the_first_model_is_champion_and_a_worse_one_is_kept_without_becoming_it
 
 
 def test_an_equal_model_becomes_champion(trained: Trained) -> None:
-    decision = decide(trained, trained.test_samples, ("1", trained.model))
+    decision = decide(trained, trained.test_samples, Champion("1", AS_OF, trained.model))
     assert decision.promote
     assert decision.difference == {"value": 0.0, "low": 0.0, "high": 0.0}
 
@@ -74,9 +75,18 @@ def test_a_champion_of_other_encoders_gives_way_with_the_reason(
     encoding = trained.model.encoding
     spec = dataclasses.replace(encoding.spec, encoders={**ENCODERS, "title": "older"})
     older = dataclasses.replace(trained.model, encoding=dataclasses.replace(encoding, spec=spec))
-    decision = decide(blinded, trained.test_samples, ("1", older))
+    decision = decide(blinded, trained.test_samples, Champion("1", AS_OF, older))
     assert decision.promote
     assert "other encoders" in decision.reason
+
+
+def test_a_champion_that_learned_later_is_not_judged_by_posts_that_it_knows(
+    trained: Trained, blinded: Trained
+) -> None:
+    later = Champion("1", AS_OF + timedelta(days=1), blinded.model)
+    decision = decide(trained, trained.test_samples, later)
+    assert not decision.promote
+    assert "it learned from later posts" in decision.reason
 
 
 def test_a_list_has_the_metrics_that_the_evaluation_has(home: Path, trained: Trained) -> None:

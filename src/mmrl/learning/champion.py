@@ -1,6 +1,7 @@
 """Whether a new model becomes the champion: judged against it on the same, newest posts."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +11,22 @@ from mmrl.learning.evaluation import truth_of
 from mmrl.learning.metrics import Metric, Predicted, difference, judge
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.training import Trained
+from mmrl.times import parse_time
 
 _RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version that predicts so far.
+
+    Attributes:
+        trained_at: the `as_of` that it learned at.
+    """
+
+    version: str
+    trained_at: datetime
+    model: TrainedModel
 
 
 @dataclass(frozen=True)
@@ -29,22 +44,28 @@ class Decision:
     reason: str
 
 
-def decide(
-    trained: Trained, test_samples: pa.Table, champion: tuple[str, TrainedModel] | None
-) -> Decision:
+def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) -> Decision:
     """Promotes the new model unless it ranks its own test posts worse than the champion does.
 
-    The test posts are newer than all that either of them learned from, so neither is favoured.
+    The test posts are newer than all that either of them learned from, so neither is favoured. A
+    champion that learned later, as when an older day is made up for, knows them, and stays.
 
     Args:
-        champion: its version and its model, or None where there is none yet.
+        champion: None where there is none yet.
     """
     if champion is None:
         return Decision(True, None, "It is the first model, and so the champion.")
-    version, model = champion
+    version = champion.version
+    if champion.trained_at > parse_time(trained.evaluation["as_of"]):
+        return Decision(
+            False,
+            None,
+            f"Version {version} stays champion: it learned from later posts, so these can't judge "
+            "the two.",
+        )
     try:
-        model.require_encoders(trained.model.encoders)
-        theirs = model.predict(test_samples)
+        champion.model.require_encoders(trained.model.encoders)
+        theirs = champion.model.predict(test_samples)
     except InputError:
         return Decision(
             True,

@@ -22,10 +22,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
-from mmrl.learning.champion import Decision, decide
+from mmrl.learning.champion import Champion, Decision, decide
 from mmrl.learning.metrics import Metric
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.training import Trained
+from mmrl.times import parse_time
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -130,7 +131,7 @@ class Registry:
         Returns:
             the version, and what became of the champion.
         """
-        decision = decide(trained, test_samples, self._champion_model())
+        decision = decide(trained, test_samples, self._champion())
         with self._clear_errors():
             return self._keep(trained, decision, fingerprint), decision
 
@@ -333,9 +334,12 @@ class Registry:
             return None if number is None else str(number)
         return None
 
-    def _champion_model(self) -> tuple[str, TrainedModel] | None:
+    def _champion(self) -> Champion | None:
         number = self._champion_number()
-        return None if number is None else (number, self.load(number).model)
+        if number is None:
+            return None
+        trained_at = parse_time(self._version(number).tags[_AS_OF])
+        return Champion(number, trained_at, self.load(number).model)
 
     def _version(self, version: str) -> "ModelVersion":
         versions = {str(found.version): found for found in self._versions()}

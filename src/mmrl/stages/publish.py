@@ -15,9 +15,11 @@ from mmrl.engine import Progress, StageReport
 from mmrl.engine.meter import Meter
 from mmrl.errors import InputError
 from mmrl.stages.train import samples_with_vectors
+from mmrl.times import parse_time
 
 SIMULATED = "source = 'sandbox'"
 OTHER_ENCODERS = "live posts wait for a model of the new profile"
+LEARNED_LATER = "posts of a day before the champion's, which may have learned from them"
 
 
 @dataclass
@@ -100,16 +102,17 @@ def _publish(
 ) -> None:
     from mmrl.learning.registry import Registry
 
-    champion = next(
-        (known.version for known in Registry(catalog.home).list() if known.champion), None
-    )
+    champion = next((known for known in Registry(catalog.home).list() if known.champion), None)
     if champion is not None:
-        predicted = catalog.read("predictions", ["post_id"], f"model_version = {quote(champion)}")
+        where = f"model_version = {quote(champion.version)}"
+        predicted = catalog.read("predictions", ["post_id"], where)
         live = without(live, "post_id", predicted["post_id"].to_pylist())
     report.pending = live.num_rows * (champion is not None) + due
     progress.start("publish", report.pending)
     if champion is not None and live.num_rows:
-        if predict_live(catalog, settings, as_of, live, champion):
+        if parse_time(champion.trained_at) > as_of:
+            report.noted[LEARNED_LATER] += live.num_rows
+        elif predict_live(catalog, settings, as_of, live, champion.version):
             report.done += live.num_rows
         else:
             report.noted[OTHER_ENCODERS] += live.num_rows
