@@ -13,6 +13,7 @@ import pytest
 
 from mmrl.catalog import Catalog
 from mmrl.cli import main
+from mmrl.doctor import examine
 from mmrl.home import init
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.handler import Handler
@@ -168,6 +169,16 @@ def test_observe_asks_through_the_second_client_alone(
     assert asked.paths[SECTIONS["bot2"]]["info by ids"] >= 1
 
 
+def test_doctor_looks_for_both(home: Path, server: SandboxServer) -> None:
+    def found() -> list[str]:
+        answers = [finding for finding in examine(str(home)) if "Reddit" in finding.what]
+        return [f"{finding.state}: {finding.found}" for finding in answers]
+
+    assert found() == [f"ok: [{site}] in {home / 'praw.ini'}" for site in SECTIONS]
+    write_praw_ini(home, server, "bot1")
+    assert [said[:12] for said in found()] == ["ok: [bot1] i", "missing: no "]
+
+
 @pytest.mark.parametrize("command", ["collect", "observe"])
 def test_a_section_that_is_missing_is_named_before_anything_is_asked(
     run: Run, home: Path, server: SandboxServer, asked: Asked, command: str
@@ -192,3 +203,21 @@ def test_credentials_beside_an_empty_template_are_found(
     code, _, complaint = run("collect", "--once")
     assert code == 0, complaint
     assert asked.paths[SECTIONS["bot1"]]["new"]
+
+
+@pytest.mark.parametrize("command", ["collect", "observe", "purge"])
+def test_a_praw_ini_that_may_not_be_read_is_no_lack_of_credentials(
+    run: Run, home: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    read = Path.read_text
+
+    def refuse(path: Path, **options: str) -> str:
+        if path.name == "praw.ini":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, **options)
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    code, _, complaint = run(command)
+    assert code == 2
+    assert f"{home / 'praw.ini'} can't be read (Permission denied)" in complaint
+    assert not asked.paths

@@ -52,14 +52,11 @@ def examine(home: str) -> list[Finding]:
     except MmrlError as error:
         return [*findings, Finding("settings", "wrong", str(error), "correct that setting")]
     checks: list[Callable[[], Finding]] = [
-        lambda: _credentials(home, settings),
         lambda: _encoders(settings),
         lambda: _devices(settings),
         lambda: _disk(home),
     ]
-    for check in checks:
-        findings.append(check())
-    return findings
+    return [*findings, *_credentials(home, settings), *(check() for check in checks)]
 
 
 def _python() -> Finding:
@@ -84,18 +81,28 @@ def _home(home: str) -> Finding:
     return Finding("home", "ok", f"{catalog.home}: {counts}")
 
 
-def _credentials(home: str, settings: Settings) -> Finding:
+def _credentials(home: str, settings: Settings) -> list[Finding]:
+    """One finding, or two where looks have a client of their own."""
+    reddit = settings.reddit
+    sites = dict.fromkeys((reddit.site, reddit.observe_site or reddit.site))
+    return [_site(home, site) for site in sites]
+
+
+def _site(home: str, site: str) -> Finding:
     from mmrl.sources.reddit import find_credentials
 
-    found = find_credentials(home, settings.reddit.site)
+    try:
+        found = find_credentials(home, site)
+    except MmrlError as error:  # its sentence says how to mend it
+        return Finding("Reddit credentials", "wrong", str(error))
     if found is None:
         return Finding(
             "Reddit credentials",
             "missing",
-            f"no [{settings.reddit.site}] with client_id, client_secret in any praw.ini",
+            f"no [{site}] with client_id, client_secret in any praw.ini",
             f"fill in {Path(home) / 'praw.ini'}; or import dumps, which need none",
         )
-    return Finding("Reddit credentials", "ok", f"[{settings.reddit.site}] in {found}")
+    return Finding("Reddit credentials", "ok", f"[{site}] in {found}")
 
 
 def _encoders(settings: Settings) -> Finding:

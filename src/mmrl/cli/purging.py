@@ -135,14 +135,15 @@ def _all(
     error: MmrlError | None = None
     stopped = False
     at = moment(None)
-    has_credentials = find_credentials(catalog.home, settings.reddit.site) is not None
-    if has_credentials:
-        try:
+    has_credentials = True
+    try:
+        has_credentials = find_credentials(catalog.home, settings.reddit.site) is not None
+        if has_credentials:
             at = _recheck(catalog, settings, requests, span, sandbox_clock, bars, checked)
-        except Halt:
-            stopped = True
-        except (ConfigError, SourceError) as failed:  # what is known is erased all the same
-            error = failed
+    except Halt:
+        stopped = True
+    except (ConfigError, SourceError) as failed:  # what is known is erased all the same
+        error = failed
     gone = find_gone(catalog, settings.purge, at)
     said: dict[str, Any] = {
         "dry_run": False,

@@ -44,6 +44,10 @@ class Unreachable(Exception):  # noqa: N818 - a finding about subreddits, not a 
     """A listing that Reddit does not give: a private, banned, renamed or unknown subreddit."""
 
 
+class _NoSection(ConfigError):  # noqa: N818 - another file may have it
+    """A praw.ini that lacks a site."""
+
+
 def connect(
     site: str = "mmrl",
     home: str | Path | None = None,
@@ -126,7 +130,11 @@ def source_of(reddit: "praw.Reddit") -> str:
 
 
 def find_credentials(home: str | Path, site: str) -> Path | None:
-    """The praw.ini whose section `site` holds a client_id, where `connect` would look for it."""
+    """The praw.ini whose section `site` holds a client_id, where `connect` would look for it.
+
+    Raises:
+        ConfigError: one on the way there can't be read, or is none.
+    """
     places = [] if "://" in str(home) else [Path(home) / "praw.ini"]
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     places += [Path("praw.ini"), Path(config) / "praw.ini"]
@@ -134,7 +142,7 @@ def find_credentials(home: str | Path, site: str) -> Path | None:
         try:
             if _section(path, site).get("client_id"):
                 return path
-        except ConfigError:  # no such section in this one; another place may have it
+        except _NoSection:
             continue
     return None
 
@@ -263,13 +271,17 @@ def _section(path: Path, site: str) -> dict[str, str]:
         return {}
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read_string(path.read_text(encoding="utf-8"))
     except (configparser.Error, UnicodeDecodeError):
         # The parser's own message quotes the line, which may be the secret.
         raise ConfigError(f"{path} is no valid INI file: {_HOW.format(site=site)}.") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} can't be read ({error.strerror}): let the user that runs mmrl read it."
+        ) from None
     if not parser.has_section(site):
         sections = ", ".join(parser.sections()) or "none"
-        raise ConfigError(
+        raise _NoSection(
             f"{path} has no section [{site}] (it has {sections}): {_HOW.format(site=site)}, or "
             "name another one in mmrl.toml (reddit.site, reddit.observe_site)."
         )
