@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from mmrl.catalog import Catalog
+from mmrl.cli.watching import line, lines
 from mmrl.errors import ConfigError, SourceError
 from mmrl.home import init
 from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
+from mmrl.sources.gaps import to_base36
 from mmrl.sources.keep import Keeper, SweepReport
 from mmrl.sources.reddit import connect, newest
 from mmrl.sources.service import Service
@@ -187,12 +189,17 @@ def test_the_clock_of_reddits_answers_dates_the_looks(make: Callable[..., Trial]
 def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
     make: Callable[..., Trial],
 ) -> None:
-    trial = make(busy(300, 9), checkpoints_hours=[90])
-    shut = {"private": [SUBREDDITS[0]], "renamed": {SUBREDDITS[1]: "Elsewhere"}}
+    trial = make(busy(400, 9, subreddits=4), checkpoints_hours=[90])
+    private, renamed, banned = SUBREDDITS[:3]
+    shut = {"private": [private], "renamed": {renamed: "Elsewhere"}, "banned": [banned]}
     trial.server.misfortune.set(Faults(**shut))
     status = trial.run(3)
-    assert status.left_out == {SUBREDDITS[0]: "403 Forbidden", SUBREDDITS[1]: "302 Found"}
-    assert len([sentence for sentence in trial.told if "is left out" in sentence]) == 2
+    assert status.left_out == {
+        private: "403 Forbidden",
+        renamed: "302 Found",
+        banned: "404 Not Found",
+    }
+    assert len([sentence for sentence in trial.told if "is left out" in sentence]) == 3
     asked = trial.server.stats()["requests"]["r/*/new"]
     assert trial.run(2).left_out == status.left_out  # also after a restart
     assert trial.server.stats()["requests"]["r/*/new"] - asked < 20  # not asked for all the time
@@ -224,6 +231,56 @@ def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
     trial.run(2)
     assert sorted(trial.ids()) == sorted(trial.there())
     assert trial.catalog.count("gaps") == 0
+
+
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The subreddits of each first page of a listing that is asked for."""
+    asked: list[list[str]] = []
+
+    def note(reddit: Any, names: Any, after: str | None = None) -> Any:
+        if after is None:
+            asked.append(list(names))
+        return newest(reddit, names, after)
+
+    monkeypatch.setattr("mmrl.sources.reddit.newest", note)
+    return asked
+
+
+def test_a_closed_subreddit_is_asked_for_once_a_day(
+    make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrl.sources.service._HEARTBEAT", 2 * HOUR)  # two days in a few seconds
+    trial = make(busy(60, 50), checkpoints_hours=[90])
+    trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
+    for hours in (23, 3, 23):  # a restart does not change that
+        trial.run(hours)
+    assert listings.count([SUBREDDITS[0]]) == 3
+
+
+def test_groups_are_polled_as_often_as_their_posts_come(
+    make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrl.sources.discover.TOGETHER", 2)
+    posts = [
+        {
+            "id": to_base36(0x40000000 + number),
+            "title": f"Post {number}",
+            "subreddit": SUBREDDITS[number % 2 if number % 50 else 2 + number // 50 % 2],
+            "created": START.timestamp() + number * 6,
+            "score": 1,
+        }
+        for number in range(1_800)
+    ]
+    trial = make(World.from_posts(posts), checkpoints_hours=[90])
+    trial.settings.subreddits = list(SUBREDDITS[:4])
+    trial.run(3.2)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    often, seldom = (
+        sum(names == list(SUBREDDITS[start : start + 2]) for names in listings) for start in (0, 2)
+    )
+    assert 15 <= seldom <= 25  # at the longest time between two polls, ten minutes
+    assert 38 <= often <= 55  # forty posts take four minutes
 
 
 def test_posts_found_through_comments_are_a_part_of_all(make: Callable[..., Trial]) -> None:
@@ -297,7 +354,42 @@ def test_what_nobody_foresaw_does_not_end_it(
     assert not any("hush" in sentence for sentence in trial.told)
 
 
+def test_no_secret_reaches_a_log_a_sentence_or_the_catalog(
+    make: Callable[..., Trial], quick: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")  # of every library, too
+    trial = make(busy(100, 1), checkpoints_hours=[0.5])
+    trial.server.misfortune.set(Faults(**ALL_FAULTS))
+    status = trial.run(1)
+    assert len(caplog.records) > 20
+    assert trial.server.tokens
+    said = "\n".join([caplog.text, *trial.told, json.dumps(status.as_dict())])
+    given = praw_settings(trial.server.url)
+    for secret in (given["client_secret"], given["password"], *trial.server.tokens):
+        assert secret not in said
+        for file in Path(trial.catalog.home).rglob("*"):
+            assert file.is_dir() or secret.encode() not in file.read_bytes()
+
+
 # What it says
+
+
+def test_the_live_lines_and_the_line_of_a_journal_say_how_it_does(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(300, 3), checkpoints_hours=[0.5])
+    begin = START.timestamp() + 3_600
+    trial.server.misfortune.set(Faults(outage_from=begin, private=[SUBREDDITS[2]]))
+    status = trial.run(1.1)
+    counts = ", ".join(f"{name} {count}" for name, count in status.subreddits.items())
+    for said in (line(status), lines(status)):
+        assert f"{status.seen:,}" in said
+        assert f"{status.kept:,} kept" in said
+        assert f"{status.used} of 100 requests in the last minute" in said
+        assert "min since the last poll, newest post" in said
+        assert f"r/{SUBREDDITS[2]}" in said
+        assert "Reddit does not answer as it should" in said
+    assert f"kept ({counts})" in lines(status)
 
 
 def test_the_catalog_holds_the_services_own_account_of_itself(make: Callable[..., Trial]) -> None:
@@ -422,6 +514,19 @@ def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused
     assert "kept" in said
     assert catalog.count("posts") >= 230
     assert "sandbox-client-secret" not in said + complaint
+
+
+def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
+    server.now += 600
+    process = command(home, server, "collect", mode="scaled")
+    until = time.monotonic() + 60
+    while server.stats()["requests"].get("r/*/new", 0) < 1 and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == 0, complaint
+    assert "kept" in said
+    assert Catalog.open(home).count("posts") >= 80
 
 
 def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
