@@ -331,7 +331,8 @@ def memory(days: float, times: float) -> None:
     """Prints resident memory over the simulated days."""
     world = make_world(days, times)
     with tempfile.TemporaryDirectory() as folder, serve(world) as server:
-        home = make_home(Path(folder), server.url)
+        # Versions are dropped by their files' true age, and a simulated day passes in minutes.
+        home = make_home(Path(folder), server.url, keep_versions_days=0.003)
         process = start(home, "collect")
         samples: list[tuple[float, float]] = []
         while server.now < START.timestamp() + days * 86_400:
@@ -343,17 +344,18 @@ def memory(days: float, times: float) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait()
         catalog = Catalog.open(home)
-        looks, total = catalog.count("observations"), server.stats()["total"]
+        looks, asked = catalog.count("observations"), server.stats()["requests"]
         counts = f"{catalog.count('posts'):,} posts, {looks:,} looks"
         versions = sum(1 for _ in (home / "catalog").rglob("*.manifest"))
     for part in range(8):
         within = [mb for at, mb in samples if part <= 8 * at / days < part + 1]
         if within:
             print(f"  day {days * part / 8:5.2f}: {max(within):7.1f} MB")
+    total = sum(asked.values())
     a_look = 1_000 * total / max(looks, 1)
     print(
         f"{days:g} days at {times:g} times the real rate: {counts}, {versions} versions on disk; "
-        f"{total:,} requests, {a_look:.1f} for 1,000 looks"
+        f"{total:,} requests, {a_look:.1f} for 1,000 looks: {json.dumps(asked)}"
     )
 
 

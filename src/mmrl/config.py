@@ -45,7 +45,7 @@ class RedditSettings(Section):
         default=None, ge=1, description="the most to send; none: as many as Reddit states"
     )
     poll_seconds: tuple[float, float] = Field(
-        default=(10.0, 600.0), description="least and longest time between two polls of a group"
+        default=(10.0, 900.0), description="least and longest time between two polls of a group"
     )
     look_wait_minutes: float = Field(
         default=8.0, ge=0, description="how long looks wait for others, to be asked for together"

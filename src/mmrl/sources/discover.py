@@ -5,7 +5,7 @@ has met posts below the frontier: the newest id of the last poll that did so. Th
 between. Where the listing ends before (Reddit shows 1,000 posts and no more), each subreddit's own
 listing is read, which reaches further back; what even that does not show is a gap (see `gaps`).
 
-How soon a group is polled again follows its rate: two fifths of a page, so that the rest of each
+How soon a group is polled again follows its rate: half a page, so that the rest of each
 page is known already. Posts that were held back for a while show up further down, in the place of
 their creation. So each subreddit's own listing, which reaches further back than that of many, is
 read again after some hundreds of its posts, every few hours over those, and once a day over that.
@@ -29,7 +29,7 @@ TOGETHER = 50  # subreddits asked for in one listing
 _MOST = 1_000  # Reddit shows the newest 1,000 posts of a listing, no more
 _NEARLY = 900  # a listing that ended after so many ended at that limit: some are left out of pages
 _OVERLAP = 25  # posts below the frontier that a poll reads before it stops
-_A_POLL = 40  # new posts that a poll is to find
+_A_POLL = 50  # new posts that a poll is to find
 _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
@@ -73,7 +73,7 @@ class Discovery:
         gaps: Gaps,
         subreddits: Sequence[str],
         now: Callable[[], datetime],
-        poll_seconds: tuple[float, float] = (10.0, 600.0),
+        poll_seconds: tuple[float, float] = (10.0, 900.0),
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._reddit = reddit
