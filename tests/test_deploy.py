@@ -67,8 +67,10 @@ def test_a_unit_starts_a_command_that_mmrl_accepts(path: Path) -> None:
 @pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
 def test_a_unit_may_write_into_its_home(path: Path) -> None:
     service = read_unit(path)["Service"]
-    name, _, home = service["Environment"].partition("=")
-    assert name == "MMRL_HOME"
+    environment = dict(pair.split("=") for pair in service["Environment"].split())
+    home = environment.pop("MMRL_HOME")
+    assert all(place.startswith("/tmp/") for place in environment.values())
+    assert service["PrivateTmp"] == "true"
     assert home in service["ReadWritePaths"].split()
     assert home == f"/var/lib/{service['StateDirectory']}"
 
