@@ -2,10 +2,11 @@
 
 mmrl runs in an environment of its own, whose pins must not meet Airflow's, so a task is a command:
 
-- `MMRL_COMMAND`: the mmrl program; `.venv/bin/mmrl` of this project unless set.
+- `MMRL_COMMAND`: the mmrl program; that of the project unless set.
 - `MMRL_HOME`: the home, a folder that every worker sees or an s3:// address.
 - `MMRL_ALERT_EMAIL`: who is told of failures and late runs, by the connection `smtp_default`.
 - `MMRL_ALERT_WEBHOOK`: the id of an HTTP connection whose address is told, as JSON.
+- `MMRL_ALERT_AFTER_HOURS`: when the daily run is late, counted from its start; 20 unless set.
 - `MMRL_GPU_POD_TEMPLATE`: under the Kubernetes executor, the pod for tasks in the pool `gpu`.
 """
 
@@ -15,9 +16,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset, AsyncCallback, BaseOperatorLink, DeadlineAlert, DeadlineReference
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.providers.standard.hooks.subprocess import SubprocessHook
+from airflow.sdk import (
+    Asset,
+    AsyncCallback,
+    BaseOperator,
+    BaseOperatorLink,
+    DeadlineAlert,
+    DeadlineReference,
+)
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 POSTS = Asset("mmrl_posts")
 OBSERVATIONS = Asset("mmrl_observations")
@@ -25,6 +33,8 @@ OBSERVATIONS = Asset("mmrl_observations")
 # As of one moment in all tasks of a run: the end of its interval. A run that was triggered
 # without a logical date has none, and works as of its start.
 AS_OF = "{{ (dag_run.data_interval_end or dag_run.run_after).isoformat() }}"
+
+WRONGLY_ASKED = 2  # mmrl's exit code for a user's mistake, which no second try mends
 
 DEFAULTS = {
     "owner": "mmrl",
@@ -56,36 +66,37 @@ class ReportLink(BaseOperatorLink):
         return f"/mmrl/reports/{Path(counts['report']).name}" if counts.get("report") else ""
 
 
-class MmrlOperator(BashOperator):
+class MmrlOperator(BaseOperator):
     """Runs one mmrl command; what it counted is the task's XCom, and is told in its log.
 
-    A task that found nothing to do is skipped. What the command says goes to the log while it
-    works; it is stopped by SIGTERM, on which it keeps what it has.
+    A task that found nothing to do is skipped; one that was asked for wrongly (settings,
+    credentials) fails without being tried again. What the command says goes to the log while it
+    works; stopped by Airflow, it gets a SIGTERM, on which it keeps what it has.
 
     Args:
-        command: what follows `mmrl`, may be a template; `$NAME`s of `env` are safe in it.
-        env: more environment for it.
+        command: what follows `mmrl`; may hold templates.
         idle: the count that is 0 when there was nothing to do.
     """
 
-    def __init__(
-        self, *, command: str, env: dict[str, str] | None = None, idle: str = "in", **kwargs: Any
-    ) -> None:
-        # The shell keeps standard output, which is the report, apart from the log, and says it
-        # last.
-        super().__init__(
-            bash_command=f'report=$("${{MMRL_COMMAND:-{_COMMAND}}}" {command} --json) || exit; '
-            'echo "$report"',
-            env=env or {},
-            append_env=True,
-            skip_on_exit_code=None,
-            output_processor=json.loads,
-            **kwargs,
-        )
+    template_fields = ("command",)
+
+    def __init__(self, *, command: list[str], idle: str = "in", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.command = command
         self.idle = idle
+        self._process = SubprocessHook()
 
     def execute(self, context: Any) -> dict[str, Any]:
-        counts = counted(super().execute(context))
+        mmrl = os.environ.get("MMRL_COMMAND", _COMMAND)
+        # The shell keeps standard output, which is the report, apart from the log, and says it
+        # last, as the hook returns the last line.
+        shell = ["bash", "-c", 'report=$("$@") || exit; echo "$report"', "--"]
+        ended = self._process.run_command([*shell, mmrl, *self.command, "--json"])
+        if ended.exit_code == WRONGLY_ASKED:
+            raise AirflowFailException("mmrl can't do that as it is asked to: its log says why.")
+        if ended.exit_code:
+            raise AirflowException(f"mmrl ended with {ended.exit_code}: its log says why.")
+        counts = counted(json.loads(ended.output))
         for name, value in counts.items():
             self.log.info("%s: %s", name, value)
         if not counts.get(self.idle, 1):
@@ -94,6 +105,9 @@ class MmrlOperator(BashOperator):
         for asset in self.outlets:
             context["outlet_events"][asset].extra = counts
         return counts
+
+    def on_kill(self) -> None:
+        self._process.send_sigterm()
 
 
 def counted(report: dict[str, Any]) -> dict[str, Any]:
@@ -126,8 +140,9 @@ def on_failure() -> list[Any]:
     return [make(**options) for make, options in _alerts(_FAILED)]
 
 
-def on_late(after: timedelta) -> list[DeadlineAlert]:
-    """Who is told when a run has not ended so long after it was queued."""
+def on_late() -> list[DeadlineAlert]:
+    """Who is told when a run has not ended in time."""
+    after = timedelta(hours=float(os.environ.get("MMRL_ALERT_AFTER_HOURS", "20")))
     return [
         DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, after, AsyncCallback(make, options))
         for make, options in _alerts(_LATE)

@@ -6,6 +6,7 @@ Leave it paused where `mmrl collect` runs as a service (systemd, compose).
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Param
+
 from mmrl_airflow import DEFAULTS, OBSERVATIONS, POSTS, MmrlOperator, on_failure
 
 with DAG(
@@ -22,8 +23,7 @@ with DAG(
 ) as dag:
     MmrlOperator(
         task_id="collect",
-        command='collect --for "$FOR"',
-        env={"FOR": "{{ params['for'] }}"},
+        command=["collect", "--for", "{{ params['for'] }}"],
         idle="seen",
         outlets=[POSTS, OBSERVATIONS],
         execution_timeout=timedelta(minutes=65),

@@ -7,6 +7,7 @@ late, or is asked for again as a backfill, does the work of its own day.
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+
 from mmrl_airflow import (
     AS_OF,
     DEFAULTS,
@@ -52,13 +53,13 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULTS, "on_failure_callback": on_failure()},
-    deadline=on_late(timedelta(hours=20)),
+    deadline=on_late(),
     tags=["mmrl"],
 ) as dag:
     tasks = {
         stage: (LinkedOperator if stage in ("train", "publish") else MmrlOperator)(
             task_id=stage,
-            command=f"run {stage} --as-of {AS_OF}",
+            command=["run", stage, "--as-of", AS_OF],
             inlets=[POSTS, OBSERVATIONS] if stage in ("filter", "merge") else [],
             outlets=[Asset(f"mmrl_{stage}".replace("-", "_"))],
             execution_timeout=timedelta(hours=HOURS.get(stage, LONG)),

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG
+
 from mmrl_airflow import DEFAULTS, OBSERVATIONS, MmrlOperator, on_failure
 
 with DAG(
@@ -18,7 +19,7 @@ with DAG(
 ) as dag:
     MmrlOperator(
         task_id="observe",
-        command="observe",
+        command=["observe"],
         idle="due",
         outlets=[OBSERVATIONS],
         execution_timeout=timedelta(minutes=55),

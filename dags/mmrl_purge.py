@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, Asset, Param
+
 from mmrl_airflow import DEFAULTS, MmrlOperator, on_failure
 
 with DAG(
@@ -19,8 +20,7 @@ with DAG(
 ) as dag:
     MmrlOperator(
         task_id="purge",
-        command='purge --for "$FOR"',
-        env={"FOR": "{{ params['for'] }}"},
+        command=["purge", "--for", "{{ params['for'] }}"],
         outlets=[Asset("mmrl_purge")],
         execution_timeout=timedelta(hours=8),
         pool="reddit_api",

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from airflow.api_fastapi.core_api.security import get_user
 from airflow.plugins_manager import AirflowPlugin
@@ -28,4 +29,4 @@ class MmrlReports(AirflowPlugin):
     """Registers the pages."""
 
     name = "mmrl_reports"
-    fastapi_apps = [{"app": reports, "url_prefix": "/mmrl", "name": "mmrl reports"}]
+    fastapi_apps: ClassVar = [{"app": reports, "url_prefix": "/mmrl", "name": "mmrl reports"}]

@@ -44,16 +44,18 @@ fi
 
 tell_when_ready() {
     until python -c "import urllib.request as r; r.urlopen('$address/api/v2/monitor/health')" 2>/dev/null; do
+        if ! kill -0 $$ 2>/dev/null; then
+            tail -n 20 "$log" >&2
+            echo "Airflow ended; all it said is in $log." >&2
+            exit
+        fi
         sleep 1
     done
-    echo "Airflow answers at $address"
-    python -c "import json; print('user admin, password', json.load(open('$passwords'))['admin'])"
-    echo "Unpause mmrl_daily there (and mmrl_collect, mmrl_observe, mmrl_purge)."
+    echo "Unpause mmrl_daily (and mmrl_collect, mmrl_observe, mmrl_purge) there: $address"
     echo "Ctrl-C ends it. What it says of itself goes to $log."
+    python -c "import json; print('user admin, password', json.load(open('$passwords'))['admin'])"
 }
 echo "Starting (half a minute) ..."
 tell_when_ready &
-teller=$!
-trap 'kill $teller 2>/dev/null || true' EXIT
-honcho --procfile "$project/deploy/airflow/Procfile" --app-root "$AIRFLOW_HOME" start \
-    --no-prefix >>"$log" 2>&1 || { tail -n 20 "$log" >&2; exit 1; }
+exec honcho --procfile "$project/deploy/airflow/Procfile" --app-root "$AIRFLOW_HOME" start \
+    --no-prefix >>"$log" 2>&1

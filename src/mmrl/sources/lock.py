@@ -1,7 +1,7 @@
 """One process at a time: locks on files in the home, which end with the process that holds them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,9 @@ class Taken(Failure):
 
 
 @contextmanager
-def only_one(home: str, name: str, message: str) -> Iterator[None]:
+def only_one(
+    home: str, name: str, message: str, wait: Callable[[str], None] | None = None
+) -> Iterator[None]:
     """Holds the lock `name` of a home within the block.
 
     A home in an object store has no locks: two collectors on one do no harm there, as the
@@ -25,6 +27,7 @@ def only_one(home: str, name: str, message: str) -> Iterator[None]:
 
     Args:
         message: said where it is held already; `{process}` in it is by whom.
+        wait: is told the message, and the lock is waited for; without it that is an error.
 
     Raises:
         Taken: it is held.
@@ -34,14 +37,19 @@ def only_one(home: str, name: str, message: str) -> Iterator[None]:
         return
     import fcntl
 
-    path = Path(home).expanduser() / f"{name}.lock"
+    path = Path(home).expanduser() / "locks" / name
+    path.parent.mkdir(exist_ok=True)
     with path.open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             process = file.read().strip() or "unknown"
-            raise Taken(message.format(process=process), process) from None
+            said = message.format(process=process)
+            if wait is None:
+                raise Taken(said, process) from None
+            wait(said)
+            fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

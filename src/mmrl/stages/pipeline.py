@@ -15,6 +15,7 @@ from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.threads import use_threads
 from mmrl.engine import Progress, Stage, StageReport, run_stage
 from mmrl.errors import InputError
+from mmrl.sources.lock import only_one
 from mmrl.stages import publish, train
 from mmrl.stages.caption import CaptionStage
 from mmrl.stages.embed import EmbedStage
@@ -35,6 +36,7 @@ _MAKERS: dict[str, Callable[[Settings, Profile], Stage]] = {
 
 CHUNKED = tuple(_MAKERS)  # the stages that the engine runs row by row
 STAGES = (*CHUNKED, "train", "publish")
+_RUNNING = "waits for process {process}, which is at it already"
 GROUPS = {"embed": tuple(name for name in STAGES if name.startswith("embed-"))}
 
 
@@ -112,14 +114,33 @@ def run(
     use_threads(settings.threads)
     report = RunReport()
     for name in expand(names):
-        if name == "train":
-            report.trained = train.train_if_new(catalog, settings, as_of, progress, truth)
-            report.stages.append(report.trained.stage)
-        elif name == "publish":
-            report.published = publish.publish(catalog, settings, as_of, progress)
-            report.stages.append(report.published.stage)
-        else:
-            stage = make_stage(name, settings)
-            report.stages.append(run_stage(stage, catalog, as_of, progress))
+
+        def wait(said: str, name: str = name) -> None:
+            progress.start(name, None)
+            progress.finish(said)
+
+        # Two at once, as when a scheduler tries again what only seemed to be dead, would do
+        # everything twice.
+        with only_one(catalog.home, f"run-{name}", _RUNNING, wait):
+            _run_stage(name, catalog, settings, as_of, progress, truth, report)
     catalog.compact()
     return report
+
+
+def _run_stage(
+    name: str,
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    progress: Progress,
+    truth: Any,
+    report: RunReport,
+) -> None:
+    if name == "train":
+        report.trained = train.train_if_new(catalog, settings, as_of, progress, truth)
+        report.stages.append(report.trained.stage)
+    elif name == "publish":
+        report.published = publish.publish(catalog, settings, as_of, progress)
+        report.stages.append(report.published.stage)
+    else:
+        report.stages.append(run_stage(make_stage(name, settings), catalog, as_of, progress))
