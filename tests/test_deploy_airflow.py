@@ -417,7 +417,7 @@ def test_files_and_commands_in_the_docs_are_there() -> None:
     files = set(re.findall(r"deploy/airflow/[\w.-]*\w", text))
     assert {"deploy/airflow/compose.yaml", "deploy/airflow/values.yaml"} <= files
     assert all((ROOT / file).exists() or file.endswith("/.env") for file in files), files
-    said = re.findall(r"(?:--rm mmrl|/mmrl) ([a-z].*)", text)
-    assert len(said) >= 2
+    said = re.findall(r"(?:--rm|--no-deps|bin/)(?: |)mmrl ([a-z][^`\n]*)", text)
+    assert len(said) >= 4
     for words in said:
         check_command(words.partition("#")[0].split())
