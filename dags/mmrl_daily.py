@@ -20,7 +20,7 @@ from mmrl_airflow import (
     on_late,
 )
 
-# What each stage needs, how long it may take, and whether it wants a GPU.
+# What each stage needs, how long it may take, and whether it wants a GPU (training does not).
 AFTER = {
     "filter": [],
     "fetch-images": ["filter"],
@@ -35,7 +35,7 @@ AFTER = {
 }
 HOURS = {"filter": 1, "merge": 2, "publish": 1}
 LONG = 8
-ON_GPU = {"caption", "embed-title", "embed-image", "embed-caption", "embed-visual", "train"}
+ON_GPU = {"caption", "embed-title", "embed-image", "embed-caption", "embed-visual"}
 
 
 class LinkedOperator(MmrlOperator):

@@ -9,6 +9,7 @@ from mmrl.catalog import Catalog
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
 
 
 @pytest.fixture(scope="session")

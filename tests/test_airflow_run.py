@@ -28,11 +28,11 @@ from mmrl.catalog.schemas import SCHEMAS, key_columns
 from mmrl.learning.registry import Registry
 from mmrl.stages.pipeline import STAGES
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1_500)
 
 DAILY = "mmrl_daily"
 POSTS, DAYS = 500, 24
-RUN_SECONDS = 400.0
+RUN_SECONDS = 600.0
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def _until(true: Any, seconds: float) -> None:
 def _status(home: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "mmrl", "status", "--home", str(home), "--json"]
     said = subprocess.run(command, check=True, capture_output=True, text=True)
-    rows = json.loads(said.stdout)
+    rows = json.loads(said.stdout)["stages"]
     return [row for row in rows if row["stage"] in STAGES]
 
 

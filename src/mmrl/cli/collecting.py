@@ -111,6 +111,7 @@ def observe(
     from mmrl.sources.budget import Priority
     from mmrl.sources.connection import open_connection
     from mmrl.sources.lock import Taken, only_one
+    from mmrl.sources.looks import ObserveReport
     from mmrl.stages.observe import observe as look
 
     catalog, settings = open_home(home)
@@ -126,13 +127,11 @@ def observe(
         ):
             report = look(reddit, catalog, settings, at, None if as_of else transport.now)
     except Taken as taken:
-        typer.echo(str(taken))
-        return
-    catalog.compact()
-    if as_json:
-        typer.echo(json.dumps(vars(report)))
+        report, message = ObserveReport(), str(taken)
     else:
-        typer.echo(
+        catalog.compact()
+        message = (
             f"{report.due:,} looks due, {report.looked:,} taken, {report.absent:,} posts gone, "
             f"{report.requests} requests."
         )
+    typer.echo(json.dumps({**vars(report), "message": message}) if as_json else message)
