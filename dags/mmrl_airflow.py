@@ -59,11 +59,9 @@ class ReportLink(BaseOperatorLink):
     name = "Report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Where the plugin serves the report that the task's counts name; empty without one."""
-        from airflow.sdk import XCom
-
-        counts = XCom.get_value(ti_key=ti_key, key="return_value") or {}
-        return f"/mmrl/reports/{Path(counts['report']).name}" if counts.get("report") else ""
+        """Where the plugin serves the report that the task has told of; empty without one."""
+        report = operator.counts.get("report")
+        return f"/mmrl/reports/{Path(report).name}" if report else ""
 
 
 class MmrlOperator(BaseOperator):
@@ -84,6 +82,7 @@ class MmrlOperator(BaseOperator):
         super().__init__(**kwargs)
         self.command = command
         self.idle = idle
+        self.counts: dict[str, Any] = {}
         self._process = SubprocessHook()
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -96,7 +95,7 @@ class MmrlOperator(BaseOperator):
             raise AirflowFailException("mmrl can't do that as it is asked to: its log says why.")
         if ended.exit_code:
             raise AirflowException(f"mmrl ended with {ended.exit_code}: its log says why.")
-        counts = counted(json.loads(ended.output))
+        self.counts = counts = counted(json.loads(ended.output))
         for name, value in counts.items():
             self.log.info("%s: %s", name, value)
         if not counts.get(self.idle, 1):
