@@ -31,7 +31,7 @@ from mmrl.stages.pipeline import STAGES
 pytestmark = pytest.mark.timeout(1_500)
 
 DAILY = "mmrl_daily"
-POSTS, DAYS = 320, 18
+POSTS, DAYS = 340, 24
 RUN_SECONDS = 600.0
 
 
