@@ -29,9 +29,9 @@ _VALUES_A_FILTER = 2_000  # `column IN (...)` lists longer than this are split
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
-# Lance keeps what it read of every version up to a GB: a service that commits twice a minute would
-# grow to that over weeks.
-_INDEX_CACHE, _METADATA_CACHE = 256 << 20, 32 << 20  # bytes
+# Lance keeps what it read of every version, up to 7 GB: a service that commits twice a minute would
+# grow to that over weeks. Few of these entries are ever asked for again.
+_INDEX_CACHE, _METADATA_CACHE = 16 << 20, 4 << 20  # bytes
 _RETRY_FIRST = timedelta(minutes=10)
 _RETRY_MOST = timedelta(days=1)
 _ATTEMPTS = 40  # with those waits, about a month: what has not worked by then is given up

@@ -48,10 +48,12 @@ def collect(
 
     from mmrl.cli.watching import Watch, line
     from mmrl.errors import InputError
+    from mmrl.memory import give_back_what_is_freed
     from mmrl.sources.connection import open_connection
     from mmrl.sources.lock import only_one
     from mmrl.sources.service import Service
 
+    give_back_what_is_freed()
     span, log_every = clocks.span(duration, "--for"), clocks.span(every, "--log-every")
     if once and span is not None:
         raise InputError("--once and --for don't go together: give one of them.")
