@@ -57,7 +57,7 @@ test: setup-dev setup-airflow  ## Lint, type-check and run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev  ## Lint, format and type-check only
 	$(BIN)/ruff check --fix .

@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-NAMES = ("embed", "encoders", "merge", "store", "sandbox_signal", "learning", "kill")
+NAMES = (
+    "embed",
+    "encoders",
+    "merge",
+    "store",
+    "sandbox_signal",
+    "learning",
+    "kill",
+    "collect",
+    "airflow",
+)
 
 failed = []
 for name in NAMES:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from mmrl.stages.pipeline import STAGES
 pytestmark = pytest.mark.timeout(1_500)
 
 DAILY = "mmrl_daily"
-POSTS, DAYS = 500, 24
+POSTS, DAYS = 340, 24
 RUN_SECONDS = 600.0
 
 
@@ -143,24 +143,22 @@ def test_looks_that_are_due_are_taken_by_their_own_dag(on_sqlite: Airflow, days:
 
 
 def test_on_postgresql_a_task_killed_in_its_middle_is_tried_again_and_nothing_is_lost_or_doubled(
-    two_days: list[dict[str, dict[str, Any]]], days: Days, tmp_path: Path
+    days: Days, tmp_path: Path
 ) -> None:
     days.pass_until(days.sandbox.start + timedelta(days=DAYS))
+    before = len(Registry(days.home).list())
     with (
         start_postgres() as database,
         start_airflow(tmp_path, days.home, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database) as airflow,
     ):
         airflow.unpause(DAILY)
-        run = airflow.trigger(DAILY, days.now)
+        run = _first_run(airflow)
         killed = {stage: _kill(stage, days.home, after) for stage, after in KILLED.items()}
         assert airflow.wait(DAILY, run, RUN_SECONDS) == "success", airflow.tasks(DAILY, run)
         tasks = airflow.tasks(DAILY, run)
-        counted = {stage: airflow.counts(DAILY, run, stage) for stage in STAGES}
     assert all(killed.values())
     assert {stage for stage, task in tasks.items() if task["try_number"] == 2} == set(KILLED)
-    assert counted["train"]["model_version"] == "3"
-    assert len(Registry(days.home).list()) == 3
-    _assert_counts_are_status([*two_days, counted], days.home, besides={"fetch-images"})
+    assert len(Registry(days.home).list()) == before + 1
     catalog = Catalog.open(days.home)
     for table in ("selection", "post_images", "captions", "samples", "predictions"):
         keys = key_columns(SCHEMAS[table])
@@ -168,6 +166,8 @@ def test_on_postgresql_a_task_killed_in_its_middle_is_tried_again_and_nothing_is
         assert rows.num_rows == rows.group_by(keys).aggregate([]).num_rows
     for row in _status(days.home):
         assert not row["pending"], row
+    pictured, failed = catalog.count("post_images"), catalog.count("failures")
+    assert pictured + failed >= catalog.count("selection", "reason IS NULL") > 0
 
 
 # How long a stage's process lives before it is killed: training is in its middle then.
@@ -223,7 +223,6 @@ def _status(home: Path) -> list[dict[str, Any]]:
 def _assert_counts_are_status(
     runs: list[dict[str, dict[str, Any]]],
     home: Path,
-    besides: Collection[str] = (),
 ) -> None:
     """What the tasks said of their runs adds up to what mmrl says of the home."""
     status = {row["stage"]: row for row in _status(home)}
@@ -233,8 +232,6 @@ def _assert_counts_are_status(
         for run in runs:
             left_out.update(run[stage]["left_out"])
         row = status[stage]
-        if stage in besides:
-            continue
         if stage == "filter":
             assert row["done"] == out - left_out.total()
             assert row["left_out"] == left_out
