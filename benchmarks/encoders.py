@@ -254,7 +254,7 @@ Bare = tuple[int, Callable[[], object]]
 
 def _bare_text(bench: Bench, profile: Profile, size: int) -> Bare:
     """Titles of all lengths, sorted, so many at once."""
-    net: Any = profile.title()._loaded()  # type: ignore[attr-defined]
+    net: Any = profile.title()._network()  # type: ignore[attr-defined]
     count = max(2_048 if bench.place.on_gpu else 32, size)
     tokens = sorted(net.tokenize(bench.titles[:count])[0], key=len)
     batches = [tokens[start : start + size] for start in range(0, count, size)]
@@ -276,13 +276,11 @@ def _bare_caption(bench: Bench, profile: Profile, size: int) -> Bare:
 
 def _bare_visual(bench: Bench, profile: Profile, size: int) -> Bare:
     """With titles of the middle length: the picture's 256 tokens are most of an item."""
-    from mmrl.encoders.visualized_bge import square
-
     net: Any = profile.visual()._network()  # type: ignore[attr-defined]
     tokens = sorted(net.tokenize(bench.titles[:512])[0], key=len)
     start = max(0, len(tokens) // 2 - size // 2)
-    pixels = [square(bench.images[n % 8]) for n in range(size)]
-    return size, lambda: net.with_pictures(pixels, tokens[start : start + size])
+    pixels = [net.prepare(bench.images[n % 8]) for n in range(size)]
+    return size, lambda: net.together(pixels, tokens[start : start + size])
 
 
 _BARE: dict[str, Callable[[Bench, Profile, int], Bare]] = {

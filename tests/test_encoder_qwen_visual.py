@@ -202,16 +202,25 @@ def test_weights_that_lack_tables_are_refused(folder, tmp_path):
     state = load_file(tmp_path / "m" / "model.safetensors")
     del state["model.visual.merger.norm.weight"], state["model.language_model.norm.weight"]
     save_file(state, tmp_path / "m" / "model.safetensors", {"format": "pt"})
-    with pytest.raises(WeightsError, match=r"lack 2 .*language_model.norm.weight, visual"):
+    with pytest.raises(WeightsError, match=r"2 missing.*language_model.norm.weight, visual"):
         encoder(tmp_path / "m").encode(IMAGES, TEXTS)
 
 
-def test_a_template_of_another_shape_is_refused(folder, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("chat_template.jinja", "{{ messages[1].content[1].text }}", "of a picture and a text"),
+        ("chat_template.jinja", "{% if %}", "no chat template that works"),
+        ("tokenizer.json", "{}", "is no tokenizer"),
+        ("model.safetensors", "short", "can't be loaded"),
+    ],
+)
+def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
     import shutil
 
     shutil.copytree(folder, tmp_path / "m")
-    (tmp_path / "m" / "chat_template.jinja").write_text("{{ messages[1].content[1].text }}")
-    with pytest.raises(WeightsError, match="chat template"):
+    (tmp_path / "m" / name).write_text(content)
+    with pytest.raises(WeightsError, match=said):
         encoder(tmp_path / "m").encode(IMAGES, TEXTS)
 
 

@@ -90,7 +90,7 @@ def test_a_call_of_many_blocks_gives_the_same_in_the_same_order_and_counts_all_t
     together = net.encode(texts)
     assert net.truncated == 1
     monkeypatch.setattr(hub_text, "_BLOCK", 0.1)  # characters a token
-    assert len(list(net._loaded().tokenized(texts))) > 5
+    assert len(list(net._network().tokenized(texts))) > 5
     assert np.abs(net.encode(texts) - together).max() < 1e-5
     assert net.truncated == 2
 
@@ -99,7 +99,7 @@ def test_the_next_block_is_tokenized_while_the_device_is_busy_with_the_one_befor
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     net = encoder(folder, BGE)
-    inner = net._loaded()
+    inner = net._network()
     monkeypatch.setattr(hub_text, "_BLOCK", 0.1)
     tokenize, forward = inner.tokenize, inner._network.vectors
     done, second, waited = [], threading.Event(), []
@@ -171,7 +171,7 @@ def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(
     net = encoder(folder, BGE)
     texts = ["a cat", "dog", "photo of a cat", "the dog", "my first painting"]
     expected = net.encode(texts)
-    network = net._loaded()._network
+    network = net._network()._network
     forward = network.vectors
 
     def small(ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
@@ -180,7 +180,7 @@ def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(
         return forward(ids, lengths)
 
     monkeypatch.setattr(network, "vectors", small)
-    monkeypatch.setattr(net._loaded().batches, "size", 1_024)
+    monkeypatch.setattr(net._network().batches, "size", 1_024)
     with caplog.at_level(logging.WARNING):
         found = net.encode(texts)
     assert np.abs(found - expected).max() < 1e-6

@@ -125,6 +125,15 @@ class Checkpoint:
                 f"{self.name}`, or copy that file anew."
             ) from error
 
+    def width(self, published: int, *path: str) -> int:
+        """How many dimensions its vectors have: as published, but for a local folder that says
+        otherwise; see `said`.
+
+        Raises:
+            WeightsError: a local folder's `config.json` is missing or does not say it.
+        """
+        return published if self.local is None else self.said(*path)
+
     def check(self) -> None:
         """Looks for its files without loading them.
 

@@ -1,6 +1,6 @@
 """Pictures through a network of the hub: what its image encoders have in common."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import loaded
+from mmrl.encoders.from_hub import FromHub
 from mmrl.encoders.pairs import encode_pictures
 from mmrl.encoders.threads import ModelLock
 
@@ -36,40 +36,22 @@ class ImageNetwork(Protocol):
         ...
 
 
-class HubImages(ABC):
+class HubImages(FromHub["_Loaded"]):
     """An ImageEncoder.
 
     Attributes:
-        name, width: of the model, as its id says it; the number of dimensions it is published with.
-        rules: the rest of the id; how pictures are prepared comes with the revision.
+        rules: how vectors are taken; how pictures are prepared comes with the revision.
+        width: the number of dimensions it is published with.
         width_at: where a local folder's `config.json` says the width.
-        share: how much of the weights' file is loaded.
     """
 
-    name: str
     width: int
-    rules: str
     width_at: tuple[str, ...]
-    share = 1.0
-
-    def __init__(self, model: Checkpoint) -> None:
-        self._model = model
-
-    @property
-    def id(self) -> str:
-        """`name@revision+preprocessing`."""
-        return f"{self.name}@{self._model.revision}+{self.rules}"
 
     @property
     def dim(self) -> int:
         """The model's width, but for a local folder that says otherwise."""
-        if self._model.local is None:
-            return self.width
-        return self._model.said(*self.width_at)
-
-    def check(self) -> None:
-        """Raises WeightsError where a file is missing."""
-        self._model.check()
+        return self._model.width(self.width, *self.width_at)
 
     @abstractmethod
     def load(self, model: Checkpoint) -> ImageNetwork:
@@ -95,14 +77,9 @@ class HubImages(ABC):
 
         return encode_pictures(images, range(len(images)), net.prepare, net.batches, forward)
 
-    def _network(self) -> "_Loaded":
-        place, weights = self._model.place, self._model.weights()
-        return loaded(
-            (self.name, self._model),
-            place,
-            int(weights.stat().st_size * self.share),
-            lambda: _Loaded(self.name, self.load(self._model), on_gpu=place.on_gpu),
-        )
+    def _load(self) -> "_Loaded":
+        on_gpu = self._model.place.on_gpu
+        return _Loaded(self.name, self.load(self._model), on_gpu=on_gpu)
 
 
 class _Loaded:

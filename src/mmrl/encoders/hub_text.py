@@ -6,7 +6,7 @@ vectors stay on the device until the call ends, so that it never waits for the h
 batches.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,15 +16,14 @@ import numpy as np
 
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import loaded
-from mmrl.encoders.pairs import Rows, by_length, clean
+from mmrl.encoders.from_hub import FromHub
+from mmrl.encoders.pairs import Rows
 from mmrl.encoders.place import Place
 from mmrl.encoders.threads import ModelLock
-from mmrl.errors import WeightsError
+from mmrl.encoders.tokens import by_length, load_tokenizer, padded, tokenize
 
 if TYPE_CHECKING:
     import torch
-    from tokenizers import Tokenizer
 
 MAX_TOKENS = 8_192
 # Tokens a batch, padding included. On a GPU this is some 500 titles and keeps it busy for longer
@@ -48,40 +47,33 @@ class TextNetwork(Protocol):
         ...
 
 
-class HubText(ABC):
+class HubText(FromHub["_Loaded"]):
     """A TextEncoder.
 
     Attributes:
         truncated: how many texts were cut at 8,192 tokens so far.
-        name, width: of the model, as its id says it; the number of dimensions it is published with.
-        pooling: the rest of the id.
+        width: the number of dimensions it is published with.
+        pooling: where the vector is taken, as the id says it.
         pad: the token that fills up a batch.
     """
 
-    name: str
     width: int
     pooling: str
     pad: int
 
     def __init__(self, model: Checkpoint) -> None:
-        self._model = model
+        super().__init__(model)
         self.truncated = 0
 
     @property
-    def id(self) -> str:
-        """`name@revision+preprocessing`."""
-        return f"{self.name}@{self._model.revision}+{MAX_TOKENS}tok,{self.pooling},l2"
+    def rules(self) -> str:
+        """How texts are cut, and where the vector is taken."""
+        return f"{MAX_TOKENS}tok,{self.pooling},l2"
 
     @property
     def dim(self) -> int:
         """The model's width, but for a local folder that says otherwise."""
-        if self._model.local is None:
-            return self.width
-        return self._model.said("hidden_size")
-
-    def check(self) -> None:
-        """Raises WeightsError where a file is missing."""
-        self._model.check()
+        return self._model.width(self.width, "hidden_size")
 
     @abstractmethod
     def load(self, folder: Path, place: Place) -> TextNetwork:
@@ -95,7 +87,7 @@ class HubText(ABC):
         """Vectors of shape (len(texts), dim), float32, each of length 1."""
         if not len(texts):
             return np.empty((0, self.dim), np.float32)
-        net = self._loaded()
+        net = self._network()
         rows = Rows()
         for places, tokens, cut in net.tokenized(texts):
             self.truncated += cut
@@ -115,31 +107,9 @@ class HubText(ABC):
             for part, found in net.batches.run(batch, forward):
                 rows.add([places[order[i]] for i in part], found)
 
-    def _loaded(self) -> "_Loaded":
-        place, weights = self._model.place, self._model.weights()
-        return loaded(
-            (self.name, self._model),
-            place,
-            weights.stat().st_size,
-            lambda: _Loaded(self.name, self._model, self.load(weights.parent, place)),
-        )
-
-
-def load_tokenizer(folder: Path, model: str) -> "Tokenizer":
-    """The tokenizer of a model's folder.
-
-    Raises:
-        WeightsError: its file is broken.
-    """
-    from tokenizers import Tokenizer
-
-    file = folder / "tokenizer.json"
-    try:
-        return Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises no narrower class
-        raise WeightsError(
-            f"{file} is no tokenizer: {error}. Fetch it anew with `mmrl weights fetch {model}`."
-        ) from error
+    def _load(self) -> "_Loaded":
+        network = self.load(self._model.folder(), self._model.place)
+        return _Loaded(self.name, self._model, network)
 
 
 class _Loaded:
@@ -149,7 +119,6 @@ class _Loaded:
         self._network = network
         self._tokenizer = load_tokenizer(model.folder(), model.name)
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.no_padding()
         self._lock = ModelLock()
         self.batches = BatchSize(name, _ON_GPU if model.place.on_gpu else _ON_CPU, "tokens")
 
@@ -170,19 +139,14 @@ class _Loaded:
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Each text's token ids, and how many texts were longer than allowed."""
-        encodings = self._tokenizer.encode_batch(clean(texts))
-        return [e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings)
+        return tokenize(self._tokenizer, texts)
 
     def vectors(self, tokens: Sequence[list[int]], pad: int) -> "torch.Tensor":
         """Vectors of texts, on the device."""
         import torch
 
-        lengths = np.array([len(item) for item in tokens])
-        ids = np.full((len(tokens), lengths.max()), pad, np.int64)
-        for row, item in enumerate(tokens):
-            ids[row, : len(item)] = item
         with self._lock, torch.inference_mode():
-            return self._network.vectors(ids, lengths)
+            return self._network.vectors(*padded(tokens, pad))
 
 
 def _blocks(characters: Sequence[int], most: int) -> list[list[int]]:

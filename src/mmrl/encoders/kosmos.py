@@ -12,7 +12,7 @@ from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.captioning import Captions, caption_pictures
 from mmrl.encoders.captions import judge, prompt_mark
 from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import loaded
+from mmrl.encoders.from_hub import FromHub
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.encoders.threads import ModelLock
 
@@ -21,7 +21,7 @@ PROMPT = "<grounding> Describe this image in detail:"
 MAX_NEW_TOKENS = 128
 
 
-class Kosmos2:
+class Kosmos2(FromHub["_Loaded"]):
     """A Captioner.
 
     Args:
@@ -29,18 +29,16 @@ class Kosmos2:
         max_new_tokens: of a text and its marks; it is cut there.
     """
 
+    name = NAME
+
     def __init__(self, model: Checkpoint, max_new_tokens: int = MAX_NEW_TOKENS) -> None:
-        self._model = model
+        super().__init__(model)
         self._most = max_new_tokens
 
     @property
-    def id(self) -> str:
-        """`kosmos-2-patch14-224@revision+upright,` the prompt's hash, and the most tokens."""
-        return f"{NAME}@{self._model.revision}+upright,{prompt_mark(PROMPT)},{self._most}tok"
-
-    def check(self) -> None:
-        """Raises WeightsError where a file is missing."""
-        self._model.check()
+    def rules(self) -> str:
+        """`upright,` the prompt's hash, and the most tokens."""
+        return f"upright,{prompt_mark(PROMPT)},{self._most}tok"
 
     def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
         """One result a picture, in the order given; the phrases' places are in the caption's text.
@@ -58,15 +56,8 @@ class Kosmos2:
 
         return caption_pictures(images, net.prepare, net.batches, forward)
 
-    def _network(self) -> "_Loaded":
-        place, weights = self._model.place, self._model.weights()
-        scale = 1.0 if place.dtype == "float32" else 0.5  # the published file is float32
-        return loaded(
-            (NAME, self._model),
-            place,
-            int(weights.stat().st_size * scale),
-            lambda: _Loaded(self._model),
-        )
+    def _load(self) -> "_Loaded":
+        return _Loaded(self._model)
 
 
 class _Loaded:

@@ -12,9 +12,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from mmrl.encoders.protocols import Phrase
+from mmrl.encoders.tokens import load_tokenizer
 from mmrl.errors import WeightsError
 
 SIDE = 32  # patches down and across
@@ -56,16 +55,13 @@ class Grounding:
             WeightsError: a file is broken, or the tokenizer has not all of the tags.
         """
         again = f"Fetch it anew with `mmrl weights fetch {model}`."
+        self.tokenizer = load_tokenizer(folder, model)
+        path = folder / "tokenizer_config.json"
         try:
-            # From the file itself: transformers' class for it would rebuild it by its own rules.
-            self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+            settings = json.loads(path.read_text("utf-8"))
             self._closer = bool(settings.get("clean_up_tokenization_spaces", False))
-        # tokenizers raises plain Exception for whatever is wrong with a file.
-        except Exception as error:
-            raise WeightsError(f"The tokenizer in {folder} is broken: {error}. {again}") from error
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
+        except (OSError, ValueError, AttributeError) as error:
+            raise WeightsError(f"{path} is broken: {error}. {again}") from error
         marks = {tag: _mark(tag) for tag in _TAGS}
         marks |= {f"<patch_index_{i:04}>": chr(_PATCH + i) for i in range(SIDE**2)}
         missing = [tag for tag in marks if self.tokenizer.token_to_id(tag) is None]

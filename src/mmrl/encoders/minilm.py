@@ -14,6 +14,7 @@ import numpy as np
 
 from mmrl.encoders.memo import Memo
 from mmrl.encoders.threads import ModelLock, apply_threads
+from mmrl.encoders.tokens import by_length, tokenize
 from mmrl.encoders.weights import MINILM
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class MiniLM:
         wanted = [text for text in dict.fromkeys(texts) if text not in found]
         tokens, truncated = net.tokenize(wanted)
         self.truncated += truncated
-        order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
+        order = by_length(tokens)
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             rows = net.forward([tokens[i] for i in chosen])
@@ -89,10 +90,7 @@ class _Bert:
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Each text's token ids, and how many texts were longer than allowed."""
-        # A lone surrogate is no Unicode text and the tokenizer refuses it: it reads as unknown.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
-        encodings = self._tokenizer.encode_batch(clean)
-        return [e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings)
+        return tokenize(self._tokenizer, texts)
 
     def forward(self, tokens: list[list[int]]) -> np.ndarray:
         """Vectors of shape (len(tokens), 384)."""

@@ -43,11 +43,6 @@ class Rows:
         return np.ascontiguousarray(rows[np.argsort(self._places)])
 
 
-def by_length(tokens: Sequence[Sequence[int]]) -> list[int]:
-    """Places of texts, the shortest first, so that little is padded."""
-    return sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
-
-
 def same_number(images: Sequence[bytes], texts: Sequence[str]) -> None:
     """Raises InputError where there are not as many texts as images."""
     if len(images) != len(texts):
@@ -114,8 +109,3 @@ def to_device(array: np.ndarray, place: Place) -> "torch.Tensor":
     if place.torch_device.type == "cuda":
         tensor = tensor.pin_memory()
     return tensor.to(place.torch_device, non_blocking=True)
-
-
-def clean(texts: Sequence[str]) -> list[str]:
-    """Texts as a tokenizer takes them: a lone surrogate is no Unicode text and reads as "?"."""
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]

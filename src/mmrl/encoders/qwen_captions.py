@@ -11,7 +11,7 @@ from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.captioning import Captions, caption_pictures
 from mmrl.encoders.captions import judge, prompt_mark
 from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import loaded
+from mmrl.encoders.from_hub import FromHub
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.encoders.qwen_visual import Grid, Patches
 from mmrl.encoders.threads import ModelLock
@@ -26,7 +26,7 @@ PICTURE_TOKENS = 512
 LEAST_TOKENS = 64  # its authors'
 
 
-class QwenCaptions:
+class QwenCaptions(FromHub["_Loaded"]):
     """A Captioner.
 
     Args:
@@ -35,6 +35,9 @@ class QwenCaptions:
         prompt: what is asked of each picture.
         picture_tokens: of a picture at most, 64 or more; a larger picture is made smaller.
     """
+
+    name = NAME
+    stored = 2  # bfloat16
 
     def __init__(
         self,
@@ -49,20 +52,15 @@ class QwenCaptions:
                 f"{picture_tokens} tokens a picture: give a prompt, 1 or more, and {LEAST_TOKENS} "
                 "or more."
             )
-        self._model = model
+        super().__init__(model)
         self._most = max_new_tokens
         self._prompt = prompt
         self._picture_tokens = picture_tokens
 
     @property
-    def id(self) -> str:
-        """`name@revision+upright,` the picture's and the text's most tokens, the prompt's hash."""
-        rules = f"{self._picture_tokens}img,{prompt_mark(self._prompt)},{self._most}tok"
-        return f"{NAME}@{self._model.revision}+upright,{rules}"
-
-    def check(self) -> None:
-        """Raises WeightsError where a file is missing."""
-        self._model.check()
+    def rules(self) -> str:
+        """`upright,` the picture's most tokens, the prompt's hash and the text's most tokens."""
+        return f"upright,{self._picture_tokens}img,{prompt_mark(self._prompt)},{self._most}tok"
 
     def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
         """One result a picture, in the order given.
@@ -82,15 +80,8 @@ class QwenCaptions:
 
         return caption_pictures(images, grid.patches, net.batches, forward)
 
-    def _network(self) -> "_Loaded":
-        place, weights = self._model.place, self._model.weights()
-        scale = 2 if place.dtype == "float32" else 1  # the published file is bfloat16
-        return loaded(
-            (NAME, self._model),
-            place,
-            weights.stat().st_size * scale,
-            lambda: _Loaded(self._model),
-        )
+    def _load(self) -> "_Loaded":
+        return _Loaded(self._model)
 
 
 class _Loaded:

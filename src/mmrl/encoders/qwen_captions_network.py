@@ -14,19 +14,18 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mmrl.encoders.chat_template import around
 from mmrl.encoders.greedy import greedy
-from mmrl.encoders.hub_text import load_tokenizer
 from mmrl.encoders.pairs import to_device
 from mmrl.encoders.place import Place
 from mmrl.encoders.pretrained import load_pretrained
 from mmrl.encoders.qwen_sight import QwenSight
+from mmrl.encoders.tokens import load_tokenizer
 from mmrl.errors import WeightsError
 
 if TYPE_CHECKING:
     from mmrl.encoders.qwen_visual import Patches
 
-_PICTURE = "<|image_pad|>"  # stands for each of a picture's tokens
-_TEXT = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the prompt goes; in no template
 _CUT = "\N{REPLACEMENT CHARACTER}"  # what is left of a character whose bytes were cut apart
 
 
@@ -57,9 +56,7 @@ class QwenCaptionsNetwork:
         self.side, self.merge = self._sight.side, self._sight.merge
         self._stops = _stops(folder, model)
         self._tokenizer = load_tokenizer(folder, model)
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._around = _around(folder, model)
+        self._around = around(folder / "chat_template.json", model)
 
     def say(self, pictures: "Sequence[Patches]", prompt: str, most: int) -> list[str]:
         """What the model says of each picture, in at most `most` tokens."""
@@ -140,34 +137,6 @@ class _Decoding:
     def _scores(self, states: torch.Tensor) -> torch.Tensor:
         scores: torch.Tensor = self._model.lm_head(states)
         return scores
-
-
-def _around(folder: Path, model: str) -> tuple[str, str, str]:
-    """The text before the picture, from there to the prompt, and after it, by its own template."""
-    from transformers.utils.chat_template_utils import render_jinja_template
-
-    path = folder / "chat_template.json"
-    turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": _TEXT}]}
-    try:
-        template = json.loads(path.read_text("utf-8"))["chat_template"]
-        rendered: Any = render_jinja_template(
-            conversations=[[turn]], chat_template=template, add_generation_prompt=True
-        )
-        made: str = rendered[0][0]
-    # Jinja raises whatever a broken template makes it trip over.
-    except Exception as error:
-        raise WeightsError(
-            f"{path} holds no chat template that works ({type(error).__name__}: {error}): run "
-            f"`mmrl weights fetch {model}`."
-        ) from error
-    before, picture, rest = made.partition(_PICTURE)
-    between, text, after = rest.partition(_TEXT)
-    if not picture or not text or not before or not after:
-        raise WeightsError(
-            f"{path} makes {made!r} of a picture and a text; it should hold {_PICTURE} and then "
-            f"the text, with marks around them: run `mmrl weights fetch {model}`."
-        )
-    return before, between, after
 
 
 def _stops(folder: Path, model: str) -> set[int]:

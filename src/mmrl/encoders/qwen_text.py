@@ -19,6 +19,7 @@ class QwenText(HubText):
 
     name = "qwen3-embedding-0.6b"
     width = 1024
+    stored = 2  # bfloat16
     pooling = "last"
     pad = 0  # any token: rows are padded at their ends, where a causal model never looks
 

@@ -19,10 +19,10 @@ from PIL import Image
 
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import loaded
-from mmrl.encoders.pairs import by_length, clean, encode_pictures, same_number
+from mmrl.encoders.hub_visual import HubVisual
 from mmrl.encoders.pictures import UnreadableError, open_rgb
 from mmrl.encoders.threads import ModelLock
+from mmrl.encoders.tokens import tokenize
 
 if TYPE_CHECKING:
     import torch
@@ -110,67 +110,20 @@ class Grid:
         return wide, high
 
 
-class QwenVisual:
-    """A VisualEncoder.
+class QwenVisual(HubVisual["_Loaded"]):
+    """A VisualEncoder; see `HubVisual`. Texts are cut at 512 tokens."""
 
-    Attributes:
-        truncated: texts cut at 512 tokens so far.
-    """
-
-    def __init__(self, model: Checkpoint) -> None:
-        self._model = model
-        self.truncated = 0
-
-    @property
-    def id(self) -> str:
-        """`qwen3-vl-embedding-2b@revision+preprocessing`."""
-        return f"{NAME}@{self._model.revision}+upright,{PICTURE_TOKENS}img,{MAX_TOKENS}tok,last,l2"
+    name = NAME
+    stored = 2  # bfloat16
+    rules = f"upright,{PICTURE_TOKENS}img,{MAX_TOKENS}tok,last,l2"
 
     @property
     def dim(self) -> int:
         """2,048, but for a local folder that says otherwise."""
-        if self._model.local is None:
-            return WIDTH
-        return self._model.said("text_config", "hidden_size")
+        return self._model.width(WIDTH, "text_config", "hidden_size")
 
-    def check(self) -> None:
-        """Raises WeightsError where a file is missing."""
-        self._model.check()
-
-    def encode(self, images: Sequence[bytes], texts: Sequence[str]) -> np.ndarray:
-        """Vectors of shape (len(images), dim), float32, each of length 1.
-
-        Args:
-            images: encoded files.
-            texts: as many; an empty text leaves the picture alone to speak.
-
-        Raises:
-            InputError: there are not as many texts as images.
-            UnreadableImagesError: at least one picture does not decode.
-            WeightsError: the weights are missing or not the published ones.
-        """
-        same_number(images, texts)
-        if not len(images):
-            return np.empty((0, self.dim), np.float32)
-        net = self._network()
-        tokens, cut = net.tokenize(texts)
-        self.truncated += cut
-
-        def forward(chosen: Sequence[tuple[int, Patches]]) -> "torch.Tensor":
-            return net.forward([p for _, p in chosen], [tokens[i] for i, _ in chosen])
-
-        order = by_length(tokens)
-        return encode_pictures(images, order, net.grid.patches, net.pictures, forward)
-
-    def _network(self) -> "_Loaded":
-        place, weights = self._model.place, self._model.weights()
-        scale = 2 if place.dtype == "float32" else 1  # the published file is bfloat16
-        return loaded(
-            (NAME, self._model),
-            place,
-            weights.stat().st_size * scale,
-            lambda: _Loaded(self._model),
-        )
+    def _load(self) -> "_Loaded":
+        return _Loaded(self._model)
 
 
 class _Loaded:
@@ -180,25 +133,23 @@ class _Loaded:
         from mmrl.encoders.qwen_visual_network import QwenVisualNetwork, load_prompt
 
         folder = model.folder()
-        self._network = QwenVisualNetwork(folder, model.place)
-        self._prompt = load_prompt(folder, INSTRUCTION)
+        self._network = QwenVisualNetwork(folder, model.place, model.name)
+        self._prompt = load_prompt(folder, INSTRUCTION, model.name)
         self._tokenizer = self._prompt.tokenizer
         # A title may spell out a marker such as <|im_end|>; it is text there, and nothing else.
         self._tokenizer.encode_special_tokens = True
         self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.no_padding()
         self._lock = ModelLock()
-        self.grid = Grid(self._network.side, self._network.merge)
+        self.prepare = Grid(self._network.side, self._network.merge).patches
         self.pictures = BatchSize(NAME, 32 if model.place.on_gpu else 2, "pictures")
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Each text's token ids, without the prompt's, and how many texts were cut."""
-        encodings = self._tokenizer.encode_batch(clean(texts), add_special_tokens=False)
-        return [e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings)
+        return tokenize(self._tokenizer, texts, markers=False)
 
-    def forward(self, pictures: Sequence[Patches], texts: Sequence[list[int]]) -> "torch.Tensor":
-        """Vectors, on the device."""
+    def together(self, pictures: Sequence[Patches], tokens: Sequence[list[int]]) -> "torch.Tensor":
+        """See `VisualNetwork`."""
         with self._lock:
             prompt = self._prompt
-            endings = [prompt.between + text + prompt.after for text in texts]
+            endings = [prompt.between + text + prompt.after for text in tokens]
             return self._network.vectors(pictures, prompt.before, endings)

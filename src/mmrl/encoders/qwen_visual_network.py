@@ -7,32 +7,22 @@ needed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch.nn import functional as F
 
+from mmrl.encoders.chat_template import around
 from mmrl.encoders.pairs import to_device
 from mmrl.encoders.place import Place
+from mmrl.encoders.pretrained import load_pretrained
 from mmrl.encoders.qwen_sight import QwenSight
-from mmrl.encoders.vision_library import ensure_torchvision
-from mmrl.errors import WeightsError
-
-ensure_torchvision()
-
-from tokenizers import Tokenizer  # noqa: E402
-from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLModel  # noqa: E402
-from transformers.utils import logging as transformers_logging  # noqa: E402
-from transformers.utils.chat_template_utils import render_jinja_template  # noqa: E402
+from mmrl.encoders.tokens import load_tokenizer
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from mmrl.encoders.qwen_visual import Patches
-
-# Its bar for loading weights would break into a stage's own.
-transformers_logging.disable_progress_bar()
-
-_PICTURE = "<|image_pad|>"  # stands for each of a picture's tokens
-_TEXT = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the text goes; in no template
 
 
 class QwenVisualNetwork:
@@ -43,14 +33,21 @@ class QwenVisualNetwork:
         merge: this many patches down and across become one token.
     """
 
-    def __init__(self, folder: Path, place: Place) -> None:
+    def __init__(self, folder: Path, place: Place, model: str) -> None:
         """Loads it.
 
+        Args:
+            model: the name on the hub, for errors.
+
         Raises:
-            WeightsError: a file is broken, or weights are missing.
+            WeightsError: a file is broken, or the weights are not the model's.
         """
+        from transformers import Qwen3VLModel
+
         self._place = place
-        self._model = _load(folder, place)
+        self._model = load_pretrained(
+            Qwen3VLModel, folder, place, model, unused=("lm_head.",), use_safetensors=True
+        )
         self._sight = QwenSight(self._model, folder, place)
         self.side, self.merge = self._sight.side, self._sight.merge
 
@@ -95,32 +92,19 @@ class Prompt:
     after: list[int]
 
 
-def load_prompt(folder: Path, instruction: str) -> Prompt:
+def load_prompt(folder: Path, instruction: str, model: str) -> Prompt:
     """The prompt that a folder's template and tokenizer make.
 
+    Args:
+        model: the name on the hub, for errors.
+
     Raises:
-        WeightsError: the template does not put a picture and a text in this order.
+        WeightsError: a file is broken, or the template does not put a picture and a text in this
+            order.
     """
-    # From the file itself: transformers' class for it would rebuild it by its own rules.
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    turns = [
-        {"role": "system", "content": [{"type": "text", "text": instruction}]},
-        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": _TEXT}]},
-    ]
-    template = (folder / "chat_template.jinja").read_text("utf-8")
-    rendered: Any = render_jinja_template(
-        conversations=[turns], chat_template=template, add_generation_prompt=True
-    )
-    prompt: str = rendered[0][0]
-    before, picture, rest = prompt.partition(_PICTURE)
-    between, text, after = rest.partition(_TEXT)
-    if not picture or not text or not between:
-        raise WeightsError(
-            f"The chat template of {folder} makes {prompt!r} of a picture and a text; it should "
-            f"hold {_PICTURE} and then the text. Fetch the model's files anew."
-        )
+    tokenizer = load_tokenizer(folder, model)
+    system = {"role": "system", "content": [{"type": "text", "text": instruction}]}
+    before, between, after = around(folder / "chat_template.jinja", model, [system])
     return Prompt(
         tokenizer,
         tokenizer.encode(before, add_special_tokens=False).ids,
@@ -128,29 +112,3 @@ def load_prompt(folder: Path, instruction: str) -> Prompt:
         # The tokenizer itself puts one more at the end, whose output is the vector.
         tokenizer.encode(after, add_special_tokens=True).ids,
     )
-
-
-def _load(folder: Path, place: Place) -> Any:
-    load: Any = Qwen3VLModel.from_pretrained
-    try:
-        model, info = load(
-            folder,
-            dtype=place.torch_dtype,
-            attn_implementation="sdpa",
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise WeightsError(
-            f"The model in {folder} can't be loaded ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:300]}). Fetch its files anew."
-        ) from error
-    # transformers fills what is missing with random numbers and only warns.
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise WeightsError(
-            f"The weights in {folder} lack {len(missing)} of the model's tables "
-            f"({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}). "
-            "Fetch its files anew."
-        )
-    return model.to(place.torch_device).eval().requires_grad_(False)
