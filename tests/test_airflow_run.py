@@ -27,6 +27,7 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.schemas import SCHEMAS, key_columns
 from mmrl.learning.registry import Registry
 from mmrl.stages.pipeline import STAGES
+from mmrl.times import parse_time
 
 pytestmark = pytest.mark.timeout(1_500)
 
@@ -116,6 +117,20 @@ def test_the_report_is_shown_to_those_who_are_logged_in_and_to_nobody_else(
         urlopen(on_sqlite.address + link, timeout=30)
     with pytest.raises(HTTPError, match="404"):
         on_sqlite.page("/mmrl/reports/..%2Fmmrl.toml")
+
+
+def test_a_backfill_learns_from_what_was_known_on_its_day(
+    two_days: list[dict[str, dict[str, Any]]], on_sqlite: Airflow, days: Days
+) -> None:
+    first = days.sandbox.start + timedelta(days=DAYS - 3)
+    (run,) = on_sqlite.backfill(DAILY, first, first + timedelta(days=1))
+    assert on_sqlite.wait(DAILY, run, RUN_SECONDS) == "success", on_sqlite.tasks(DAILY, run)
+    learned = [day["train"]["in"] for day in two_days]
+    again = on_sqlite.counts(DAILY, run, "train")["in"]
+    assert learned[0] <= again < learned[1]
+    # A run's day begins and ends at 04:00.
+    newest = Registry(days.home).list()[-1]
+    assert parse_time(newest.trained_at) == first + timedelta(days=1, hours=4)
 
 
 def test_a_task_that_can_not_work_fails_at_once_and_someone_is_told(

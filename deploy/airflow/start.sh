@@ -3,6 +3,7 @@
 # env.sh says what may be set.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
+export project
 
 if [[ $MMRL_HOME != *://* && ! -d $MMRL_HOME/catalog ]]; then
     echo "There is no home at $MMRL_HOME: make one with \`.venv/bin/mmrl init $MMRL_HOME\`," \
