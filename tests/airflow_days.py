@@ -15,7 +15,7 @@ from mmrl.sources.collect import sweep
 from mmrl.sources.reddit import connect
 from mmrl.stages.observe import observe
 
-_STEP = timedelta(hours=3)
+_STEP = timedelta(hours=6)
 
 
 class Days:
