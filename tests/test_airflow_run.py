@@ -21,6 +21,7 @@ import pytest
 from tests.airflow_client import Airflow
 from tests.airflow_days import Days, simulated_days
 from tests.airflow_process import start_airflow, start_postgres
+from tests.mail_server import MailServer, mail_server
 from tests.web_hook import WebHook, web_hook
 
 from mmrl.catalog import Catalog
@@ -49,11 +50,27 @@ def hook() -> Iterator[WebHook]:
 
 
 @pytest.fixture(scope="module")
+def post_office() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def on_sqlite(
-    days: Days, hook: WebHook, tmp_path_factory: pytest.TempPathFactory
+    days: Days, hook: WebHook, post_office: MailServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Airflow]:
     folder = tmp_path_factory.mktemp("airflow")
+    by_mail = {"from_email": "mmrl@example.org", "disable_ssl": True, "disable_tls": True}
     alerts = {
+        "MMRL_ALERT_EMAIL": "me@example.org",
+        "AIRFLOW_CONN_SMTP_DEFAULT": json.dumps(
+            {
+                "conn_type": "smtp",
+                "host": "127.0.0.1",
+                "port": post_office.port,
+                "extra": by_mail,
+            }
+        ),
         "MMRL_ALERT_WEBHOOK": "mmrl_webhook",
         "MMRL_ALERT_AFTER_HOURS": "0.002",
         "AIRFLOW_CONN_MMRL_WEBHOOK": json.dumps({"conn_type": "http", "host": hook.url}),
@@ -72,9 +89,11 @@ def test_with_nothing_new_every_task_is_skipped_and_not_done(on_sqlite: Airflow)
     assert {on_sqlite.counts(DAILY, run, stage)["in"] for stage in STAGES} == {0}
 
 
-def test_a_run_that_is_late_is_told_of(on_sqlite: Airflow, hook: WebHook) -> None:
+def test_a_run_that_is_late_is_told_of(
+    on_sqlite: Airflow, hook: WebHook, post_office: MailServer
+) -> None:
     # That run lasted longer than the seven seconds after which this Airflow tells.
-    _until(lambda: any("has not ended in time" in told["text"] for told in hook.told), 60)
+    _until(lambda: _were_told("has not ended in time", hook, post_office), 60)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +153,7 @@ def test_a_backfill_learns_from_what_was_known_on_its_day(
 
 
 def test_a_task_that_can_not_work_fails_at_once_and_someone_is_told(
-    on_sqlite: Airflow, days: Days, hook: WebHook
+    on_sqlite: Airflow, days: Days, hook: WebHook, post_office: MailServer
 ) -> None:
     credentials = days.home / "praw.ini"
     right = credentials.read_text()
@@ -146,7 +165,10 @@ def test_a_task_that_can_not_work_fails_at_once_and_someone_is_told(
     finally:
         credentials.write_text(right)
     assert on_sqlite.tasks("mmrl_collect", run)["collect"]["try_number"] == 1
-    _until(lambda: any("the task collect of" in told["text"] for told in hook.told), 60)
+    _until(lambda: _were_told("the task collect of", hook, post_office), 60)
+    assert {(mail["from"], mail["to"]) for mail in post_office.mails} == {
+        ("mmrl@example.org", "me@example.org")
+    }
 
 
 def test_looks_that_are_due_are_taken_by_their_own_dag(on_sqlite: Airflow, days: Days) -> None:
@@ -219,6 +241,12 @@ def _runs(airflow: Airflow) -> list[dict[str, Any]]:
         "dag_runs"
     ]
     return sorted(found, key=lambda run: run["queued_at"])
+
+
+def _were_told(what: str, hook: WebHook, post_office: MailServer) -> bool:
+    """Whether both ways were taken."""
+    by_hook = any(what in told["text"] for told in hook.told)
+    return by_hook and any(what in mail["subject"] for mail in post_office.mails)
 
 
 def _until(true: Any, seconds: float) -> None:
