@@ -21,7 +21,7 @@ from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.gaps import to_base36
 from mmrl.sources.keep import Keeper, SweepReport
-from mmrl.sources.reddit import connect, newest
+from mmrl.sources.reddit import about, connect, newest
 from mmrl.sources.service import Service
 from mmrl.sources.state import read_status
 from mmrl.sources.transport import Transport
@@ -74,6 +74,21 @@ def test_requests_for_a_thousand_posts_and_a_look_are_at_most_35(
     total = sum(found.values()) - (found["r/*/new"] - polls_after)
     assert trial.catalog.count("observations") == 5_000
     assert total / 5 <= 35
+
+
+def test_subscribers_are_asked_for_once_an_hour(
+    make: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    trial = make(busy(50, 3))
+
+    def counted(*given: Any) -> Iterator[list[dict[str, Any]]]:
+        asked.append((trial.server.now - START.timestamp()) / 3_600)
+        return about(*given)
+
+    monkeypatch.setattr("mmrl.sources.reddit.about", counted)
+    trial.run(3.5)
+    assert asked == pytest.approx([0, 1, 2, 3], abs=0.1)
 
 
 ALL_FAULTS: dict[str, Any] = {
