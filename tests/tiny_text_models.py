@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tiny_tokenizers import save_qwen_tokenizer, save_xlm_roberta_tokenizer
+import tiny_xlm_roberta
+from tiny_tokenizers import save_qwen_tokenizer
 from tiny_visual_models import numbers
 
 WIDTH = 64
@@ -31,49 +32,8 @@ def save_bge_m3(folder: Path, dtype: str = "float32") -> Path:
     """Writes a small bge-m3: `pytorch_model.bin` with the unused pooler, as published."""
     import torch
 
-    count = save_xlm_roberta_tokenizer(folder)
-    config = {
-        "architectures": ["XLMRobertaModel"],
-        "model_type": "xlm-roberta",
-        "hidden_size": WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": 4,
-        "intermediate_size": 2 * WIDTH,
-        "max_position_embeddings": POSITIONS,
-        "vocab_size": count,
-        "type_vocab_size": 1,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "layer_norm_eps": 1e-05,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-    }
-    (folder / "config.json").write_text(json.dumps(config), "utf-8")
-    w = WIDTH
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.word_embeddings.weight": (count, w),
-        "embeddings.position_embeddings.weight": (POSITIONS, w),
-        "embeddings.token_type_embeddings.weight": (1, w),
-        "embeddings.LayerNorm.weight": (w,),
-        "embeddings.LayerNorm.bias": (w,),
-        "pooler.dense.weight": (w, w),
-        "pooler.dense.bias": (w,),
-    }
-    for layer in range(LAYERS):
-        name = f"encoder.layer.{layer}."
-        for part, out, inner in (
-            ("attention.self.query", w, w),
-            ("attention.self.key", w, w),
-            ("attention.self.value", w, w),
-            ("attention.output.dense", w, w),
-            ("intermediate.dense", 2 * w, w),
-            ("output.dense", w, 2 * w),
-        ):
-            shapes |= {f"{name}{part}.weight": (out, inner), f"{name}{part}.bias": (out,)}
-        for part in ("attention.output.LayerNorm", "output.LayerNorm"):
-            shapes |= {f"{name}{part}.weight": (w,), f"{name}{part}.bias": (w,)}
+    count = tiny_xlm_roberta.save_config(folder, WIDTH, LAYERS, POSITIONS)
+    shapes = tiny_xlm_roberta.shapes(count, WIDTH, LAYERS, POSITIONS)
     state = {
         key: torch.from_numpy(np.asarray(numbers(key, shape))).to(getattr(torch, dtype))
         for key, shape in shapes.items()

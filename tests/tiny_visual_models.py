@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import tiny_xlm_roberta
 from mmrl.encoders.vision_library import ensure_torchvision
-from tiny_tokenizers import save_qwen_tokenizer, save_xlm_roberta_tokenizer
+from tiny_tokenizers import save_qwen_tokenizer
 
 WIDTH = 128
 HIDDEN = 341  # of the tower's MLP: int(128 * 2.6667), as the published code rounds it
@@ -43,29 +44,10 @@ def visualized_bge_shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         "visual_proj.weight": (w, w),
         "visual_proj.bias": (w,),
-        "bge_embeddings.word_embeddings.weight": (vocabulary, w),
-        "bge_embeddings.position_embeddings.weight": (POSITIONS, w),
-        "bge_embeddings.token_type_embeddings.weight": (1, w),
-        "bge_embeddings.LayerNorm.weight": (w,),
-        "bge_embeddings.LayerNorm.bias": (w,),
-        "bge_pooler.dense.weight": (w, w),
-        "bge_pooler.dense.bias": (w,),
         "model_visual.logit_scale": (),
     }
-    for layer in range(LAYERS):
-        name = f"bge_encoder.layer.{layer}."
-        for part, out, inner in (
-            ("attention.self.query", w, w),
-            ("attention.self.key", w, w),
-            ("attention.self.value", w, w),
-            ("attention.output.dense", w, w),
-            ("intermediate.dense", 2 * w, w),
-            ("output.dense", w, 2 * w),
-        ):
-            shapes[f"{name}{part}.weight"] = (out, inner)
-            shapes[f"{name}{part}.bias"] = (out,)
-        for part in ("attention.output.LayerNorm", "output.LayerNorm"):
-            shapes[f"{name}{part}.weight"] = shapes[f"{name}{part}.bias"] = (w,)
+    text = tiny_xlm_roberta.shapes(vocabulary, WIDTH, LAYERS, POSITIONS)
+    shapes |= {f"bge_{key}": shape for key, shape in text.items()}
     tower = "model_visual.visual."
     shapes |= {
         f"{tower}cls_token": (1, 1, w),
@@ -135,26 +117,7 @@ def save_bge_m3(folder: Path) -> int:
     Returns:
         how many tokens there are.
     """
-    count = save_xlm_roberta_tokenizer(folder)
-    config = {
-        "architectures": ["XLMRobertaModel"],
-        "model_type": "xlm-roberta",
-        "hidden_size": WIDTH,
-        "num_hidden_layers": LAYERS,
-        "num_attention_heads": 4,
-        "intermediate_size": 2 * WIDTH,
-        "max_position_embeddings": POSITIONS,
-        "vocab_size": count,
-        "type_vocab_size": 1,
-        "pad_token_id": 1,
-        "bos_token_id": 0,
-        "eos_token_id": 2,
-        "layer_norm_eps": 1e-05,
-        "hidden_act": "gelu",
-        "hidden_dropout_prob": 0.1,
-        "attention_probs_dropout_prob": 0.1,
-    }
-    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    count = tiny_xlm_roberta.save_config(folder, WIDTH, LAYERS, POSITIONS)
     (folder / "pytorch_model.bin").write_bytes(b"")
     return count
 
