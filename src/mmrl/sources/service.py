@@ -9,8 +9,8 @@ import os
 import random
 import socket
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -237,17 +237,11 @@ class Service:
             transport.patience = _PATIENCE
         self._running, self._tick = True, tick
         try:
-            while not self._clock.stopping and (until is None or self._clock.now() < until):
-                self._step(until)
-                watch(self._refresh())
-            self.status.state = "stopped"
-        except Halt:
-            self.status.state = "stopped"
-        except BaseException as error:
-            self._fail(error)
-            raise
+            with self._ending():
+                while not self._clock.stopping and (until is None or self._clock.now() < until):
+                    self._step(until)
+                    watch(self._refresh())
         finally:
-            self._finish()
             watch(self._refresh())
         return self.status
 
@@ -257,7 +251,7 @@ class Service:
         Raises:
             SourceError, ConfigError: no answer; wrong credentials. What was found is kept.
         """
-        try:
+        with self._ending():
             self._ask_about()  # first, as the answer tells the time
             began = self._now()
             self._begin(began)
@@ -276,6 +270,13 @@ class Service:
                 self._look()
                 if self._looks.waiting >= _MANY:
                     self._write()
+        return self._refresh()
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """Keeps at the end what was found, and says how it ended; a halt is no failure."""
+        try:
+            yield
             self.status.state = "stopped"
         except Halt:
             self.status.state = "stopped"
@@ -284,7 +285,6 @@ class Service:
             raise
         finally:
             self._finish()
-        return self._refresh()
 
     def _step(self, until: datetime | None) -> None:
         """Does the most urgent thing that is due, or waits for the next one."""
