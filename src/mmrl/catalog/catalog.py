@@ -391,9 +391,13 @@ def quote(text: str) -> str:
 def fragments_of(table: str) -> dict[str, int]:
     """How Lance is to cut a table's files when it joins or rewrites them.
 
-    A file is rewritten whole to take one row out of it, so files of pictures are kept small.
+    A file is rewritten whole to take one row out of it, or to join a small one to it, so files are
+    kept small, those of pictures very small. Lance's own million rows a file would have a collector
+    rewrite all its looks several times a day, with memory and writes that grow with the table.
     """
-    return {"target_rows_per_fragment": 4_096, "batch_size": 64} if table == "images" else {}
+    if table == "images":
+        return {"target_rows_per_fragment": 4_096, "batch_size": 64}
+    return {"target_rows_per_fragment": 131_072}
 
 
 def moment(time: datetime) -> str:
