@@ -1,0 +1,129 @@
+"""A home made by an earlier mmrl still runs, predicts, reports and purges.
+
+`fixtures/earlier_home.tar.xz` was made by version 0.1.0 at revision 613f299 with
+`mmrl demo --posts 130 --seed 3` (simulated posts; training as small as in this file), compacted.
+"""
+
+import csv
+import json
+import sqlite3
+import tarfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from mmrl.catalog import Catalog
+
+ARCHIVE = Path(__file__).parent / "fixtures" / "earlier_home.tar.xz"
+MADE_AT = "/old-home"  # stands in the archive's mlflow.db for the folder the home was made in
+AS_OF = "2026-08-11T21:00:00Z"
+LATER = "2026-08-12T21:00:00Z"
+ADDRESSES = {
+    "runs": ["artifact_uri"],
+    "experiments": ["artifact_location"],
+    "model_versions": ["source", "storage_location"],
+}
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(home, filter="data")
+    with closing(sqlite3.connect(home / "mlflow.db")) as database, database:
+        for table, columns in ADDRESSES.items():
+            for column in columns:
+                database.execute(  # names from the list above
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",  # noqa: S608
+                    (MADE_AT, str(home)),
+                )
+    return home
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on the home and returns what it printed."""
+    for name, value in {"MIN_SAMPLES": "50", "BOOTSTRAP": "100", "ABLATION": "false"}.items():
+        monkeypatch.setenv(f"MMRL_TRAIN__{name}", value)
+    monkeypatch.setenv("MMRL_PURGE__SETTLE_SECONDS", "0")
+
+    def run(*arguments: object) -> str:
+        from mmrl.cli import main
+
+        capsys.readouterr()
+        monkeypatch.setattr("sys.argv", ["mmrl", *map(str, arguments), "--home", str(home)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        printed = capsys.readouterr()
+        assert not stop.value.code, printed
+        return printed.out
+
+    return run
+
+
+def first_picture(home: Path, folder: Path) -> Path:
+    images = Catalog.open(home).read("images", ["sha256", "bytes"]).sort_by("sha256")
+    path = folder / "picture.jpg"
+    path.write_bytes(images["bytes"][0].as_py())
+    return path
+
+
+def test_its_champion_predicts_what_it_predicted_then(home: Path, run: Run, tmp_path: Path) -> None:
+    picture = first_picture(home, tmp_path)
+    titled = ("--title", "A quiet harbour at dawn", "--subreddit", "SimPics")
+    said = json.loads(run("predict", picture, *titled, "--as-of", AS_OF, "--json"))
+    assert said["model_version"] == "1"
+    assert said["simulated"]
+    assert said["score"] == pytest.approx({"low": 7.608, "middle": 82.81, "high": 727.3}, rel=0.01)
+
+
+def test_its_models_and_reports_are_read(home: Path, run: Run) -> None:
+    listed: list[dict[str, Any]] = json.loads(run("models", "list", "--json"))
+    assert [model["version"] for model in listed] == ["1"]
+    assert listed[0]["champion"]
+    shown = json.loads(run("models", "show", "1", "--json"))
+    assert shown["models"]["mmrl"]["metrics"]["spearman"]["value"] == pytest.approx(
+        0.404, abs=0.001
+    )
+    (home / "reports" / "1.html").unlink()
+    run("report")
+    page = (home / "reports" / "1.html").read_text(encoding="utf-8")
+    assert "Noise ceiling" in page
+
+
+def test_what_it_has_done_is_not_done_again(home: Path, run: Run) -> None:
+    report = json.loads(run("run", "--as-of", AS_OF, "--json"))
+    pending = {stage["stage"]: stage["pending"] for stage in report["stages"]}
+    assert {name: count for name, count in pending.items() if count} == {}
+
+
+def test_new_posts_go_through_every_stage_and_a_purge_erases_them(
+    home: Path, run: Run, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.effect_noise((64, 48), 60).convert("RGB").save(images / "new1.jpg")
+    with (tmp_path / "posts.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "title", "score", "created_utc", "subreddit", "author", "url"])
+        posted = "2026-08-09T12:00:00Z"
+        table.writerow(["new1", "A red bicycle", 31, posted, "SimPics", "someone", "new1.jpg"])
+    run("import", "table", tmp_path / "posts.csv", "--images", images, "--as-of", AS_OF)
+    report = json.loads(run("run", "--as-of", LATER, "--json"))
+    done = {stage["stage"]: stage["done"] for stage in report["stages"]}
+    assert done["merge"] == 1
+    assert report["model_version"] == "2"
+    catalog = Catalog.open(home)
+    assert catalog.count("samples", "post_id = 'new1'") == 1
+    run("purge", "--post", "new1")
+    for name in ("posts", "samples", "selection", "post_images", "observations"):
+        assert Catalog.open(home).count(name, "post_id = 'new1'") == 0
+    earlier = catalog.read("samples", ["post_id"])["post_id"][0].as_py()
+    run("purge", "--post", earlier)
+    assert Catalog.open(home).count("posts", f"post_id = '{earlier}'") == 0
