@@ -97,10 +97,21 @@ def test_its_models_and_reports_are_read(home: Path, run: Run) -> None:
     assert "Noise ceiling" in page
 
 
-def test_what_it_has_done_is_not_done_again(home: Path, run: Run) -> None:
-    report = json.loads(run("run", "--as-of", AS_OF, "--json"))
-    pending = {stage["stage"]: stage["pending"] for stage in report["stages"]}
-    assert {name: count for name, count in pending.items() if count} == {}
+def test_its_posts_are_decided_again_by_newer_rules_and_nothing_else_is_done_again(
+    home: Path, run: Run
+) -> None:
+    def decisions() -> list[dict[str, Any]]:
+        rows = Catalog.open(home).read("selection", ["post_id", "reason"])
+        return rows.sort_by("post_id").to_pylist()
+
+    def pending() -> dict[str, int]:
+        report = json.loads(run("run", "--as-of", AS_OF, "--json"))
+        return {stage["stage"]: stage["pending"] for stage in report["stages"] if stage["pending"]}
+
+    before = decisions()
+    assert pending() == {"filter": len(before)}
+    assert decisions() == before
+    assert pending() == {}
 
 
 def test_new_posts_go_through_every_stage_and_a_purge_erases_them(

@@ -135,6 +135,17 @@ def test_the_rules_are_the_settings_that_decide_and_no_others() -> None:
     )
 
 
+@pytest.mark.parametrize("version", ["v0 ", ""])  # "": before decisions bore a version
+def test_decisions_made_by_earlier_code_are_made_again(catalog: Catalog, version: str) -> None:
+    add(catalog, 1)
+    stage = FilterStage(settings())
+    run_stage(stage, catalog, NOW, Silent())
+    catalog.opened("selection").update(values={"rules": f"{version}{fingerprint(settings())}"})
+    assert run_stage(stage, catalog, NOW, Silent()).done == 1
+    assert run_stage(stage, catalog, NOW, Silent()).pending == 0
+    assert decisions(catalog) == {"p1": None}
+
+
 def test_posts_that_were_not_seen_by_then_wait(catalog: Catalog) -> None:
     add(catalog, 1, seen_at=NOW + timedelta(hours=1))
     stage = FilterStage(settings())

@@ -1,7 +1,8 @@
 """The `filter` stage: which posts are worked on, and for each other one the reason why not.
 
 A decision is made once per post and set of rules. It looks at the post's facts and at its first
-look, so it does not change with the post's later fate; changed rules decide all posts again.
+look, so it does not change with the post's later fate. Rules are the settings and the version of
+the code that decides; when either changes, all posts are decided again.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from mmrl.engine import Results
 from mmrl.images.refused import Refused
 from mmrl.images.safety import check_url
 
+DECISIONS_VERSION = 1  # raised when `decide` decides differently: all posts are decided again
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")
 _MANY = 2_000  # above this, one pass over the looks since then costs less than asking for each
 _BATCH_SCHEMA = pa.schema(
@@ -39,7 +41,7 @@ class FilterStage:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.rules = fingerprint(settings)
+        self.rules = f"v{DECISIONS_VERSION} {fingerprint(settings)}"
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Posts first seen by `as_of` that the present rules have not decided."""
