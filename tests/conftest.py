@@ -1,11 +1,14 @@
 """What all tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mmrl.catalog import Catalog
+from mmrl.config import Settings
+from mmrl.images.decode import use_limit
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -25,3 +28,10 @@ def shared_data() -> Path:
 def catalog(tmp_path: Path) -> Catalog:
     """An empty catalog in a home of its own."""
     return Catalog.open(tmp_path / "home", create=True)
+
+
+@pytest.fixture
+def pixel_limit() -> Iterator[None]:
+    """Puts the process's pixel limit back after a test that sets another."""
+    yield
+    use_limit(Settings().images.max_pixels)

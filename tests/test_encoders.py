@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from mmrl.catalog.reasons import Reason
 from mmrl.catalog.schemas import SPACES
 from mmrl.config import Settings
 from mmrl.encoders import efficientnet, minilm, weights
@@ -23,6 +24,7 @@ from mmrl.encoders.profiles import ROLES, load_profile
 from mmrl.encoders.protocols import Caption, UnreadableImagesError
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import ConfigError, WeightsError
+from mmrl.images.refused import UnreadableError
 
 TEXTS = [
     "My cat has finally learned to open the door",
@@ -175,14 +177,11 @@ def test_pictures_that_do_not_decode_fail_alone_and_are_named() -> None:
     assert encoder.encode([good, good]).shape == (2, 1280)
 
 
-def test_a_picture_with_too_many_pixels_is_refused_before_decoding(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from mmrl.encoders import pictures
-
-    monkeypatch.setattr(pictures, "MAX_PIXELS", 1000)
-    with pytest.raises(pictures.UnreadableError, match="320 x 256 pixels"):
-        efficientnet.CROP.apply(picture(1))
+def test_an_error_tells_the_decoders_reason_and_a_text_alone_means_broken() -> None:
+    large = UnreadableError("9 x 9 pixels, 80 at most", Reason.TOO_MANY_PIXELS)
+    error = UnreadableImagesError({4: "cut off", 1: large})
+    assert list(error.errors.items()) == [(1, "9 x 9 pixels, 80 at most"), (4, "cut off")]
+    assert error.reasons == {1: Reason.TOO_MANY_PIXELS, 4: Reason.BROKEN_IMAGE}
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,17 @@ import pytest
 from image_server import picture
 from mmrl.catalog import Catalog, Reason
 from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION, SPACES
-from mmrl.config import Settings
+from mmrl.config import ImageSettings, Settings
 from mmrl.encoders.content import image_content, text_content, visual_content
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
 from mmrl.engine import Silent, run_stage
 from mmrl.engine.stage import Stage
 from mmrl.errors import InputError
+from mmrl.images.probe import ImageFacts, probe
+from mmrl.images.refused import Refused
+from mmrl.report.thumbnails import UnshowableError, thumbnail
+from mmrl.stages import pipeline
 from mmrl.stages.caption import CaptionStage
 from mmrl.stages.embed import EmbedStage
 
@@ -108,6 +112,40 @@ def test_a_broken_image_fails_alone_with_its_reason(
     assert stage.pending(filled, AS_OF).num_rows == 0
 
 
+IN_SIGHT = ("caption", "embed-image", "embed-visual")  # the stages that decode pictures
+
+
+def test_what_a_raised_limit_lets_in_is_captioned_embedded_and_shown(
+    catalog: Catalog, pixel_limit: None
+) -> None:
+    wide = picture(1, (12_000, 10_000))
+    settings = Settings(images=ImageSettings(max_pixels=150_000_000))
+    assert isinstance(probe(wide, settings.images), ImageFacts)
+    put(catalog, "a", "A poster", wide, None)
+    pipeline.run(catalog, settings, IN_SIGHT, AS_OF, Silent())
+    assert catalog.read("failures").to_pylist() == []
+    for table in ("captions", "embeddings_image_1280", "embeddings_visual_384"):
+        assert catalog.count(table) == 1
+    assert thumbnail(wide).startswith("data:image/jpeg;base64,")
+
+
+def test_under_a_lowered_limit_every_stage_refuses_with_one_reason_number_and_limit(
+    catalog: Catalog, pixel_limit: None
+) -> None:
+    settings = Settings(images=ImageSettings(max_pixels=50_000))
+    put(catalog, "a", "A cat", picture(1, (320, 256)), None)
+    pipeline.run(catalog, settings, IN_SIGHT, AS_OF, Silent())
+    refused = probe(picture(1, (320, 256)), settings.images)
+    assert isinstance(refused, Refused)
+    assert refused.detail == "320 x 256 pixels, 50,000 at most"
+    failures = catalog.read("failures").to_pylist()
+    assert sorted((f["stage"], f["reason"], f["detail"]) for f in failures) == [
+        (stage, "too_many_pixels", refused.detail) for stage in IN_SIGHT
+    ]
+    with pytest.raises(UnshowableError, match="320 x 256 pixels, 50,000 at most"):
+        thumbnail(picture(1, (320, 256)))
+
+
 def test_vectors_in_the_catalog_are_the_encoders_own(filled: Catalog) -> None:
     run(filled, EmbedStage("image", PROFILE))
     run(filled, EmbedStage("visual", PROFILE))
@@ -175,7 +213,7 @@ def test_finding_that_nothing_is_pending_imports_no_model(filled: Catalog) -> No
 import sys
 from datetime import UTC, datetime
 from mmrl.catalog import Catalog
-from mmrl.config import Settings
+from mmrl.config import ImageSettings, Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.stages.caption import CaptionStage
 from mmrl.stages.embed import EmbedStage

@@ -142,8 +142,10 @@ def report(
     ] = None,
 ) -> None:
     """Writes a model's report: one HTML file that opens without a network."""
+    from mmrl.images.decode import use_limit
     from mmrl.stages.publish import write_report
 
     at = moment(as_of)
-    catalog, _ = open_home(home)
+    catalog, settings = open_home(home)
+    use_limit(settings.images.max_pixels)
     typer.echo(f"Report: {write_report(catalog, version, at, out)}")

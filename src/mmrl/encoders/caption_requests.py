@@ -29,9 +29,10 @@ from mmrl.encoders.chat_completions import (
     Connection,
     read_said,
 )
-from mmrl.encoders.pictures import UnreadableError, open_rgb
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import Failure
+from mmrl.images.decode import open_rgb
+from mmrl.images.refused import UnreadableError
 from mmrl.images.waiting import retry_after
 
 JPEG_QUALITY = 85
@@ -122,7 +123,7 @@ class Captioning:
                     self._threads, _small_jpeg, image, self._settings.image_side
                 )
             except UnreadableError as error:
-                return Uncaptioned(Reason.BROKEN_IMAGE, str(error))
+                return Uncaptioned(error.reason, error.detail)
             return await self._persist(jpeg)
 
     async def _persist(self, jpeg: bytes) -> Caption | Uncaptioned:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from mmrl.encoders.batches import BatchSize
-from mmrl.encoders.pictures import UnreadableError, decode_ahead
 from mmrl.encoders.protocols import Caption, Uncaptioned, UnreadableImagesError
+from mmrl.images.decode import decode_ahead
+from mmrl.images.refused import UnreadableError
 
 Prepared = TypeVar("Prepared")
 Captions = list[Caption | Uncaptioned]
@@ -27,13 +28,13 @@ def caption_pictures(
         UnreadableImagesError: at least one picture does not decode; has the others' captions.
     """
     captions: Captions = []
-    errors: dict[int, str] = {}
+    errors: dict[int, UnreadableError] = {}
     place = 0
     for decoded in decode_ahead(images, prepare, batches.size):
         good: list[Prepared] = []
         for found in decoded:
             if isinstance(found, UnreadableError):
-                errors[place] = str(found)
+                errors[place] = found
             else:
                 good.append(found)
             place += 1

@@ -13,10 +13,11 @@ import numpy as np
 
 from mmrl.encoders.content import image_content
 from mmrl.encoders.memo import Memo
-from mmrl.encoders.pictures import Crop, UnreadableError, decode_ahead
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.threads import ModelLock, apply_threads
 from mmrl.encoders.weights import EFFICIENTNET_LITE2
+from mmrl.images.decode import Crop, decode_ahead
+from mmrl.images.refused import UnreadableError
 
 if TYPE_CHECKING:
     import torch
@@ -75,14 +76,14 @@ class Backbone:
         names = [image_content(data) for data in images]
         found = self.memo.find(names)
         wanted = {n: data for n, data in zip(names, images, strict=True) if n not in found}
-        errors: dict[str, str] = {}
+        errors: dict[str, UnreadableError] = {}
         order = iter(wanted)
         for decoded in decode_ahead(list(wanted.values()), CROP.apply, BATCH):
             good: list[tuple[str, np.ndarray]] = []
             for pixels in decoded:
                 name = next(order)
                 if isinstance(pixels, UnreadableError):
-                    errors[name] = str(pixels)
+                    errors[name] = pixels
                 else:
                     good.append((name, pixels))
             if good:

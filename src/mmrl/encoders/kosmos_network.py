@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from mmrl.encoders.greedy import greedy
 from mmrl.encoders.pairs import to_device
-from mmrl.encoders.pictures import middle, open_rgb
 from mmrl.encoders.place import Place
 from mmrl.encoders.pretrained import load_pretrained
 from mmrl.errors import WeightsError
+from mmrl.images.decode import middle, open_rgb
 
 # Tables that are worked out, not learned; files written by older libraries may have them.
 _WORKED_OUT = ("text_model.model.embed_positions.", "vision_model.model.embeddings.position_ids")

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from mmrl.encoders.batches import BatchSize
-from mmrl.encoders.pictures import UnreadableError, decode_ahead
 from mmrl.encoders.place import Place
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.errors import InputError
+from mmrl.images.decode import decode_ahead
+from mmrl.images.refused import UnreadableError
 
 if TYPE_CHECKING:
     import torch
@@ -74,14 +75,14 @@ def encode_pictures(
         UnreadableImagesError: at least one picture does not decode.
     """
     rows = Rows()
-    errors: dict[int, str] = {}
+    errors: dict[int, UnreadableError] = {}
     places = iter(order)
     for decoded in decode_ahead([images[i] for i in order], prepare, batches.size):
         good: list[tuple[int, Prepared]] = []
         for found in decoded:
             place = next(places)
             if isinstance(found, UnreadableError):
-                errors[place] = str(found)
+                errors[place] = found
             else:
                 good.append((place, found))
         _run(good, batches, forward, rows)

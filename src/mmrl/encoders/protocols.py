@@ -17,6 +17,7 @@ import numpy as np
 
 from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
+from mmrl.images.refused import UnreadableError
 
 
 class UnreadableImagesError(InputError):
@@ -26,12 +27,19 @@ class UnreadableImagesError(InputError):
 
     Attributes:
         errors: for each unreadable picture its position in the call and what is wrong with it.
+        reasons: for each of these positions the code from the closed list.
         done: what the call would have returned for the readable ones alone; None where the encoder
             remembers them, so that asking again costs little.
     """
 
-    def __init__(self, errors: Mapping[int, str], done: Any = None) -> None:
-        self.errors = dict(sorted(errors.items()))
+    def __init__(self, errors: Mapping[int, UnreadableError | str], done: Any = None) -> None:
+        """Takes each error as the decoder raised it; a text alone means a broken image."""
+        found = {
+            place: UnreadableError(error) if isinstance(error, str) else error
+            for place, error in sorted(errors.items())
+        }
+        self.errors = {place: error.detail for place, error in found.items()}
+        self.reasons = {place: error.reason for place, error in found.items()}
         self.done = done
         first = next(iter(self.errors.items()), (0, ""))
         super().__init__(

@@ -20,9 +20,10 @@ from PIL import Image
 from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.hub_visual import HubVisual
-from mmrl.encoders.pictures import UnreadableError, open_rgb
 from mmrl.encoders.threads import ModelLock
 from mmrl.encoders.tokens import tokenize
+from mmrl.images.decode import open_rgb
+from mmrl.images.refused import UnreadableError
 
 if TYPE_CHECKING:
     import torch

@@ -9,10 +9,10 @@ from PIL import Image
 from torch.nn import functional as F
 
 from mmrl.encoders.pairs import to_device
-from mmrl.encoders.pictures import open_rgb
 from mmrl.encoders.place import Place
 from mmrl.encoders.pretrained import load_pretrained
 from mmrl.errors import WeightsError
+from mmrl.images.decode import open_rgb
 
 NAME = "google/siglip2-so400m-patch14-384"
 

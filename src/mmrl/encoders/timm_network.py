@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from mmrl.encoders.pairs import to_device
-from mmrl.encoders.pictures import middle, open_rgb
 from mmrl.encoders.place import Place
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
+from mmrl.images.decode import middle, open_rgb
 
 ensure_torchvision()
 

@@ -14,9 +14,9 @@ from mmrl.encoders.batches import BatchSize
 from mmrl.encoders.checkpoint import Checkpoint
 from mmrl.encoders.hub_visual import HubVisual
 from mmrl.encoders.pairs import Rows, to_device
-from mmrl.encoders.pictures import middle, open_rgb
 from mmrl.encoders.threads import ModelLock
 from mmrl.encoders.tokens import by_length, load_tokenizer, padded, tokenize
+from mmrl.images.decode import middle, open_rgb
 
 if TYPE_CHECKING:
     import torch

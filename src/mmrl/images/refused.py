@@ -18,3 +18,17 @@ class Refused:
     reason: Reason
     detail: str
     transient: bool = False
+
+
+class UnreadableError(Exception):
+    """A file does not decode.
+
+    Attributes:
+        detail: a few words for whoever looks into it; the message.
+        reason: from the closed list.
+    """
+
+    def __init__(self, detail: str, reason: Reason = Reason.BROKEN_IMAGE) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.reason = reason

@@ -2,15 +2,16 @@
 
 import base64
 import io
-import warnings
 
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageFilter
+
+from mmrl.catalog.reasons import Reason
+from mmrl.images.decode import open_rgb
+from mmrl.images.refused import UnreadableError
 
 _SIDE = 300  # longest side in pixels
 _BLURRED_SIDE = 9  # what is left of a blurred picture before it is stretched again
-_MAX_PIXELS = 120_000_000
 _QUALITY = 72
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 
 class UnshowableError(Exception):
@@ -28,25 +29,15 @@ def thumbnail(data: bytes, *, blurred: bool = False) -> str:
         blurred: keep only a few colour patches, from which the picture can't be brought back.
 
     Raises:
-        UnshowableError: it is no picture, is broken, or has too many pixels to decode.
+        UnshowableError: it is no picture, is broken, or has more pixels than `images.max_pixels`.
     """
     try:
-        with warnings.catch_warnings():
-            # The size is checked below, before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-                if opened.width * opened.height > _MAX_PIXELS:
-                    raise UnshowableError("it has too many pixels")
-                opened.draft("RGB", (2 * _SIDE, 2 * _SIDE))  # a JPEG decodes at a fraction
-                small = ImageOps.exif_transpose(opened)
-                small.thumbnail((_SIDE, _SIDE))
-                small = _flat(small)
-    except UnshowableError:
-        raise
-    except Image.DecompressionBombError:
-        raise UnshowableError("it has too many pixels") from None
-    except Exception as error:  # Pillow's decoders raise nearly anything on broken files
+        small = open_rgb(data, 2 * _SIDE)
+    except UnreadableError as error:
+        if error.reason == Reason.TOO_MANY_PIXELS:
+            raise UnshowableError(f"it has too many pixels ({error})") from None
         raise UnshowableError("it can't be decoded") from error
+    small.thumbnail((_SIDE, _SIDE))
     if blurred:
         size = small.size
         small.thumbnail((_BLURRED_SIDE, _BLURRED_SIDE))
@@ -55,12 +46,3 @@ def thumbnail(data: bytes, *, blurred: bool = False) -> str:
     out = io.BytesIO()
     small.save(out, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
-
-
-def _flat(picture: Image.Image) -> Image.Image:
-    """The picture in RGB; what is transparent becomes white."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(ground, picture).convert("RGB")
-    return picture.convert("RGB")

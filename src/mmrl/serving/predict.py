@@ -15,6 +15,7 @@ from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Uncaptioned
 from mmrl.encoders.threads import use_threads
 from mmrl.errors import Failure, InputError, NotFoundError
+from mmrl.images.decode import use_limit
 from mmrl.images.probe import ImageFacts, probe
 from mmrl.learning.registry import Registry
 from mmrl.samples import Known, vector_column
@@ -91,6 +92,7 @@ def predict_draft(
         Failure: the captioner gave nothing.
     """
     use_threads(settings.threads)
+    use_limit(settings.images.max_pixels)
     data, facts = _read(draft, settings)
     registered = Registry(catalog.home).load(version)
     profile = load_profile(settings)

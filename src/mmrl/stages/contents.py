@@ -62,7 +62,7 @@ def encode_readable(
         except UnreadableImagesError as error:
             keys = rows["key"].to_pylist()
             failed += [
-                Failed(keys[place], Reason.BROKEN_IMAGE, detail)
+                Failed(keys[place], error.reasons[place], detail)
                 for place, detail in error.errors.items()
             ]
             readable = [place for place in range(len(kept)) if place not in error.errors]

@@ -15,6 +15,7 @@ from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.threads import use_threads
 from mmrl.engine import Progress, Stage, StageReport, run_stage
 from mmrl.errors import InputError
+from mmrl.images.decode import use_limit
 from mmrl.sources.lock import only_one
 from mmrl.stages import publish, train
 from mmrl.stages.caption import CaptionStage
@@ -112,6 +113,7 @@ def run(
         truth: only the sandbox has one: a table of expected log scores for the noise ceiling.
     """
     use_threads(settings.threads)
+    use_limit(settings.images.max_pixels)
     report = RunReport()
     for name in expand(names):
 

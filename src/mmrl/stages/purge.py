@@ -25,6 +25,7 @@ from mmrl.catalog.schemas import SCHEMAS
 from mmrl.config import Settings
 from mmrl.engine import Progress
 from mmrl.errors import CatalogError, MmrlError, NotFoundError
+from mmrl.images.decode import use_limit
 from mmrl.learning.purged import has_models, who_met
 from mmrl.stages.doom import doom
 
@@ -80,6 +81,7 @@ def erase(
     Raises:
         CatalogError: other processes kept writing; running it again goes on.
     """
+    use_limit(settings.images.max_pixels)  # reports are written anew
     report = PurgeReport()
     begun = rows_of.unfinished(catalog)
     if begun is not None:
