@@ -350,6 +350,15 @@ def test_a_thumbnail_is_small_and_carries_nothing_else() -> None:
     assert len(encoded) < 40_000
 
 
+def test_a_jpegs_comment_stays_out_of_its_thumbnail() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 480)).save(out, "JPEG", comment=b"where the author lives")
+    assert b"where the author lives" in out.getvalue()
+    assert b"where the author lives" not in base64.b64decode(
+        thumbnail(out.getvalue()).split(",")[1]
+    )
+
+
 def test_a_blurred_thumbnail_has_lost_its_detail() -> None:
     stripes = Image.new("RGB", (300, 300), "white")
     for start in range(0, 300, 20):

@@ -43,6 +43,7 @@ def thumbnail(data: bytes, *, blurred: bool = False) -> str:
         small.thumbnail((_BLURRED_SIDE, _BLURRED_SIDE))
         small = small.resize(size, Image.Resampling.BICUBIC)
         small = small.filter(ImageFilter.GaussianBlur(_SIDE / 20))
+    small.info.clear()  # Pillow would write a comment in it into the new file
     out = io.BytesIO()
     small.save(out, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
