@@ -24,7 +24,8 @@ def predict(
     """Predicts how popular a post would be, before it is posted.
 
     Shows score and popularity with the interval that holds the outcome 80 times in 100, and where
-    that stands among the subreddit's posts of the last 90 days. `--as-of` is the hour of posting.
+    that stands among the subreddit's posts of the last 90 days; of these, a model trained on
+    percentiles tells only the last. `--as-of` is the hour of posting.
     """
     import json
 

@@ -23,6 +23,9 @@ _HEADS = {
 }
 _WAYS = {"higher": "↑", "lower": "↓", "nominal": "→0.8", "none": ""}
 _LABEL_WIDTH = 23
+# Why a prediction lacks a row.
+_NO_SUBSCRIBERS = "the subreddit's subscribers are not known"
+_PERCENTILES_ONLY = "the model learned percentiles, not scores"
 
 
 def metrics_table(evaluation: Mapping[str, Any], *, title: str | None = None) -> Table:
@@ -139,19 +142,22 @@ def prediction_table(prediction: "Prediction") -> Table:
     table.add_column("")
     table.add_column("likely", justify="right")
     table.add_column("80% interval", justify="right")
+    # A model that tells no score has learned percentiles, or popularity.
+    of_percentiles = prediction.score is None and prediction.percentile is not None
+    no_score = _PERCENTILES_ONLY if of_percentiles else _NO_SUBSCRIBERS
     rows: tuple[tuple[str, Interval | None, str, str], ...] = (
-        ("score", prediction.score, "{:,.0f}", ""),
+        ("score", prediction.score, "{:,.0f}", no_score),
         (
             "popularity (score per 1,000 subscribers)",
             prediction.popularity,
             "{:,.3g}",
-            "the subreddit's subscribers are not known",
+            no_score,
         ),
         (
             "better than this share of the subreddit's posts",
             prediction.percentile,
             "{:.0%}",
-            "too few of its posts have matured",
+            "too few of its posts have matured" if prediction.score else _NO_SUBSCRIBERS,
         ),
     )
     for name, found, form, why in rows:

@@ -17,6 +17,7 @@ from mmrl.encoders.threads import use_threads
 from mmrl.errors import Failure, InputError, NotFoundError
 from mmrl.images.decode import use_limit
 from mmrl.images.probe import ImageFacts, probe
+from mmrl.learning.model import Quantiles
 from mmrl.learning.registry import Registry
 from mmrl.samples import Known, vector_column
 from mmrl.stages.publish import SIMULATED
@@ -54,10 +55,13 @@ class Prediction:
     """What a draft would come to.
 
     Attributes:
-        score: upvotes less downvotes, once settled.
-        popularity: score per 1,000 subscribers; None where the subscribers are not known.
-        percentile: 0 to 1 among the subreddit's posts of the last 90 days; None where too few are
-            known.
+        score: upvotes less downvotes, once settled; None where the model learned percentiles, or
+            popularity while the subscribers are not known.
+        popularity: score per 1,000 subscribers; None where the subscribers are not known or the
+            model learned percentiles.
+        percentile: 0 to 1 among the subreddit's posts of the last 90 days. A model of percentiles
+            tells it; else it is where the score would stand, None where too few posts are known
+            or the score is None.
         caption: what the captioner saw; "" where it was not sure.
         caption_kind: what such a caption is, such as `tags` for the packaged profile's.
         simulated: the model has learned from the sandbox's posts, which nobody ever wrote.
@@ -68,7 +72,7 @@ class Prediction:
     subreddit: str
     posted_at: str
     model_version: str
-    score: Interval
+    score: Interval | None
     popularity: Interval | None
     percentile: Interval | None
     caption: str
@@ -115,24 +119,42 @@ def predict_draft(
     )
     known = Known(catalog, settings, as_of)
     features = known.features(drafts, vectors)
-    quantiles = registered.model.predict(features)
-    scores = np.expm1([quantiles.q10[0], quantiles.q50[0], quantiles.q90[0]]).clip(min=0)
     subscribers = features["subscribers"][0].as_py()
-    shares = known.percentiles(pa.concat_tables([drafts] * 3), scores)
+    quantiles = registered.model.predict(features)
+    score, popularity, percentile = _outcomes(quantiles, subscribers, known, drafts)
     simulated = catalog.count("posts", SIMULATED) > 0
     return Prediction(
         title=draft.title,
         subreddit=subreddit,
         posted_at=iso(as_of),
         model_version=registered.version,
-        score=Interval(*scores.tolist()),
-        popularity=Interval(*(scores / subscribers * 1000).tolist()) if subscribers else None,
-        percentile=None if np.isnan(shares).any() else Interval(*shares.tolist()),
+        score=score,
+        popularity=popularity,
+        percentile=percentile,
         caption=caption,
         caption_kind=profile.shown_as.get("captioner", "caption"),
         simulated=simulated,
-        notes=_notes(draft, subreddit, author_id, subscribers, features, simulated),
+        notes=[
+            *_notes(draft, subreddit, author_id, subscribers, score, features, simulated),
+            *_untold(quantiles, score),
+        ],
     )
+
+
+def _outcomes(
+    quantiles: Quantiles, subscribers: int | None, known: Known, draft: pa.Table
+) -> tuple[Interval | None, Interval | None, Interval | None]:
+    """Score, popularity and percentile of a draft, as far as its quantiles tell them."""
+    values = np.array([quantiles.q10[0], quantiles.q50[0], quantiles.q90[0]], dtype=np.float64)
+    if quantiles.unit == "percentile":
+        return None, None, Interval(*values.clip(0.0, 1.0).tolist())
+    if np.isnan(values).any():  # a popularity, and no subscribers to multiply it by
+        return None, None, None
+    scores = np.expm1(values).clip(min=0)
+    popularity = Interval(*(scores / subscribers * 1000).tolist()) if subscribers else None
+    shares = known.percentiles(pa.concat_tables([draft] * 3), scores)
+    percentile = None if np.isnan(shares).any() else Interval(*shares.tolist())
+    return Interval(*scores.tolist()), popularity, percentile
 
 
 def _read(draft: Draft, settings: Settings) -> tuple[bytes, ImageFacts]:
@@ -186,6 +208,7 @@ def _notes(
     subreddit: str,
     author_id: str | None,
     subscribers: int | None,
+    score: Interval | None,
     features: pa.Table,
     simulated: bool,
 ) -> list[str]:
@@ -195,8 +218,22 @@ def _notes(
             f"No matured post of r/{subreddit} is known: this is what the model expects of "
             "a subreddit it has never seen."
         )
-    elif not subscribers:
+    elif score is not None and not subscribers:
         notes.append("The subreddit's subscribers are not known, so popularity is not either.")
     if draft.author is not None and author_id is None:
         notes.append(f"No post of {draft.author} is known: predicted as of somebody unknown.")
     return notes
+
+
+def _untold(quantiles: Quantiles, score: Interval | None) -> list[str]:
+    """Why a model tells no score, where it tells none."""
+    if quantiles.unit == "percentile":
+        return [
+            "The model learned percentiles (train.target), which tell neither score nor popularity."
+        ]
+    if score is None:
+        return [
+            "The model learned popularity (train.target), which is per subscriber, and the "
+            "subreddit's subscribers are not known: it tells no score, popularity or percentile."
+        ]
+    return []
