@@ -60,6 +60,9 @@ def make_samples(
         "popularity": pa.array([None if i % 10 == 0 else score[i] / 100 for i in range(n)]),
         "log_score": pa.array(np.log1p(score)),
         "percentile": pa.array(np.argsort(np.argsort(score)) / n),
+        "first_look_at": pa.array(
+            [at + timedelta(hours=0.5) for at in created], pa.timestamp("us", "UTC")
+        ),
         "label_observed_at": pa.array(
             [at + timedelta(hours=36.5) for at in created], pa.timestamp("us", "UTC")
         ),

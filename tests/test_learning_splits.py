@@ -15,13 +15,20 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", "UTC")
 
 
-def table(hours: list[float], looked_after: list[float]) -> pa.Table:
+def table(
+    hours: list[float], looked_after: list[float], first_looked_after: list[float] | None = None
+) -> pa.Table:
+    """Posts by when they went up and their ages at the label look and the first look (1 h)."""
     created = [START + timedelta(hours=h) for h in hours]
+    first = [1.0] * len(hours) if first_looked_after is None else first_looked_after
     return pa.table(
         {
             "post_id": [f"p{i}" for i in range(len(hours))],
             "author_id": pa.array([None if i % 5 == 0 else f"a{i % 7}" for i in range(len(hours))]),
             "created_at": pa.array(created, TIME),
+            "first_look_at": pa.array(
+                [at + timedelta(hours=h) for at, h in zip(created, first, strict=True)], TIME
+            ),
             "label_observed_at": pa.array(
                 [at + timedelta(hours=h) for at, h in zip(created, looked_after, strict=True)], TIME
             ),
@@ -61,7 +68,7 @@ def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:
     n = 200
     years_later = [9 * 365 * 24.0] * n
     split = split_by_time(
-        table([float(6 * i) for i in range(n)], years_later),
+        table([float(6 * i) for i in range(n)], years_later, years_later),
         np.ones(n, bool),
         validation_share=0.1,
         test_share=0.2,
@@ -69,6 +76,21 @@ def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:
     )
     assert len(split.test) == 40
     assert len(split.gap) == 2 * 5  # posts of the 36 hours before validation and before test
+
+
+def test_a_watched_posts_label_counts_from_its_label_look_however_late() -> None:
+    hours = [float(6 * i) for i in range(200)]
+    late = {10, 150}  # one of the training posts' time, one of the validation posts'
+    looked_after = [1000.0 if i in late else 36.0 for i in range(200)]
+    split = split_by_time(
+        table(hours, looked_after),
+        np.ones(200, bool),
+        validation_share=0.1,
+        test_share=0.2,
+        mature_after_hours=36,
+    )
+    assert hours[10] + 1000 > hours[split.validation[0]]
+    assert late <= set(split.gap.tolist())
 
 
 def test_posts_of_one_instant_stay_together() -> None:

@@ -7,22 +7,21 @@ gap is cut: a post is left out of training when its label was not yet known when
 validation post went up, and out of validation when it was not yet known when the first test post
 went up. So every label learned from could have been had at the time of every later prediction.
 
-A label is known when it was observed. Where it was observed much later than it was settled, as in
-imports of old posts, it counts as known when it was settled: at the maturity age.
+When a label was known, `mmrl.samples.known_at` says: a watched post's from its label look, an
+imported one's from when it matured.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from mmrl.errors import InputError
+from mmrl.samples.features import microseconds
+from mmrl.samples.known_at import label_known_at
 from mmrl.times import iso
-
-_LATE = 3.0  # a label observed at more than this many maturity ages was imported, not watched
-_HOUR = 3_600_000_000  # in microseconds
 
 
 @dataclass(frozen=True)
@@ -59,15 +58,15 @@ def split_by_time(
     """Splits labelled samples by time, with gaps; see the module's docstring.
 
     Args:
-        samples: with post_id, created_at and label_observed_at, in any order.
+        samples: with post_id, created_at, first_look_at and label_observed_at, in any order.
         labelled: which rows (n, bool) have a label.
 
     Raises:
         InputError: a part would be empty.
     """
     rows = _in_time_order(samples, labelled)
-    created = _microseconds(samples, "created_at")
-    known = _known_at(samples, created, mature_after_hours)
+    created = microseconds(samples["created_at"])
+    known = label_known_at(samples, timedelta(hours=mature_after_hours))
     n = len(rows)
     test_from = _back_to_first_of_instant(created[rows], n - max(1, round(n * test_share)))
     validation_from = _back_to_first_of_instant(
@@ -147,19 +146,8 @@ def seen_authors(split: Split, samples: pa.Table) -> np.ndarray:
 
 def _in_time_order(samples: pa.Table, labelled: np.ndarray) -> np.ndarray:
     ids = np.array(samples["post_id"].to_pylist(), dtype=object)
-    order = np.lexsort((ids, _microseconds(samples, "created_at")))
+    order = np.lexsort((ids, microseconds(samples["created_at"])))
     return np.asarray(order[labelled[order]])
-
-
-def _known_at(samples: pa.Table, created: np.ndarray, mature_after_hours: float) -> np.ndarray:
-    mature = int(mature_after_hours * _HOUR)
-    observed = _microseconds(samples, "label_observed_at")
-    watched = (observed >= created) & (observed - created <= _LATE * mature)
-    return np.where(watched, np.maximum(observed, created + mature), created + mature)
-
-
-def _microseconds(samples: pa.Table, name: str) -> np.ndarray:
-    return np.asarray(samples[name].cast(pa.int64()).fill_null(0).to_numpy(), dtype=np.int64)
 
 
 def _back_to_first_of_instant(created: np.ndarray, at: int) -> int:

@@ -1,12 +1,7 @@
 """What was known of an author and a subreddit when a post went up, and a post's rank in its time.
 
-Only posts that had matured by then count. When a matured score became known:
-
-- A post that was watched from its youth: when its label look was made.
-- A post whose first look was already its label look (an import, or a first run that found it old):
-  when it matured. Nobody had looked by then, but the score hardly moves after that age, so the
-  look is taken to say what a look at that age would have said. Without this, imported posts,
-  retrieved years later in one go, would have no history at all.
+Only posts that had matured by then count, from when their label was known; see
+`mmrl.samples.known_at`.
 """
 
 from dataclasses import dataclass
@@ -17,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.samples.features import microseconds
+from mmrl.samples.known_at import label_known_at
 from mmrl.samples.order import Events, count_below
 
 MIN_RANKED = 10  # fewer posts before it give no percentile
@@ -82,7 +78,7 @@ class History:
         subreddit = self._subreddit_codes(matured["subreddit"])
         author = self._author_codes(matured["author_id"])
         created = microseconds(matured["created_at"])
-        known = _known_at(matured, created, mature_after)
+        known = label_known_at(matured, mature_after)
         log_score = log_scores(matured["score"])
 
         self._subreddit = _Sums.of(subreddit, known, log_score)
@@ -178,13 +174,6 @@ class History:
 def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
     """log1p of the scores, those under 0 taken as 0."""
     return np.log1p(np.maximum(pc.cast(scores, pa.float64()).to_numpy(), 0.0))
-
-
-def _known_at(matured: pa.Table, created: np.ndarray, mature_after: timedelta) -> np.ndarray:
-    observed = microseconds(matured["label_observed_at"])
-    first_seen_mature = pc.equal(matured["first_look_at"], matured["label_observed_at"]).to_numpy()
-    matured_at = created + int(mature_after.total_seconds() * 1_000_000)
-    return np.where(first_seen_mature, matured_at, observed)
 
 
 def _ask_known(sums: _Sums, groups: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

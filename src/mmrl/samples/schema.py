@@ -48,6 +48,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             ("popularity", pa.float64()),  # score / subscribers * 1000; null without subscribers
             ("log_score", pa.float64()),  # log1p(max(score, 0))
             ("percentile", pa.float64()),  # 0..1 in its subreddit's 90 days before; null if < 10
-            ("label_observed_at", TIME),
+            ("first_look_at", TIME),  # null: nobody had looked yet
+            ("label_observed_at", TIME),  # null: no label; see mmrl.samples.known_at
         ]
     )
