@@ -19,7 +19,7 @@ from tests.airflow_client import Airflow
 from tests.airflow_days import simulated_days
 from tests.airflow_process import start_airflow
 
-from mmrl.stages.pipeline import STAGES
+from mmrl.pipeline.run import STAGES
 from mmrl.times import parse_time
 
 PROJECT = Path(__file__).parents[1]

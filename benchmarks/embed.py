@@ -31,7 +31,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmrl.encoders import efficientnet, minilm, threads
+from mmrl.encoders.device import threads
+from mmrl.encoders.packaged import efficientnet, minilm
 
 SHARED = Path(os.environ.get("MMRL_SHARED_DATA", "../shared/data"))
 WORDS = ("old", "red", "quiet", "bridge", "lake", "cat", "street", "after", "rain", "sunrise")

@@ -34,17 +34,18 @@ import pyarrow as pa
 from benchmarks import full_size
 from benchmarks.embed import simulated_jpegs, titles
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
+from mmrl.catalog.keys import image_content
+from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
 from mmrl.config import Settings
-from mmrl.encoders import loaded, threads
-from mmrl.encoders.checkpoint import checkpoint
-from mmrl.encoders.content import image_content
+from mmrl.encoders.device import loaded_models as loaded
+from mmrl.encoders.device import threads
+from mmrl.encoders.device.device import Place, choose_place
+from mmrl.encoders.hub.checkpoint import checkpoint
 from mmrl.encoders.kosmos import Kosmos2
-from mmrl.encoders.place import Place, choose_place
 from mmrl.encoders.profiles import ROLES, Profile, load_profile
-from mmrl.engine import Silent, Stage, run_stage
-from mmrl.stages.caption import CaptionStage
-from mmrl.stages.embed import EmbedStage
+from mmrl.pipeline import Silent, Stage, run_stage
+from mmrl.pipeline.stages.caption import CaptionStage
+from mmrl.pipeline.stages.embed import EmbedStage
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 BGE, VIT = "BAAI/bge-m3", "timm/vit_large_patch16_384.augreg_in21k_ft_in1k"

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.schemas import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
+from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
-from mmrl.learning.training import train
+from mmrl.learning.train import train
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import History
 from mmrl.samples.schema import samples_schema

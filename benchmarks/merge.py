@@ -28,11 +28,11 @@ import pyarrow as pa
 
 from mmrl import samples
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import SCHEMAS, SPACES, TIME, embeddings
+from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.tables import SCHEMAS, SPACES, TIME, embeddings
 from mmrl.config import Settings
-from mmrl.encoders.content import text_content, visual_content
-from mmrl.engine import Silent, run_stage
-from mmrl.stages.merge import MergeStage
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline.stages.merge import MergeStage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DIM = 1024

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import embeddings, embeddings_table
+from mmrl.catalog.tables import embeddings, embeddings_table
 
 BATCH = 1_000
 ONE_AT_A_TIME = 500

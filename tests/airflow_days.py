@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mmrl.catalog import Catalog
+from mmrl.collector.observe import observe
+from mmrl.collector.once import sweep
 from mmrl.config import load_settings
 from mmrl.home import init
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
 from mmrl.sandbox.world import SUBREDDITS
-from mmrl.sources.collect import sweep
-from mmrl.sources.reddit import connect
-from mmrl.stages.observe import observe
+from mmrl.sources.reddit.api import connect
 
 _STEP = timedelta(hours=6)
 

@@ -19,14 +19,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from mmrl.encoders.hub import hub_models
+from mmrl.encoders.hub.models import hub_models
 
 LARGE = 400_000  # files of weights have this many bytes and more
 
 # Runs what follows with the facts of the stand-in's files in place of the real ones'.
 CLIENT = """
 import dataclasses, json, os, sys
-from mmrl.encoders.hub import hub_models
+from mmrl.encoders.hub.models import hub_models
 for name, facts in json.loads(os.environ["TEST_FACTS"]).items():
     hub_models()[name] = dataclasses.replace(hub_models()[name], **facts)
 from mmrl.cli import main

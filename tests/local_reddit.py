@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import praw
 
-from mmrl.sources.reddit import connect
+from mmrl.sources.reddit.api import connect
 
 
 @dataclass

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from lance.file import LanceFileReader
 
 from mmrl.catalog import Catalog, Failed, Reason
-from mmrl.catalog.schemas import SCHEMAS, embeddings
-from mmrl.encoders.content import image_content, text_content, visual_content
+from mmrl.catalog.keys import image_content, text_content, visual_content
+from mmrl.catalog.tables import SCHEMAS, embeddings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AS_OF = START + timedelta(days=20)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from mmrl.catalog import Catalog, Failed, Reason
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 
 START = datetime(2026, 8, 1, tzinfo=UTC)
 AS_OF = START + timedelta(days=70)

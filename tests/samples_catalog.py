@@ -6,10 +6,10 @@ from typing import Any
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
-from mmrl.engine import Silent, run_stage
-from mmrl.stages.merge import MergeStage
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline.stages.merge import MergeStage
 
 START = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mmrl.catalog import Catalog
+from mmrl.collector.gaps import to_base36
+from mmrl.collector.service import Service, Status
 from mmrl.config import RedditSettings
 from mmrl.sandbox import SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
-from mmrl.sources.budget import Budget, budget_path
-from mmrl.sources.gaps import to_base36
-from mmrl.sources.reddit import connect
-from mmrl.sources.service import Service, Status
-from mmrl.sources.transport import Transport
+from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.budget import Budget, budget_path
+from mmrl.sources.reddit.transport import Transport
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

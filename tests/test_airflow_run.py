@@ -25,9 +25,9 @@ from tests.mail_server import MailServer, mail_server
 from tests.web_hook import WebHook, web_hook
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import SCHEMAS, key_columns
-from mmrl.learning.registry import Registry
-from mmrl.stages.pipeline import STAGES
+from mmrl.catalog.tables import SCHEMAS, key_columns
+from mmrl.learning.registry.registry import Registry
+from mmrl.pipeline.run import STAGES
 from mmrl.times import parse_time
 
 pytestmark = pytest.mark.timeout(1_500)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.encoders import batches
-from mmrl.encoders.batches import BatchSize, out_of_memory
+from mmrl.encoders.device import batch_size as batches
+from mmrl.encoders.device.batch_size import BatchSize, out_of_memory
 from mmrl.errors import Failure
 
 

@@ -22,11 +22,11 @@ from tests.serving_process import MODEL, START_SECONDS, transformers_server
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import CaptionServerSettings, Settings
-from mmrl.encoders.caption_server import ServerCaptions
+from mmrl.encoders.caption_server.server import ServerCaptions
 from mmrl.encoders.profiles import load_profile
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import ConfigError, Failure, WeightsError
-from mmrl.stages.caption import CaptionStage
+from mmrl.pipeline.stages.caption import CaptionStage
 
 KEY = "sk-a-very-secret-key"
 

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmrl.encoders.captions import judge, tidy
-from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.caption_text import judge, tidy
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.kosmos import PROMPT, Kosmos2
-from mmrl.encoders.kosmos_grounding import Grounding
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.networks.kosmos2_grounding import Grounding
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned, UnreadableImagesError
 from mmrl.errors import WeightsError
 from tiny_caption_models import KOSMOS_TAGS, save_kosmos
@@ -185,7 +185,7 @@ def test_bfloat16_captions_too(folder: Path) -> None:
 
 def test_the_id_needs_no_model_and_tells_prompt_and_cap(folder: Path) -> None:
     code = (
-        "import sys; from mmrl.encoders.checkpoint import Checkpoint; "
+        "import sys; from mmrl.encoders.hub.checkpoint import Checkpoint; "
         "from mmrl.encoders.kosmos import Kosmos2; "
         f"one = Kosmos2(Checkpoint({MODEL!r})); print(one.id); "
         "print('torch' in sys.modules or 'transformers' in sys.modules)"
@@ -318,7 +318,7 @@ def test_pictures_are_prepared_as_the_folder_says_squeezed_or_cropped(
 ) -> None:
     from transformers import CLIPImageProcessorPil
 
-    from mmrl.encoders.kosmos_network import _Preparation
+    from mmrl.encoders.networks.kosmos2 import _Preparation
 
     path = folder / "preprocessor_config.json"
     given = json.loads(path.read_text("utf-8"))

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from mmrl.catalog.reasons import Reason
-from mmrl.encoders.captions import tidy
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.caption_text import tidy
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.protocols import Caption, Uncaptioned, UnreadableImagesError
 from mmrl.encoders.qwen_captions import LEAST_TOKENS, PICTURE_TOKENS, PROMPT, QwenCaptions
 from mmrl.errors import ConfigError, WeightsError
@@ -140,7 +140,7 @@ def test_a_text_ends_at_the_token_that_ends_it_and_the_others_of_its_batch_go_on
 
 
 def test_nothing_said_and_an_echo_are_no_captions(folder, monkeypatch):
-    from mmrl.encoders.qwen_captions_network import QwenCaptionsNetwork
+    from mmrl.encoders.networks.qwen3_vl_captions import QwenCaptionsNetwork
 
     said = ["", " \n", "Describe this image in one or two plain sentences!", '"A <b>cat</b>."']
     monkeypatch.setattr(QwenCaptionsNetwork, "say", lambda *_: [said.pop(0), said.pop(0)])
@@ -189,7 +189,7 @@ def test_unreadable_pictures_fail_alone(folder):
 
 
 def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, caplog):
-    from mmrl.encoders.qwen_captions_network import QwenCaptionsNetwork
+    from mmrl.encoders.networks.qwen3_vl_captions import QwenCaptionsNetwork
 
     unload()
     net = captioner(folder)
@@ -216,7 +216,7 @@ def test_the_id_is_known_without_torch(folder):
     code = f"""
 import sys
 from pathlib import Path
-from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.qwen_captions import QwenCaptions
 made = QwenCaptions(Checkpoint({NAME!r}, Path({str(folder)!r})), max_new_tokens={FEW})
 made.check()

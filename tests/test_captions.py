@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.catalog.reasons import Reason
-from mmrl.encoders.captions import LONGEST, judge, prompt_mark, tidy
+from mmrl.encoders.caption_text import LONGEST, judge, prompt_mark, tidy
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
 
 PROMPT = "Describe this image in detail:"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog, Failed, Reason, quote, without
-from mmrl.catalog.schemas import SCHEMAS, embeddings, embeddings_table, key_columns
+from mmrl.catalog.tables import SCHEMAS, embeddings, embeddings_table, key_columns
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.hub_process import hub_process
 
-from mmrl.encoders import checkpoint as module
-from mmrl.encoders.checkpoint import Checkpoint, checkpoint
-from mmrl.encoders.hub import gigabytes, hub_model, hub_models
+from mmrl.encoders.hub import checkpoint as module
+from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
+from mmrl.encoders.hub.models import gigabytes, hub_model, hub_models
 from mmrl.errors import ConfigError, WeightsError
 
 BGE = "BAAI/bge-m3"
@@ -62,7 +62,7 @@ def test_files_in_the_cache_are_found_at_the_pinned_commit_alone(cache: Path) ->
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path: Path) -> None:
-    code = "from mmrl.encoders.hub_cache import cache_folder; print(cache_folder())"
+    code = "from mmrl.encoders.hub.cache import cache_folder; print(cache_folder())"
     for given, expected in (
         ({"HF_HUB_CACHE": str(tmp_path / "a")}, tmp_path / "a"),
         ({"HF_HOME": str(tmp_path / "b")}, tmp_path / "b" / "hub"),
@@ -81,7 +81,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path: Path) -> None:
 def test_ids_need_no_heavy_import() -> None:
     code = (
         "import sys\n"
-        "from mmrl.encoders.checkpoint import Checkpoint\n"
+        "from mmrl.encoders.hub.checkpoint import Checkpoint\n"
         f"Checkpoint({BGE!r}).revision\n"
         "heavy = {'torch', 'transformers', 'timm', 'httpx2', 'httpx', 'tqdm'} & set(sys.modules)\n"
         "print(sorted(heavy))"

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from local_reddit import LocalReddit, serve
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.collector.observe import due, observe
+from mmrl.collector.once import sweep
 from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError, SourceError
-from mmrl.sources.collect import sweep
-from mmrl.sources.reddit import connect
-from mmrl.stages.observe import due, observe
+from mmrl.sources.reddit.api import connect
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

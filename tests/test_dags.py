@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mmrl.stages.pipeline import STAGES
+from mmrl.pipeline.run import STAGES
 
 PROJECT = Path(__file__).parents[1]
 DAGS = PROJECT / "dags"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.siglip import SiglipImages
 from mmrl.encoders.timm_images import TimmImages
@@ -261,7 +261,7 @@ def test_ids_are_known_without_a_model_library() -> None:
     code = (
         "import sys; from mmrl.encoders.timm_images import TimmImages; "
         "from mmrl.encoders.siglip import SiglipImages; "
-        "from mmrl.encoders.checkpoint import Checkpoint; "
+        "from mmrl.encoders.hub.checkpoint import Checkpoint; "
         f"print(TimmImages(Checkpoint('{VIT}')).id, SiglipImages(Checkpoint('{SIGLIP}')).id); "
         "print(sorted({'torch', 'transformers', 'timm', 'torchvision'} & set(sys.modules)))"
     )

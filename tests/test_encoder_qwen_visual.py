@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.qwen_visual import INSTRUCTION, PICTURE_TOKENS, Grid, QwenVisual
 from mmrl.errors import InputError, WeightsError
@@ -140,7 +140,7 @@ def test_a_marker_in_a_title_is_text(folder):
 
 
 def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, caplog):
-    from mmrl.encoders.qwen_visual_network import QwenVisualNetwork
+    from mmrl.encoders.networks.qwen3_vl_embedding import QwenVisualNetwork
 
     unload()
     net = encoder(folder)
@@ -167,7 +167,7 @@ def test_the_id_is_known_without_torch(folder):
     code = f"""
 import sys
 from pathlib import Path
-from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.qwen_visual import QwenVisual
 made = QwenVisual(Checkpoint("Qwen/Qwen3-VL-Embedding-2B", Path({str(folder)!r})))
 made.check()

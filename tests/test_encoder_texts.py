@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.encoders import hub_text
+from mmrl.encoders import text as hub_text
 from mmrl.encoders.bge_m3 import BgeM3
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.hub_text import HubText
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.qwen_text import QwenText
+from mmrl.encoders.text import HubText
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
 from tiny_text_models import TEXTS, WIDTH, save_bge_m3, save_qwen_text
@@ -282,7 +282,7 @@ def test_ids_are_known_without_a_model_library() -> None:
     code = (
         "import sys; from mmrl.encoders.bge_m3 import BgeM3; "
         "from mmrl.encoders.qwen_text import QwenText; "
-        "from mmrl.encoders.checkpoint import Checkpoint; "
+        "from mmrl.encoders.hub.checkpoint import Checkpoint; "
         f"print(BgeM3(Checkpoint('{BGE}')).id, QwenText(Checkpoint('{QWEN}')).id); "
         "print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.visualized_bge import SIDE, VisualizedBge, square
 from mmrl.errors import InputError, WeightsError
@@ -124,7 +124,7 @@ def test_a_lone_surrogate_does_no_harm(folder):
 
 
 def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, caplog):
-    from mmrl.encoders.visualized_bge_network import VisualizedBgeNetwork
+    from mmrl.encoders.networks.visualized_bge import VisualizedBgeNetwork
 
     unload()
     net = encoder(folder)
@@ -152,7 +152,7 @@ def test_the_id_is_known_without_torch(folder):
     code = f"""
 import sys
 from pathlib import Path
-from mmrl.encoders.checkpoint import Checkpoint
+from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.visualized_bge import VisualizedBge
 root = Path({str(folder)!r})
 made = VisualizedBge(Checkpoint("BAAI/bge-visualized", root / "visualized"),

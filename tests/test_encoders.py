@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.reasons import Reason
-from mmrl.catalog.schemas import SPACES
+from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
-from mmrl.encoders import efficientnet, minilm, weights
-from mmrl.encoders.content import image_content, text_content, visual_content
-from mmrl.encoders.labels import LabelBridge, Tags, label_names
-from mmrl.encoders.memo import Memo
-from mmrl.encoders.minilm import MiniLM
+from mmrl.encoders.packaged import efficientnet, minilm, weights
+from mmrl.encoders.packaged.labels import LabelBridge, Tags, label_names
+from mmrl.encoders.packaged.memo import Memo
+from mmrl.encoders.packaged.minilm import MiniLM
 from mmrl.encoders.profiles import ROLES, load_profile
 from mmrl.encoders.protocols import Caption, UnreadableImagesError
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import ConfigError, WeightsError
-from mmrl.images.refused import UnreadableError
+from mmrl.images.picture import UnreadableError
 
 TEXTS = [
     "My cat has finally learned to open the door",

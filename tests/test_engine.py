@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog, Failed, Reason, without
-from mmrl.catalog.schemas import SCHEMAS
-from mmrl.engine import Results, Silent, run_stage
-from mmrl.engine.meter import Meter
-from mmrl.engine.runner import ChunkSize, StageReport
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.pipeline import Results, Silent, run_stage
+from mmrl.pipeline.runner import ChunkSize, StageReport
+from mmrl.runtime.meter import Meter
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

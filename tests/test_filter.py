@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 
 from mmrl.catalog import Catalog, Reason
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import FilterSettings, ImageSettings, RedditSettings, Settings
-from mmrl.engine import Silent, run_stage
-from mmrl.stages import filter as filter_stage
-from mmrl.stages.filter import FilterStage, decide, fingerprint
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline.stages import filter as filter_stage
+from mmrl.pipeline.stages.filter import FilterStage, decide, fingerprint
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from mmrl.encoders import from_hub
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.from_hub import FromHub
-from mmrl.encoders.hub import hub_model
-from mmrl.encoders.loaded import unload
+from mmrl.encoders.device.loaded_models import unload
+from mmrl.encoders.hub import encoder as from_hub
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.hub.encoder import FromHub
+from mmrl.encoders.hub.models import hub_model
 from mmrl.errors import WeightsError
 
 NAME = "Qwen/Qwen3-Embedding-0.6B"

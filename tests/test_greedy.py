@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.encoders.greedy import greedy
+from mmrl.encoders.networks.greedy import greedy
 
 LONG = 40
 

@@ -18,13 +18,13 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.reasons import Reason
 from mmrl.cli.app import app
 from mmrl.config import ImageSettings, Settings
-from mmrl.engine import Silent
 from mmrl.errors import NotFoundError
 from mmrl.images.decode import open_rgb, opened, use_limit
-from mmrl.images.refused import UnreadableError
+from mmrl.images.picture import UnreadableError
+from mmrl.pipeline import Silent
+from mmrl.pipeline import run as pipeline
+from mmrl.purge.run import erase
 from mmrl.serving.predict import Draft, predict_draft
-from mmrl.stages import pipeline
-from mmrl.stages.purge import erase
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images import waiting
 from mmrl.images.fetch import Fetcher
-from mmrl.images.gates import LEFT_ALONE_AFTER
+from mmrl.images.hosts import LEFT_ALONE_AFTER
+from mmrl.images.picture import Refused
 from mmrl.images.probe import Picture
-from mmrl.images.refused import Refused
 
 
 @pytest.fixture

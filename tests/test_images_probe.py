@@ -17,9 +17,9 @@ from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.decode import SNIFFED_BYTES, sniff
 from mmrl.images.files import read_picture
+from mmrl.images.picture import Refused
 from mmrl.images.placeholders import placeholder_at, placeholder_with
 from mmrl.images.probe import ImageFacts, Picture, probe
-from mmrl.images.refused import Refused
 from mmrl.images.safety import Address
 
 IMAGES = ImageSettings()

@@ -11,11 +11,11 @@ import pytest
 import zstandard
 
 from mmrl.catalog import Catalog
-from mmrl.engine import Silent
 from mmrl.errors import InputError
-from mmrl.sources.batches import Batch
-from mmrl.sources.dump import DumpSource
-from mmrl.sources.importer import ImportReport, import_posts
+from mmrl.pipeline import Silent
+from mmrl.sources.files.dump import DumpSource
+from mmrl.sources.files.importer import ImportReport, import_posts
+from mmrl.sources.files.source import Batch
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CREATED = 1_700_000_000
@@ -234,7 +234,7 @@ class Interrupted:
 def test_a_kill_loses_at_most_a_batch(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.sources.dump.BATCH", 10)
+    monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 10)
     source = DumpSource([write(tmp_path / "dump", [post(n) for n in range(25)])])
     with pytest.raises(KeyboardInterrupt):
         import_posts(catalog, Interrupted(source), NOW, Silent())

@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog
-from mmrl.engine import Silent
 from mmrl.errors import InputError
-from mmrl.sources.columns import map_columns
-from mmrl.sources.folder import ImageFolder
-from mmrl.sources.importer import ImportReport, import_posts
-from mmrl.sources.table import TableSource
+from mmrl.pipeline import Silent
+from mmrl.sources.files.columns import map_columns
+from mmrl.sources.files.image_folder import ImageFolder
+from mmrl.sources.files.importer import ImportReport, import_posts
+from mmrl.sources.files.table import TableSource
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CREATED = 1_700_000_000

@@ -11,7 +11,7 @@ from tests.learning_samples import DIMS, ENCODERS, make_samples
 
 from mmrl.errors import InputError
 from mmrl.learning.inputs import Encoding, FeatureSpec
-from mmrl.learning.reduce import fit_projection
+from mmrl.learning.projection import fit_projection
 
 
 def test_a_spec_is_the_same_after_json() -> None:

@@ -7,9 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mmrl.learning import bootstrap
-from mmrl.learning.intervals import calibration, widen, widening
-from mmrl.learning.metrics import Predicted, Truth, difference, judge, pairs_within_an_hour
+from mmrl.learning.evaluation import bootstrap
+from mmrl.learning.evaluation.calibration import calibration, widen, widening
+from mmrl.learning.evaluation.metrics import (
+    Predicted,
+    Truth,
+    difference,
+    judge,
+    pairs_within_an_hour,
+)
 
 numbers = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=5, max_size=60)
 HOUR = 3_600_000_000

@@ -10,10 +10,10 @@ from tests.learning_samples import AS_OF, make_samples
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.engine.progress import Silent
 from mmrl.errors import InputError
-from mmrl.learning.registry import Registry
-from mmrl.stages import train as stage
+from mmrl.learning.registry.registry import Registry
+from mmrl.pipeline.stages import train as stage
+from mmrl.runtime.progress import Silent
 
 SETTINGS = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
 

@@ -11,7 +11,7 @@ from tests.learning_samples import AS_OF, ENCODERS, make_samples
 from mmrl.config import Settings
 from mmrl.errors import CatalogError, InputError, NotFoundError
 from mmrl.learning.model import TrainedModel
-from mmrl.learning.training import Trained, blend_weight, train
+from mmrl.learning.train import Trained, blend_weight, train
 
 SAMPLES = make_samples(700, missing=0.15)
 

@@ -8,7 +8,7 @@ import pytest
 
 HOLES = """
 import ctypes, sys
-from mmrl.memory import give_back_what_is_freed
+from mmrl.runtime.malloc import give_back_what_is_freed
 
 def resident():
     with open("/proc/self/status") as status:

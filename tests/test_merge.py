@@ -100,7 +100,7 @@ def test_joining_small_files_makes_nothing_pending(catalog: Catalog) -> None:
 
 
 def test_a_stage_that_was_killed_before_its_last_commit_goes_on(catalog: Catalog) -> None:
-    from mmrl.stages.merge import MergeStage
+    from mmrl.pipeline.stages.merge import MergeStage
 
     posts = [post(f"p{number}", number) for number in range(6)]
     write(catalog, posts, [])

@@ -8,7 +8,7 @@ import torch
 
 from mmrl.config import Settings
 from mmrl.doctor import examine
-from mmrl.encoders.place import choose_place
+from mmrl.encoders.device.device import choose_place
 from mmrl.errors import ConfigError
 
 

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
+from mmrl.cli.tables import prediction_table
 from mmrl.config import Settings
 from mmrl.encoders.protocols import Caption
 from mmrl.learning.model import Quantiles, TrainedModel
-from mmrl.learning.registry import Registry
-from mmrl.learning.training import train
-from mmrl.report.terminal import prediction_table
+from mmrl.learning.registry.registry import Registry
+from mmrl.learning.train import train
 from mmrl.serving import predict
 from mmrl.serving.predict import Draft, Prediction
 from samples_catalog import at, look, merge, post, write

@@ -11,13 +11,13 @@ import pytest
 from tests.learning_samples import AS_OF, ENCODERS, make_samples
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import TIME
+from mmrl.catalog.tables import TIME
 from mmrl.config import Settings
-from mmrl.engine import Silent
 from mmrl.errors import CatalogError
-from mmrl.learning.registry import Registry
-from mmrl.learning.training import train
-from mmrl.stages import publish
+from mmrl.learning.registry.registry import Registry
+from mmrl.learning.train import train
+from mmrl.pipeline import Silent
+from mmrl.pipeline.stages import publish
 
 SETTINGS = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
 

@@ -18,18 +18,18 @@ from tests.purge_home import AS_OF, START, Post, keep, look, make_post, where
 from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog import purge as purge_rows
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
 from mmrl.config import PurgeSettings, Settings
-from mmrl.engine import Silent
 from mmrl.errors import SourceError
 from mmrl.home import init
-from mmrl.sources import reddit as api
-from mmrl.stages import purge as stage
-from mmrl.stages.gone import find_gone
-from mmrl.stages.purge import PurgeReport, erase, posts_of
-from mmrl.stages.recheck import RecheckReport, due, recheck
+from mmrl.pipeline import Silent
+from mmrl.purge import rows as purge_rows
+from mmrl.purge import run as stage
+from mmrl.purge.recheck import RecheckReport, due, recheck
+from mmrl.purge.removals import find_gone
+from mmrl.purge.run import PurgeReport, erase, posts_of
+from mmrl.sources.reddit import api as api
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTINGS = Settings()
@@ -179,8 +179,8 @@ import os, signal, sys
 from tests.purge_home import AS_OF
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.engine import Silent
-import mmrl.catalog.purge as rows, mmrl.stages.purge as stage
+from mmrl.pipeline import Silent
+import mmrl.purge.rows as rows, mmrl.purge.run as stage
 home, post, place, nth = sys.argv[1:]
 module, name = place.split(".")
 owner = {"rows": rows, "stage": stage}[module]
@@ -324,7 +324,7 @@ def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
     local.posts[posts[8].post_id]["author"] = "[deleted]"
     local.hidden = {posts[9].post_id}
     reddit = local.connect()
-    monkeypatch.setattr("mmrl.stages.recheck.api.source_of", lambda reddit: "reddit")
+    monkeypatch.setattr("mmrl.purge.recheck.api.source_of", lambda reddit: "reddit")
 
     def ask(at: datetime, **limits: Any) -> RecheckReport:
         report = RecheckReport()
@@ -361,7 +361,7 @@ def test_checks_made_before_reddit_falls_silent_are_kept(
 ) -> None:
     keep(catalog, [make_post() for _ in range(150)])
     catalog.delete("checks", "true")
-    monkeypatch.setattr("mmrl.stages.recheck.api.source_of", lambda reddit: "reddit")
+    monkeypatch.setattr("mmrl.purge.recheck.api.source_of", lambda reddit: "reddit")
     real = api.info
 
     def silent_later(reddit: Any, names: list[str]) -> Any:
@@ -369,7 +369,7 @@ def test_checks_made_before_reddit_falls_silent_are_kept(
             raise SourceError("Reddit does not answer.")
         return real(reddit, names)
 
-    monkeypatch.setattr("mmrl.stages.recheck.api.info", silent_later)
+    monkeypatch.setattr("mmrl.purge.recheck.api.info", silent_later)
     report = RecheckReport()
     with pytest.raises(SourceError):
         recheck(local.connect(), catalog, DAY, lambda: AS_OF, Silent(), report)

@@ -15,17 +15,17 @@ from tests.purge_home import keep, make_post, where
 from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.purge import purged_of
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
 from mmrl.config import Settings
-from mmrl.engine import Silent
 from mmrl.errors import ConfigError, NotFoundError
-from mmrl.learning.champion import Champion, decide
-from mmrl.learning.registry import Registry, last_training
-from mmrl.learning.training import Trained, train
-from mmrl.stages.publish import write_report
-from mmrl.stages.purge import erase
+from mmrl.learning.registry.champion import Champion, decide
+from mmrl.learning.registry.registry import Registry, last_training
+from mmrl.learning.train import Trained, train
+from mmrl.pipeline import Silent
+from mmrl.pipeline.stages.publish import write_report
+from mmrl.purge.rows import purged_of
+from mmrl.purge.run import erase
 
 SAMPLES = make_samples(500)
 
@@ -153,7 +153,7 @@ def test_the_last_training_is_known_without_importing_heavy_libraries(home: Path
     assert last is not None
     assert last["fingerprint"] == "two"
     code = (
-        "import sys; from mmrl.learning.registry import last_training; "
+        "import sys; from mmrl.learning.registry.registry import last_training; "
         f"assert last_training({str(home)!r})['version'] == '2'; "
         "heavy = {'tensorflow', 'keras', 'mlflow', 'catboost', 'torch'} & set(sys.modules); "
         "assert not heavy, heavy"

@@ -18,17 +18,17 @@ from PIL import Image
 from rich.console import Console
 
 from mmrl.catalog import Catalog
+from mmrl.cli.tables import comparison_table, metrics_table, prediction_table, versions_table
 from mmrl.errors import Failure
 from mmrl.report import build_report
-from mmrl.report.left_out import left_out, steps
-from mmrl.report.metrics import METRICS, best, measure, written
-from mmrl.report.misses import clean_title, find_misses
+from mmrl.report.examples import clean_title, find_misses
+from mmrl.report.funnel import left_out, steps
+from mmrl.report.metric_names import METRICS, best, measure, written
+from mmrl.report.sentences import verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, made_of
-from mmrl.report.terminal import comparison_table, metrics_table, prediction_table, versions_table
 from mmrl.report.thumbnails import UnshowableError, thumbnail
 from mmrl.report.unit import SCORE
-from mmrl.report.words import verdict
 from report_factory import (
     AS_OF,
     HOSTILE_TITLES,
@@ -484,7 +484,7 @@ def test_a_comparison_of_different_test_posts_says_so() -> None:
 
 
 def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
-    from mmrl.learning.registry import Version
+    from mmrl.learning.registry.registry import Version
     from mmrl.serving.predict import Interval, Prediction
 
     metrics = {"spearman": {"value": 0.4, "low": 0.3, "high": 0.5}, "rmse_log": None}
@@ -516,7 +516,7 @@ def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
 
 def test_importing_the_report_loads_no_plotting_library() -> None:
     code = (
-        "import sys, json, mmrl.report, mmrl.report.terminal;"
+        "import sys, json, mmrl.report, mmrl.cli.tables;"
         "print(json.dumps([name for name in ('matplotlib', 'scipy') if name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.catalog.schemas import TIME
+from mmrl.catalog.tables import TIME
 from mmrl.samples.history import MIN_RANKED, History
-from mmrl.samples.order import Events, count_below
+from mmrl.samples.ranks import Events, count_below
 from samples_catalog import at
 
 MATURE = timedelta(hours=36)

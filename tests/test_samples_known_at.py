@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.catalog.schemas import TIME
+from mmrl.catalog.tables import TIME
 from mmrl.errors import InputError
 from mmrl.learning.splits import Split, split_by_time
+from mmrl.samples.chosen_looks import choose_looks
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import History
 from mmrl.samples.known_at import NEVER, label_known_at
-from mmrl.samples.looks import choose_looks
 from samples_catalog import at
 
 MATURE = timedelta(hours=36)

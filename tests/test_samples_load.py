@@ -10,9 +10,9 @@ import pytest
 
 from mmrl import samples
 from mmrl.catalog import Catalog
-from mmrl.catalog.schemas import CAPTIONS, embeddings
+from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.tables import CAPTIONS, embeddings
 from mmrl.config import Settings
-from mmrl.encoders.content import text_content, visual_content
 from mmrl.errors import InputError
 from samples_catalog import START, at, look, merge, post, write
 

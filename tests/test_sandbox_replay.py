@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
+from mmrl.collector.once import sweep
 from mmrl.errors import InputError
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.api import Api
 from mmrl.sandbox.replay import Replay, replay
-from mmrl.sources.collect import sweep
-from mmrl.sources.reddit import connect
+from mmrl.sources.reddit.api import connect
 from mmrl.times import from_epoch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -24,17 +24,17 @@ from prawcore.exceptions import Forbidden, NotFound, Redirect, TooManyRequests
 from prawcore.sessions import FiniteRetryStrategy
 
 from mmrl.catalog import Catalog, Reason
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.collector.observe import observe
+from mmrl.collector.once import SweepReport, sweep
 from mmrl.config import Settings
-from mmrl.engine import Silent, run_stage
 from mmrl.errors import ConfigError, InputError, SourceError
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline.stages.fetch_images import FetchImagesStage
 from mmrl.sandbox import SandboxServer, World, praw_settings, start_process
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
 from mmrl.sandbox.world import PICTURED, SUBREDDITS
-from mmrl.sources.collect import SweepReport, sweep
-from mmrl.sources.reddit import connect
-from mmrl.stages.fetch_images import FetchImagesStage
-from mmrl.stages.observe import observe
+from mmrl.sources.reddit.api import connect
 from mmrl.times import from_epoch
 
 DAY = 86_400.0

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from mmrl.catalog import Catalog
-from mmrl.cli.watching import line, lines
+from mmrl.cli.collector_lines import line, lines
+from mmrl.collector.cursors import read_status
+from mmrl.collector.gaps import to_base36
+from mmrl.collector.service import Service
+from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.errors import ConfigError, SourceError
 from mmrl.home import init
 from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
-from mmrl.sources.gaps import to_base36
-from mmrl.sources.keep import Keeper, SweepReport
-from mmrl.sources.reddit import about, connect, newest
-from mmrl.sources.service import Service
-from mmrl.sources.state import read_status
-from mmrl.sources.transport import Transport
+from mmrl.sources.reddit.api import about, connect, newest
+from mmrl.sources.reddit.transport import Transport
 from service_trial import HOUR, START, Trial, busy, trials
 
 
@@ -86,7 +86,7 @@ def test_subscribers_are_asked_for_once_an_hour(
         asked.append((trial.server.now - START.timestamp()) / 3_600)
         return about(*given)
 
-    monkeypatch.setattr("mmrl.sources.reddit.about", counted)
+    monkeypatch.setattr("mmrl.sources.reddit.api.about", counted)
     trial.run(3.5)
     assert asked == pytest.approx([0, 1, 2, 3], abs=0.1)
 
@@ -258,14 +258,14 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             asked.append(list(names))
         return newest(reddit, names, after)
 
-    monkeypatch.setattr("mmrl.sources.reddit.newest", note)
+    monkeypatch.setattr("mmrl.sources.reddit.api.newest", note)
     return asked
 
 
 def test_a_closed_subreddit_is_asked_for_once_a_day(
     make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.sources.service._HEARTBEAT", 2 * HOUR)  # two days in a few seconds
+    monkeypatch.setattr("mmrl.collector.service._HEARTBEAT", 2 * HOUR)  # two days in a few seconds
     trial = make(busy(60, 50), checkpoints_hours=[90])
     trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
     for hours in (23, 3, 23):  # a restart does not change that
@@ -276,7 +276,7 @@ def test_a_closed_subreddit_is_asked_for_once_a_day(
 def test_groups_are_polled_as_often_as_their_posts_come(
     make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.sources.discover.TOGETHER", 2)
+    monkeypatch.setattr("mmrl.collector.listings.TOGETHER", 2)
     posts = [
         {
             "id": to_base36(0x40000000 + number),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mmrl.sources.media import Media, find_media
+from mmrl.sources.still_image import Media, find_media
 
 
 def entry(media_id: str, status: str = "valid", **source: Any) -> dict[str, Any]:

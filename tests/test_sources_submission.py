@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.catalog.reasons import Reason
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.sources.submission import Parsed, Refused, Unstated, parse_submission
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -14,20 +14,20 @@ import pytest
 
 from image_server import picture
 from mmrl.catalog import Catalog, Reason
-from mmrl.catalog.schemas import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION, SPACES
+from mmrl.catalog.keys import image_content, text_content, visual_content
+from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION, SPACES
 from mmrl.config import ImageSettings, Settings
-from mmrl.encoders.content import image_content, text_content, visual_content
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
-from mmrl.engine import Silent, run_stage
-from mmrl.engine.stage import Stage
 from mmrl.errors import InputError
+from mmrl.images.picture import Refused
 from mmrl.images.probe import ImageFacts, probe
-from mmrl.images.refused import Refused
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline import run as pipeline
+from mmrl.pipeline.stage import Stage
+from mmrl.pipeline.stages.caption import CaptionStage
+from mmrl.pipeline.stages.embed import EmbedStage
 from mmrl.report.thumbnails import UnshowableError, thumbnail
-from mmrl.stages import pipeline
-from mmrl.stages.caption import CaptionStage
-from mmrl.stages.embed import EmbedStage
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 GOOD, OTHER, BROKEN = picture(1), picture(2), b"\xff\xd8\xff no picture"
@@ -215,8 +215,8 @@ from datetime import UTC, datetime
 from mmrl.catalog import Catalog
 from mmrl.config import ImageSettings, Settings
 from mmrl.encoders.profiles import load_profile
-from mmrl.stages.caption import CaptionStage
-from mmrl.stages.embed import EmbedStage
+from mmrl.pipeline.stages.caption import CaptionStage
+from mmrl.pipeline.stages.embed import EmbedStage
 catalog = Catalog.open({filled.home!r})
 profile = load_profile(Settings())
 as_of = datetime(2026, 6, 1, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pytest
 
 from image_server import ImageServer, answer, image_server, picture
 from mmrl.catalog import Catalog, Reason
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
-from mmrl.engine import Silent, run_stage
-from mmrl.engine.runner import StageReport
-from mmrl.stages.fetch_images import FetchImagesStage
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline.runner import StageReport
+from mmrl.pipeline.stages.fetch_images import FetchImagesStage
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 
 from mmrl.catalog import Catalog, Failed, Reason
-from mmrl.catalog.schemas import SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli import main
+from mmrl.collector.cursors import State
+from mmrl.collector.service import Status
 from mmrl.config import Settings
 from mmrl.sandbox import Faults
 from mmrl.sandbox.world import SUBREDDITS
-from mmrl.sources.service import Status
-from mmrl.sources.state import State
 from mmrl.status import StageStatus, survey
 from service_trial import START, Trial, busy, trials
 

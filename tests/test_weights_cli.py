@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tests.hub_process import Hub, hub_process
 
-from mmrl.encoders.fetching import Plan, RemoteFile, require_space
-from mmrl.encoders.hub import hub_model
+from mmrl.encoders.hub.download import Plan, RemoteFile, require_space
+from mmrl.encoders.hub.models import hub_model
 from mmrl.encoders.listing import hub_profiles
 from mmrl.encoders.profiles import profile_models
 from mmrl.errors import WeightsError

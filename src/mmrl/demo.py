@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from mmrl.catalog import Catalog
+from mmrl.collector.observe import observe
+from mmrl.collector.once import sweep
 from mmrl.config import Settings, load_settings
-from mmrl.engine import Meter, Progress, StageReport
 from mmrl.errors import InputError
 from mmrl.home import init
+from mmrl.pipeline import Meter, Progress, StageReport
+from mmrl.pipeline import run as pipeline
+from mmrl.pipeline.stages.publish import SIMULATED
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
-from mmrl.sources.collect import sweep
-from mmrl.sources.reddit import connect
-from mmrl.stages import pipeline
-from mmrl.stages.observe import observe
-from mmrl.stages.publish import SIMULATED
+from mmrl.sources.reddit.api import connect
 from mmrl.times import iso
 
 STEP = timedelta(hours=3)  # karma counts as known at creation up to this age of the first look

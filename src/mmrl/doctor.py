@@ -89,7 +89,7 @@ def _credentials(home: str, settings: Settings) -> list[Finding]:
 
 
 def _site(home: str, site: str) -> Finding:
-    from mmrl.sources.reddit import find_credentials
+    from mmrl.sources.reddit.api import find_credentials
 
     try:
         found = find_credentials(home, site)
@@ -123,7 +123,7 @@ def _encoders(settings: Settings) -> Finding:
 
 
 def _devices(settings: Settings) -> Finding:
-    from mmrl.encoders.place import choose_place
+    from mmrl.encoders.device.device import choose_place
 
     try:
         place = choose_place(settings.device, settings.dtype)

@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from mmrl.catalog import Catalog, Reason, quote
-from mmrl.catalog.schemas import embeddings_table
+from mmrl.catalog.tables import embeddings_table
+from mmrl.collector import gaps, looks
+from mmrl.collector import writer as keep
+from mmrl.collector.cursors import read_status
+from mmrl.collector.gaps import Gap, Gaps
+from mmrl.collector.service import Status
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
-from mmrl.sources import gaps, importer, keep, looks
-from mmrl.sources.gaps import Gap, Gaps
-from mmrl.sources.service import Status
-from mmrl.sources.state import read_status
-from mmrl.stages import pipeline
+from mmrl.pipeline import run as pipeline
+from mmrl.sources.files import importer
 from mmrl.times import iso
 
 Counted = list[tuple[Reason, int]]
@@ -191,7 +193,7 @@ def _erased(catalog: Catalog) -> dict[str, int]:
 
 def _models(catalog: Catalog) -> int:
     """How many versions were trained: they are numbered from 1, and none is ever taken away."""
-    from mmrl.learning.registry import Registry, last_training
+    from mmrl.learning.registry.registry import Registry, last_training
 
     if "://" in catalog.home:
         return len(Registry(catalog.home).list())

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.marks import not_purged
 from mmrl.catalog.reasons import Reason
-from mmrl.catalog.schemas import SCHEMAS, embeddings, key_columns
+from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns
+from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 
 if TYPE_CHECKING:
@@ -365,7 +365,7 @@ class Catalog:
         if schema is None:
             schema = given
         if not key_columns(schema):
-            raise ValueError(f"table {name!r} has no schema with a key in mmrl.catalog.schemas")
+            raise ValueError(f"table {name!r} has no schema with a key in mmrl.catalog.tables")
         with _clear_errors(self.home):
             self._database.create_table(name, schema=schema, exist_ok=True)
         return self._open(name)

@@ -7,15 +7,29 @@ from typer.core import TyperGroup
 
 import mmrl
 from mmrl.cli import (
-    collecting,
-    importing,
+    collect as collecting,
+)
+from mmrl.cli import (
+    demo as trying,
+)
+from mmrl.cli import (
+    import_ as importing,
+)
+from mmrl.cli import (
     models,
-    predicting,
-    purging,
-    running,
-    setting_up,
-    trying,
     weights,
+)
+from mmrl.cli import (
+    predict as predicting,
+)
+from mmrl.cli import (
+    purge as purging,
+)
+from mmrl.cli import (
+    run as running,
+)
+from mmrl.cli import (
+    setup as setting_up,
 )
 
 ORDER = (

@@ -34,7 +34,7 @@ class _Count(ProgressColumn):
 
 
 class Bars:
-    """Implements `mmrl.engine.Progress` with rich bars on standard error.
+    """Implements `mmrl.pipeline.Progress` with rich bars on standard error.
 
     With `of_bytes`, units are bytes of a download: shown as such, with their rate.
     """

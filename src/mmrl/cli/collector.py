@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mmrl.sources.service import Status
+    from mmrl.collector.service import Status
     from mmrl.status import Survey
 
 _GAPS_NAMED = 5
@@ -19,7 +19,7 @@ def collector(found: "Survey") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from mmrl.cli.watching import facts
+    from mmrl.cli.collector_lines import facts
 
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)

@@ -33,8 +33,8 @@ def train(
     from rich.console import Console
 
     from mmrl.cli.bars import Bars
-    from mmrl.report.terminal import metrics_table
-    from mmrl.stages.train import train_if_new
+    from mmrl.cli.tables import metrics_table
+    from mmrl.pipeline.stages.train import train_if_new
 
     at = moment(as_of)
     catalog, settings = open_home(home)
@@ -56,8 +56,8 @@ def list_models(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     from rich.console import Console
 
-    from mmrl.learning.registry import Registry
-    from mmrl.report.terminal import versions_table
+    from mmrl.cli.tables import versions_table
+    from mmrl.learning.registry.registry import Registry
 
     catalog, _ = open_home(home)
     versions = Registry(catalog.home).list()
@@ -77,9 +77,9 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
 
     from rich.console import Console
 
-    from mmrl.catalog.purge import purged_of
-    from mmrl.learning.registry import Registry
-    from mmrl.report.terminal import metrics_table
+    from mmrl.cli.tables import metrics_table
+    from mmrl.learning.registry.registry import Registry
+    from mmrl.purge.rows import purged_of
 
     catalog, _ = open_home(home)
     shown = Registry(catalog.home).show(version)
@@ -111,8 +111,8 @@ def compare(
 
     from rich.console import Console
 
-    from mmrl.learning.registry import Registry
-    from mmrl.report.terminal import comparison_table
+    from mmrl.cli.tables import comparison_table
+    from mmrl.learning.registry.registry import Registry
 
     catalog, _ = open_home(home)
     comparison = Registry(catalog.home).compare(a, b)
@@ -126,7 +126,7 @@ def compare(
 @app.command()
 def promote(version: Version, home: Home = DEFAULT_HOME) -> None:
     """Makes a version the champion by hand, for instance to roll back."""
-    from mmrl.learning.registry import Registry
+    from mmrl.learning.registry.registry import Registry
 
     catalog, _ = open_home(home)
     promoted = Registry(catalog.home).promote(version)
@@ -143,7 +143,7 @@ def report(
 ) -> None:
     """Writes a model's report: one HTML file that opens without a network."""
     from mmrl.images.decode import use_limit
-    from mmrl.stages.publish import write_report
+    from mmrl.pipeline.stages.publish import write_report
 
     at = moment(as_of)
     catalog, settings = open_home(home)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mmrl.config import Settings
-    from mmrl.encoders.hub import HubModel
+    from mmrl.encoders.hub.models import HubModel
     from mmrl.encoders.listing import Listed
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ def list_weights(
 
     from mmrl.cli.options import check_home
     from mmrl.config import load_settings
-    from mmrl.encoders.hub_cache import cache_folder
+    from mmrl.encoders.hub.cache import cache_folder
     from mmrl.encoders.listing import hub_profiles
     from mmrl.encoders.listing import list_weights as look
 
@@ -67,7 +67,7 @@ def _table(profile: str, rows: "list[Listed]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from mmrl.encoders.hub import gigabytes
+    from mmrl.encoders.hub.models import gigabytes
 
     table = Table(title=f"profile {profile}", title_justify="left", box=None, pad_edge=False)
     for column in ("model", "for", "licence", "size", "revision", "state"):
@@ -109,9 +109,9 @@ def fetch(
     from mmrl.cli.bars import Bars
     from mmrl.cli.options import check_home
     from mmrl.config import load_settings
-    from mmrl.encoders import fetching
-    from mmrl.encoders.hub import gigabytes
-    from mmrl.encoders.hub_cache import cache_folder
+    from mmrl.encoders.hub import download as fetching
+    from mmrl.encoders.hub.cache import cache_folder
+    from mmrl.encoders.hub.models import gigabytes
 
     check_home(home)
     settings = load_settings(home)
@@ -139,7 +139,7 @@ def fetch(
 
 def _absent(settings: "Settings", names: list[str], profile: str | None) -> "list[HubModel]":
     """The models to fetch; says of each other one why it is not."""
-    from mmrl.encoders.checkpoint import checkpoint
+    from mmrl.encoders.hub.checkpoint import checkpoint
     from mmrl.encoders.listing import needed
 
     if not names:

@@ -7,11 +7,11 @@ arXiv:2402.03216). The other two kinds of vectors that the model can give are no
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrl.encoders.hub_text import HubText
-from mmrl.encoders.place import Place
+from mmrl.encoders.device.device import Place
+from mmrl.encoders.text import HubText
 
 if TYPE_CHECKING:
-    from mmrl.encoders.bge_m3_network import BgeM3Network
+    from mmrl.encoders.networks.bge_m3 import BgeM3Network
 
 
 class BgeM3(HubText):
@@ -24,6 +24,6 @@ class BgeM3(HubText):
 
     def load(self, folder: Path, place: Place) -> "BgeM3Network":
         """See `HubText.load`."""
-        from mmrl.encoders.bge_m3_network import BgeM3Network
+        from mmrl.encoders.networks.bge_m3 import BgeM3Network
 
         return BgeM3Network(folder, place)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmrl.encoders.batches import BatchSize
-from mmrl.encoders.captioning import Captions, caption_pictures
-from mmrl.encoders.captions import judge, prompt_mark
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.from_hub import FromHub
+from mmrl.encoders.caption import Captions, caption_pictures
+from mmrl.encoders.caption_text import judge, prompt_mark
+from mmrl.encoders.device.batch_size import BatchSize
+from mmrl.encoders.device.threads import ModelLock
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.hub.encoder import FromHub
 from mmrl.encoders.protocols import Caption, Uncaptioned
-from mmrl.encoders.threads import ModelLock
 
 NAME = "kosmos-2-patch14-224"
 PROMPT = "<grounding> Describe this image in detail:"
@@ -64,8 +64,8 @@ class _Loaded:
     """Network and tokenizer in memory, and how much they take at once."""
 
     def __init__(self, model: Checkpoint) -> None:
-        from mmrl.encoders.kosmos_grounding import Grounding
-        from mmrl.encoders.kosmos_network import KosmosNetwork
+        from mmrl.encoders.networks.kosmos2 import KosmosNetwork
+        from mmrl.encoders.networks.kosmos2_grounding import Grounding
 
         folder = model.folder()
         self._grounding = Grounding(folder, model.name)

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Literal
 
 from mmrl.config import Settings
-from mmrl.encoders import hub_cache
-from mmrl.encoders.checkpoint import Checkpoint, checkpoint
-from mmrl.encoders.hub import gigabytes
+from mmrl.encoders.hub import cache as hub_cache
+from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
+from mmrl.encoders.hub.models import gigabytes
+from mmrl.encoders.packaged.weights import EFFICIENTNET_LITE2, MINILM, Weights
 from mmrl.encoders.profiles import profile_classes, profile_models, profile_names
-from mmrl.encoders.weights import EFFICIENTNET_LITE2, MINILM, Weights
 from mmrl.errors import WeightsError
 
 # Whose weights come in packages.
 _PACKAGES = {
-    "mmrl.encoders.minilm:MiniLM": (MINILM,),
-    "mmrl.encoders.efficientnet:EfficientNetLite2": (EFFICIENTNET_LITE2,),
-    "mmrl.encoders.labels:LabelBridge": (EFFICIENTNET_LITE2, MINILM),
-    "mmrl.encoders.labels:Tags": (EFFICIENTNET_LITE2,),
+    "mmrl.encoders.packaged.minilm:MiniLM": (MINILM,),
+    "mmrl.encoders.packaged.efficientnet:EfficientNetLite2": (EFFICIENTNET_LITE2,),
+    "mmrl.encoders.packaged.labels:LabelBridge": (EFFICIENTNET_LITE2, MINILM),
+    "mmrl.encoders.packaged.labels:Tags": (EFFICIENTNET_LITE2,),
 }
 
 

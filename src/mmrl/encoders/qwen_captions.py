@@ -7,14 +7,14 @@ same caption. The network is in `qwen_captions_network`.
 
 from collections.abc import Sequence
 
-from mmrl.encoders.batches import BatchSize
-from mmrl.encoders.captioning import Captions, caption_pictures
-from mmrl.encoders.captions import judge, prompt_mark
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.from_hub import FromHub
+from mmrl.encoders.caption import Captions, caption_pictures
+from mmrl.encoders.caption_text import judge, prompt_mark
+from mmrl.encoders.device.batch_size import BatchSize
+from mmrl.encoders.device.threads import ModelLock
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.hub.encoder import FromHub
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.encoders.qwen_visual import Grid, Patches
-from mmrl.encoders.threads import ModelLock
 from mmrl.errors import ConfigError
 
 NAME = "qwen3-vl-2b-instruct"
@@ -88,7 +88,7 @@ class _Loaded:
     """The network in memory, and how much it takes at once."""
 
     def __init__(self, model: Checkpoint) -> None:
-        from mmrl.encoders.qwen_captions_network import QwenCaptionsNetwork
+        from mmrl.encoders.networks.qwen3_vl_captions import QwenCaptionsNetwork
 
         self._network = QwenCaptionsNetwork(model.folder(), model.place, model.name)
         self._lock = ModelLock()

@@ -7,11 +7,11 @@ As its authors use it for documents: without an instruction, which is for querie
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrl.encoders.hub_text import HubText
-from mmrl.encoders.place import Place
+from mmrl.encoders.device.device import Place
+from mmrl.encoders.text import HubText
 
 if TYPE_CHECKING:
-    from mmrl.encoders.qwen_text_network import QwenTextNetwork
+    from mmrl.encoders.networks.qwen3 import QwenTextNetwork
 
 
 class QwenText(HubText):
@@ -25,6 +25,6 @@ class QwenText(HubText):
 
     def load(self, folder: Path, place: Place) -> "QwenTextNetwork":
         """See `HubText.load`."""
-        from mmrl.encoders.qwen_text_network import QwenTextNetwork
+        from mmrl.encoders.networks.qwen3 import QwenTextNetwork
 
         return QwenTextNetwork(folder, place)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from mmrl.encoders.batches import BatchSize
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.hub_visual import HubVisual
-from mmrl.encoders.threads import ModelLock
-from mmrl.encoders.tokens import tokenize
+from mmrl.encoders.device.batch_size import BatchSize
+from mmrl.encoders.device.threads import ModelLock
+from mmrl.encoders.device.tokens import tokenize
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.visual import HubVisual
 from mmrl.images.decode import open_rgb
-from mmrl.images.refused import UnreadableError
+from mmrl.images.picture import UnreadableError
 
 if TYPE_CHECKING:
     import torch
@@ -131,7 +131,7 @@ class _Loaded:
     """Network and tokenizer in memory, and how much they take at once."""
 
     def __init__(self, model: Checkpoint) -> None:
-        from mmrl.encoders.qwen_visual_network import QwenVisualNetwork, load_prompt
+        from mmrl.encoders.networks.qwen3_vl_embedding import QwenVisualNetwork, load_prompt
 
         folder = model.folder()
         self._network = QwenVisualNetwork(folder, model.place, model.name)

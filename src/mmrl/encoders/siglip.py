@@ -7,11 +7,11 @@ of the same file is not loaded.
 
 from typing import TYPE_CHECKING
 
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.hub_images import HubImages
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.image import HubImages
 
 if TYPE_CHECKING:
-    from mmrl.encoders.siglip_network import SiglipNetwork
+    from mmrl.encoders.networks.siglip2 import SiglipNetwork
 
 
 class SiglipImages(HubImages):
@@ -25,6 +25,6 @@ class SiglipImages(HubImages):
 
     def load(self, model: Checkpoint) -> "SiglipNetwork":
         """See `HubImages.load`."""
-        from mmrl.encoders.siglip_network import SiglipNetwork
+        from mmrl.encoders.networks.siglip2 import SiglipNetwork
 
         return SiglipNetwork(model.folder(), model.place)

@@ -6,11 +6,11 @@ checkpoint's own data configuration says; not normalised, as timm does not.
 
 from typing import TYPE_CHECKING
 
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.hub_images import HubImages
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.image import HubImages
 
 if TYPE_CHECKING:
-    from mmrl.encoders.timm_network import TimmNetwork
+    from mmrl.encoders.networks.timm_vit import TimmNetwork
 
 
 class TimmImages(HubImages):
@@ -23,6 +23,6 @@ class TimmImages(HubImages):
 
     def load(self, model: Checkpoint) -> "TimmNetwork":
         """See `HubImages.load`."""
-        from mmrl.encoders.timm_network import TimmNetwork
+        from mmrl.encoders.networks.timm_vit import TimmNetwork
 
         return TimmNetwork(model.weights(), model.place)

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from mmrl.encoders.batches import BatchSize
-from mmrl.encoders.checkpoint import Checkpoint
-from mmrl.encoders.hub_visual import HubVisual
-from mmrl.encoders.pairs import Rows, to_device
-from mmrl.encoders.threads import ModelLock
-from mmrl.encoders.tokens import by_length, load_tokenizer, padded, tokenize
+from mmrl.encoders.device.batch_size import BatchSize
+from mmrl.encoders.device.pictures import Rows, to_device
+from mmrl.encoders.device.threads import ModelLock
+from mmrl.encoders.device.tokens import by_length, load_tokenizer, padded, tokenize
+from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.visual import HubVisual
 from mmrl.images.decode import middle, open_rgb
 
 if TYPE_CHECKING:
     import torch
 
-    from mmrl.encoders.visualized_bge_network import VisualizedBgeNetwork
+    from mmrl.encoders.networks.visualized_bge import VisualizedBgeNetwork
 
 NAME = "visualized-bge-m3"
 WIDTH = 1024
@@ -78,7 +78,7 @@ class _Loaded:
     """Network and tokenizer in memory, and how much they take at once."""
 
     def __init__(self, model: Checkpoint, text_model: Checkpoint) -> None:
-        from mmrl.encoders.visualized_bge_network import load
+        from mmrl.encoders.networks.visualized_bge import load
 
         folder = text_model.folder()
         self._place = model.place

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.refused import Refused
+from mmrl.images.picture import Refused
 
 _GONE = (404, 410)
 # Timed out, too early, too many requests, and all of the server's own faults.

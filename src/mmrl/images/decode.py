@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.refused import UnreadableError
+from mmrl.images.picture import UnreadableError
 
 # No other of Pillow's decoders ever sees a stranger's file.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")

@@ -20,10 +20,10 @@ from mmrl.config import ImageSettings
 from mmrl.images.answers import ASK_AGAIN, judge_headers, judge_status, read_headers
 from mmrl.images.connect import AddressRefusedError, PublicBackend, Resolve, resolve
 from mmrl.images.decode import SNIFFED_BYTES, sniff
-from mmrl.images.gates import Gates
+from mmrl.images.hosts import Gates
+from mmrl.images.picture import Refused
 from mmrl.images.placeholders import placeholder_at
 from mmrl.images.probe import Picture, probe
-from mmrl.images.refused import Refused
 from mmrl.images.safety import Address, check_url
 from mmrl.images.waiting import LONGEST_ASKED_SECONDS, backoff, retry_after
 

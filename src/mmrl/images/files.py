@@ -2,8 +2,8 @@
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
+from mmrl.images.picture import Refused
 from mmrl.images.probe import Picture, probe
-from mmrl.images.refused import Refused
 from mmrl.images.safety import check_file
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.decode import SNIFFED_BYTES, opened, orientation, sniff
+from mmrl.images.picture import Refused, UnreadableError
 from mmrl.images.placeholders import placeholder_with
-from mmrl.images.refused import Refused, UnreadableError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.refused import Refused
+from mmrl.images.picture import Refused
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 4096

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.schemas import SPACES
-from mmrl.learning.boosting import fit_trees, predict_trees
+from mmrl.catalog.tables import SPACES
 from mmrl.learning.inputs import MODALITIES, FeatureSpec, Inputs, vectors_of
+from mmrl.learning.trees import fit_trees, predict_trees
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
 _MLP_EPOCHS, _MLP_PATIENCE = 15, 4
@@ -102,7 +102,7 @@ def original_mlp(task: Task) -> np.ndarray:
     Its learning rate is constant here: the original multiplied it by 0.4 at every step, which
     leaves nothing to learn with after a dozen steps.
     """
-    from mmrl.learning.backend import load_keras, make_deterministic
+    from mmrl.learning.keras_backend import load_keras, make_deterministic
 
     keras = load_keras(task.threads)
     make_deterministic(task.seed)

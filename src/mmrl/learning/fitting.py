@@ -85,7 +85,7 @@ def fit_network(
         teams: (members,) a number a member; each team keeps the epoch at which the mean of its
             own members did best. One team by default.
     """
-    from mmrl.learning.backend import make_deterministic
+    from mmrl.learning.keras_backend import make_deterministic
 
     make_deterministic(seed)
     shape, schedule = shape or NetworkShape(), schedule or Schedule()

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.schemas import POST_FEATURES, SPACES
+from mmrl.catalog.tables import POST_FEATURES, SPACES
 from mmrl.errors import InputError
-from mmrl.learning.reduce import Projection, fit_projection
+from mmrl.learning.projection import Projection, fit_projection
 from mmrl.learning.targets import column
 from mmrl.samples.schema import AUTHOR_FEATURES, SUBREDDIT_FEATURES
 

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.errors import CatalogError, InputError, NotFoundError
-from mmrl.learning.boosting import predict_trees
+from mmrl.learning.evaluation.calibration import widen
 from mmrl.learning.fitting import FittedNetwork
 from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
-from mmrl.learning.intervals import widen
 from mmrl.learning.network import Reading
-from mmrl.learning.reduce import Projection
+from mmrl.learning.projection import Projection
 from mmrl.learning.targets import TargetName, to_log_score
+from mmrl.learning.trees import predict_trees
 
 FORMAT = 1
 
@@ -159,7 +159,7 @@ class TrainedModel:
             raise NotFoundError(f"There is no model in {folder}: train one with `mmrl train`.")
         import catboost
 
-        from mmrl.learning.backend import load_keras
+        from mmrl.learning.keras_backend import load_keras
 
         load_keras()
         from mmrl.learning.layers import keras

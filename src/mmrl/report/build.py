@@ -19,13 +19,13 @@ from mmrl.catalog import Catalog
 from mmrl.errors import Failure
 from mmrl.report import plots_data, plots_models, plots_predictions
 from mmrl.report.data import by_subreddit, posts_a_day, read_splits
-from mmrl.report.left_out import left_out, steps
-from mmrl.report.metrics import LEADING, METRICS, SPEARMAN, measure
-from mmrl.report.misses import find_misses
+from mmrl.report.examples import find_misses
+from mmrl.report.funnel import left_out, steps
+from mmrl.report.metric_names import LEADING, METRICS, SPEARMAN, measure
+from mmrl.report.sentences import differences, tiles, training_facts, verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, author_tables, made_of, metrics_rows
 from mmrl.report.unit import Unit, unit_of
-from mmrl.report.words import differences, tiles, training_facts, verdict
 from mmrl.times import iso, parse_time
 
 _QUANTILES = ("q10", "q50", "q90")
@@ -44,7 +44,7 @@ def build_report(
     """Writes the report of one model version; the file appears whole or not at all.
 
     Args:
-        evaluation: as described in `mmrl.learning.evaluation`.
+        evaluation: as described in `mmrl.learning.evaluation.evaluate`.
         predictions: its test predictions, described there too.
         history: every model version, oldest first: `{version, trained_at, champion, metrics}` and,
             where one is known, `noise_ceiling`; metrics as in an evaluation or as bare numbers.

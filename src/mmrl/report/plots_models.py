@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from mmrl.report.metrics import Measure, Metric, measure, written
+from mmrl.report.metric_names import Measure, Metric, measure, written
 from mmrl.report.svg import BASELINE, CEILING, INK, MODEL, MUTED, PAGE, RULE, Canvas
 
 if TYPE_CHECKING:

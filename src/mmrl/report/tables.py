@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmrl.report.metrics import (
+from mmrl.report.metric_names import (
     LEADING,
     METRICS,
     SPEARMAN,

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.schemas import AUTHOR_FACTS, POST_FEATURES, TIME
+from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, TIME
 
 # A first look tells what was so when the post went up only if it came soon after. Karma counts the
 # post's own votes: of a 12-hour score 3% is there after 1 hour, 18% after 3, 61% after 6 (3,442

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import label_known_at
-from mmrl.samples.order import Events, count_below
+from mmrl.samples.ranks import Events, count_below
 
 MIN_RANKED = 10  # fewer posts before it give no percentile
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
-from mmrl.catalog.schemas import SPACES
+from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
-from mmrl.encoders.content import text_content, visual_content
 from mmrl.errors import InputError
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores

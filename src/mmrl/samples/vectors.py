@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.schemas import embeddings_table
+from mmrl.catalog.tables import embeddings_table
 from mmrl.errors import InputError
 
 

@@ -13,10 +13,10 @@ from urllib.request import url2pathname
 
 from mmrl.errors import InputError
 from mmrl.sandbox.world import World
-from mmrl.sources.batches import PostSource
-from mmrl.sources.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
+from mmrl.sources.files.source import PostSource
+from mmrl.sources.files.table import TableSource
 from mmrl.sources.submission import Parsed, Refused
-from mmrl.sources.table import TableSource
 
 NO_SCORE = "no_score"
 DOUBLE = "double"

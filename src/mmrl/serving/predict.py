@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.schemas import SPACES
+from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
+from mmrl.encoders.device.threads import use_threads
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Uncaptioned
-from mmrl.encoders.threads import use_threads
 from mmrl.errors import Failure, InputError, NotFoundError
 from mmrl.images.decode import use_limit
 from mmrl.images.probe import ImageFacts, probe
 from mmrl.learning.model import Quantiles
-from mmrl.learning.registry import Registry
+from mmrl.learning.registry.registry import Registry
+from mmrl.pipeline.stages.publish import SIMULATED
 from mmrl.samples import Known, vector_column
-from mmrl.stages.publish import SIMULATED
 from mmrl.times import iso
 
 

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mmrl.catalog.reasons import Reason
-from mmrl.sources.media import find_media
-from mmrl.sources.values import Unreadable, count, flag, moment, number, text, unescaped
+from mmrl.sources.fields import Unreadable, count, flag, moment, number, text, unescaped
+from mmrl.sources.still_image import find_media
 
 GONE = ("[deleted]", "[removed]")
 _ID = re.compile(r"[0-9a-z]{1,13}")  # base 36; 13 digits hold any 64-bit number

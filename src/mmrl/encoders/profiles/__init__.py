@@ -15,9 +15,9 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, cast
 
-from mmrl.catalog.schemas import SPACES
+from mmrl.catalog.tables import SPACES
 from mmrl.config import CaptionServerSettings, Settings
-from mmrl.encoders.checkpoint import Checkpoint, checkpoint
+from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
 from mmrl.encoders.protocols import Captioner, Encoder, ImageEncoder, TextEncoder, VisualEncoder
 from mmrl.errors import ConfigError
 
@@ -154,7 +154,7 @@ def _load(
     encoders = {role: _make(name, role, given[role], resolve) for role in ROLES}
     server_settings = CaptionServerSettings.model_validate_json(server)
     if server_settings.base_url is not None:
-        from mmrl.encoders.caption_server import ServerCaptions
+        from mmrl.encoders.caption_server.server import ServerCaptions
 
         encoders["captioner"] = ServerCaptions(server_settings)
         for role in ("captioner", "caption"):

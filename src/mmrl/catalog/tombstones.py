@@ -1,0 +1,83 @@
+"""Marks of what was purged: one-way hashes, by which it is kept from coming in again.
+
+A mark is a keyed hash of a post's id or an account's name; the key is the home's own. Whoever has
+the home can test whether a given id was purged, but can't read the ids off.
+"""
+
+import functools
+import hashlib
+import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.catalog.tables import META, PURGED_MARKS
+
+if TYPE_CHECKING:
+    from mmrl.catalog.catalog import Catalog
+
+TABLE = "purged_marks"
+_SALT = "purge salt"
+
+
+def mark_posts(catalog: "Catalog", post_ids: Iterable[str]) -> None:
+    """Keeps these posts from being written to any table from now on."""
+    _mark(catalog, [_post(post_id) for post_id in post_ids])
+
+
+def mark_author(catalog: "Catalog", name: str) -> None:
+    """Keeps posts of this account from being written from now on."""
+    _mark(catalog, [_author(name)])
+
+
+def not_purged(catalog: "Catalog", table: str, rows: pa.Table) -> pa.Table:
+    """The rows without those of purged posts, and without posts of purged accounts.
+
+    Its cost follows the rows given, not what was purged.
+    """
+    if "post_id" not in rows.schema.names or catalog.opened(TABLE) is None or not rows.num_rows:
+        return rows
+    salt = _salt(catalog)
+    marks = {"post_id": _marks(salt, map(_post, rows["post_id"].to_pylist()))}
+    if table == "posts":
+        names = rows["author_name"].to_pylist()
+        marks["author_name"] = _marks(salt, [_author(name or "") for name in names])
+    every = [mark for found in marks.values() for mark in found]
+    known = catalog.lookup(TABLE, "mark", every)["mark"].combine_chunks()
+    if not len(known):
+        return rows
+    purged = [pc.is_in(pa.array(found, pa.string()), value_set=known) for found in marks.values()]
+    return rows.filter(pc.invert(functools.reduce(pc.or_, purged)))
+
+
+def _mark(catalog: "Catalog", things: list[str]) -> None:
+    if things:
+        catalog.insert(
+            "meta", pa.table({"name": [_SALT], "value": [secrets.token_hex(16)]}, schema=META)
+        )
+        marks = sorted(set(_marks(_salt(catalog), things)))
+        catalog.insert(TABLE, pa.table({"mark": marks}, schema=PURGED_MARKS))
+
+
+def _salt(catalog: "Catalog") -> bytes:
+    found = catalog.read("meta", ["value"], f"name = '{_SALT}'")["value"].to_pylist()
+    return bytes.fromhex(found[0])
+
+
+def _marks(salt: bytes, things: Iterable[str]) -> list[str]:
+    return [
+        hashlib.blake2b(
+            thing.encode("utf-8", "surrogatepass"), key=salt, digest_size=16
+        ).hexdigest()
+        for thing in things
+    ]
+
+
+def _post(post_id: str) -> str:
+    return f"t3_{post_id}"
+
+
+def _author(name: str) -> str:
+    return f"u/{name.lower()}"

@@ -1,0 +1,44 @@
+"""`mmrl predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
+
+
+def predict(
+    image: Annotated[Path, typer.Argument(help="The picture to post.", show_default=False)],
+    title: Annotated[str, typer.Option("--title", help="The title to post it under.")],
+    subreddit: Annotated[str, typer.Option("--subreddit", help="Where to post it, without r/.")],
+    author: Annotated[
+        str | None, typer.Option("--author", help="Who posts it; without, an unknown author.")
+    ] = None,
+    over_18: Annotated[bool, typer.Option("--over-18", help="It is marked over 18.")] = False,
+    model: Annotated[str, typer.Option("--model", help="A version, or champion.")] = "champion",
+    home: Home = DEFAULT_HOME,
+    as_of: AsOf = None,
+    as_json: Json = False,
+) -> None:
+    """Predicts how popular a post would be, before it is posted.
+
+    Shows score and popularity with the interval that holds the outcome 80 times in 100, and where
+    that stands among the subreddit's posts of the last 90 days; of these, a model trained on
+    percentiles tells only the last. `--as-of` is the hour of posting.
+    """
+    import json
+
+    from rich.console import Console
+
+    from mmrl.cli.tables import prediction_table
+    from mmrl.serving.predict import Draft, predict_draft
+
+    at = moment(as_of)
+    catalog, settings = open_home(home)
+    draft = Draft(image, title, subreddit, author, over_18)
+    prediction = predict_draft(catalog, settings, draft, at, model)
+    if as_json:
+        typer.echo(json.dumps(prediction.as_dict()))
+    else:
+        Console().print(prediction_table(prediction))

@@ -1,0 +1,247 @@
+"""`mmrl purge`."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmrl.cli import signals as clocks
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, moment, open_home
+from mmrl.cli.signals import SandboxTime
+
+if TYPE_CHECKING:
+    from mmrl.catalog import Catalog
+    from mmrl.cli.bars import Bars
+    from mmrl.config import Settings
+    from mmrl.errors import MmrlError
+    from mmrl.purge.recheck import RecheckReport
+
+_RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
+_POST = re.compile(r"(?:.*/comments/|t3_)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
+_ACCOUNT = re.compile(r"(?:/?u/)?([0-9A-Za-z_-]{1,64})")
+
+
+def purge(
+    home: Home = DEFAULT_HOME,
+    posts: Annotated[
+        list[str] | None,
+        typer.Option("--post", metavar="ID", help="Erase this post now; asks Reddit nothing."),
+    ] = None,
+    authors: Annotated[
+        list[str] | None,
+        typer.Option("--author", metavar="NAME", help="Erase this account's posts now."),
+    ] = None,
+    requests: Annotated[
+        int | None, typer.Option(min=1, help="At most so many requests; the rest stays due.")
+    ] = None,
+    duration: Annotated[
+        str | None,
+        typer.Option("--for", metavar="TIME", help="Re-check for at most this long, such as 1h."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be erased; ask and change nothing.")
+    ] = False,
+    sandbox_clock: SandboxTime = None,
+    as_json: Json = False,
+) -> None:
+    """Erases what was deleted on Reddit, from every table, version, report and file.
+
+    Re-checks what is kept, oldest check first, a hundred posts a request. What the looks have
+    already shown to be gone is erased without any request, also where there are no credentials.
+    Ctrl-C keeps the checks made so far; a purge that was killed is ended by the next one.
+    """
+    import json
+
+    from mmrl.cli.bars import Bars
+    from mmrl.runtime.lock import only_one
+
+    span = clocks.span(duration, "--for")
+    catalog, settings = open_home(home)
+    with only_one(catalog.home, "purge", _RUNNING), Bars(quiet=as_json) as bars:
+        if posts or authors:
+            said = _on_request(catalog, settings, posts or [], authors or [], dry_run, bars)
+        elif dry_run:
+            said = _would(catalog, settings, moment(None))
+        else:
+            said = _all(catalog, settings, requests, span, sandbox_clock, bars)
+    error = said.pop("error")
+    if as_json:
+        typer.echo(json.dumps({**said, "error": str(error) if error else None}))
+    else:
+        typer.echo(_summary(said))
+    if error is not None:
+        raise error
+
+
+def _on_request(
+    catalog: "Catalog",
+    settings: "Settings",
+    posts: list[str],
+    authors: list[str],
+    dry_run: bool,
+    bars: "Bars",
+) -> dict[str, Any]:
+    from mmrl.purge.run import REQUESTED, erase, posts_of
+
+    names = [_read(_ACCOUNT, name, "--author", "an account's name") for name in authors]
+    ids = [_read(_POST, post, "--post", "a post's id or address") for post in posts]
+    wanted = dict.fromkeys([*ids, *(one for name in names for one in posts_of(catalog, name))])
+    reasons = dict.fromkeys(wanted, REQUESTED)
+    known = catalog.lookup("posts", "post_id", reasons, ["post_id"]).num_rows
+    said: dict[str, Any] = {"dry_run": dry_run, "unknown": len(reasons) - known, "error": None}
+    if dry_run:
+        return {**said, "erased": {REQUESTED: known} if known else {}}
+    report = erase(catalog, settings, reasons, moment(None), bars, frozenset(names))
+    return {**said, **report.as_dict()}
+
+
+def _would(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, Any]:
+    from datetime import timedelta
+
+    from mmrl.purge.recheck import due
+    from mmrl.purge.removals import find_gone
+
+    gone = find_gone(catalog, settings.purge, at)
+    return {
+        "dry_run": True,
+        "erased": dict(Counter(gone.erase.values())),
+        "waiting": dict(gone.waiting),
+        "kept": dict(gone.kept),
+        "due": len(due(catalog, timedelta(days=settings.purge.recheck_days), at)),
+        "error": None,
+    }
+
+
+def _all(
+    catalog: "Catalog",
+    settings: "Settings",
+    requests: int | None,
+    span: Any,
+    sandbox_clock: str | None,
+    bars: "Bars",
+) -> dict[str, Any]:
+    """Re-checks where there are credentials, then erases what is known to be gone."""
+    from mmrl.errors import ConfigError, SourceError
+    from mmrl.purge.recheck import RecheckReport
+    from mmrl.purge.removals import find_gone
+    from mmrl.purge.run import erase
+    from mmrl.runtime.clock import Halt
+    from mmrl.sources.reddit.api import find_credentials
+
+    checked = RecheckReport()
+    error: MmrlError | None = None
+    stopped = False
+    at = moment(None)
+    has_credentials = True
+    try:
+        has_credentials = find_credentials(catalog.home, settings.reddit.site) is not None
+        if has_credentials:
+            at = _recheck(catalog, settings, requests, span, sandbox_clock, bars, checked)
+    except Halt:
+        stopped = True
+    except (ConfigError, SourceError) as failed:  # what is known is erased all the same
+        error = failed
+    gone = find_gone(catalog, settings.purge, at)
+    said: dict[str, Any] = {
+        "dry_run": False,
+        "credentials": has_credentials,
+        "site": settings.reddit.site,
+        "stopped": stopped,
+        "checks": {**vars(checked), "gone": dict(checked.gone)},
+        "waiting": dict(gone.waiting),
+        "kept": dict(gone.kept),
+        "error": error,
+    }
+    if stopped:
+        return {**said, "erased": {}, "left": len(gone.erase)}
+    return {**said, **erase(catalog, settings, gone.erase, at, bars).as_dict()}
+
+
+def _recheck(
+    catalog: "Catalog",
+    settings: "Settings",
+    requests: int | None,
+    span: Any,
+    sandbox_clock: str | None,
+    bars: "Bars",
+    report: "RecheckReport",
+) -> datetime:
+    """Checks what is due; returns the time by Reddit's clock when it ended."""
+    from datetime import timedelta
+
+    from mmrl.purge.recheck import recheck
+    from mmrl.sources.reddit.budget import Priority
+    from mmrl.sources.reddit.connection import open_connection
+
+    reddit, transport = open_connection(settings.reddit, catalog.home)
+    clock = transport.clock = clocks.clock(sandbox_clock, reddit, transport.clock)
+    transport.priority = Priority.PURGE
+    until = None if span is None else transport.now() + span
+    every = timedelta(days=settings.purge.recheck_days)
+    with clocks.stopped_by_signals(clock, [transport]):
+        recheck(reddit, catalog, every, transport.now, bars, report, requests, until)
+    return transport.now()
+
+
+def _read(pattern: re.Pattern[str], given: str, option: str, expected: str) -> str:
+    from mmrl.errors import InputError
+
+    found = pattern.fullmatch(given.strip())
+    if found is None:
+        raise InputError(f"{option} is {given!r}, expected {expected}.")
+    return found[1]
+
+
+def _summary(said: dict[str, Any]) -> str:
+    """What was done, a sentence a line."""
+    would = "Would erase" if said["dry_run"] else "Erased"
+    lines = []
+    checks = said.get("checks")
+    if said.get("credentials") is False:
+        lines.append(
+            "Nothing could be re-checked: there are no credentials for Reddit under "
+            f"[{said['site']}] in praw.ini. What was known to be gone is erased all the same."
+        )
+    elif checks is not None:
+        left = checks["due"] - checks["checked"]
+        lines.append(
+            f"Re-checked {checks['checked']:,} posts in {checks['requests']:,} requests: "
+            f"{checks['standing']:,} stand"
+            + _listed(checks["gone"], ", gone")
+            + "."
+            + (f" {left:,} are still due." if left else "")
+        )
+    if said.get("resumed"):
+        lines.append("An earlier purge that was killed was ended first.")
+    if said.get("stopped"):
+        lines.append(f"Stopped; {said['left']:,} posts are to be erased by the next purge.")
+    else:
+        pictures = f" and {said['pictures']:,} pictures" if said.get("pictures") else ""
+        total = sum(said["erased"].values())
+        lines.append(f"{would} {total:,} posts{pictures}" + _listed(said["erased"], ":") + ".")
+    if said.get("unknown"):
+        lines.append(f"{said['unknown']:,} of the ids are not kept here; they are kept out.")
+    if said.get("waiting"):
+        lines.append("Waiting, as they may come back" + _listed(said["waiting"], ":") + ".")
+    if said.get("kept"):
+        lines.append("Kept, as purge.moderated is false" + _listed(said["kept"], ":") + ".")
+    if said.get("due"):
+        lines.append(f"{said['due']:,} posts are due to be re-checked.")
+    if said.get("models"):
+        lines.append(f"Model versions that had met some of them: {', '.join(said['models'])}.")
+    if said.get("reports"):
+        lines.append(f"Reports written anew: {', '.join(said['reports'])}.")
+    lines += [f"Report {x} is deleted: {why}" for x, why in said.get("reports_deleted", {}).items()]
+    lines += [
+        f"{count} old versions of {table} have a tag and still hold what was erased: take it away."
+        for table, count in said.get("versions_left", {}).items()
+    ]
+    return "\n".join(lines)
+
+
+def _listed(counts: dict[str, int], before: str) -> str:
+    named: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return before + " " + ", ".join(f"{name} {n:,}" for name, n in named) if counts else ""

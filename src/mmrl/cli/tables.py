@@ -1,0 +1,184 @@
+"""Evaluations, model versions and predictions as tables on the terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from mmrl.report.metric_names import METRICS, Measure, Metric, best, measure, metric_of
+
+if TYPE_CHECKING:
+    from mmrl.learning.registry.registry import Version
+    from mmrl.serving.predict import Interval, Prediction
+
+# Two short lines each, so that the table fits in 80 columns.
+_HEADS = {
+    "spearman_within": "Spearman\nin sub",
+    "pair_accuracy": "Pair\naccuracy",
+    "rmse_log": "RMSE\nlog",
+    "spearman": "Spearman\noverall",
+    "coverage_80": "Inside\n80%",
+}
+_WAYS = {"higher": "↑", "lower": "↓", "nominal": "→0.8", "none": ""}
+_LABEL_WIDTH = 23
+# Why a prediction lacks a row.
+_NO_SUBSCRIBERS = "the subreddit's subscribers are not known"
+_PERCENTILES_ONLY = "the model learned percentiles, not scores"
+
+
+def metrics_table(evaluation: Mapping[str, Any], *, title: str | None = None) -> Table:
+    """A row a predictor: the model (highlighted), each baseline, the noise ceiling where known.
+
+    Args:
+        evaluation: see `mmrl.learning.evaluation.evaluate`.
+        title: above the table; by default how many test posts it speaks of.
+    """
+    models: Mapping[str, Any] = evaluation["models"]
+    splits = evaluation["splits"]
+    leaking = " drawn at random: this split leaks" if splits["leaking"] else " that came later"
+    columns = {
+        METRICS[name]: {key: measure(model["metrics"].get(name)) for key, model in models.items()}
+        for name in _HEADS
+    }
+    columns = {metric: column for metric, column in columns.items() if any(column.values())}
+    table = Table(
+        title=f"Judged on {splits['test']['posts']:,} posts{leaking}" if title is None else title,
+        caption=(
+            "Dim: 95% bootstrap interval. Green: the best, parts and ceiling aside.\n"
+            "In sub: within subreddit. Log: of log(1 + score). Pair: same subreddit and hour."
+        ),
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        title_justify="left",
+        caption_justify="left",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("predictor", max_width=_LABEL_WIDTH, vertical="top")
+    for metric in columns:
+        table.add_column(
+            f"{_HEADS[metric.name]} {_WAYS[metric.better]}".rstrip(), justify="right", no_wrap=True
+        )
+    judged = [key for key, model in models.items() if model["kind"] in ("model", "baseline")]
+    winners = {metric: best(metric, column, judged) for metric, column in columns.items()}
+    for key, model in models.items():
+        style = {"model": "bold cyan", "ceiling": "yellow", "part": "dim"}.get(model["kind"], "")
+        table.add_row(
+            Text(str(model["label"]), style=style),
+            *(
+                _cell(metric, column[key], style, winners[metric] == key)
+                for metric, column in columns.items()
+            ),
+        )
+    return table
+
+
+def versions_table(versions: "Sequence[Version]") -> Table:
+    """A row a model version, oldest first; the champion is marked."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("version")
+    table.add_column("trained as of", min_width=10)
+    shown = [METRICS[name] for name in _HEADS]
+    for metric in shown:
+        head = f"{_HEADS[metric.name]} {_WAYS[metric.better]}".rstrip()
+        table.add_column(head, justify="right", min_width=len("0.00…0.00"))
+    for version in versions:
+        style = "bold cyan" if version.champion else ""
+        table.add_row(
+            Text(f"{version.version} champion" if version.champion else version.version, style),
+            version.trained_at[:10],
+            *(_cell(metric, measure(version.metrics.get(metric.name)), style) for metric in shown),
+        )
+    return table
+
+
+def comparison_table(comparison: Mapping[str, Any]) -> Table:
+    """Two versions side by side, as `Registry.compare` gives them."""
+    same = comparison["same_test_posts"]
+    table = Table(
+        title=None
+        if same
+        else "Judged on different test posts: part of a difference is the posts, not the model.",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("metric")
+    for side in ("a", "b"):
+        champion = " (champion)" if comparison[side]["champion"] else ""
+        table.add_column(f"version {comparison[side]['version']}{champion}", justify="right")
+    table.add_column("difference", justify="right")
+    for name, row in comparison["metrics"].items():
+        metric, difference = metric_of(name), row["difference"]
+        better = difference is not None and (
+            difference > 0 if metric.better == "higher" else difference < 0
+        )
+        judged = metric.better in ("higher", "lower") and difference
+        table.add_row(
+            f"{metric.label} {_WAYS[metric.better]}".rstrip(),
+            *(_cell(metric, measure(row[side]), "") for side in ("a", "b")),
+            Text("not known", style="dim")
+            if difference is None
+            else Text(
+                f"{difference:+.{metric.decimals}f}",
+                style="" if not judged else "green" if better else "yellow",
+            ),
+        )
+    return table
+
+
+def prediction_table(prediction: "Prediction") -> Table:
+    """What a draft would come to, each with the interval that holds 80 outcomes in 100."""
+    table = Table(
+        title=Text(f"{prediction.title}  r/{prediction.subreddit}, posted {prediction.posted_at}"),
+        caption=Text("\n".join(prediction.notes)) if prediction.notes else None,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("")
+    table.add_column("likely", justify="right")
+    table.add_column("80% interval", justify="right")
+    # A model that tells no score has learned percentiles, or popularity.
+    of_percentiles = prediction.score is None and prediction.percentile is not None
+    no_score = _PERCENTILES_ONLY if of_percentiles else _NO_SUBSCRIBERS
+    rows: tuple[tuple[str, Interval | None, str, str], ...] = (
+        ("score", prediction.score, "{:,.0f}", no_score),
+        (
+            "popularity (score per 1,000 subscribers)",
+            prediction.popularity,
+            "{:,.3g}",
+            no_score,
+        ),
+        (
+            "better than this share of the subreddit's posts",
+            prediction.percentile,
+            "{:.0%}",
+            "too few of its posts have matured" if prediction.score else _NO_SUBSCRIBERS,
+        ),
+    )
+    for name, found, form, why in rows:
+        if found is None:
+            table.add_row(name, Text("not known", style="dim"), Text(why, style="dim"))
+        else:
+            table.add_row(
+                name,
+                Text(form.format(found.middle), style="bold"),
+                f"{form.format(found.low)} to {form.format(found.high)}",
+            )
+    caption = Text(prediction.caption or "not sure")
+    table.add_row(f"the picture's {prediction.caption_kind}", caption, "")
+    table.add_row("model version", prediction.model_version, "")
+    return table
+
+
+def _cell(metric: Metric, found: Measure | None, style: str, won: bool = False) -> Text:
+    if found is None:
+        return Text("not known", style="dim")
+    cell = Text(f"{found.value:.{metric.decimals}f}", style="bold green" if won else style)
+    if found.low is not None and found.high is not None:
+        cell.append(f"\n{found.low:.2f}…{found.high:.2f}", style="dim not bold")
+    return cell

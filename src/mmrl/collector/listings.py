@@ -1,0 +1,313 @@
+"""Finds new posts in the listings of the followed subreddits.
+
+Subreddits are polled together as multireddits. A poll reads back, a hundred posts a page, until it
+has met posts below the frontier: the newest id of the last poll that did so. Then nothing lies
+between. Where the listing ends before (Reddit shows 1,000 posts and no more), each subreddit's own
+listing is read, which reaches further back; what even that does not show is a gap (see `gaps`).
+
+How soon a group is polled again follows its rate: half a page, so that the rest of each
+page is known already. Posts that were held back for a while show up further down, in the place of
+their creation. So each subreddit's own listing, which reaches further back than that of many, is
+read again after some hundreds of its posts, every few hours over those, and once a day over that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mmrl.collector.cursors import State
+from mmrl.collector.gaps import Gaps
+from mmrl.collector.writer import Keeper
+from mmrl.sources.fields import Unreadable, moment
+from mmrl.sources.reddit import api as api
+
+if TYPE_CHECKING:
+    import praw
+
+TOGETHER = 50  # subreddits asked for in one listing
+_MOST = 1_000  # Reddit shows the newest 1,000 posts of a listing, no more
+_NEARLY = 900  # a listing that ended after so many ended at that limit: some are left out of pages
+_OVERLAP = 25  # posts below the frontier that a poll reads before it stops
+_A_POLL = 50  # new posts that a poll is to find
+_CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
+_CLOSED_FOR = timedelta(days=1)
+_ALL_CLOSED_FOR = timedelta(hours=1)
+_CHECK_EVERY, _CHECK_OVERLAP = timedelta(hours=8), timedelta(hours=1)
+_HELD_BACK = timedelta(minutes=15)  # how long before a check posts may not have been shown in it
+_FULL_CHECK_EVERY, _FULL_CHECK_OVERLAP = timedelta(days=1), timedelta(hours=3)
+
+
+@dataclass
+class Group:
+    """Subreddits that are polled together.
+
+    Attributes:
+        due_at: when to poll next.
+    """
+
+    names: list[str]
+    due_at: datetime
+
+
+class Discovery:
+    """Polls the followed subreddits; what it finds goes to the keeper.
+
+    Frontiers and gaps change in memory: save gaps, then posts, then the state.
+
+    Args:
+        now: tells the time of an answer that has just come.
+        poll_seconds: least and longest time between two polls of a group.
+        tell: is given a sentence for whoever watches.
+
+    Attributes:
+        newest_age: how old the newest post was when a poll first saw it, lately.
+        polled_at: when a poll last came to its end.
+    """
+
+    def __init__(
+        self,
+        reddit: "praw.Reddit",
+        state: State,
+        keeper: Keeper,
+        gaps: Gaps,
+        subreddits: Sequence[str],
+        now: Callable[[], datetime],
+        poll_seconds: tuple[float, float] = (10.0, 900.0),
+        tell: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        self._reddit = reddit
+        self._state = state
+        self._keeper = keeper
+        self._gaps = gaps
+        self._now = now
+        self._least, self._longest = (timedelta(seconds=value) for value in sorted(poll_seconds))
+        self._tell = tell
+        self._names = list({name.lower(): name for name in subreddits}.values())
+        self._regroup(now())
+        for name in self._names:
+            if (why := self._state.of(name).closed) is not None:  # since before a restart
+                self._keeper.report.unreachable[name] = why
+        # When and with which id the last post was created of a listing that ended at the limit.
+        self._oldest: tuple[datetime, int] | None = None
+        self._highest = 0  # the newest id seen so far, in whichever listing
+        self.newest_age: timedelta | None = None
+        self.polled_at: datetime | None = None
+
+    def restart(self, now: datetime) -> None:
+        """Every group is due now: at the start, or because the clock was found to be wrong."""
+        self._regroup(now)
+
+    # When
+
+    def next_poll(self) -> datetime | None:
+        """When a group is due next; None where all subreddits are closed."""
+        return min((group.due_at for group in self._groups), default=None)
+
+    def next_check(self) -> datetime | None:
+        """When something is due to be read further back than a poll does."""
+        return min((self._check_at(name) for name in self._names), default=None)
+
+    # What
+
+    def poll(self) -> None:
+        """Polls the group that is due first.
+
+        Raises:
+            SourceError, ConfigError: no answer; wrong credentials. It stays due.
+        """
+        group = min(self._groups, key=lambda group: group.due_at)
+        fresh = [name for name in group.names if self._state.of(name).frontier is None]
+        read = [name for name in group.names if name not in fresh]
+        interval = self._longest
+        # One that was never read goes by itself: the others' frontier is none for it.
+        for names in filter(None, (read, fresh)):
+            interval = min(interval, self._read(names))
+        self.polled_at = self._now()
+        group.due_at = self.polled_at + interval
+
+    def check(self) -> None:
+        """Reads the listing of the subreddit whose check is due first by itself, and further back.
+
+        A multireddit leaves out without a word what is closed, and may leave out more.
+
+        Raises:
+            SourceError, ConfigError: no answer; wrong credentials. It stays due.
+        """
+        name = min(self._names, key=self._check_at)
+        was_closed = self._state.of(name).closed
+        found = self._state.of(name)
+        now = self._now()
+        last, last_full = found.checked_at or now, found.full_check_at or now
+        full = now - last_full >= _FULL_CHECK_EVERY
+        highest, self._oldest = self._highest, None
+        self._read([name], last_full - _FULL_CHECK_OVERLAP if full else last - _CHECK_OVERLAP)
+        if found.closed is None:
+            if self._oldest is not None and self._oldest[0] > last - _HELD_BACK:
+                # So much was posted that what was held back then is beyond its listing.
+                self._gaps.found([name], found.checked_before, self._oldest[1], now)
+            found.checked_before = found.checked_to
+            found.checked_to = max(found.checked_to, highest)
+            found.checked_at, found.fresh = now, 0
+            found.full_check_at = now if full else last_full
+            if was_closed:
+                self._tell(f"r/{name} is shown again.")
+                self._regroup(self._now())
+
+    def compare(self, shown: set[str]) -> None:
+        """Takes the names (lower case) of the subreddits that Reddit tells of; checks the others.
+
+        A closed one that Reddit tells of again is asked for now instead of tomorrow.
+
+        Raises:
+            SourceError, ConfigError: no answer; wrong credentials.
+        """
+        for name in self._names:
+            found = self._state.of(name)
+            if found.closed is None and name.lower() in shown:
+                found.confirmed = found.frontier
+            elif name.lower() in shown:
+                found.retry_at = self._now()
+        for group in list(self._groups):
+            for name in group.names:
+                if name.lower() not in shown:
+                    self._read([name])
+
+    @property
+    def open_names(self) -> list[str]:
+        """The followed subreddits that are not closed."""
+        return [name for group in self._groups for name in group.names]
+
+    def _check_at(self, name: str) -> datetime:
+        found = self._state.of(name)
+        if found.closed is not None:
+            return found.retry_at or self._began
+        if found.fresh >= _CHECK_AFTER:
+            return self._began
+        return (found.checked_at or self._began) + _CHECK_EVERY
+
+    def _regroup(self, now: datetime) -> None:
+        self._began = now
+        names = [name for name in self._names if self._state.of(name).closed is None]
+        self._groups = [
+            Group(names[start : start + TOGETHER], now) for start in range(0, len(names), TOGETHER)
+        ]
+
+    def _read(self, names: list[str], since: datetime | None = None) -> timedelta:
+        """Reads a listing back to its subreddits' frontier; returns when to come again.
+
+        Args:
+            since: further, to posts that are older than this.
+        """
+        frontiers = [self._state.of(name).frontier for name in names]
+        frontier = None if None in frontiers else min(filter(None, frontiers), default=None)
+        after, read, below = None, 0, 0
+        newest, oldest = 0, 0
+        interval = self._longest
+        # Ids count all of Reddit: what this listing will ever show below that is there by now.
+        highest = self._highest
+        while True:
+            self._keeper.report.requests += 1
+            try:
+                posts, after = api.newest(self._reddit, names, after)
+            except api.Unreachable as error:
+                return self._part(names, since, str(error))
+            now = self._now()
+            for name in self._keeper.offer(posts):
+                self._state.of(name).fresh += 1
+            numbers = [number for post in posts if (number := _number(post)) is not None]
+            if read == 0:
+                interval = self._interval(posts, now)
+                newest = max(numbers, default=0)
+                self._highest = max(self._highest, newest)
+            read += len(posts)
+            oldest = min(numbers, default=oldest)
+            below += sum(number <= (frontier or 0) for number in numbers)
+            ended = after is None or not posts or read >= _MOST
+            early = since is not None and posts and _created(posts[-1], now) > since
+            if (below >= _OVERLAP and not early) or ended:
+                break
+        if read >= _NEARLY and early:
+            self._oldest = _created(posts[-1], now) if posts else now, oldest
+        if not below and frontier is not None and read >= _NEARLY:
+            self._fall_short(names, frontier, oldest, newest)
+        else:
+            for name in names:
+                self._reopen(name)
+                self._state.advance(name, max(newest, highest))
+                followed = self._state.of(name)
+                if len(names) == 1:
+                    followed.confirmed = followed.frontier
+                if followed.checked_at is None and max(newest, highest):  # else it bounds nothing
+                    followed.checked_at = followed.full_check_at = self._now()
+                    followed.checked_before = followed.checked_to = max(newest, highest)
+        return interval
+
+    def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
+        """One of them spoils the listing: halves find out which, in few requests."""
+        if len(names) == 1:
+            self._close(names[0], why)
+            return self._longest
+        half = len(names) // 2
+        parts = names[:half], names[half:]
+        return min(self._read(part, since) for part in parts)
+
+    def _fall_short(self, names: list[str], frontier: int, oldest: int, newest: int) -> None:
+        """The listing ended before the frontier came."""
+        if len(names) > 1:
+            for name in names:
+                self._read([name])
+            return
+        self._keeper.report.gap = True
+        self._gaps.found(names, frontier, oldest, self._now())
+        self._reopen(names[0])
+        self._state.advance(names[0], newest)
+        self._tell(
+            f"r/{names[0]}: too much was posted since it was last read; "
+            f"{self._gaps.left:,} ids are left to ask for."
+        )
+
+    def _close(self, name: str, why: str) -> None:
+        found = self._state.of(name)
+        news = found.closed is None
+        found.closed = why
+        if news:  # polls since then may have missed its posts
+            found.frontier = found.confirmed
+        self._keeper.report.unreachable[name] = why
+        others = any(self._state.of(other).closed is None for other in self._names)
+        found.retry_at = self._now() + (_CLOSED_FOR if others else _ALL_CLOSED_FOR)
+        for group in self._groups:
+            group.names = [other for other in group.names if other != name]
+        self._groups = [group for group in self._groups if group.names]
+        if news:
+            self._tell(f"r/{name} is left out: Reddit says {why}. It is asked for again daily.")
+
+    def _reopen(self, name: str) -> None:
+        found = self._state.of(name)
+        found.closed, found.retry_at = None, None
+        self._keeper.report.unreachable.pop(name, None)
+
+    def _interval(self, posts: list[dict[str, Any]], now: datetime) -> timedelta:
+        """How long as many posts took to come about as a poll is to find, within bounds."""
+        times = sorted((_created(post, now) for post in posts), reverse=True)
+        if times:
+            age = max(now - times[0], timedelta(0))
+            if self.newest_age is None or age < self._longest:
+                self.newest_age = age
+        took = now - times[_A_POLL - 1] if len(times) >= _A_POLL else self._longest
+        return min(max(took, self._least), self._longest)
+
+
+def _number(post: dict[str, Any]) -> int | None:
+    """A post's id as the number that it is; None for one that is none."""
+    try:
+        return int(str(post.get("id")), 36)
+    except ValueError:
+        return None
+
+
+def _created(post: dict[str, Any], otherwise: datetime) -> datetime:
+    try:
+        return moment(post.get("created_utc"), "created_utc") or otherwise
+    except Unreadable:
+        return otherwise

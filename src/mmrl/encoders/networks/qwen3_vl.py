@@ -1,0 +1,126 @@
+"""What Qwen3-VL's models are given: pictures as tokens, and the rows they stand in.
+
+transformers works out positions from what lies on the device, and waits for it each time. Here
+they are worked out on the host and handed over.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from mmrl.encoders.device.device import Place
+from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.errors import WeightsError
+
+ensure_torchvision()
+
+from transformers.vision_utils import (  # noqa: E402
+    get_vision_cu_seqlens,
+    get_vision_interpolation_indices_and_weights,
+    get_vision_position_ids,
+)
+
+if TYPE_CHECKING:
+    from mmrl.encoders.qwen_visual import Patches
+
+
+class QwenSight:
+    """Makes a Qwen3-VL model's inputs.
+
+    Attributes:
+        side: of a patch, in pixels.
+        merge: this many patches down and across become one token.
+    """
+
+    def __init__(self, model: Any, folder: Path, place: Place) -> None:
+        """Takes transformers' Qwen3VLModel, whose tower turns pictures to tokens.
+
+        Raises:
+            WeightsError: `preprocessor_config.json` is broken.
+        """
+        self._place = place
+        self._model = model
+        vision = model.config.vision_config
+        self.side: int = vision.patch_size
+        self.merge: int = vision.spatial_merge_size
+        self._frames: int = vision.temporal_patch_size
+        self._mean, self._std = _scale(folder)
+
+    def seen(self, pictures: "Sequence[Patches]") -> tuple[torch.Tensor, Any]:
+        """How many patches each picture has, (n, 3), on the host; and the pictures' tokens."""
+        grids = torch.tensor([[1, p.rows, p.columns] for p in pictures])
+        pixels = np.concatenate([p.pixels for p in pictures])
+        x = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
+        # A picture is a film of two equal frames.
+        x = x.unsqueeze(2).expand(-1, -1, self._frames, -1, -1).flatten(1)
+        visual = self._model.visual
+        indices, weights = get_vision_interpolation_indices_and_weights(
+            grids,
+            num_grid_per_side=visual.num_grid_per_side,
+            mode=visual.interpolation_mode,
+            align_corners=visual.interpolation_align_corners,
+            spatial_merge_size=self.merge,
+        )
+
+        def there(worked_out: torch.Tensor) -> torch.Tensor:
+            return to_device(worked_out.numpy(), self._place)
+
+        return grids, self._model.get_image_features(
+            x.to(self._place.torch_dtype),
+            grids,
+            return_dict=True,
+            interp_indices=there(indices),
+            interp_weights=there(weights),
+            position_ids=there(get_vision_position_ids(grids, self.merge)),
+            cu_seqlens=get_vision_cu_seqlens(grids),  # read on the host, once a layer
+        )
+
+    def rows(
+        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Tokens (n, length), positions (3, n, length) and the place of each row's last token.
+
+        Rows are padded at their ends. Positions are of time, height and width. Text counts up all
+        three; a picture's tokens have the time it starts at, and text after it goes on behind its
+        longer side.
+
+        Args:
+            before: the tokens before every picture.
+            after: the tokens after each.
+        """
+        start = len(before)
+        tokens = [p.rows * p.columns // self.merge**2 for p in pictures]
+        lengths = np.array([start + n + len(end) for n, end in zip(tokens, after, strict=True)])
+        ids = np.zeros((len(pictures), lengths.max()), np.int64)
+        positions = np.zeros((3, *ids.shape), np.int64)
+        ids[:, :start] = before
+        positions[:, :, :start] = np.arange(start)
+        for row, (picture, count, end) in enumerate(zip(pictures, tokens, after, strict=True)):
+            high, wide = picture.rows // self.merge, picture.columns // self.merge
+            stop = start + count
+            ids[row, start:stop] = self._model.config.image_token_id
+            ids[row, stop : lengths[row]] = end
+            positions[0, row, start:stop] = start
+            positions[1, row, start:stop] = start + np.repeat(np.arange(high), wide)
+            positions[2, row, start:stop] = start + np.tile(np.arange(wide), high)
+            positions[:, row, stop : lengths[row]] = start + max(high, wide) + np.arange(len(end))
+        return ids, positions, lengths - 1
+
+
+def _scale(folder: Path) -> tuple[float, float]:
+    """Mean and standard deviation that pixels from 0 to 1 are scaled by."""
+    path = folder / "preprocessor_config.json"
+    try:
+        given = json.loads(path.read_text("utf-8"))
+        (mean,), (std,) = set(given["image_mean"]), set(given["image_std"])
+        return float(mean), float(std)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not give one mean and one deviation for all colours: {error}. "
+            "Fetch it anew."
+        ) from error

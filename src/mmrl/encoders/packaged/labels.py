@@ -1,0 +1,129 @@
+"""What an ImageNet classifier says of a picture, as words (tags) and as a vector (label bridge).
+
+Neither is a caption or a joint embedding: both know a thousand things, most of them objects and
+animals, no person among them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from mmrl.encoders.packaged.efficientnet import CLASSES, REVISION, backbone
+from mmrl.encoders.packaged.minilm import DIM, MiniLM
+from mmrl.encoders.packaged.weights import EFFICIENTNET_LITE2, MINILM
+from mmrl.encoders.protocols import Caption, Uncaptioned
+
+SURE = 0.25  # see docs/models.md for how it was chosen
+ALSO = 0.10
+MOST = 3
+_BRIDGED = 10  # labels; the rest of the thousand are mostly noise
+
+
+@cache
+def label_names() -> tuple[str, ...]:
+    """A short name for each of the 1,000 classes, in the classifier's order."""
+    return tuple(_label_file().decode("utf-8").splitlines())
+
+
+@cache
+def _label_file() -> bytes:
+    return files("mmrl.encoders").joinpath("imagenet_labels.txt").read_bytes()
+
+
+def _label_revision() -> str:
+    return hashlib.sha256(_label_file()).hexdigest()[:6]
+
+
+class Tags:
+    """A Captioner: the surest labels as a phrase such as `espresso, tea cup`; "" when unsure.
+
+    Args:
+        sure: the first label's least probability; under it the picture gets no tags.
+        also: the least probability of a further label.
+        most: how many labels at most.
+    """
+
+    def __init__(self, sure: float = SURE, also: float = ALSO, most: int = MOST) -> None:
+        self.sure, self.also, self.most = sure, also, most
+        self.id = f"imagenet-tags@{REVISION},labels{_label_revision()},sure{sure},also{also},{most}"
+
+    def check(self) -> None:
+        """Raises WeightsError where the weights are missing or not the recorded ones."""
+        EFFICIENTNET_LITE2.path()
+
+    def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
+        """One phrase a picture, the surest label first.
+
+        Raises:
+            UnreadableImagesError: at least one does not decode.
+        """
+        return [Caption(self.phrase(row)) for row in backbone().probabilities(images)]
+
+    def phrase(self, probabilities: np.ndarray) -> str:
+        """The tags for 1,000 probabilities."""
+        labels = label_names()
+        by_name: dict[str, float] = {}  # two names stand for two classes each
+        for index in np.argsort(probabilities, kind="stable")[::-1][: 2 * self.most]:
+            name = labels[index]
+            by_name[name] = by_name.get(name, 0.0) + float(probabilities[index])
+        ranked = sorted(by_name.items(), key=lambda item: -item[1])[: self.most]
+        if ranked[0][1] < self.sure:
+            return ""
+        return ", ".join(name for name, probability in ranked if probability >= self.also)
+
+
+class LabelBridge:
+    """A VisualEncoder: the picture as a mean of its labels' sentence vectors, joined with a text.
+
+    With p_k the probabilities of the ten likeliest labels and v_k their MiniLM vectors, the
+    picture is u = Σ p_k v_k scaled to length 1; with t the text's vector, the result is u + t
+    scaled to length 1, or u alone where the text is empty.
+    """
+
+    dim = DIM
+
+    def __init__(self) -> None:
+        self.truncated = 0  # the title's own encoder counts those
+        self._text = MiniLM()
+        self.id = (
+            f"label-bridge@{REVISION},labels{_label_revision()},top{_BRIDGED},"
+            f"minilm{MINILM.revision},mean,l2"
+        )
+
+    def check(self) -> None:
+        """Raises WeightsError where the weights are missing or not the recorded ones."""
+        EFFICIENTNET_LITE2.path()
+        MINILM.path()
+
+    def encode(self, images: Sequence[bytes], texts: Sequence[str]) -> np.ndarray:
+        """Vectors of shape (len(images), 384), float32, each of length 1.
+
+        Raises:
+            UnreadableImagesError: at least one picture does not decode.
+        """
+        if len(images) != len(texts):
+            raise ValueError(f"{len(images)} images but {len(texts)} texts: give as many of each")
+        if not len(images):
+            return np.empty((0, DIM), np.float32)
+        pictures = self._pictures(backbone().probabilities(images))
+        there = np.array([[bool(text)] for text in texts])
+        return _unit(pictures + np.where(there, self._text.encode(texts), 0.0))
+
+    def _pictures(self, probabilities: np.ndarray) -> np.ndarray:
+        likeliest = np.argpartition(probabilities, CLASSES - _BRIDGED, axis=1)[:, -_BRIDGED:]
+        weights = np.take_along_axis(probabilities, likeliest, axis=1)
+        return _unit(np.einsum("nk,nkd->nd", weights, _label_vectors()[likeliest]))
+
+
+@cache
+def _label_vectors() -> np.ndarray:
+    """MiniLM vectors of the labels, (1000, 384); made once a process, in a second or two."""
+    return MiniLM().encode(label_names())
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)

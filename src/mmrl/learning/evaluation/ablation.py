@@ -1,0 +1,105 @@
+"""What each modality adds: small networks trained again without it, judged on the same test posts.
+
+The drop is that of the network with everything minus that of the network without, same size, same
+seeds, same epochs and schedule; only what they may read differs. Where two modalities hold the
+same thing (the visual vector holds picture and title), leaving out one of them costs little; so
+"picture" and "text" leave out everything that speaks of either, with the numbers that do.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmrl.learning.baselines import Task
+from mmrl.learning.evaluation.metrics import Predicted, Truth, difference, judge
+from mmrl.learning.fitting import fit_network
+from mmrl.learning.network import NetworkShape, Reading
+
+_MEMBERS = 2  # a team; each team learns from the same posts, and all of them train together
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is left out together: modalities, and the post's numbers that speak of a part."""
+
+    name: str
+    label: str
+    modalities: tuple[str, ...]
+    numbers: str | None = None
+
+
+GROUPS = (
+    Group("title", "Title vector", ("title",)),
+    Group("caption", "Caption vector", ("caption",)),
+    Group("image", "Image vector", ("image",)),
+    Group("visual", "Visual vector", ("visual",)),
+    Group("author", "Author", ("author",)),
+    Group("post", "Subreddit and post metadata", ("post",)),
+    Group("picture", "All that speaks of the picture", ("image", "caption", "visual"), "image"),
+    Group("text", "All that speaks of the title", ("title", "visual"), "title"),
+)
+
+
+def possible(task: Task) -> list[Group]:
+    """The groups of which some training post has something."""
+    there = {name for name, present in task.train.inputs.present.items() if present.any()}
+    return [group for group in GROUPS if there.intersection(group.modalities)]
+
+
+def ablate(
+    task: Task,
+    truth: Truth,
+    as_predicted: Callable[[np.ndarray], Predicted],
+    *,
+    resamples: int,
+) -> list[dict[str, Any]]:
+    """A row a group, as `mmrl.learning.evaluation.evaluate` describes.
+
+    Args:
+        as_predicted: makes what is judged of target values.
+    """
+    train, validation = task.train.inputs, task.validation.inputs
+    groups = possible(task)
+    teams = np.repeat(np.arange(len(groups) + 1), _MEMBERS)  # team 0 reads everything
+    widths = {name: values.shape[1] for name, values in train.values.items()}
+    reading = Reading.everything(widths, len(teams))
+    for number, group in enumerate(groups, start=1):
+        members = teams == number
+        for name in group.modalities:
+            reading.modalities[name][members] = 0.0
+            reading.columns[name][members] = 0.0
+        if "post" in group.modalities:
+            reading.subreddit[members] = 0.0
+        if group.numbers:
+            columns = task.spec.post_columns(group.numbers)
+            reading.columns["post"][np.ix_(members, columns)] = 0.0
+    network = fit_network(
+        train,
+        task.train.target,
+        validation,
+        task.validation.target,
+        subreddits=len(task.spec.subreddits),
+        seed=task.seed,
+        shape=NetworkShape(members=len(teams)),
+        reading=reading,
+        teams=teams,
+    )
+    said = network.predict_members(task.test.inputs)[:, :, 0]
+    judged = [
+        judge(truth, as_predicted(said[:, teams == number].mean(axis=1)), resamples, task.seed)
+        for number in range(len(groups) + 1)
+    ]
+    return [
+        {
+            "name": group.name,
+            "label": group.label,
+            "modalities": list(group.modalities),
+            **{
+                metric: difference(judged[0], without, metric)
+                for metric in ("spearman", "spearman_within", "r2_log")
+            },
+        }
+        for group, without in zip(groups, judged[1:], strict=True)
+    ]

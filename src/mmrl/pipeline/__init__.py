@@ -1,0 +1,8 @@
+"""Runs stages over what is pending: batches, prefetch, commits, failures, progress."""
+
+from mmrl.pipeline.runner import StageReport, run_stage
+from mmrl.pipeline.stage import Results, Stage, Worker
+from mmrl.runtime.meter import Meter
+from mmrl.runtime.progress import Progress, Silent
+
+__all__ = ["Meter", "Progress", "Results", "Silent", "Stage", "StageReport", "Worker", "run_stage"]

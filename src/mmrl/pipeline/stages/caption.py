@@ -1,0 +1,89 @@
+"""Puts the pictures of the selected posts into words, once a picture and captioner."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+
+import pyarrow as pa
+
+from mmrl.catalog import Catalog, Failed, quote
+from mmrl.catalog.catalog import without
+from mmrl.catalog.tables import CAPTIONS
+from mmrl.encoders.profiles import Profile
+from mmrl.encoders.protocols import Phrase, Uncaptioned
+from mmrl.pipeline.stage import Results
+from mmrl.pipeline.stages.pictures import add_bytes, encode_readable, pictures
+
+
+class CaptionStage:
+    """Reads the bytes of images, writes `captions`; the text is "" where the captioner abstains."""
+
+    name = "caption"
+    chunk = 1024
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._captioner = profile.ids["captioner"]
+
+    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+        """Pictures without a caption by this captioner: `key` is the image's sha256."""
+        images = pictures(catalog)["sha256"].unique()
+        found = pa.table({"key": images})
+        where = f"captioner = {quote(self._captioner)}"
+        found = without(found, "key", catalog.read("captions", ["sha256"], where)["sha256"])
+        failed = catalog.open_failures(self.name, as_of, self._captioner)
+        return without(found, "key", failed).sort_by("key")
+
+    def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
+        """Adds `bytes`."""
+        return add_bytes(catalog, pending, "key")
+
+    def worker(self) -> "CaptionWorker":
+        """Makes the captioner."""
+        return CaptionWorker(self._profile)
+
+    def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
+        """Writes the captions."""
+        catalog.upsert("captions", done)
+
+
+class CaptionWorker:
+    """Captions one batch of (key, bytes)."""
+
+    def __init__(self, profile: Profile) -> None:
+        from mmrl.encoders.caption_server.server import ServerCaptions
+
+        captioner = profile.captioner()
+        # A server may have a budget of requests, which begins anew with each run.
+        self._captioner = (
+            captioner.for_run() if isinstance(captioner, ServerCaptions) else captioner
+        )
+
+    def __call__(self, batch: pa.Table) -> Results:
+        found, kept, failed = encode_readable(batch, self._captioner.caption)
+        rows = []
+        for image, caption in zip(kept["key"].to_pylist(), found or [], strict=True):
+            if isinstance(caption, Uncaptioned):
+                failed.append(
+                    Failed(
+                        image,
+                        caption.reason,
+                        caption.detail,
+                        caption.transient,
+                        self._captioner.id,
+                    )
+                )
+            else:
+                rows.append(
+                    {
+                        "sha256": image,
+                        "captioner": self._captioner.id,
+                        "text": caption.text,
+                        "phrases": _as_json(caption.phrases),
+                    }
+                )
+        return Results(pa.Table.from_pylist(rows, schema=CAPTIONS), failed)
+
+
+def _as_json(phrases: tuple[Phrase, ...]) -> str | None:
+    return json.dumps([asdict(phrase) for phrase in phrases]) if phrases else None

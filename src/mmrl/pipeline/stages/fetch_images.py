@@ -1,0 +1,191 @@
+"""The `fetch-images` stage: the pictures of selected posts, and which post shows which picture.
+
+An address is taken to hold the same picture for ever (Reddit and Imgur name a file once), so what
+one post's address gave serves every later post with that address, without a request. Equal bytes
+from other addresses are kept once, by their SHA-256.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.catalog import Catalog, Failed, Reason, without
+from mmrl.catalog.tables import SCHEMAS, TIME
+from mmrl.config import ImageSettings, Settings
+from mmrl.images.files import read_picture
+from mmrl.images.picture import Refused
+from mmrl.images.probe import Picture
+from mmrl.pipeline import Results
+
+if TYPE_CHECKING:
+    from mmrl.images.fetch import Fetcher
+
+_MANY = 2_000  # keys; above this, one pass over a table costs less than asking for each
+_FILE = "file://"
+_FOREIGN_FILE = Refused(Reason.HOST_NOT_ALLOWED, "only imported tables may name files")
+_DONE = pa.schema(
+    [
+        SCHEMAS["post_images"].field("post_id"),
+        *(SCHEMAS["images"].field(name).with_nullable(True) for name in SCHEMAS["images"].names),
+        SCHEMAS["post_images"].field("final_url"),
+    ]
+)
+
+
+class FetchImagesStage:
+    """Fetches each selected post's picture once; see `Stage`. Posts are the keys in `failures`."""
+
+    name = "fetch-images"
+    chunk = 256
+
+    def __init__(self, settings: Settings) -> None:
+        self._images = settings.images
+
+    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+        """Selected posts with an address and no picture, unless they failed and are not due.
+
+        Columns: key, image_url, source; `sha256` and `final_url` where the same address has given
+        another post its picture; `comes_again`: more than one of these posts has that address.
+        """
+        ids = catalog.read("selection", ["post_id"], "reason IS NULL")
+        done = catalog.read("post_images", ["post_id"])["post_id"].to_pylist()
+        waiting = without(ids, "post_id", done)
+        waiting = without(waiting, "post_id", catalog.open_failures(self.name, as_of))
+        facts = ["post_id", "image_url", "source"]
+        posts = _rows(catalog, "posts", "post_id", waiting["post_id"], facts)
+        posts = posts.filter(pc.is_valid(posts["image_url"]))
+        known = self._known(catalog, posts["image_url"])
+        row = pc.index_in(posts["image_url"], value_set=_array(known["image_url"]))
+        for name in ("sha256", "final_url"):
+            posts = posts.append_column(name, known[name].take(row))
+        again = _repeated(posts["image_url"])
+        return posts.append_column("comes_again", again).rename_columns({"post_id": "key"})
+
+    def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
+        """Nothing to add: the worker brings the pictures."""
+        return pending
+
+    def worker(self) -> "FetchImagesWorker":
+        from mmrl.images.fetch import Fetcher
+
+        return FetchImagesWorker(self._images, Fetcher(self._images))
+
+    def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
+        """Writes pictures the catalog has not, and then each post's; never a post without one."""
+        fetched = done.filter(pc.is_valid(done["bytes"]))
+        stored = catalog.lookup("images", "sha256", fetched["sha256"].to_pylist(), ["sha256"])
+        catalog.insert("images", without(fetched, "sha256", stored["sha256"].to_pylist()))
+        times = pa.array([as_of] * done.num_rows, TIME)
+        catalog.upsert("post_images", done.append_column("fetched_at", times))
+
+    @staticmethod
+    def _known(catalog: Catalog, urls: pa.ChunkedArray) -> pa.Table:
+        """`image_url`, `sha256` and `final_url` of these addresses that gave a picture before."""
+        posts = _rows(catalog, "posts", "image_url", pc.unique(urls), ["post_id", "image_url"])
+        shown = _rows(
+            catalog,
+            "post_images",
+            "post_id",
+            posts["post_id"],
+            ["post_id", "sha256", "final_url"],
+        )
+        row = pc.index_in(shown["post_id"], value_set=_array(posts["post_id"]))
+        return shown.append_column("image_url", posts["image_url"].take(row))
+
+
+class FetchImagesWorker:
+    """Fetches a batch's distinct addresses, and asks for none of them twice in a run."""
+
+    def __init__(self, images: ImageSettings, fetcher: "Fetcher") -> None:
+        self._images = images
+        self._fetcher = fetcher
+        self._seen: dict[str, _Found] = {}  # only addresses that come again in this run
+
+    def __call__(self, batch: pa.Table) -> Results:
+        """Rows of `_DONE`, one a post; bytes and facts only where a picture is first met."""
+        posts = batch.to_pylist()
+        known = {
+            post["image_url"]: _Kept(post["sha256"], post["final_url"])
+            for post in posts
+            if post["sha256"] is not None
+        }
+        found: dict[str, _Found] = {**known, **self._seen}
+        wanted = {post["image_url"] for post in posts if _may_ask(post)} - found.keys()
+        pictures = self._bring(sorted(wanted))
+        found.update({url: _kept(got) for url, got in pictures.items()})
+        self._seen.update(
+            {
+                post["image_url"]: found[post["image_url"]]
+                for post in posts
+                if post["comes_again"] and post["image_url"] in found
+            }
+        )
+        rows, failed = [], []
+        unwritten = {got.facts.sha256: got for got in pictures.values() if isinstance(got, Picture)}
+        for post in posts:
+            outcome = found[post["image_url"]] if _may_ask(post) else _FOREIGN_FILE
+            if isinstance(outcome, Refused):
+                failed.append(
+                    Failed(post["key"], outcome.reason, outcome.detail, outcome.transient)
+                )
+            else:
+                rows.append(_row(post["key"], outcome, unwritten.pop(outcome.sha256, None)))
+        return Results(pa.Table.from_pylist(rows, schema=_DONE), failed)
+
+    def _bring(self, urls: list[str]) -> dict[str, Picture | Refused]:
+        files = [url for url in urls if url.startswith(_FILE)]
+        fetched = self._fetcher.fetch([url for url in urls if not url.startswith(_FILE)])
+        with ThreadPoolExecutor(os.cpu_count(), "read") as threads:
+            read = list(threads.map(partial(read_picture, images=self._images), files))
+        return {**fetched, **dict(zip(files, read, strict=True))}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A picture that is in the catalog, or will be when this batch is committed."""
+
+    sha256: str
+    final_url: str
+
+
+_Found = _Kept | Refused
+
+
+def _kept(got: Picture | Refused) -> _Found:
+    return got if isinstance(got, Refused) else _Kept(got.facts.sha256, got.final_url)
+
+
+def _may_ask(post: dict[str, Any]) -> bool:
+    """Only an imported table may name files: a post from the net must not."""
+    return not post["image_url"].startswith(_FILE) or post["source"].startswith("table:")
+
+
+def _row(post_id: str, kept: _Kept, picture: Picture | None) -> dict[str, Any]:
+    facts = {} if picture is None else {**vars(picture.facts), "bytes": picture.data}
+    return {**facts, "post_id": post_id, "sha256": kept.sha256, "final_url": kept.final_url}
+
+
+def _repeated(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    counts = pc.value_counts(values)
+    once = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+    return pc.invert(pc.is_in(values, value_set=once))
+
+
+def _rows(
+    catalog: Catalog, table: str, column: str, values: pa.ChunkedArray | pa.Array, names: list[str]
+) -> pa.Table:
+    """The rows with these values: asked for while they are few, by one pass if they are many."""
+    if len(values) <= _MANY:
+        return catalog.lookup(table, column, values.to_pylist(), names)
+    rows = catalog.read(table, names)
+    return rows.filter(pc.is_in(rows[column], value_set=_array(values)))
+
+
+def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -1,0 +1,251 @@
+"""merge: what each post says of itself, and its label once it has one.
+
+What depends on other posts (the author's and the subreddit's history, the percentile) is derived
+when samples are loaded, so that an import of older posts leaves nothing stale; vectors stay in
+their own tables.
+"""
+
+import json
+from collections import Counter
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.catalog import Catalog, Reason, quote
+from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.tables import META, SAMPLES, TIME
+from mmrl.config import Settings
+from mmrl.pipeline.stage import Results
+from mmrl.samples.chosen_looks import choose_looks
+from mmrl.samples.features import INPUTS, post_features
+from mmrl.samples.load import mature_after
+
+FEATURES_VERSION = 1  # raised when features or labels are made differently: all are made again
+
+_POST_COLUMNS = [
+    *("post_id", "subreddit", "title", "author_id", "created_at", "first_seen_at"),
+    *("over_18", "spoiler", "is_gallery", "gallery_size", "crosspost_parent", "flair"),
+]
+_LOOK_COLUMNS = [
+    *("post_id", "observed_at", "score", "settled", "subscribers"),
+    *("author_comment_karma", "author_link_karma", "author_created_at", "removed_by"),
+]
+_LABEL_LOOK_COLUMNS = ["post_id", "observed_at", "score", "settled", "removed_by"]
+_STATE_COLUMNS = ["post_id", "rules", "created_at", "first_look_at", "unlabelled"]
+_IMAGE_COLUMNS = ["sha256", "width", "height", "byte_size"]
+_LOOKUP_ALWAYS = 2_000  # keys; more than this and than this share of a table are quicker found
+_LOOKUP_SHARE = 0.05  # in one pass over it
+_TEXT = pa.string()
+_WAITING = pa.array([str(Reason.TOO_YOUNG), str(Reason.SCORE_NOT_SETTLED)], _TEXT)
+_EVENTS = ("selection", "post_images", "observations")  # what makes a post pending
+_CURSORS = "merge cursors"
+
+
+class MergeStage:
+    """Writes `samples`: a row for each selected post with an image, again once it has a label."""
+
+    name = "merge"
+    chunk = 20_000
+
+    def __init__(self, settings: Settings) -> None:
+        self._mature_after = mature_after(settings)
+        self._cursors: dict[str, int] = {}
+        self._left = 0
+        self._rules = f"v{FEATURES_VERSION} mature {settings.label.mature_after_hours:g} h"
+
+    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+        """Posts with no row, rows made by other rules, rows for whose label a look has come.
+
+        Only posts of which something was written since the last finished run are looked at.
+        """
+        cursors = self._read_cursors(catalog)
+        touched = []
+        for table in _EVENTS:
+            rows, cursors[table] = catalog.read_since(table, ["post_id"], cursors.get(table, -1))
+            touched.append(rows["post_id"])
+        posts = pc.unique(pa.chunked_array([chunk for c in touched for chunk in c.chunks], _TEXT))
+        samples = _rows(catalog, "samples", "post_id", posts, _STATE_COLUMNS)
+        samples = samples.filter(pc.equal(samples["rules"], self._rules))
+        new = posts.filter(pc.invert(_is_among(posts, samples["post_id"])))
+        images = _rows(catalog, "post_images", "post_id", new, ["post_id"])["post_id"]
+        selected = _rows(catalog, "selection", "post_id", images, ["post_id", "reason"])
+        keys = pa.chunked_array(
+            [
+                *selected["post_id"].filter(pc.is_null(selected["reason"])).chunks,
+                *self._told_more(catalog, samples).chunks,
+            ],
+            _TEXT,
+        )
+        self._cursors, self._left = cursors, len(keys)
+        return pa.table({"key": keys, "as_of": pa.repeat(pa.scalar(as_of, TIME), len(keys))})
+
+    def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
+        """Adds what is known of each post, its image and the looks that count."""
+        keys = pending["key"]
+        posts = _rows(catalog, "posts", "post_id", keys, _POST_COLUMNS)
+        posts = posts.append_column("as_of", pa.repeat(pending["as_of"][0], posts.num_rows))
+        images = _rows(catalog, "post_images", "post_id", keys, ["post_id", "sha256"])
+        posts = _join(posts, "post_id", images, "post_id")
+        shapes = _rows(catalog, "images", "sha256", pc.unique(images["sha256"]), _IMAGE_COLUMNS)
+        posts = _join(posts, "sha256", shapes, "sha256")
+        observations = _rows(catalog, "observations", "post_id", keys, _LOOK_COLUMNS)
+        looks = choose_looks(
+            observations,
+            posts["post_id"].combine_chunks(),
+            posts["created_at"].combine_chunks(),
+            self._mature_after,
+        )
+        for name, rows in (("first", looks.first), ("label", looks.label)):
+            for column in observations.schema.names[1:]:
+                values = _take(observations[column], rows)
+                posts = posts.append_column(f"{name}_{column}", values)
+        return posts
+
+    def worker(self) -> "MergeStage":
+        return self
+
+    def __call__(self, batch: pa.Table) -> Results:
+        """Samples of posts, from what `load` gathered."""
+        titles = batch["title"].to_pylist()
+        images = batch["sha256"].to_pylist()
+        visual = [
+            None if image is None else visual_content(image, title)
+            for image, title in zip(images, titles, strict=True)
+        ]
+        score, unlabelled = self._label(batch)
+        columns = {
+            "post_id": batch["post_id"],
+            "rules": pa.repeat(self._rules, batch.num_rows),
+            "subreddit": batch["subreddit"],
+            "author_id": batch["author_id"],
+            "author_created_at": batch["first_author_created_at"],
+            "created_at": batch["created_at"],
+            "first_seen_at": batch["first_seen_at"],
+            "first_look_at": batch["first_observed_at"],
+            "subscribers": batch["first_subscribers"],
+            **post_features(_feature_inputs(batch)),
+            "title_content": pa.array(map(text_content, titles), pa.string()),
+            "image_content": batch["sha256"],
+            "visual_content": pa.array(visual, pa.string()),
+            "unlabelled": unlabelled,
+            "score": score,
+            **{
+                name: pc.if_else(pc.is_valid(score), batch[name], None)
+                for name in ("label_subscribers", "label_observed_at")
+            },
+        }
+        noted = Counter(reason for reason in unlabelled.to_pylist() if reason is not None)
+        return Results(pa.table(columns).select(SAMPLES.names).cast(SAMPLES), noted=noted)
+
+    def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
+        """Writes a chunk; after the last one, where the next run is to go on reading."""
+        catalog.upsert("samples", done)
+        self._left -= done.num_rows
+        if self._left == 0:
+            self._write_cursors(catalog)
+
+    def _label(self, batch: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Scores, and for posts that have none the reason."""
+        removed = pc.is_valid(batch["label_removed_by"])
+        score = pc.if_else(removed, None, batch["label_score"])
+        mature_at = pc.add(batch["created_at"], pa.scalar(self._mature_after, pa.duration("us")))
+        unlabelled = pc.case_when(
+            pc.make_struct(removed, pc.is_valid(score), pc.greater(mature_at, batch["as_of"])),
+            str(Reason.REMOVED),
+            pa.scalar(None, pa.string()),
+            str(Reason.TOO_YOUNG),
+            str(Reason.SCORE_NOT_SETTLED),
+        )
+        return score, unlabelled
+
+    def _told_more(self, catalog: Catalog, samples: pa.Table) -> pa.ChunkedArray:
+        """Posts whose row lacks a label, or the first look, that their looks can give."""
+        unseen = pc.is_null(samples["first_look_at"])
+        lacking = samples.filter(pc.or_(unseen, pc.is_in(samples["unlabelled"], _WAITING)))
+        unseen = pc.is_null(lacking["first_look_at"]).to_numpy()
+        observations = _rows(
+            catalog, "observations", "post_id", lacking["post_id"], _LABEL_LOOK_COLUMNS
+        )
+        looks = choose_looks(
+            observations,
+            _plain(lacking["post_id"]),
+            _plain(lacking["created_at"]),
+            self._mature_after,
+        )
+        more = (looks.label >= 0) | (unseen & (looks.first >= 0))
+        return lacking["post_id"].filter(pa.array(more))
+
+    # Cursors only spare reading what was looked at before: without them, or with older ones, the
+    # same posts are found pending. So they are dropped at any doubt.
+
+    def _read_cursors(self, catalog: Catalog) -> dict[str, int]:
+        kept = catalog.read("meta", ["value"], f"name = {quote(_CURSORS)}")["value"].to_pylist()
+        cursors = json.loads(kept[0]) if kept else {}
+        if [cursors.get("rules"), cursors.get("rows")] != [self._rules, catalog.count("samples")]:
+            return {}
+        return {table: cursors[table] for table in _EVENTS}
+
+    def _write_cursors(self, catalog: Catalog) -> None:
+        cursors = {"rules": self._rules, "rows": catalog.count("samples"), **self._cursors}
+        row = {"name": [_CURSORS], "value": [json.dumps(cursors)]}
+        catalog.upsert("meta", pa.table(row, schema=META))
+
+
+def _feature_inputs(batch: pa.Table) -> pa.Table:
+    """A batch in the columns of `INPUTS`."""
+    age = pc.subtract(
+        pc.cast(batch["first_observed_at"], pa.int64()), pc.cast(batch["created_at"], pa.int64())
+    )
+    hours = pc.max_element_wise(pc.divide(pc.cast(age, pa.float64()), 3.6e9), 0.0, skip_nulls=False)
+    of_first_look = {
+        name: batch[f"first_{name}"]
+        for name in (
+            *("subscribers", "author_link_karma", "author_comment_karma"),
+            "author_created_at",
+        )
+    }
+    known = {"look_age_hours": hours, **of_first_look}
+    return pa.table(
+        {name: known[name] if name in known else batch[name] for name in INPUTS.names}
+    ).cast(INPUTS)
+
+
+def _rows(
+    catalog: Catalog,
+    table: str,
+    column: str,
+    keys: pa.ChunkedArray | pa.Array,
+    columns: list[str],
+) -> pa.Table:
+    """The rows of some keys: by lookup while they are few, by one pass over the table if not."""
+    if len(keys) <= max(_LOOKUP_ALWAYS, catalog.count(table) * _LOOKUP_SHARE):
+        return catalog.lookup(table, column, keys.to_pylist(), columns)
+    return _among(catalog.read(table, columns), column, keys)
+
+
+def _among(rows: pa.Table, column: str, keys: pa.ChunkedArray | pa.Array) -> pa.Table:
+    return rows.filter(_is_among(rows[column], keys))
+
+
+def _is_among(values: pa.ChunkedArray, keys: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
+    return pc.is_in(values, value_set=_plain(keys))
+
+
+def _join(left: pa.Table, left_on: str, right: pa.Table, right_on: str) -> pa.Table:
+    """The left rows with the right table's other columns; null where the right one has no row."""
+    row = pc.index_in(left[left_on], value_set=_plain(right[right_on]), skip_nulls=True)
+    for name in right.schema.names:
+        if name != right_on:
+            left = left.append_column(name, right[name].take(row))
+    return left
+
+
+def _take(column: pa.ChunkedArray, rows: np.ndarray) -> pa.ChunkedArray:
+    """The values at these rows, null for -1."""
+    return column.take(pa.array(rows, mask=rows < 0))
+
+
+def _plain(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values

@@ -1,0 +1,174 @@
+"""Trains a model when there is something new to learn from, and keeps it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import pyarrow as pa
+
+from mmrl.catalog import Catalog
+from mmrl.catalog.tables import SPACES
+from mmrl.config import Settings
+from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.errors import InputError
+from mmrl.pipeline import Progress, StageReport
+from mmrl.runtime.meter import Meter
+from mmrl.samples import load
+from mmrl.samples.schema import NUMERIC_FEATURES
+
+_FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES)
+
+
+@dataclass
+class TrainReport:
+    """What training did.
+
+    Attributes:
+        stage: as of any other stage; `pending` is 0 when there was nothing new.
+        message: what happened, in a sentence or two.
+        version: of the model that was trained; None when none was.
+        evaluation: its evaluation, see `mmrl.learning.evaluation.evaluate`.
+        promoted: whether it became the champion.
+        too_few: there were too few labelled samples, or over too short a time, to train on.
+    """
+
+    stage: StageReport
+    message: str
+    version: str | None = None
+    evaluation: dict[str, Any] | None = None
+    promoted: bool = False
+    too_few: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "message": self.message,
+            "version": self.version,
+            "promoted": self.promoted,
+            "pending": self.stage.pending,
+            "seconds": self.stage.seconds,
+            "peak_bytes": self.stage.peak_bytes,
+            "evaluation": self.evaluation,
+        }
+
+
+def train_if_new(
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    progress: Progress,
+    truth: pa.Table | None = None,
+    *,
+    force: bool = False,
+) -> TrainReport:
+    """Trains on the samples labelled by `as_of`, unless a model was trained on just those before.
+
+    Too few samples, or too short a time, are no error in a daily run: the report says what lacks.
+
+    Args:
+        truth: post_id and expected_log_score of simulated posts, for the noise ceiling.
+        force: train even on nothing new.
+
+    Raises:
+        InputError: forced, and there are too few samples.
+    """
+    report = StageReport("train")
+    with Meter() as meter:
+        trained = _train(catalog, settings, as_of, progress, truth, force, report)
+    report.seconds, report.peak_bytes = meter.seconds, meter.peak_bytes
+    if not report.pending:
+        progress.start(report.name, 0)
+        progress.finish("not enough to learn from yet" if trained.too_few else report.summary())
+    return trained
+
+
+def _train(
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    progress: Progress,
+    truth: pa.Table | None,
+    force: bool,
+    report: StageReport,
+) -> TrainReport:
+    from mmrl.learning.registry.registry import Registry, last_training
+    from mmrl.learning.train import too_few, train
+
+    known = load(
+        catalog, settings, as_of, columns=[*_FINGERPRINTED, "subscribers"], labelled_only=True
+    )
+    if known.num_rows < settings.train.min_samples:
+        message = too_few(known.num_rows, catalog.count("samples"), settings)
+        if force:
+            raise InputError(message)
+        return TrainReport(report, message, too_few=True)
+    profile = load_profile(settings)
+    fingerprint = fingerprint_of(known, settings, profile.ids)
+    last = last_training(catalog.home)
+    if not force and last is not None and last["fingerprint"] == fingerprint:
+        return TrainReport(
+            report,
+            f"Nothing new to learn from since version {last['version']} ({last['as_of']}).",
+        )
+    registry = Registry(catalog.home)
+    if not force and registry.has(fingerprint):  # the run that trained it was killed at its end
+        version = registry.settle(fingerprint)
+        return TrainReport(report, f"Version {version} has learned from all there is.")
+
+    report.pending = known.num_rows
+    samples = samples_with_vectors(catalog, settings, as_of, profile, labelled_only=True)
+    try:
+        trained = train(
+            samples,
+            settings,
+            profile.ids,
+            as_of,
+            truth=truth,
+            table_versions=catalog.versions(),
+            progress=progress,
+        )
+    except InputError as error:  # they span too short a time to be split
+        if force:
+            raise
+        report.pending = 0
+        return TrainReport(report, str(error), too_few=True)
+    version, decision = registry.register(trained, trained.test_samples, fingerprint=fingerprint)
+    report.done = samples.num_rows
+    message = f"Trained version {version}. {decision.reason} {trained.evaluation['verdict']}"
+    return TrainReport(report, message, version, trained.evaluation, decision.promote)
+
+
+def samples_with_vectors(
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    profile: Profile,
+    *,
+    labelled_only: bool = False,
+) -> pa.Table:
+    """The samples at `as_of` with all the vectors of a profile's encoders."""
+    return load(
+        catalog,
+        settings,
+        as_of,
+        encoders={space: profile.ids[space] for space in SPACES},
+        captioner=profile.ids["captioner"],
+        visual_text=profile.visual_text,
+        dims=profile.dims,
+        labelled_only=labelled_only,
+    )
+
+
+def fingerprint_of(samples: pa.Table, settings: Settings, encoders: dict[str, str]) -> str:
+    """Of all that a model would learn from but the vectors: the same posts, the same model.
+
+    A vector comes from a picture or a title, and whether those are there the features tell.
+    """
+    digest = sha256()
+    for part in (settings.train.model_dump_json(), settings.label.model_dump_json()):
+        digest.update(part.encode())
+    digest.update(repr(sorted(encoders.items())).encode())
+    for name in _FINGERPRINTED:
+        digest.update(repr(samples[name].to_pylist()).encode())
+    return digest.hexdigest()

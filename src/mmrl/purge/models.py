@@ -1,0 +1,72 @@
+"""What a purge has to do with the models that were kept: which had met the posts, and where."""
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mmrl.catalog import Catalog
+from mmrl.times import parse_time
+
+
+@dataclass(frozen=True)
+class Met:
+    """How many of some posts a model version learned from, and how many it was judged on."""
+
+    version: str
+    learned: int
+    judged: int
+
+
+def has_models(home: str) -> bool:
+    """Whether a model may have been kept; answers without importing MLflow."""
+    server = bool(os.environ.get("MLFLOW_TRACKING_URI"))
+    return server or ("://" not in home and (Path(home) / "mlflow.db").is_file())
+
+
+def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
+    """The model versions that met any of these posts.
+
+    Judged on are those in the version's test predictions. Learned from are those whose creation
+    lies in its training or validation period and whose label was known when it was trained; a post
+    that an import brought only later counts, too.
+    """
+    from mmrl.learning.registry.registry import Registry
+
+    registry = Registry(catalog.home)
+    samples = catalog.lookup(
+        "samples",
+        "post_id",
+        posts,
+        ["post_id", "created_at", "first_seen_at", "label_observed_at"],
+        "score IS NOT NULL",
+    ).to_pylist()
+    found = []
+    for known in registry.list():
+        tested = set(registry.test_predictions(known.version)["post_id"].to_pylist())
+        judged = tested.intersection(posts)
+        evaluation = registry.show(known.version).evaluation
+        learned = sum(
+            sample["post_id"] not in judged and _learned(sample, evaluation) for sample in samples
+        )
+        if learned or judged:
+            found.append(Met(known.version, learned, len(judged)))
+    return found
+
+
+def _learned(sample: dict[str, Any], evaluation: dict[str, Any]) -> bool:
+    trained_at = parse_time(evaluation["as_of"])
+    if max(sample["label_observed_at"], sample["first_seen_at"]) > trained_at:
+        return False
+    return any(
+        _within(sample["created_at"], evaluation["splits"][part])
+        for part in ("train", "validation")
+    )
+
+
+def _within(time: datetime, split: dict[str, Any]) -> bool:
+    if not split["posts"]:
+        return False
+    return parse_time(split["from"]) <= time <= parse_time(split["to"])

@@ -1,0 +1,73 @@
+"""Finds what goes with posts that are purged: contents that no kept post shares."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.catalog import Catalog
+from mmrl.catalog.keys import text_content, visual_content
+from mmrl.purge.rows import LATE, Doomed
+
+_MANY = 20_000  # values; so many are quicker found in one pass over a column
+
+
+def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
+    """What goes with these posts, and what the last purge left to be looked at once more.
+
+    Args:
+        posts: reasons by post id; posts that the catalog does not know are only kept out.
+    """
+    doomed = Doomed(dict(posts))
+    contents = doomed.contents
+    for row in catalog.read(LATE).to_pylist():
+        contents[row["kind"]].add(row["value"])
+    title_of = _pairs(catalog, "posts", "post_id", posts, ["post_id", "title"])
+    image_of = _pairs(catalog, "post_images", "post_id", posts, ["post_id", "sha256"])
+    images, titles = set(image_of.values()), set(title_of.values())
+
+    shown_by = _pairs(catalog, "post_images", "sha256", images, ["post_id", "sha256"])
+    kept = {post: image for post, image in shown_by.items() if post not in posts}
+    own_images = images - set(kept.values())
+    contents["image"] |= own_images
+
+    titled = _pairs(catalog, "posts", "title", titles, ["post_id", "title"])
+    own_titles = titles - {title for post, title in titled.items() if post not in posts}
+    contents["title"] |= {text_content(title) for title in own_titles}
+
+    kept_titles = _pairs(catalog, "posts", "post_id", kept, ["post_id", "title"])
+    shared = {visual_content(kept[post], title) for post, title in kept_titles.items()}
+    contents["visual"] |= {
+        visual_content(image, title_of[post])
+        for post, image in image_of.items()
+        if post in title_of
+    } - shared
+
+    captions = _rows(catalog, "captions", "sha256", own_images, ["sha256", "text"])
+    said = set(zip(captions["sha256"].to_pylist(), captions["text"].to_pylist(), strict=True))
+    contents["visual"] |= {visual_content(image, text) for image, text in said}
+    texts = {text for _, text in said}
+    again = _rows(catalog, "captions", "text", texts, ["sha256", "text"]).to_pylist()
+    elsewhere = {row["text"] for row in again if row["sha256"] not in own_images}
+    contents["caption"] |= {text_content(text) for text in texts - elsewhere}
+    return doomed
+
+
+def _rows(
+    catalog: Catalog, table: str, column: str, values: Collection[str], names: list[str]
+) -> pa.Table:
+    if len(values) <= _MANY:
+        return catalog.lookup(table, column, values, names)
+    rows = catalog.read(table, names)
+    return rows.filter(pc.is_in(rows[column], value_set=_array(values)))
+
+
+def _pairs(
+    catalog: Catalog, table: str, column: str, values: Collection[str], names: list[str]
+) -> dict[str, str]:
+    rows = _rows(catalog, table, column, values, names)
+    return dict(zip(rows[names[0]].to_pylist(), rows[names[1]].to_pylist(), strict=True))
+
+
+def _array(values: Iterable[str]) -> pa.Array:
+    return pa.array(list(values), pa.string())

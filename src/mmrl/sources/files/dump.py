@@ -1,0 +1,176 @@
+"""Dumps: one submission as JSON a line, plain or Zstandard, as Pushshift and Arctic Shift write."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from mmrl.catalog.reasons import Reason
+from mmrl.errors import InputError
+from mmrl.sources.files.lines import LineStream, existing
+from mmrl.sources.files.source import BATCH, Batch, unstated
+from mmrl.sources.submission import Parsed, Refused, Unstated, parse_submission
+
+# A month of Reddit is a hundred gigabytes of JSON, of which few lines are wanted. The names of the
+# subreddits that a line mentions tell most of the others without parsing them.
+_MENTIONED = re.compile(rb'"subreddit(?:_name_prefixed)?"\s*:\s*"([^"\\]*)"')
+_ASCII_ESCAPE = b"\\u00"  # such a line could hide a name from the expression above
+_NAMED = 5  # subreddits named when none matches
+_OUTSIDE = 200_000  # lines left out between two signs of life
+
+
+class DumpSource:
+    """One or more dump files, read one after the other.
+
+    Args:
+        paths: newline-JSON files.
+        subreddits: only posts of these (upper and lower case are one); all by default.
+        after, before: only posts created at or after, and before, these times.
+        settled: scores that do not say when they were looked at are final (Pushshift and Arctic
+            Shift do say it, so this is for other files).
+        scores_as_of: when such scores were looked at, if known.
+
+    Raises:
+        InputError: a file is missing, or the times contradict each other.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        subreddits: Sequence[str] = (),
+        after: datetime | None = None,
+        before: datetime | None = None,
+        settled: bool = False,
+        scores_as_of: datetime | None = None,
+    ) -> None:
+        self.paths = [existing(Path(path)) for path in paths]
+        self.name = ", ".join(path.name for path in self.paths)
+        self.size = sum(path.stat().st_size for path in self.paths)
+        if after is not None and before is not None and after >= before:
+            raise InputError(
+                f"--after {after.isoformat()} is not before --before {before.isoformat()}: "
+                "no post can be in between."
+            )
+        self.subreddits = [name.removeprefix("/").removeprefix("r/") for name in subreddits]
+        self._wanted = {name.lower() for name in self.subreddits}
+        self._after, self._before = after, before
+        self._settled, self._scores_as_of = settled, scores_as_of
+        self._seen: Counter[str] = Counter()  # posts by subreddit, wanted or not
+
+    def scores_rule(self) -> str:
+        """In a sentence, when scores of unknown age count as labels."""
+        if self._scores_as_of is not None:
+            return f"Scores with no time of look were looked at on {self._scores_as_of:%Y-%m-%d}."
+        if self._settled:
+            return "Scores with no time of look count as final (--settled)."
+        return (
+            "Scores with no time of look give no label: --settled if they are final, "
+            "--scores-as-of DATE if you know when they were taken."
+        )
+
+    def batches(self, as_of: datetime) -> Iterator[Batch]:
+        """Reads the files in batches; see `PostSource`."""
+        matched = False
+        for path in self.paths:
+            look = unstated(path, as_of, self._settled, self._scores_as_of)
+            for batch in self._file(path, as_of, look):
+                matched = matched or any(isinstance(row, Parsed) for _, row in batch.rows)
+                yield batch
+        if not matched:
+            raise InputError(self._nothing())
+
+    def _file(self, path: Path, as_of: datetime, look: Unstated) -> Iterator[Batch]:
+        rows: list[tuple[str, Parsed | Refused]] = []
+        outside = position = 0
+        broken: InputError | None = None
+        with LineStream(path) as stream:
+            lines = enumerate(stream, start=1)
+            while True:
+                try:
+                    number, line = next(lines)
+                except StopIteration:
+                    break
+                except InputError as error:  # what came before the break is good
+                    broken = error
+                    break
+                if not line.strip():
+                    continue
+                result = self._line(line, path, as_of, look)
+                if result is None:
+                    outside += 1
+                else:
+                    rows.append((f"{path.name}:{number}", result))
+                if len(rows) == BATCH or outside == _OUTSIDE:
+                    yield Batch(rows, outside, stream.position - position)
+                    rows, outside, position = [], 0, stream.position
+            yield Batch(rows, outside, stream.position - position)
+        if broken is not None:
+            raise broken
+
+    def _line(
+        self, line: bytes, path: Path, as_of: datetime, look: Unstated
+    ) -> Parsed | Refused | None:
+        """One line's post; None for one that was not asked for."""
+        if self._wanted and self._mentions_no_wanted(line):
+            return None
+        try:
+            submission = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            return Refused(Reason.NOT_A_POST, f"not JSON: {error}")
+        result = parse_submission(
+            submission, source=f"dump:{path.name}", as_of=as_of, unstated=look
+        )
+        if isinstance(result, Refused):
+            return result if self._wanted_at_all(submission) else None
+        post = result.post
+        self._seen[post["subreddit"]] += 1
+        if self._wanted and post["subreddit"].lower() not in self._wanted:
+            return None
+        if self._after is not None and post["created_at"] < self._after:
+            return None
+        if self._before is not None and post["created_at"] >= self._before:
+            return None
+        return result
+
+    def _mentions_no_wanted(self, line: bytes) -> bool:
+        """Is it certain, without parsing, that the line's post is of another subreddit?
+
+        A crosspost's line mentions its parent's subreddit too, in no known order, so all count.
+        """
+        if _ASCII_ESCAPE in line:
+            return False
+        names = _MENTIONED.findall(line)
+        bare = [name.removeprefix(b"r/").decode("utf-8", "replace") for name in names]
+        if not bare or any(name.lower() in self._wanted for name in bare):
+            return False
+        self._seen[bare[-1]] += 1
+        return True
+
+    def _wanted_at_all(self, submission: Any) -> bool:
+        """Should a refused object be reported? Not if it says that it is of another subreddit."""
+        name = submission.get("subreddit") if isinstance(submission, dict) else None
+        return not self._wanted or not isinstance(name, str) or name.lower() in self._wanted
+
+    def _nothing(self) -> str:
+        """Why no post came of it, in a sentence."""
+        if not self._seen:
+            return (
+                f"No post could be read from {self.name}: expected one Reddit submission as JSON "
+                "a line (the dumps' RS_ files, not RC_, which are comments)."
+            )
+        most = ", ".join(f"{name} ({n:,})" for name, n in self._seen.most_common(_NAMED))
+        asked = "r/" + ", r/".join(self.subreddits) if self.subreddits else "any subreddit"
+        when = "".join(
+            f" {word} {time:%Y-%m-%d %H:%M}"
+            for word, time in (("after", self._after), ("before", self._before))
+            if time is not None
+        )
+        return (
+            f"{self.name} holds no post of {asked}{when}; of its {self._seen.total():,} posts, "
+            f"most are of {most}: check --subreddit, --after and --before."
+        )

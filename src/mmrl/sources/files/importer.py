@@ -1,0 +1,178 @@
+"""Writes what a source holds into the catalog, batch by batch.
+
+A post's facts and looks are inserted, never changed, so the same file may be read again: what is
+known stays, what a kill or a broken file left out is added.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from mmrl.catalog import Catalog, Failed
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.errors import InputError
+from mmrl.pipeline import Progress
+from mmrl.sources.files.source import Batch, PostSource
+from mmrl.sources.submission import Parsed, Refused
+from mmrl.times import iso
+
+STAGE = "import"  # under this name refused rows are kept in `failures`
+_DETAIL = 300  # characters of a refusal's detail that are kept
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        read: rows looked at and asked for.
+        new: posts that were not known; `known` were.
+        looks: observations that were not known.
+        unstated: posts whose score does not say when it was looked at.
+        unsettled: those among them whose score gives no label.
+        outside: rows of other subreddits or times than were asked for.
+        refused: unusable rows by reason code.
+        subreddits: usable posts by subreddit.
+        first, last: the oldest and the newest usable post's creation.
+        with_image, without_image: usable posts with and without an image's address.
+    """
+
+    read: int = 0
+    new: int = 0
+    known: int = 0
+    looks: int = 0
+    unstated: int = 0
+    unsettled: int = 0
+    outside: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    subreddits: Counter[str] = field(default_factory=Counter)
+    first: datetime | None = None
+    last: datetime | None = None
+    with_image: int = 0
+    without_image: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`: counts as they are, times as ISO 8601."""
+        return {
+            name: iso(value) if isinstance(value, datetime) else value
+            for name, value in vars(self).items()
+        }
+
+    def summary(self) -> str:
+        """The report in a few words, such as `978 new posts, 13 refused (no_creation_time 13)`."""
+        parts = [f"{self.new:,} new posts"]
+        if self.known:
+            parts.append(f"{self.known:,} known before")
+        if self.outside:
+            parts.append(f"{self.outside:,} not asked for")
+        if self.refused:
+            reasons = ", ".join(f"{reason} {n:,}" for reason, n in self.refused.most_common())
+            parts.append(f"{self.refused.total():,} refused ({reasons})")
+        return ", ".join(parts)
+
+
+def import_posts(
+    catalog: Catalog, source: PostSource, as_of: datetime, progress: Progress
+) -> ImportReport:
+    """Reads all of a source into `posts` and `observations`; refused rows go to `failures`.
+
+    Args:
+        progress: is advanced in the source's units, after each batch was written.
+
+    Raises:
+        InputError: the source can't be read (any further); says how many posts were kept.
+    """
+    report = ImportReport()
+    progress.start(f"import {source.name}", source.size)
+    batches = source.batches(as_of)
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            break
+        except InputError as error:
+            progress.finish("stopped")
+            kept = report.new + report.known
+            if not kept:
+                raise
+            raise InputError(
+                f"{error} The {kept:,} posts read before that are kept ({report.new:,} of them "
+                "new), and a second import won't double them."
+            ) from error
+        _write(catalog, batch, as_of, report)
+        progress.advance(batch.units)
+    progress.finish(report.summary())
+    return report
+
+
+def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport) -> None:
+    parsed = [row for _, row in batch.rows if isinstance(row, Parsed)]
+    posts = {row.post["post_id"]: row.post for row in reversed(parsed)}  # the first one counts
+    looks = {
+        (row.look["post_id"], row.look["observed_at"]): row.look
+        for row in reversed(parsed)
+        if row.look is not None
+    }
+    # Looks first: a post that is known then always has the look that came with it.
+    report.looks += catalog.insert("observations", rows("observations", looks.values()))
+    _settle(catalog, parsed)
+    new = catalog.insert("posts", rows("posts", posts.values()))
+    failed = [
+        Failed(key, row.reason, row.detail[:_DETAIL])
+        for key, row in batch.rows
+        if isinstance(row, Refused)
+    ]
+    catalog.fail(STAGE, failed, as_of)
+    _count(report, batch, parsed, failed, new)
+
+
+def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
+    """Marks looks as settled that an earlier import of the same file left open.
+
+    Only a score whose time of look nobody knew can change so: the user has said since that it is
+    final.
+    """
+    said = {row.post["post_id"]: row.look for row in parsed if row.look and not row.stated}
+    ids = [post_id for post_id, look in said.items() if look["settled"]]
+    if not ids:
+        return
+    left_open = catalog.lookup(
+        "observations", "post_id", ids, ["post_id", "observed_at"], "settled = false"
+    ).to_pylist()
+    now_settled = [
+        said[row["post_id"]]
+        for row in left_open
+        if said[row["post_id"]]["observed_at"] == row["observed_at"]
+    ]
+    catalog.upsert("observations", rows("observations", now_settled))
+
+
+def _count(
+    report: ImportReport, batch: Batch, parsed: list[Parsed], failed: list[Failed], new: int
+) -> None:
+    report.read += len(batch.rows)
+    report.outside += batch.outside
+    report.new += new
+    report.known += len(parsed) - new
+    report.refused.update(str(failure.reason) for failure in failed)
+    for row in parsed:
+        report.subreddits[row.post["subreddit"]] += 1
+        if row.post["image_url"] is None:
+            report.without_image += 1
+        else:
+            report.with_image += 1
+        if row.look is not None and not row.stated:
+            report.unstated += 1
+            report.unsettled += not row.look["settled"]
+    times = [row.post["created_at"] for row in parsed]
+    if times:
+        report.first = min(times) if report.first is None else min(report.first, *times)
+        report.last = max(times) if report.last is None else max(report.last, *times)
+
+
+def rows(table: str, values: Any) -> pa.Table:
+    """Rows of a catalog table, given as dictionaries."""
+    return pa.Table.from_pylist(list(values), schema=SCHEMAS[table])

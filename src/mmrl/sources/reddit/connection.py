@@ -1,0 +1,42 @@
+"""Opens connections as the commands use them: patient, and within their client's shared budget."""
+
+from typing import TYPE_CHECKING
+
+from mmrl.config import RedditSettings
+from mmrl.errors import ConfigError
+from mmrl.runtime.clock import Clock, SystemClock
+from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.budget import Budget, budget_path
+from mmrl.sources.reddit.transport import Transport
+
+if TYPE_CHECKING:
+    import praw
+
+
+def open_connection(
+    settings: RedditSettings, home: str, site: str | None = None, clock: Clock | None = None
+) -> "tuple[praw.Reddit, Transport]":
+    """A connection and the transport that its requests go through; asks nothing yet.
+
+    Args:
+        home: where praw.ini and the budget are looked for first.
+        site: the section of praw.ini; that of the settings by default.
+
+    Raises:
+        ConfigError: there are no credentials, or they can't be read.
+    """
+    transport = Transport(clock or SystemClock())
+    reddit = connect(site or settings.site, home, transport=transport)
+    try:
+        window = float(reddit.config.window_size)
+    except ValueError:
+        raise ConfigError(
+            f"window_size is {reddit.config.window_size!r} in praw.ini, expected seconds: take it "
+            "out, Reddit's windows have 600."
+        ) from None
+    transport.budget = Budget(
+        budget_path(home, str(reddit.config.client_id)),
+        per_minute=settings.requests_per_minute,
+        window_seconds=window,
+    )
+    return reddit, transport

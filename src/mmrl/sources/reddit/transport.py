@@ -1,0 +1,266 @@
+"""Carries PRAW's requests to Reddit: within the shared budget, patiently, with the time of answers.
+
+PRAW's own limiter and retries sleep by themselves and know one process only; here both are put
+aside. Every request, those for a token too, asks the budget first and is tried again after what
+passes: 429, 5xx, a reset or cut connection, silence, an answer that is no JSON.
+"""
+
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from mmrl.errors import SourceError
+from mmrl.runtime.clock import Clock, Halt
+from mmrl.sources.reddit.budget import Budget, BudgetState, Priority, Ticket
+
+if TYPE_CHECKING:
+    import praw
+    import requests
+
+_log = logging.getLogger(__name__)
+_PASSES = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529})
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between tries, doubling
+_LONGEST_PAUSE = 600.0  # seconds: what a Retry-After may ask for
+_UNSAID_PAUSE = 5.0  # seconds that all processes keep still after a 429 without a Retry-After
+_CLOCKS_AGREE = 5.0  # seconds; the Date header has whole ones, and answers take their time
+
+
+class NoAnswer(SourceError):  # noqa: N818 - a finding about Reddit, as `Unreachable` is
+    """Reddit did not answer within the patience given; tried again later, it may."""
+
+
+class Later(Exception):  # noqa: N818 - no error: others go first
+    """The budget has nothing for this priority now; `seconds` says when it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not before {seconds:.1f} s from now")
+        self.seconds = seconds
+
+
+class Transport:
+    """What one connection's requests go through.
+
+    Args:
+        budget: shared with other processes; None asks nobody.
+        patience: seconds that a request is tried again for, before `NoAnswer`.
+
+    Attributes:
+        priority: of the requests at hand, see `at`.
+        sent: requests by priority, tries and tokens included.
+        faults: what went wrong, by name, also where a later try helped.
+        asking: a request is on its way.
+        finishing: requests may be sent though the clock was stopped, but nothing is waited for.
+        last_fault: the newest of them in words; None after an answer.
+    """
+
+    def __init__(
+        self, clock: Clock, budget: Budget | None = None, *, patience: float = 300.0
+    ) -> None:
+        self.clock = clock
+        self.budget = budget
+        self.patience = patience
+        self.priority = Priority.DISCOVERY
+        self.sent: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.asking = False
+        self.finishing = False
+        self._may_wait = True
+        self.last_fault: str | None = None
+        self._ahead: deque[float] = deque(maxlen=9)  # Reddit's clock minus this one, in seconds
+
+    def now(self) -> datetime:
+        """The present by Reddit's clock, as far as its answers tell; by this machine's before."""
+        return self.clock.now() + timedelta(seconds=self.skew)
+
+    @property
+    def skew(self) -> float:
+        """Seconds that Reddit's clock is ahead of this machine's; 0 where they agree."""
+        ahead = median(self._ahead) if self._ahead else 0.0
+        return ahead if abs(ahead) >= _CLOCKS_AGREE else 0.0
+
+    @contextmanager
+    def at(self, priority: Priority, *, may_wait: bool = True) -> Iterator[None]:
+        """Requests within the block have this priority.
+
+        Args:
+            may_wait: False: if the first request would have to wait for the budget, there is
+                `Later` instead, so that the caller does something else meanwhile.
+        """
+        before = self.priority, self._may_wait
+        self.priority, self._may_wait = priority, may_wait
+        try:
+            yield
+        finally:
+            self.priority, self._may_wait = before
+
+    def state(self) -> BudgetState | None:
+        """Where the client's budget stands; None without one."""
+        return None if self.budget is None else self.budget.state(self._seconds())
+
+    def send(self, http: "requests.Session", *args: Any, **options: Any) -> "requests.Response":
+        """Sends one request until it is answered.
+
+        Raises:
+            NoAnswer: patience has run out.
+            Halt: the clock was stopped while it waited.
+        """
+        began = self._seconds()
+        tries = 0
+        while True:
+            said, response, wait = self._try(http, args, options)
+            if response is not None:
+                self.last_fault = None
+                return response
+            tries += 1
+            self.faults[said] += 1
+            self.last_fault = said
+            if wait is None:
+                wait = min(_FIRST_WAIT * 2 ** min(tries - 1, 10), _LONGEST_WAIT)
+                wait *= random.uniform(0.5, 1.0)
+            if self._seconds() - began + wait > self.patience:
+                raise NoAnswer(
+                    f"Reddit does not answer as it should ({said}): what was read so far is kept; "
+                    "try again later."
+                )
+            _log.debug("Reddit: %s, trying again in %.1f s", said, wait)
+            self._sleep(wait)
+
+    def _try(
+        self, http: "requests.Session", args: Any, options: Any
+    ) -> "tuple[str, requests.Response | None, float | None]":
+        """What was said, the answer if it is one, and how long to wait if Reddit said so."""
+        from http.client import HTTPException
+
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        ticket = self._ask_leave()
+        self.sent[self.priority.name.lower()] += 1
+        response = None
+        sent_at = self._seconds()
+        self.asking = True
+        try:
+            response = http.request(*args, **options)
+        except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as error:
+            return type(error).__name__, None, None
+        finally:
+            self.asking = False
+            self._answered(ticket, None if response is None else response.headers)
+        self._compare_clocks(response.headers.get("Date"), sent_at)
+        if response.status_code == 429:
+            wait = _seconds(response.headers.get("Retry-After"))
+            if self.budget is not None:
+                self.budget.pause(self._seconds() + (wait or _UNSAID_PAUSE))
+            return "429 Too Many Requests", None, wait
+        if response.status_code == 403 and not _is_json(response):
+            # Not a closed subreddit, for which the API answers in JSON.
+            return "403 with a page: Reddit blocks this network or user agent", None, None
+        if response.status_code in _PASSES:
+            return f"{response.status_code} {response.reason or ''}".strip(), None, None
+        if response.status_code == 200 and not _is_json(response):
+            return "an answer that is no JSON", None, None
+        return "", response, None
+
+    def _ask_leave(self) -> Ticket | None:
+        if self.clock.stopping and not self.finishing:
+            raise Halt
+        if self.budget is None:
+            return None
+        while True:
+            leave = self.budget.ask(self.priority, self._seconds())
+            if isinstance(leave, Ticket):
+                self._may_wait = True
+                return leave
+            if self.finishing:
+                raise Halt
+            if not self._may_wait:
+                raise Later(leave)
+            self._sleep(min(leave, 10.0))
+
+    def _answered(self, ticket: Ticket | None, headers: Any) -> None:
+        if ticket is not None and self.budget is not None:
+            self.budget.answered(ticket, self._seconds(), headers)
+
+    def _sleep(self, seconds: float) -> None:
+        self.clock.sleep(seconds)
+        if self.clock.stopping or self.finishing:
+            raise Halt
+
+    def _seconds(self) -> float:
+        return self.clock.now().timestamp()
+
+    def _compare_clocks(self, date: str | None, sent_at: float) -> None:
+        try:
+            told = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        if told.tzinfo is None:
+            told = told.replace(tzinfo=UTC)
+        here = (sent_at + self._seconds()) / 2
+        self._ahead.append(told.timestamp() + 0.5 - here)
+
+
+def put_aside_limits(reddit: "praw.Reddit") -> None:
+    """Puts PRAW's own limiter and retries aside: a transport does both.
+
+    One repetition is left to PRAW, at once: the one after a 401, for which it gets a new token.
+    """
+    from prawcore.rate_limit import RateLimiter
+    from prawcore.sessions import FiniteRetryStrategy
+
+    class NoLimiter(RateLimiter):
+        def delay(self) -> None:
+            pass
+
+        def update(self, *, response_headers: Any) -> None:
+            pass
+
+    class OnceMore(FiniteRetryStrategy):
+        def __init__(self, retries: int = 1) -> None:
+            super().__init__(retries=retries)
+
+        def _sleep_seconds(self) -> float | None:
+            return None
+
+    for core in (reddit._core, reddit._read_only_core, reddit._authorized_core):
+        if core is not None:
+            core._rate_limiter = NoLimiter(window_size=600)
+            core._retry_strategy_class = OnceMore
+
+
+def requestor_class() -> type:
+    """The class of requestors that PRAW is to use; takes the keyword `transport`."""
+    import prawcore
+
+    class Requestor(prawcore.Requestor):
+        def __init__(self, *, transport: Transport, **options: Any) -> None:
+            super().__init__(**options)
+            self._transport = transport
+
+        def request(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
+            timeout = timeout or self.timeout
+            return self._transport.send(self._http, *args, timeout=timeout, **options)
+
+    return Requestor
+
+
+def _seconds(header: str | None) -> float | None:
+    """A Retry-After in seconds, within reason; None where there is none that can be read."""
+    try:
+        return min(max(float(header or ""), 0.5), _LONGEST_PAUSE)
+    except ValueError:
+        return None
+
+
+def _is_json(response: "requests.Response") -> bool:
+    try:
+        response.json()
+    except ValueError:
+        return False
+    return True
