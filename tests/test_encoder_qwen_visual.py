@@ -15,8 +15,9 @@ from PIL import Image
 
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.networks.patches import PICTURE_TOKENS, Grid
 from mmrl.encoders.protocols import UnreadableImagesError
-from mmrl.encoders.qwen_visual import INSTRUCTION, PICTURE_TOKENS, Grid, QwenVisual
+from mmrl.encoders.qwen_visual import INSTRUCTION, QwenVisual
 from mmrl.errors import InputError, WeightsError
 from tiny_visual_models import PICTURES, QWEN_WIDTH, picture, save_qwen_visual
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mmrl.catalog.reasons import Reason
 from mmrl.catalog.tables import SCHEMAS
-from mmrl.sources.submission import Parsed, Refused, Unstated, parse_submission
+from mmrl.sources.post import Parsed, Refused, Unstated
+from mmrl.sources.submission import parse_submission
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CREATED = 1_700_000_000

@@ -19,8 +19,8 @@ from mmrl.errors import InputError
 from mmrl.home import init
 from mmrl.pipeline import Meter, Progress, StageReport
 from mmrl.pipeline import run as pipeline
-from mmrl.pipeline.stages.publish import SIMULATED
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
+from mmrl.sources.post import SIMULATED
 from mmrl.sources.reddit.api import connect
 from mmrl.times import iso
 

@@ -7,32 +7,43 @@ the home can test whether a given id was purged, but can't read the ids off.
 import functools
 import hashlib
 import secrets
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog.tables import META, PURGED_MARKS
 
-if TYPE_CHECKING:
-    from mmrl.catalog.catalog import Catalog
-
 TABLE = "purged_marks"
 _SALT = "purge salt"
 
 
-def mark_posts(catalog: "Catalog", post_ids: Iterable[str]) -> None:
+class Tables(Protocol):
+    """What marks are kept in; see `Catalog`."""
+
+    def read(self, table: str, columns: Sequence[str], where: str) -> pa.Table: ...
+
+    def lookup(
+        self, table: str, column: str, values: Iterable[str], columns: Sequence[str] | None = None
+    ) -> pa.Table: ...
+
+    def insert(self, table: str, rows: pa.Table) -> int: ...
+
+    def opened(self, name: str) -> Any: ...
+
+
+def mark_posts(catalog: Tables, post_ids: Iterable[str]) -> None:
     """Keeps these posts from being written to any table from now on."""
     _mark(catalog, [_post(post_id) for post_id in post_ids])
 
 
-def mark_author(catalog: "Catalog", name: str) -> None:
+def mark_author(catalog: Tables, name: str) -> None:
     """Keeps posts of this account from being written from now on."""
     _mark(catalog, [_author(name)])
 
 
-def not_purged(catalog: "Catalog", table: str, rows: pa.Table) -> pa.Table:
+def not_purged(catalog: Tables, table: str, rows: pa.Table) -> pa.Table:
     """The rows without those of purged posts, and without posts of purged accounts.
 
     Its cost follows the rows given, not what was purged.
@@ -52,7 +63,7 @@ def not_purged(catalog: "Catalog", table: str, rows: pa.Table) -> pa.Table:
     return rows.filter(pc.invert(functools.reduce(pc.or_, purged)))
 
 
-def _mark(catalog: "Catalog", things: list[str]) -> None:
+def _mark(catalog: Tables, things: list[str]) -> None:
     if things:
         catalog.insert(
             "meta", pa.table({"name": [_SALT], "value": [secrets.token_hex(16)]}, schema=META)
@@ -61,7 +72,7 @@ def _mark(catalog: "Catalog", things: list[str]) -> None:
         catalog.insert(TABLE, pa.table({"mark": marks}, schema=PURGED_MARKS))
 
 
-def _salt(catalog: "Catalog") -> bytes:
+def _salt(catalog: Tables) -> bytes:
     found = catalog.read("meta", ["value"], f"name = '{_SALT}'")["value"].to_pylist()
     return bytes.fromhex(found[0])
 

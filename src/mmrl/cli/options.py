@@ -66,7 +66,7 @@ def check_home(home: str) -> None:
 
 def say_if_simulated(catalog: "Catalog") -> None:
     """Says under what is shown that it speaks of simulated posts, where it does."""
-    from mmrl.pipeline.stages.publish import SIMULATED
+    from mmrl.sources.post import SIMULATED
 
     simulated = catalog.count("posts", SIMULATED)
     if simulated:

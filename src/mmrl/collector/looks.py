@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed, moment
 from mmrl.collector.writer import Kept, LookWriter, add_authors, read_live
+from mmrl.sources.post import Refused
 from mmrl.sources.reddit import api as api
-from mmrl.sources.submission import Refused
 from mmrl.times import from_epoch
 
 if TYPE_CHECKING:

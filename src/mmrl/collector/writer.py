@@ -10,8 +10,9 @@ from mmrl.catalog import Catalog, Failed
 from mmrl.errors import MmrlError
 from mmrl.runtime.clock import Halt
 from mmrl.sources.files.importer import rows
+from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.reddit import api as api
-from mmrl.sources.submission import Parsed, Refused, Unstated, parse_submission
+from mmrl.sources.submission import parse_submission
 
 if TYPE_CHECKING:
     import praw

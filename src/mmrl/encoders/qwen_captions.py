@@ -13,8 +13,8 @@ from mmrl.encoders.device.batch_size import BatchSize
 from mmrl.encoders.device.threads import ModelLock
 from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.hub.encoder import FromHub
+from mmrl.encoders.networks.patches import Grid, Patches
 from mmrl.encoders.protocols import Caption, Uncaptioned
-from mmrl.encoders.qwen_visual import Grid, Patches
 from mmrl.errors import ConfigError
 
 NAME = "qwen3-vl-2b-instruct"

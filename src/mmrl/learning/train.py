@@ -33,7 +33,7 @@ _EVEN_POSTS = 200  # the blend starts from halves, and this many validation post
 
 @dataclass
 class Trained:
-    """A model, how it did, and what it said of each test post; see `mmrl.learning.evaluation.evaluate`.
+    """A model, how it did, and its predictions of the test posts: see `evaluation.evaluate`.
 
     Attributes:
         test_samples: the samples it was judged on.

@@ -6,8 +6,6 @@ import secrets
 import time
 from email.utils import formatdate
 from http import HTTPStatus
-from http.server import ThreadingHTTPServer
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from pydantic import ValidationError
@@ -17,27 +15,13 @@ from mmrl.sandbox.api import listing, picture_of, thing
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
 from mmrl.sandbox.faults import Faults, Kind
 from mmrl.sandbox.pictures import content_type, placeholder
+from mmrl.sandbox.state import HttpServer
 from mmrl.sandbox.wire import Wire
-
-if TYPE_CHECKING:
-    from mmrl.sandbox.server import SandboxServer
 
 _TOKEN_SECONDS = 3_600
 _MOST_IDS = 100
 _CLOCK = {"set", "advance", "speed"}
 _LAST_MOMENT = 253_402_300_800.0  # the year 10000
-
-
-class HttpServer(ThreadingHTTPServer):
-    """A thread a connection.
-
-    Attributes:
-        sandbox: whose world is shown.
-    """
-
-    daemon_threads = True
-    request_queue_size = 128
-    sandbox: "SandboxServer"
 
 
 class Handler(Wire):

@@ -16,7 +16,7 @@ from mmrl.sandbox.world import World
 from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.source import PostSource
 from mmrl.sources.files.table import TableSource
-from mmrl.sources.submission import Parsed, Refused
+from mmrl.sources.post import Parsed, Refused
 
 NO_SCORE = "no_score"
 DOUBLE = "double"

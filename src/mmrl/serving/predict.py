@@ -19,8 +19,8 @@ from mmrl.images.decode import use_limit
 from mmrl.images.probe import ImageFacts, probe
 from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
-from mmrl.pipeline.stages.publish import SIMULATED
 from mmrl.samples import Known, vector_column
+from mmrl.sources.post import SIMULATED
 from mmrl.times import iso
 
 

@@ -12,12 +12,12 @@ A score is worth what the age at which it was looked at is worth, so each look's
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from mmrl.catalog.reasons import Reason
 from mmrl.sources.fields import Unreadable, count, flag, moment, number, text, unescaped
+from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.still_image import find_media
 
 GONE = ("[deleted]", "[removed]")
@@ -26,41 +26,6 @@ _ANY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[^\s/\\]{1,64}")
 _SKEW = timedelta(days=1)  # clocks of two machines may differ; by more than that, one is wrong
 _RETRIEVED = ("retrieved_on", "retrieved_utc", "retrieved_at")
-
-
-@dataclass(frozen=True)
-class Unstated:
-    """What holds for a score whose object does not say when it was looked at.
-
-    Attributes:
-        at: the time to record the look under; the latest at which it can have been.
-        settled: may the score be trusted for the age the post had then?
-    """
-
-    at: datetime
-    settled: bool
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """A post, and the look at its score; None where the object has no score.
-
-    Attributes:
-        post, look: rows of the catalog's `posts` and `observations`.
-        stated: did the object itself say when its score was looked at?
-    """
-
-    post: dict[str, Any]
-    look: dict[str, Any] | None
-    stated: bool
-
-
-@dataclass(frozen=True)
-class Refused:
-    """An object that is no post that can be used, and why."""
-
-    reason: Reason
-    detail: str
 
 
 def parse_submission(

@@ -7,13 +7,14 @@ they are worked out on the host and handed over.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from mmrl.encoders.device.device import Place
 from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.networks.patches import Patches
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
 
@@ -24,9 +25,6 @@ from transformers.vision_utils import (  # noqa: E402
     get_vision_interpolation_indices_and_weights,
     get_vision_position_ids,
 )
-
-if TYPE_CHECKING:
-    from mmrl.encoders.qwen_visual import Patches
 
 
 class QwenSight:
@@ -51,7 +49,7 @@ class QwenSight:
         self._frames: int = vision.temporal_patch_size
         self._mean, self._std = _scale(folder)
 
-    def seen(self, pictures: "Sequence[Patches]") -> tuple[torch.Tensor, Any]:
+    def seen(self, pictures: Sequence[Patches]) -> tuple[torch.Tensor, Any]:
         """How many patches each picture has, (n, 3), on the host; and the pictures' tokens."""
         grids = torch.tensor([[1, p.rows, p.columns] for p in pictures])
         pixels = np.concatenate([p.pixels for p in pictures])
@@ -81,7 +79,7 @@ class QwenSight:
         )
 
     def rows(
-        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
+        self, pictures: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tokens (n, length), positions (3, n, length) and the place of each row's last token.
 

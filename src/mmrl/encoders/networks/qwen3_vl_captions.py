@@ -8,7 +8,7 @@ the padding, and a mask hides that.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +20,9 @@ from mmrl.encoders.device.tokens import load_tokenizer
 from mmrl.encoders.networks.chat_template import around
 from mmrl.encoders.networks.greedy import greedy
 from mmrl.encoders.networks.load import load_pretrained
+from mmrl.encoders.networks.patches import Patches
 from mmrl.encoders.networks.qwen3_vl import QwenSight
 from mmrl.errors import WeightsError
-
-if TYPE_CHECKING:
-    from mmrl.encoders.qwen_visual import Patches
 
 _CUT = "\N{REPLACEMENT CHARACTER}"  # what is left of a character whose bytes were cut apart
 
@@ -58,7 +56,7 @@ class QwenCaptionsNetwork:
         self._tokenizer = load_tokenizer(folder, model)
         self._around = around(folder / "chat_template.json", model)
 
-    def say(self, pictures: "Sequence[Patches]", prompt: str, most: int) -> list[str]:
+    def say(self, pictures: Sequence[Patches], prompt: str, most: int) -> list[str]:
         """What the model says of each picture, in at most `most` tokens."""
         before, between, after = (self._tokens(text) for text in self._around)
         ending = [*between, *self._tokens(prompt, markers=False), *after]
@@ -86,7 +84,7 @@ class _Decoding:
         self._cache = DynamicCache(config=model.config.text_config)
 
     def read(
-        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
+        self, pictures: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
     ) -> None:
         """Reads the rows; see `QwenSight.rows`."""
         grids, seen = self._sight.seen(pictures)

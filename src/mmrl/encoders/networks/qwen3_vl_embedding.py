@@ -17,12 +17,11 @@ from mmrl.encoders.device.pictures import to_device
 from mmrl.encoders.device.tokens import load_tokenizer
 from mmrl.encoders.networks.chat_template import around
 from mmrl.encoders.networks.load import load_pretrained
+from mmrl.encoders.networks.patches import Patches
 from mmrl.encoders.networks.qwen3_vl import QwenSight
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-    from mmrl.encoders.qwen_visual import Patches
 
 
 class QwenVisualNetwork:
@@ -52,7 +51,7 @@ class QwenVisualNetwork:
         self.side, self.merge = self._sight.side, self._sight.merge
 
     def vectors(
-        self, pictures: "Sequence[Patches]", before: Sequence[int], after: Sequence[Sequence[int]]
+        self, pictures: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
     ) -> torch.Tensor:
         """Vectors of shape (n, dim), float32, each of length 1.
 

@@ -30,7 +30,7 @@ def label_names() -> tuple[str, ...]:
 
 @cache
 def _label_file() -> bytes:
-    return files("mmrl.encoders").joinpath("imagenet_labels.txt").read_bytes()
+    return files(__package__).joinpath("imagenet_labels.txt").read_bytes()
 
 
 def _label_revision() -> str:

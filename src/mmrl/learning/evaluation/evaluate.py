@@ -1,8 +1,8 @@
 """How a trained model did: `evaluation.json` and `test_predictions.parquet`.
 
 A metric is `{"value": 0.41, "low": 0.35, "high": 0.47}` (95% bootstrap interval over test posts) or
-null where the test posts don't allow it; `mmrl.learning.evaluation.metrics` says what each one is. Times are
-ISO 8601 in UTC.
+null where the test posts don't allow it; `mmrl.learning.evaluation.metrics` says what each one is.
+Times are ISO 8601 in UTC.
 
     {
       "format": 1,

@@ -15,9 +15,9 @@ from mmrl.errors import InputError
 from mmrl.pipeline import Progress, StageReport
 from mmrl.pipeline.stages.train import samples_with_vectors
 from mmrl.runtime.meter import Meter
+from mmrl.sources.post import SIMULATED
 from mmrl.times import parse_time
 
-SIMULATED = "source = 'sandbox'"
 OTHER_ENCODERS = "live posts wait for a model of the new profile"
 LEARNED_LATER = "posts of a day before the champion's, which may have learned from them"
 

@@ -13,7 +13,8 @@ from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
 from mmrl.sources.files.lines import LineStream, existing
 from mmrl.sources.files.source import BATCH, Batch, unstated
-from mmrl.sources.submission import Parsed, Refused, Unstated, parse_submission
+from mmrl.sources.post import Parsed, Refused, Unstated
+from mmrl.sources.submission import parse_submission
 
 # A month of Reddit is a hundred gigabytes of JSON, of which few lines are wanted. The names of the
 # subreddits that a line mentions tell most of the others without parsing them.

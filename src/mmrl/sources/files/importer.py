@@ -14,9 +14,9 @@ import pyarrow as pa
 from mmrl.catalog import Catalog, Failed
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
-from mmrl.pipeline import Progress
+from mmrl.runtime.progress import Progress
 from mmrl.sources.files.source import Batch, PostSource
-from mmrl.sources.submission import Parsed, Refused
+from mmrl.sources.post import Parsed, Refused
 from mmrl.times import iso
 
 STAGE = "import"  # under this name refused rows are kept in `failures`

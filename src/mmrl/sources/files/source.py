@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from mmrl.sources.submission import Parsed, Refused, Unstated
+from mmrl.sources.post import Parsed, Refused, Unstated
 
 BATCH = 10_000  # rows a commit: what a kill loses at most; some 40 MB as Python objects
 

@@ -14,7 +14,8 @@ from mmrl.sources.files.columns import Columns, map_columns
 from mmrl.sources.files.image_folder import ImageFolder
 from mmrl.sources.files.lines import LineStream, existing
 from mmrl.sources.files.source import BATCH, Batch, unstated
-from mmrl.sources.submission import Parsed, Refused, Unstated, parse_submission
+from mmrl.sources.post import Parsed, Refused, Unstated
+from mmrl.sources.submission import parse_submission
 
 _MISSING = frozenset({"", "nan", "na", "n/a", "none", "null", "<na>", "nat"})
 _REDDIT = {  # fields whose name in a submission is another

@@ -1,0 +1,104 @@
+"""The state of a running sandbox: its world, clock, rate limit, faults and counts."""
+
+import threading
+import time
+from collections import Counter, deque
+from http.server import ThreadingHTTPServer
+
+from mmrl.sandbox.api import Api, Json
+from mmrl.sandbox.faults import Misfortune
+from mmrl.sandbox.world import World
+
+
+class State:
+    """What the handlers of all connections share; `lock` guards the counts.
+
+    Args:
+        requests_a_window, window_seconds: the rate limit.
+        simulated_limit: its windows pass on the simulated clock instead of the real one.
+        speed: simulated seconds a real second; 0 stands still until told otherwise.
+
+    Attributes:
+        url, api: set once the server has a port.
+    """
+
+    url: str
+    api: Api
+
+    def __init__(
+        self,
+        world: World,
+        requests_a_window: int,
+        window_seconds: int,
+        simulated_limit: bool,
+        speed: float,
+    ) -> None:
+        self.world = world
+        self._clock = (world.start.timestamp(), time.monotonic())
+        self._speed = speed
+        self.lock = threading.Lock()
+        self.misfortune = Misfortune()
+        self.requests: Counter[str] = Counter()
+        self.arrivals: deque[float] = deque(maxlen=200_000)
+        self.tokens: set[str] = set()
+        self.limit, self.window = requests_a_window, window_seconds
+        self._simulated_limit = simulated_limit
+        self._window_start, self._window_used = self._limit_clock(), 0
+
+    @property
+    def now(self) -> float:
+        """The simulated time, in epoch seconds."""
+        moment, set_at = self._clock
+        return moment + self._speed * (time.monotonic() - set_at)
+
+    @now.setter
+    def now(self, value: float) -> None:
+        self._clock = (value, time.monotonic())
+
+    @property
+    def speed(self) -> float:
+        """Simulated seconds a real second."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, value: float) -> None:
+        self._clock = (self.now, time.monotonic())
+        self._speed = value
+
+    def _limit_clock(self) -> float:
+        return self.now if self._simulated_limit else time.monotonic()
+
+    def count_request(self) -> tuple[int, float, float]:
+        """Counts one API request: used, remaining and seconds to the next window."""
+        with self.lock:
+            moment = self._limit_clock()
+            self.arrivals.append(self.now)
+            if not 0 <= moment - self._window_start < self.window:
+                self._window_start, self._window_used = moment, 0
+            self._window_used += 1
+            left = self.window - (moment - self._window_start)
+            return self._window_used, float(self.limit - self._window_used), left
+
+    def stats(self) -> Json:
+        """Requests by path, and the most within any 60 simulated seconds."""
+        with self.lock:
+            arrivals = sorted(self.arrivals)
+            counts = dict(self.requests)
+        most = first = 0
+        for last, arrival in enumerate(arrivals):
+            while arrival - arrivals[first] >= 60:
+                first += 1
+            most = max(most, last - first + 1)
+        return {"requests": counts, "total": sum(counts.values()), "most_in_a_minute": most}
+
+
+class HttpServer(ThreadingHTTPServer):
+    """A thread a connection.
+
+    Attributes:
+        sandbox: what is shown.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+    sandbox: State
