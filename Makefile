@@ -53,16 +53,18 @@ demo: setup  ## Run the whole path on simulated posts (under 6 minutes on 2 core
 airflow: setup setup-airflow  ## Start Airflow on loopback with mmrl's DAGs (MMRL_HOME=...)
 	@deploy/airflow/start.sh
 
-test: setup-dev setup-airflow  ## Lint, type-check and run the tests
+test: setup-dev setup-airflow  ## Lint, type-check, check the import contracts and run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup-dev  ## Lint, format and type-check only
+lint: setup-dev  ## Lint, format, type-check and check the import contracts only
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 
 bench: setup-dev  ## Repeat the figures of docs/benchmarks.md (long)
 	$(BIN)/python -m benchmarks

@@ -15,12 +15,11 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.airflow_client import Airflow
-from tests.airflow_days import simulated_days
-from tests.airflow_process import start_airflow
-
 from mmrl.pipeline.run import STAGES
 from mmrl.times import parse_time
+from tests.support.airflow_client import Airflow
+from tests.support.airflow_days import simulated_days
+from tests.support.airflow_process import start_airflow
 
 PROJECT = Path(__file__).parents[1]
 DAILY = "mmrl_daily"

@@ -21,7 +21,7 @@ from mmrl.config import Settings
 from mmrl.sandbox import Faults
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.status import StageStatus, survey
-from service_trial import START, Trial, busy, trials
+from tests.support.service_trial import START, Trial, busy, trials
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Show = Callable[..., str]

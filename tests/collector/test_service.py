@@ -1,0 +1,565 @@
+"""The collector that runs without an end, against the simulated Reddit with all its faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmrl.catalog import Catalog
+from mmrl.cli.collector_lines import line, lines
+from mmrl.collector.cursors import read_status
+from mmrl.collector.gaps import to_base36
+from mmrl.collector.service import Service
+from mmrl.collector.writer import Keeper, SweepReport
+from mmrl.errors import ConfigError, SourceError
+from mmrl.home import init
+from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
+from mmrl.sandbox.world import SUBREDDITS
+from mmrl.sources.reddit.api import about, connect, newest
+from mmrl.sources.reddit.transport import Transport
+from tests.support.service_trial import HOUR, START, Trial, busy, trials
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that come too late are given up on soon."""
+    monkeypatch.setattr("prawcore.sessions.TIMEOUT", 0.3)
+
+
+@pytest.fixture
+def make(catalog: Catalog) -> Iterator[Callable[..., Trial]]:
+    with trials(catalog) as made:
+        yield made
+
+
+# Nothing lost, nothing twice
+
+
+def test_every_post_is_kept_once_with_looks_at_its_ages(make: Callable[..., Trial]) -> None:
+    trial = make(busy(600, 1.5), checkpoints_hours=[0.5, 1])
+    status = trial.run(2.8)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    looks = trial.catalog.read("observations", ["post_id", "observed_at"]).to_pylist()
+    ages: dict[str, list[float]] = {}
+    created = {post.id: post.created for post in trial.server.world}
+    for look in looks:
+        age = look["observed_at"].timestamp() - created[look["post_id"]]
+        ages.setdefault(look["post_id"], []).append(age / 60)
+    for post_id in trial.ids():
+        first, second, third = sorted(ages[post_id])
+        assert 0 <= first <= 16  # the longest time between two polls, and a commit
+        assert 30 <= second <= 40
+        assert 60 <= third <= 70
+    assert (status.kept, status.looks, status.looks_late) == (600, 1_200, 0)
+    assert status.state == "stopped"
+    assert not trial.told
+
+
+def test_requests_for_a_thousand_posts_and_a_look_are_at_most_35(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(1_000, 0.5), checkpoints_hours=[0.5, 1, 1.5, 2])
+    trial.run(0.7)
+    polls_after = trial.server.stats()["requests"]["r/*/new"]
+    trial.run(2)
+    found = trial.server.stats()["requests"]
+    total = sum(found.values()) - (found["r/*/new"] - polls_after)
+    assert trial.catalog.count("observations") == 5_000
+    assert total / 5 <= 35
+
+
+def test_subscribers_are_asked_for_once_an_hour(
+    make: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    trial = make(busy(50, 3))
+
+    def counted(*given: Any) -> Iterator[list[dict[str, Any]]]:
+        asked.append((trial.server.now - START.timestamp()) / 3_600)
+        return about(*given)
+
+    monkeypatch.setattr("mmrl.sources.reddit.api.about", counted)
+    trial.run(3.5)
+    assert asked == pytest.approx([0, 1, 2, 3], abs=0.1)
+
+
+ALL_FAULTS: dict[str, Any] = {
+    "too_many": 0.02,
+    "too_many_unsaid": 0.02,
+    "server_error": 0.08,
+    "reset": 0.03,
+    "cut": 0.03,
+    "slow": 0.01,
+    "expired_token": 0.05,
+    "garbled": 0.03,
+    "duplicates": 0.05,
+    "suspended": 0.1,
+    "held_back": 0.05,
+    "slow_seconds": 0.5,
+    "seed": 3,
+}
+
+
+def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
+    make: Callable[..., Trial], quick: None
+) -> None:
+    trial = make(busy(700, 3), checkpoints_hours=[0.5])
+    trial.server.misfortune.set(Faults(**ALL_FAULTS))
+    late = 0
+    for ahead in (0.0, 300.0, -300.0):
+        status = trial.run(1.4, ahead)
+        late += status.looks_late
+        assert status.faults
+    ids = trial.ids()
+    assert len(ids) == len(set(ids)) == 700
+    assert trial.catalog.count("observations") >= 2 * 680
+    assert late == 0
+    assert trial.server.stats()["most_in_a_minute"] <= 100
+
+
+def test_an_hours_outage_is_survived_said_and_made_up_for(make: Callable[..., Trial]) -> None:
+    trial = make(busy(900, 3), checkpoints_hours=[0.5])
+    begin = START.timestamp() + 3_600
+    trial.server.misfortune.set(Faults(outage_from=begin, outage_until=begin + 3_600))
+    trial.run(1.5)
+    status = read_status(trial.catalog)
+    assert status is not None
+    assert status["failing"]
+    assert "does not answer" in status["last_error"]
+    last = trial.run(2)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert not last.failing
+    assert any("works again" in sentence for sentence in trial.told)
+    looked = set(trial.catalog.read("observations", ["post_id"])["post_id"].to_pylist())
+    assert len(looked) == 900
+
+
+def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make: Callable[..., Trial]) -> None:
+    """One subreddit, off for as long as 1,500 posts take: its listing shows 1,000 of them."""
+    trial = make(busy(2_000, 4, subreddits=1), checkpoints_hours=[30])
+    trial.run(0.5)
+    trial.server.now += 3 * 3_600
+    trial.run(0.05)
+    assert trial.catalog.count("gaps")
+    trial.run(1.0)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    for gap in trial.catalog.read("gaps").to_pylist():
+        assert (gap["state"], gap["filled_to"]) == ("filled", gap["from_id"] + 1)
+    assert any("left to ask for" in sentence for sentence in trial.told)
+
+
+def test_a_subreddit_that_was_empty_when_first_read_leaves_no_gap_from_the_first_id_on(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(6_000, 6, subreddits=2), checkpoints_hours=[30])
+    trial.server.now -= 60
+    trial.run(0.5)
+    trial.server.now += 4 * 3_600
+    trial.run(0.01)
+    gaps = trial.catalog.read("gaps").to_pylist()
+    assert {gap["subreddits"] for gap in gaps} == {name.lower() for name in SUBREDDITS[:2]}
+    assert min(gap["from_id"] for gap in gaps) >= 0x40000000
+
+
+def test_a_gap_in_three_subreddits_is_first_closed_by_their_own_listings(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(2_000, 4), checkpoints_hours=[30])
+    trial.run(0.5)
+    trial.server.now += 3 * 3_600
+    trial.run(0.6)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert trial.catalog.count("gaps") == 0
+
+
+def test_posts_that_show_up_late_in_their_old_place_are_found(make: Callable[..., Trial]) -> None:
+    trial = make(busy(400, 4), checkpoints_hours=[30])
+    trial.server.misfortune.set(Faults(held_back=0.2, held_back_seconds=1_500))
+    trial.run(5)
+    assert sorted(trial.ids()) == sorted(trial.there())
+
+
+def test_the_clock_of_reddits_answers_dates_the_looks(make: Callable[..., Trial]) -> None:
+    trial = make(busy(100, 1))
+    status = trial.run(1.4, ahead=600.0)
+    assert status.skew == pytest.approx(-600, abs=3)
+    for row in trial.catalog.read("posts", ["created_at", "first_seen_at"]).to_pylist():
+        assert (
+            timedelta(seconds=-2) <= row["first_seen_at"] - row["created_at"] < timedelta(hours=1)
+        )
+    assert sorted(trial.ids()) == sorted(trial.there())
+
+
+# Subreddits that are not shown
+
+
+def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(400, 9, subreddits=4), checkpoints_hours=[90])
+    private, renamed, banned = SUBREDDITS[:3]
+    shut = {"private": [private], "renamed": {renamed: "Elsewhere"}, "banned": [banned]}
+    trial.server.misfortune.set(Faults(**shut))
+    status = trial.run(3)
+    assert status.left_out == {
+        private: "403 Forbidden",
+        renamed: "302 Found",
+        banned: "404 Not Found",
+    }
+    assert len([sentence for sentence in trial.told if "is left out" in sentence]) == 3
+    asked = trial.server.stats()["requests"]["r/*/new"]
+    assert trial.run(2).left_out == status.left_out  # also after a restart
+    assert trial.server.stats()["requests"]["r/*/new"] - asked < 20  # not asked for all the time
+    trial.server.misfortune.set(Faults())
+    trial.run(4.5)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert any("is shown again" in sentence for sentence in trial.told)
+
+
+def test_nothing_posted_while_a_subreddit_was_closed_is_lost(make: Callable[..., Trial]) -> None:
+    """More than its listing shows; and for a while nobody told that it was closed."""
+    trial = make(busy(3_600, 6, subreddits=2), checkpoints_hours=[90])
+    trial.run(1.3)
+    trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
+    trial.run(4.2)
+    trial.server.misfortune.set(Faults())
+    trial.run(3)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert set(trial.catalog.read("gaps")["state"].to_pylist()) == {"filled"}
+
+
+def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(300, 3), checkpoints_hours=[90], subreddits=list(SUBREDDITS[:2]))
+    trial.run(1.5)
+    assert len(trial.ids()) == pytest.approx(90, abs=15)  # up to the last poll
+    trial.settings.subreddits.append(SUBREDDITS[2])
+    trial.run(2)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert trial.catalog.count("gaps") == 0
+
+
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The subreddits of each first page of a listing that is asked for."""
+    asked: list[list[str]] = []
+
+    def note(reddit: Any, names: Any, after: str | None = None) -> Any:
+        if after is None:
+            asked.append(list(names))
+        return newest(reddit, names, after)
+
+    monkeypatch.setattr("mmrl.sources.reddit.api.newest", note)
+    return asked
+
+
+def test_a_closed_subreddit_is_asked_for_once_a_day(
+    make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrl.collector.service._HEARTBEAT", 2 * HOUR)  # two days in a few seconds
+    trial = make(busy(60, 50), checkpoints_hours=[90])
+    trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
+    for hours in (23, 3, 23):  # a restart does not change that
+        trial.run(hours)
+    assert listings.count([SUBREDDITS[0]]) == 3
+
+
+def test_groups_are_polled_as_often_as_their_posts_come(
+    make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrl.collector.listings.TOGETHER", 2)
+    posts = [
+        {
+            "id": to_base36(0x40000000 + number),
+            "title": f"Post {number}",
+            "subreddit": SUBREDDITS[number % 2 if number % 50 else 2 + number // 50 % 2],
+            "created": START.timestamp() + number * 6,
+            "score": 1,
+        }
+        for number in range(1_800)
+    ]
+    trial = make(World.from_posts(posts), checkpoints_hours=[90])
+    trial.settings.subreddits = list(SUBREDDITS[:4])
+    trial.run(3.2)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    often, seldom = (
+        sum(names == list(SUBREDDITS[start : start + 2]) for names in listings) for start in (0, 2)
+    )
+    assert 11 <= seldom <= 18  # at the longest time between two polls, a quarter of an hour
+    assert 32 <= often <= 46  # fifty posts take five minutes
+
+
+def test_posts_found_through_comments_are_a_part_of_all(make: Callable[..., Trial]) -> None:
+    world = World.make(posts=300, seed=2, days=3)
+    trial = make(world, discovery="comments", poll_seconds=[120, 120], checkpoints_hours=[90])
+    trial.settings.subreddits = list(SUBREDDITS[:4])
+    trial.server.now += 86_400
+    trial.run(5)
+    ids = set(trial.ids())
+    assert 10 < len(ids) < len(trial.there())
+    found = trial.catalog.read("posts", ["subreddit"])["subreddit"].to_pylist()
+    assert set(found) <= set(SUBREDDITS[:4])
+
+
+# One client, several processes; two clients
+
+
+def test_looks_may_be_left_to_another_process(make: Callable[..., Trial]) -> None:
+    trial = make(busy(100, 1), checkpoints_hours=[0.5])
+    status = trial.run(2, looks=False)
+    assert status.looks == 0
+    assert trial.catalog.count("observations") == 100
+
+
+def test_a_tight_limit_is_kept_and_discovery_goes_first(make: Callable[..., Trial]) -> None:
+    """Twenty requests in ten minutes: two a minute. There is enough for polls and few looks."""
+    trial = make(busy(400, 4), limit=20, checkpoints_hours=[0.5, 1, 1.5, 2, 2.5])
+    trial.run(5)
+    assert trial.server.stats()["most_in_a_minute"] <= 4
+    assert "429 Too Many Requests" not in trial.run(0.1).faults
+    assert sorted(trial.ids()) == sorted(trial.there())
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_wrong_credentials_end_it_at_once_with_the_reason(
+    make: Callable[..., Trial], once: bool
+) -> None:
+    trial = make(busy(50, 1))
+    given = {**praw_settings(trial.server.url), "password": "hush-hush"}
+    transport = Transport(trial.clock)
+    service = Service(
+        connect(transport=transport, **given), transport, trial.catalog, trial.settings
+    )
+    with pytest.raises(ConfigError, match="refuses the credentials") as caught:
+        service.once() if once else service.run(trial.clock.now() + HOUR)
+    assert "hush" not in str(caught.value)
+    assert trial.server.stats()["total"] <= 2
+    account = read_status(trial.catalog)
+    assert account is not None
+    assert (account["state"], account["last_error"]) == ("failed", str(caught.value))
+
+
+def test_what_nobody_foresaw_does_not_end_it(
+    make: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make(busy(100, 1))
+    service = trial.service()
+    offer, calls = Keeper.offer, []
+
+    def odd(keeper: Keeper, submissions: Any) -> list[str]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyError("hush")
+        return offer(keeper, submissions)
+
+    monkeypatch.setattr(Keeper, "offer", odd)
+    status = service.run(trial.clock.now() + 1.5 * HOUR)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert status.last_error is not None
+    assert "KeyError in test_service.py" in status.last_error
+    assert not any("hush" in sentence for sentence in trial.told)
+
+
+def test_no_secret_reaches_a_log_a_sentence_or_the_catalog(
+    make: Callable[..., Trial], quick: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")  # of every library, too
+    trial = make(busy(100, 1), checkpoints_hours=[0.5])
+    trial.server.misfortune.set(Faults(**ALL_FAULTS))
+    status = trial.run(1)
+    assert len(caplog.records) > 20
+    assert trial.server.tokens
+    said = "\n".join([caplog.text, *trial.told, json.dumps(status.as_dict())])
+    given = praw_settings(trial.server.url)
+    for secret in (given["client_secret"], given["password"], *trial.server.tokens):
+        assert secret not in said
+        for file in Path(trial.catalog.home).rglob("*"):
+            assert file.is_dir() or secret.encode() not in file.read_bytes()
+
+
+# What it says
+
+
+def test_the_live_lines_and_the_line_of_a_journal_say_how_it_does(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(300, 3), checkpoints_hours=[0.5])
+    begin = START.timestamp() + 3_600
+    trial.server.misfortune.set(Faults(outage_from=begin, private=[SUBREDDITS[2]]))
+    status = trial.run(1.1)
+    counts = ", ".join(f"{name} {count}" for name, count in status.subreddits.items())
+    for said in (line(status), lines(status)):
+        assert f"{status.seen:,}" in said
+        assert f"{status.kept:,} kept" in said
+        assert f"{status.used} of 100 requests in the last minute" in said
+        assert "min since the last poll, newest post" in said
+        assert f"r/{SUBREDDITS[2]}" in said
+        assert "Reddit does not answer as it should" in said
+    assert f"kept ({counts})" in lines(status)
+
+
+def test_the_catalog_holds_the_services_own_account_of_itself(make: Callable[..., Trial]) -> None:
+    trial = make(busy(60, 1))
+    trial.run(1)
+    status = read_status(trial.catalog)
+    assert status is not None
+    assert (status["state"], status["kept"]) == ("stopped", len(trial.ids()))
+    assert status["limit"] == 100
+    assert status["process"] == os.getpid()
+
+
+def test_what_waits_is_written_when_it_is_stopped(make: Callable[..., Trial]) -> None:
+    trial = make(busy(100, 1), commit_seconds=10_000)
+    trial.server.now += 3_000
+    service = trial.service()
+
+    def stop_after_a_poll() -> None:
+        if trial.server.stats()["requests"].get("r/*/new", 0) >= 1:
+            trial.clock.stop()
+
+    trial.clock.on_sleep = stop_after_a_poll
+    status = service.run()
+    assert status.state == "stopped"
+    assert sorted(trial.ids()) == sorted(
+        post.id for post in trial.server.world if post.created <= START.timestamp() + 3_000
+    )
+    looks = trial.catalog.read("observations", ["author_link_karma"])
+    assert looks["author_link_karma"].null_count == 0
+
+
+def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
+    make: Callable[..., Trial],
+) -> None:
+    trial = make(busy(100, 1))
+    trial.server.now += 3_600
+    transport = Transport(trial.clock)
+    reddit = connect(transport=transport, **praw_settings(trial.server.url))
+    keeper = Keeper(reddit, trial.catalog, transport.now, SweepReport())
+    keeper.offer(newest(reddit, trial.settings.subreddits)[0])
+    transport.patience = 0
+    trial.server.misfortune.set(Faults(server_error=1))
+    with pytest.raises(SourceError):
+        keeper.flush()
+    assert not trial.ids()
+    keeper.flush(final=True)
+    looks = trial.catalog.read("observations", ["author_link_karma"])
+    assert len(trial.ids()) == looks.num_rows == looks["author_link_karma"].null_count == 100
+
+
+# The command
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    init(home)
+    return home
+
+
+def command(home: Path, server: SandboxServer, *words: str, mode: str = "jump") -> Any:
+    """Starts `mmrl` on the home with the sandbox's credentials."""
+    ini = "\n".join(f"{name} = {value}" for name, value in praw_settings(server.url).items())
+    (home / "praw.ini").write_text(f"[mmrl]\n{ini}\n")
+    names = [subreddit.name for subreddit in server.world.subreddits]
+    (home / "mmrl.toml").write_text(f"[reddit]\nsubreddits = {json.dumps(names)}\n")
+    return subprocess.Popen(
+        [sys.executable, "-m", "mmrl", *words, "--home", str(home), "--sandbox-clock", mode],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(
+        busy(700, 1.4), requests_a_window=1_000, simulated_limit=True, speed=1
+    ) as running:
+        running.now = START.timestamp()
+        yield running
+
+
+def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxServer) -> None:
+    for part in (0.3, 0.8):
+        process = command(home, server, "collect")
+        while server.now < START.timestamp() + part * 3_600:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+    process = command(home, server, "collect", "--for", "50m", "--json")
+    said, complaints = process.communicate(timeout=120)
+    assert process.returncode == 0, complaints
+    ids = Catalog.open(home).read("posts", ["post_id"])["post_id"].to_pylist()
+    assert len(ids) == len(set(ids)) == 700
+    assert json.loads(said)["state"] == "stopped"
+
+
+def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused(
+    home: Path, server: SandboxServer
+) -> None:
+    process = command(home, server, "collect", mode="scaled")
+    catalog = Catalog.open(home)
+    server.now += 1_800
+    until = time.monotonic() + 60
+    while server.stats()["requests"].get("r/*/new", 0) < 3 and time.monotonic() < until:
+        time.sleep(0.05)
+    second = command(home, server, "collect", "--once")
+    _, complaint = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert f"process {process.pid}" in complaint
+    third = command(home, server, "observe")
+    said, _ = third.communicate(timeout=60)
+    assert third.returncode == 0
+    assert "taken by another process" in said
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == 0, complaint
+    assert time.monotonic() - began < 8
+    assert "kept" in said
+    assert catalog.count("posts") >= 230
+    assert "sandbox-client-secret" not in said + complaint
+
+
+def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
+    server.now += 600
+    process = command(home, server, "collect", mode="scaled")
+    until = time.monotonic() + 60
+    while server.stats()["requests"].get("r/*/new", 0) < 1 and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == 0, complaint
+    assert "kept" in said
+    assert Catalog.open(home).count("posts") >= 80
+
+
+def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
+    home: Path, server: SandboxServer
+) -> None:
+    server.now += 1_000
+    for _ in range(2):
+        process = command(home, server, "collect", "--once")
+        said, complaint = process.communicate(timeout=60)
+        assert process.returncode == 0, complaint
+        server.now += 2 * 3_600
+    assert "kept" in said
+    looks = Catalog.open(home).read("observations", ["post_id"])["post_id"].to_pylist()
+    assert max(looks.count(post_id) for post_id in set(looks)) == 2
+
+
+def test_a_time_that_is_none_is_refused(home: Path, server: SandboxServer) -> None:
+    process = command(home, server, "collect", "--for", "soon")
+    _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "expected a time such as 55m" in complaint

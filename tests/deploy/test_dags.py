@@ -1,0 +1,146 @@
+"""The DAGs as Airflow reads them: whole, quick to load, and in step with mmrl's own stages."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmrl.pipeline.run import STAGES
+
+PROJECT = Path(__file__).parents[2]
+DAGS = PROJECT / "dags"
+PYTHON = PROJECT / ".venv-airflow" / "bin" / "python"
+
+# Runs in Airflow's environment, which lacks mmrl and pytest.
+DESCRIBE = """
+import json, sys, time
+import airflow.sdk
+from airflow.dag_processing.dagbag import DagBag
+began = time.perf_counter()
+bag = DagBag(sys.argv[1])
+seconds = time.perf_counter() - began
+print(json.dumps({
+    "errors": bag.import_errors,
+    "seconds": max(float(file.duration.total_seconds()) for file in bag.dagbag_stats),
+    "dags": {
+        dag.dag_id: {
+            "max_active_runs": dag.max_active_runs,
+            "catchup": dag.catchup,
+            "late": len(dag.deadline or []),
+            "tasks": {
+                task.task_id: {
+                    "upstream": sorted(task.upstream_task_ids),
+                    "command": task.command,
+                    "pool": task.pool,
+                    "trigger_rule": task.trigger_rule.value,
+                    "retries": task.retries,
+                    "timeout": task.execution_timeout.total_seconds(),
+                    "outlets": [asset.name for asset in task.outlets],
+                    "told": len(task.on_failure_callback),
+                    "pod": task.executor_config,
+                }
+                for task in dag.tasks
+            },
+        }
+        for dag in bag.dags.values()
+    },
+}))
+"""
+
+
+def describe(home: Path, **environment: str) -> dict[str, Any]:
+    """What Airflow makes of the DAG files."""
+    if not PYTHON.is_file():
+        pytest.skip("needs Airflow's environment: make setup-airflow")
+    said = subprocess.run(
+        [PYTHON, "-c", DESCRIBE, DAGS],
+        env={
+            **os.environ,
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "PYTHONPATH": str(DAGS),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    )
+    described: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
+    return described
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return describe(tmp_path_factory.mktemp("airflow"))
+
+
+def test_every_dag_loads_and_runs_once_at_a_time(airflow: dict[str, Any]) -> None:
+    assert airflow["errors"] == {}
+    assert set(airflow["dags"]) == {"mmrl_collect", "mmrl_daily", "mmrl_observe", "mmrl_purge"}
+    assert {dag["max_active_runs"] for dag in airflow["dags"].values()} == {1}
+
+
+def test_a_dag_file_imports_nothing_heavy(airflow: dict[str, Any]) -> None:
+    assert airflow["seconds"] < 0.5
+
+
+def test_the_daily_tasks_are_mmrls_stages_in_mmrls_order(airflow: dict[str, Any]) -> None:
+    tasks = airflow["dags"]["mmrl_daily"]["tasks"]
+    assert set(tasks) == set(STAGES)
+    for stage, task in tasks.items():
+        assert task["command"][:3] == ["run", stage, "--as-of"]
+        assert all(STAGES.index(other) < STAGES.index(stage) for other in task["upstream"])
+    assert {stage for stage, task in tasks.items() if not task["upstream"]} == {STAGES[0]}
+    assert tasks["merge"]["upstream"] == sorted(s for s in STAGES if s.startswith("embed-"))
+
+
+def test_embeddings_that_do_not_need_each_other_run_side_by_side(airflow: dict[str, Any]) -> None:
+    tasks = airflow["dags"]["mmrl_daily"]["tasks"]
+    for stage in (stage for stage in STAGES if stage.startswith("embed-")):
+        assert not any(other.startswith("embed-") for other in tasks[stage]["upstream"])
+
+
+def test_every_task_has_retries_a_time_limit_an_outlet_and_follows_what_was_skipped(
+    airflow: dict[str, Any],
+) -> None:
+    for dag in airflow["dags"].values():
+        for task in dag["tasks"].values():
+            assert task["retries"] > 0
+            assert task["timeout"] > 0
+            assert task["outlets"]
+    daily = airflow["dags"]["mmrl_daily"]["tasks"].values()
+    assert {task["trigger_rule"] for task in daily} == {"none_failed"}
+
+
+def test_the_pools_that_tasks_ask_for_are_those_that_are_made(airflow: dict[str, Any]) -> None:
+    made = json.loads((PROJECT / "deploy" / "airflow" / "pools.json").read_text())
+    asked = {t["pool"] for dag in airflow["dags"].values() for t in dag["tasks"].values()}
+    assert asked == {*made, "default_pool"}
+    reddit = [name for name in airflow["dags"] if name != "mmrl_daily"]
+    for name in reddit:
+        assert {t["pool"] for t in airflow["dags"][name]["tasks"].values()} == {"reddit_api"}
+
+
+def test_nobody_is_told_of_failures_unless_someone_is_named(airflow: dict[str, Any]) -> None:
+    tasks = airflow["dags"]["mmrl_daily"]["tasks"].values()
+    assert {task["told"] for task in tasks} == {0}
+
+
+def test_who_is_named_is_told_of_failures_and_of_late_runs(tmp_path: Path) -> None:
+    told = describe(
+        tmp_path,
+        MMRL_ALERT_EMAIL="me@example.org",
+        MMRL_ALERT_WEBHOOK="mmrl_webhook",
+        MMRL_GPU_POD_TEMPLATE="/gpu-pod.yaml",
+    )
+    assert told["errors"] == {}
+    daily = told["dags"]["mmrl_daily"]
+    assert daily["late"] == 2
+    assert {task["told"] for task in daily["tasks"].values()} == {2}
+    pods = {stage for stage, task in daily["tasks"].items() if task["pod"]}
+    assert pods == {stage for stage, task in daily["tasks"].items() if task["pool"] == "gpu"}

@@ -1,0 +1,407 @@
+"""Fetching, against a real server: what it keeps, what it refuses and why, how it behaves."""
+
+import random
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+import mmrl
+from mmrl.catalog.reasons import Reason
+from mmrl.config import ImageSettings
+from mmrl.images import waiting
+from mmrl.images.fetch import Fetcher
+from mmrl.images.hosts import LEFT_ALONE_AFTER
+from mmrl.images.picture import Refused
+from mmrl.images.probe import Picture
+from tests.support.image_server import Handler, ImageServer, answer, image_server, picture
+
+
+@pytest.fixture
+def server() -> Iterator[ImageServer]:
+    with image_server() as running:
+        yield running
+
+
+def settings(**changes: object) -> ImageSettings:
+    return ImageSettings.model_validate(
+        {"allow_loopback": True, "timeout_seconds": 5, "attempts": 2, **changes}
+    )
+
+
+def fetch_one(url: str, **changes: object) -> Picture | Refused:
+    return Fetcher(settings(**changes), seed=0).fetch([url])[url]
+
+
+def reason(url: str, **changes: object) -> Reason:
+    got = fetch_one(url, **changes)
+    assert isinstance(got, Refused), got
+    return got.reason
+
+
+def hang_up(handler: Handler) -> None:
+    handler.connection.shutdown(socket.SHUT_RDWR)
+    handler.close_connection = True
+
+
+def test_a_picture_comes_with_its_bytes_and_facts(server: ImageServer) -> None:
+    data = picture(1, (96, 64))
+    got = fetch_one(server.serve("/a.jpg", data))
+    assert isinstance(got, Picture)
+    assert got.data == data
+    assert (got.facts.width, got.facts.height, got.facts.format) == (96, 64, "JPEG")
+    assert got.final_url == server.url("/a.jpg")
+
+
+def test_it_says_who_it_is_and_takes_no_packed_answers(server: ImageServer) -> None:
+    fetch_one(server.serve("/a.jpg", picture()))
+    sent = {name.lower(): value for name, value in server.headers[0].items()}
+    assert sent["user-agent"].startswith(f"mmrl/{mmrl.__version__} ")
+    assert sent["accept-encoding"] == "identity"
+    assert sent["host"] == f"127.0.0.1:{server.port}"
+
+
+def test_connections_are_used_again_and_a_host_is_not_crowded(server: ImageServer) -> None:
+    def slowly(handler: Handler) -> None:
+        time.sleep(0.01)
+        answer(handler, picture(int(handler.path[1:])))
+
+    for number in range(60):
+        server.pages[f"/{number}"] = slowly
+    urls = [server.url(f"/{number}") for number in range(60)]
+    found = Fetcher(settings(per_host=3)).fetch(urls)
+    assert all(isinstance(got, Picture) for got in found.values())
+    assert server.connections <= 3
+    assert server.most_busy == 3
+
+
+def test_a_missing_picture_costs_no_connection(server: ImageServer) -> None:
+    urls = [server.url(f"/missing/{number}") for number in range(20)]
+    found = Fetcher(settings(per_host=1)).fetch(urls)
+    assert {got.reason for got in found.values() if isinstance(got, Refused)} == {Reason.IMAGE_GONE}
+    assert server.connections == 1
+
+
+def test_all_hosts_together_keep_to_the_whole_limit(server: ImageServer) -> None:
+    def slowly(handler: Handler) -> None:
+        time.sleep(0.05)
+        answer(handler, picture())
+
+    async def here(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    server.pages["/a"] = slowly
+    urls = [server.url("/a", f"h{number}.localhost") for number in range(12)]
+    Fetcher(settings(concurrency=4), resolve=here).fetch(urls)
+    assert server.most_busy == 4
+
+
+def test_an_address_is_asked_for_once_however_often_it_is_given(server: ImageServer) -> None:
+    url = server.serve("/a.jpg", picture())
+    assert len(Fetcher(settings()).fetch([url, url, url])) == 1
+    assert server.asked["/a.jpg"] == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_what_is_gone_is_asked_for_once(server: ImageServer, status: int) -> None:
+    got = fetch_one(server.serve("/a.jpg", picture(), status))
+    assert isinstance(got, Refused)
+    assert (got.reason, got.transient) == (Reason.IMAGE_GONE, False)
+    assert server.asked["/a.jpg"] == 1
+
+
+@pytest.mark.parametrize(("status", "later"), [(403, True), (401, False), (451, False)])
+def test_a_forbidden_picture_is_asked_for_once_and_403_again_in_a_later_run(
+    server: ImageServer, status: int, later: bool
+) -> None:
+    got = fetch_one(server.serve("/a.jpg", b"", status))
+    assert got == Refused(Reason.HTTP_ERROR, f"HTTP {status}", transient=later)
+    assert server.asked["/a.jpg"] == 1
+
+
+def test_a_host_that_is_down_does_not_hold_up_the_others(server: ImageServer) -> None:
+    async def here(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    for number in range(60):
+        server.pages[f"/dead/{number}"] = hang_up
+    dead = [server.url(f"/dead/{number}", "dead.localhost") for number in range(60)]
+    alive = server.serve("/a.jpg", picture())
+    found = Fetcher(settings(per_host=4, attempts=1), resolve=here).fetch([*dead, alive])
+    assert isinstance(found[alive], Picture)
+    assert all(
+        (got.reason, got.transient) == (Reason.NETWORK_ERROR, True)
+        for got in found.values()
+        if isinstance(got, Refused)
+    )
+    assert LEFT_ALONE_AFTER <= server.asked.total() - 1 < LEFT_ALONE_AFTER + 4
+
+
+def test_a_server_that_stumbles_is_asked_again(server: ImageServer) -> None:
+    url = server.script(
+        "/a.jpg", hang_up, lambda h: answer(h, b"", 503), lambda h: answer(h, picture())
+    )
+    assert isinstance(fetch_one(url, attempts=3), Picture)
+    assert server.asked["/a.jpg"] == 3
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_keeps_failing_is_left_for_later(server: ImageServer, status: int) -> None:
+    got = fetch_one(server.serve("/a.jpg", b"", status), attempts=2)
+    assert got == Refused(Reason.HTTP_ERROR, f"HTTP {status}", transient=True)
+    assert server.asked["/a.jpg"] == 2
+
+
+def test_a_pause_that_a_server_asks_for_holds_for_all_its_pictures(server: ImageServer) -> None:
+    times: list[float] = []
+
+    def busy(handler: Handler) -> None:
+        times.append(time.monotonic())
+        answer(handler, b"", 429, {"Retry-After": "1"})
+
+    def good(handler: Handler) -> None:
+        times.append(time.monotonic())
+        answer(handler, picture())
+
+    first, second = server.script("/a.jpg", busy, good), server.script("/b.jpg", good)
+    found = Fetcher(settings(per_host=1)).fetch([first, second])
+    assert all(isinstance(got, Picture) for got in found.values())
+    assert len(times) == 3
+    assert min(times[1:]) - times[0] >= 0.99
+
+
+def test_a_server_that_asks_for_a_long_pause_is_left_for_later(server: ImageServer) -> None:
+    started = time.monotonic()
+    got = fetch_one(server.serve("/a.jpg", b"", 503, Retry_After="3600"), attempts=4)
+    assert got == Refused(Reason.HTTP_ERROR, "HTTP 503", transient=True)
+    assert server.asked["/a.jpg"] == 1
+    assert time.monotonic() - started < 2
+
+
+def test_retry_after_is_read_as_seconds_or_as_a_date_on_the_servers_clock() -> None:
+    now = datetime(2020, 1, 1, tzinfo=UTC)
+    later = format_datetime(now + timedelta(seconds=90), usegmt=True)
+    date = format_datetime(now, usegmt=True)
+    assert waiting.retry_after({"retry-after": "7"}) == 7
+    assert waiting.retry_after({"retry-after": later, "date": date}) == 90
+    assert waiting.retry_after({"retry-after": date, "date": later}) == 0
+    for useless in ({}, {"retry-after": "soon"}, {"retry-after": later}, {"retry-after": "-1"}):
+        assert waiting.retry_after(useless) is None
+
+
+def test_waits_grow_up_to_a_limit_and_are_never_in_step() -> None:
+    draw = random.Random(0)
+    for attempt, most in ((1, 0.5), (2, 1.0), (3, 2.0), (50, waiting.MOST_SECONDS)):
+        waits = [waiting.backoff(attempt, draw) for _ in range(500)]
+        assert 0 <= min(waits) < 0.1 * most
+        assert 0.9 * most < max(waits) <= most
+
+
+def test_a_file_that_says_it_is_too_long_is_not_read(server: ImageServer) -> None:
+    def boast(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "99999999")
+        handler.end_headers()
+        time.sleep(0.5)
+
+    assert reason(server.script("/a.jpg", boast), max_bytes=1000) == Reason.TOO_MANY_BYTES
+
+
+def test_a_stream_without_end_is_cut_at_the_limit(server: ImageServer) -> None:
+    sent = 0
+
+    def endless(handler: Handler) -> None:
+        nonlocal sent
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%s\r\n" % (100, picture()[:100]))
+        while True:
+            handler.wfile.write(b"%x\r\n%s\r\n" % (10_000, bytes(10_000)))
+            sent += 10_000
+
+    url = server.script("/a.jpg", endless)
+    assert reason(url, max_bytes=100_000) == Reason.TOO_MANY_BYTES
+    assert sent < 20_000_000
+
+
+def test_a_page_is_given_up_after_its_first_bytes(server: ImageServer) -> None:
+    url = server.serve("/a.jpg", b"<!doctype html>" + b" " * 5_000, Content_Type="image/jpeg")
+    got = fetch_one(url)
+    assert got == Refused(Reason.NOT_AN_IMAGE, "its server calls it image/jpeg")
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"\xff\xd8\xff"])
+def test_next_to_nothing_is_no_picture(server: ImageServer, body: bytes) -> None:
+    assert reason(server.serve("/a.jpg", body)) in (Reason.NOT_AN_IMAGE, Reason.BROKEN_IMAGE)
+
+
+def test_a_picture_counts_for_what_it_is_not_for_what_its_server_calls_it(
+    server: ImageServer,
+) -> None:
+    url = server.serve("/a.jpg", picture(2, image_format="PNG"), Content_Type="text/html")
+    got = fetch_one(url)
+    assert isinstance(got, Picture)
+    assert got.facts.format == "PNG"
+
+
+def test_an_answer_cut_short_is_no_picture(server: ImageServer) -> None:
+    data = picture(3, (600, 400))
+
+    def cut(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(data)))
+        handler.end_headers()
+        handler.wfile.write(data[: len(data) // 2])
+        handler.close_connection = True
+
+    got = fetch_one(server.script("/a.jpg", cut))
+    assert isinstance(got, Refused)
+    assert (got.reason, got.transient) == (Reason.NETWORK_ERROR, True)
+
+
+def test_a_server_that_dribbles_is_cut_at_the_time_limit(server: ImageServer) -> None:
+    def dribble(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        for byte in picture()[:100]:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    got = fetch_one(server.script("/a.jpg", dribble), timeout_seconds=0.3, attempts=1)
+    assert got == Refused(Reason.NETWORK_ERROR, "no whole answer within 0.3 s", transient=True)
+    assert time.monotonic() - started < 2
+
+
+def test_nobody_listening_is_a_network_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/a.jpg"
+        got = fetch_one(url)
+    assert isinstance(got, Refused)
+    assert (got.reason, got.transient) == (Reason.NETWORK_ERROR, True)
+
+
+def test_an_answer_that_is_no_http_is_a_network_error(server: ImageServer) -> None:
+    def nonsense(handler: Handler) -> None:
+        handler.wfile.write(b"220 smtp.example ready\r\n\r\n")
+        handler.close_connection = True
+
+    assert reason(server.script("/a.jpg", nonsense)) == Reason.NETWORK_ERROR
+
+
+def test_redirects_are_followed_a_few_times(server: ImageServer) -> None:
+    server.serve("/b.jpg", picture())
+    url = server.serve("/a.jpg", b"moved", 302, Location="b.jpg")
+    got = fetch_one(url)
+    assert isinstance(got, Picture)
+    assert got.final_url == server.url("/b.jpg")
+    circle = server.serve("/c.jpg", b"", 301, Location="/c.jpg")
+    assert reason(circle) == Reason.HTTP_ERROR
+    assert server.asked["/c.jpg"] == 6
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://10.0.0.1/a.jpg",
+        "http://[fd00::1]/a.jpg",
+        "file:///etc/passwd",
+        "https://elsewhere.example/a.jpg",
+        "//elsewhere.example/a.jpg",
+        "http://i.redd.it@10.0.0.1/",
+    ],
+)
+def test_a_redirect_to_where_nothing_is_fetched_is_refused(
+    server: ImageServer, target: str
+) -> None:
+    got = fetch_one(server.serve("/a.jpg", b"", 302, Location=target))
+    assert isinstance(got, Refused)
+    assert (got.reason, got.transient) == (Reason.HOST_NOT_ALLOWED, False)
+
+
+@pytest.mark.parametrize(
+    "number", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1", "0.0.0.0"]
+)
+@pytest.mark.parametrize("allow_loopback", [False, True])
+def test_an_allowed_name_that_resolves_to_a_private_address_is_refused(
+    server: ImageServer, number: str, allow_loopback: bool
+) -> None:
+    async def rebound(host: str, port: int) -> list[str]:
+        return [number]
+
+    images = settings(allow_loopback=allow_loopback, allowed_hosts=["pictures.example"])
+    url = "http://pictures.example/a.jpg"
+    got = Fetcher(images, resolve=rebound).fetch([url])[url]
+    assert isinstance(got, Refused)
+    assert (got.reason, got.transient) == (Reason.HOST_NOT_ALLOWED, True)
+    assert "not public" in got.detail
+    assert server.connections == 0
+
+
+def test_the_name_is_looked_up_once_for_a_connection(server: ImageServer) -> None:
+    server.serve("/a.jpg", picture())
+    answers = [["127.0.0.1"], ["10.0.0.1"]]
+
+    async def changing(host: str, port: int) -> list[str]:
+        return answers.pop(0)
+
+    url = server.url("/a.jpg", "pictures.localhost")
+    assert isinstance(Fetcher(settings(), resolve=changing).fetch([url])[url], Picture)
+    assert answers == [["10.0.0.1"]]
+
+
+def test_loopback_is_refused_unless_it_is_allowed(server: ImageServer) -> None:
+    url = server.serve("/a.jpg", picture())
+    assert reason(url, allow_loopback=False) == Reason.HOST_NOT_ALLOWED
+    assert server.connections == 0
+
+
+def test_a_name_that_does_not_resolve_is_a_network_error() -> None:
+    async def unknown(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    url = "https://i.redd.it/a.jpg"
+    got = Fetcher(settings(), resolve=unknown).fetch([url])[url]
+    assert isinstance(got, Refused)
+    assert (got.reason, got.transient) == (Reason.NETWORK_ERROR, True)
+
+
+def test_imgurs_address_for_removed_pictures_is_never_asked_for(server: ImageServer) -> None:
+    url = server.serve("/a.jpg", b"", 302, Location="https://i.imgur.com/removed.png")
+    assert reason(url) == Reason.IMAGE_REMOVED_PLACEHOLDER
+
+
+@pytest.mark.parametrize(
+    ("tag", "refused"),
+    [
+        ("noai", True),
+        ("noindex, NOIMAGEAI", True),
+        ("mmrl: noai", True),
+        ("unavailable_after: 1 Jan 2030 00:00:00 GMT, noai", True),
+        ("otherbot: noai, noimageai", False),
+        ("noindex, nofollow", False),
+        ("all", False),
+    ],
+)
+def test_a_server_that_asks_machines_not_to_learn_is_heeded(
+    server: ImageServer, tag: str, refused: bool
+) -> None:
+    got = fetch_one(server.serve("/a.jpg", picture(), X_Robots_Tag=tag))
+    assert isinstance(got, Refused) == refused
+    if isinstance(got, Refused):
+        assert got.reason == Reason.OPTED_OUT
+
+
+def test_hundreds_of_pictures_share_a_few_connections(server: ImageServer) -> None:
+    body = picture(4, (320, 240))
+    urls = [server.serve(f"/{number}.jpg", body) for number in range(400)]
+    found = Fetcher(settings(timeout_seconds=20)).fetch(urls)
+    assert all(isinstance(got, Picture) for got in found.values())
+    assert server.connections <= 8

@@ -1,0 +1,91 @@
+"""What a model is fed: fitted on the past, masked where something is missing."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmrl.errors import InputError
+from mmrl.learning.inputs import Encoding, FeatureSpec
+from mmrl.learning.projection import fit_projection
+from tests.support.learning_samples import DIMS, ENCODERS, make_samples
+
+
+def test_a_spec_is_the_same_after_json() -> None:
+    spec = Encoding.fit(make_samples(100), ENCODERS, 0).spec
+    assert FeatureSpec.from_json(json.loads(json.dumps(spec.as_json()))) == spec
+
+
+def test_an_unknown_subreddit_and_a_rare_one_are_number_0() -> None:
+    samples = make_samples(100)
+    names = ["rare"] * 4 + samples["subreddit"].to_pylist()[4:]
+    samples = samples.set_column(1, "subreddit", pa.array(names))
+    encoding = Encoding.fit(samples, ENCODERS, 0)
+    assert "rare" not in encoding.spec.subreddits
+    other = samples.set_column(1, "subreddit", pa.array(["never heard of"] * 100))
+    assert (encoding(other).subreddit == 0).all()
+    assert (encoding(samples).subreddit[4:] > 0).all()
+
+
+def test_what_is_missing_is_said_to_be_and_not_taken_for_a_number() -> None:
+    samples = make_samples(200, missing=0.3)
+    inputs = Encoding.fit(samples, ENCODERS, 0)(samples)
+    gone = samples["image"].is_null().to_numpy()
+    assert (inputs.present["image"] == ~gone).all()
+    assert (inputs.values["image"][gone] == 0).all()
+    width = inputs.values["author"].shape[1] // 2
+    without_lift = samples["author_mean_lift"].is_null().to_numpy()
+    marks = inputs.values["author"][:, width:]
+    assert (marks.any(axis=1) == without_lift).all()
+
+
+def test_an_author_of_whom_nothing_is_known_is_missing_as_a_whole() -> None:
+    from mmrl.samples.schema import AUTHOR_FEATURES
+
+    samples = make_samples(60)
+    encoding = Encoding.fit(samples, ENCODERS, 0)
+    for name in AUTHOR_FEATURES:
+        at = samples.schema.get_field_index(name)
+        samples = samples.set_column(at, name, pa.nulls(60, pa.float32()))
+    inputs = encoding(samples)
+    assert (inputs.present["author"] == 0).all()
+    assert (inputs.values["author"] == 0).all()
+
+
+def test_a_space_without_column_is_missing_for_every_post() -> None:
+    encoding = Encoding.fit(make_samples(60), ENCODERS, 0)
+    inputs = encoding(make_samples(20, seed=1).drop_columns(["image"]))
+    assert (inputs.present["image"] == 0).all()
+    assert inputs.values["image"].shape == (20, encoding.projections["image"].components.shape[1])
+
+
+def test_vectors_of_another_dimension_are_refused() -> None:
+    encoding = Encoding.fit(make_samples(60), ENCODERS, 0)
+    with pytest.raises(InputError, match="made-up-image"):
+        encoding(make_samples(10, dims={**DIMS, "image": 41}))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 1000), st.integers(1, 12))
+def test_components_keep_as_much_of_the_vectors_as_any_could(seed: int, most: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors = (rng.normal(size=(60, 12)) @ rng.normal(size=(12, 12))).astype(np.float32)
+    short = fit_projection(vectors, most, 0)(vectors).astype(float)
+    centred = vectors - vectors.mean(axis=0)
+    back, *_ = np.linalg.lstsq(short, centred, rcond=None)
+    singular = np.linalg.svd(centred, compute_uv=False)
+    lost = ((centred - short @ back) ** 2).sum()
+    assert lost == pytest.approx((singular[short.shape[1] :] ** 2).sum(), rel=1e-2, abs=1e-2)
+
+
+def test_scales_and_components_come_from_the_training_posts_alone() -> None:
+    samples = make_samples(100)
+    train = samples.slice(0, 50)
+    one = Encoding.fit(train, ENCODERS, 0)
+    mean = np.mean(train["log_title_chars"].to_pylist())
+    assert one.spec.scales["log_title_chars"].mean == pytest.approx(mean, rel=1e-4)
+    vectors = np.array([v for v in train["image"].to_pylist() if v is not None])
+    np.testing.assert_allclose(one.projections["image"].mean, vectors.mean(axis=0), atol=1e-5)

@@ -1,0 +1,150 @@
+"""A model learns a law that is known, is judged honestly, and is the same after it was saved."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mmrl.config import Settings
+from mmrl.errors import CatalogError, InputError, NotFoundError
+from mmrl.learning.model import TrainedModel
+from mmrl.learning.train import Trained, blend_weight, train
+from tests.support.learning_samples import AS_OF, ENCODERS, make_samples
+
+SAMPLES = make_samples(700, missing=0.15)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    truth = SAMPLES.select(["post_id", "expected_log_score"])
+    return train(SAMPLES, options(), ENCODERS, AS_OF, truth=truth, table_versions={"posts": 3})
+
+
+def options(**train_settings: object) -> Settings:
+    return Settings(threads=2, train={"bootstrap": 200, "ablation": False, **train_settings})
+
+
+def test_the_model_learns_what_the_baselines_cannot_read(trained: Trained) -> None:
+    found = {
+        name: model["metrics"]["spearman"]["value"]
+        for name, model in trained.evaluation["models"].items()
+    }
+    assert found["mmrl"] > 0.8 * found["noise_ceiling"]
+    assert found["network"] > 0.75 * found["noise_ceiling"]
+    for name in ("subreddit_median", "metadata_boosting", "embedding_ridge", "original_mlp"):
+        assert found["mmrl"] > found[name], name
+    assert found["noise_ceiling"] > found["mmrl"]
+
+
+def test_an_evaluation_is_plain_json_with_every_part_of_its_contract(trained: Trained) -> None:
+    evaluation = json.loads(json.dumps(trained.evaluation, allow_nan=False))
+    assert {
+        *("format", "mmrl_version", "as_of", "profile", "target", "encoders", "table_versions"),
+        *("splits", "models", "differences", "beats_all_baselines", "verdict", "ablation"),
+        *("calibration", "training", "noise_ceiling"),
+    } == set(evaluation)
+    kinds = [model["kind"] for model in evaluation["models"].values()]
+    assert kinds == ["model", "part", *["baseline"] * 5, "ceiling"]
+    for model in evaluation["models"].values():
+        for metric in model["metrics"].values():
+            assert metric is None or metric["low"] <= metric["high"]
+    assert set(evaluation["differences"]) == {
+        name for name, model in evaluation["models"].items() if model["kind"] == "baseline"
+    }
+    assert evaluation["splits"]["leaking"] is False
+    assert evaluation["table_versions"] == {"posts": 3}
+
+
+def test_test_predictions_tell_the_same_story_as_the_metrics(trained: Trained) -> None:
+    from scipy.stats import spearmanr
+
+    table = trained.test_predictions
+    models = trained.evaluation["models"]
+    assert table.num_rows == trained.evaluation["splits"]["test"]["posts"]
+    for column, model in (("q50", "mmrl"), ("network", "network"), ("boosting", "boosting")):
+        found = spearmanr(table[column], table["log_score"]).statistic
+        assert found == pytest.approx(models[model]["metrics"]["spearman"]["value"], abs=1e-6)
+    inside = [
+        low <= true <= high
+        for low, true, high in zip(
+            *(table[name].to_pylist() for name in ("q10", "log_score", "q90")), strict=True
+        )
+    ]
+    assert np.mean(inside) == pytest.approx(models["mmrl"]["metrics"]["coverage_80"]["value"])
+
+
+def test_quantiles_never_cross(trained: Trained) -> None:
+    said = trained.model.predict(make_samples(300, seed=7))
+    assert (said.q10 <= said.q50).all()
+    assert (said.q50 <= said.q90).all()
+
+
+def test_a_loaded_model_predicts_what_the_saved_one_did(trained: Trained, tmp_path: Path) -> None:
+    trained.model.save(tmp_path / "model")
+    loaded = TrainedModel.load(tmp_path / "model")
+    new = make_samples(200, seed=3, missing=0.4)
+    before, after = trained.model.predict(new, ENCODERS), loaded.predict(new, ENCODERS)
+    for name in ("q10", "q50", "q90"):
+        np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-5)
+    assert loaded.encoders == ENCODERS
+    assert not list((tmp_path / "model").rglob("*.pkl"))
+
+
+def test_a_prediction_does_not_depend_on_the_posts_beside_it(trained: Trained) -> None:
+    new = make_samples(50, seed=5)
+    whole = trained.model.predict(new).q50
+    one = trained.model.predict(new.slice(17, 1)).q50
+    assert one[0] == pytest.approx(whole[17], abs=1e-5)
+
+
+def test_a_draft_without_author_labels_or_picture_is_predicted(trained: Trained) -> None:
+    from mmrl.samples.schema import AUTHOR_FEATURES, LABELS
+
+    draft = make_samples(5, seed=9).drop_columns([*LABELS, "image", "visual", "caption"])
+    for name in AUTHOR_FEATURES:
+        at = draft.schema.get_field_index(name)
+        draft = draft.set_column(at, name, pa.nulls(5, pa.float32()))
+    at = draft.schema.get_field_index("subreddit")
+    draft = draft.set_column(at, "subreddit", pa.array(["never heard of"] * 5))
+    assert np.isfinite(trained.model.predict(draft).q50).all()
+
+
+def test_vectors_of_another_encoder_are_refused_by_name(trained: Trained) -> None:
+    with pytest.raises(InputError, match=r"title: other instead of made-up-title"):
+        trained.model.predict(make_samples(5), {**ENCODERS, "title": "other"})
+
+
+def test_too_few_labelled_posts_are_refused_with_what_to_do() -> None:
+    with pytest.raises(InputError, match=r"Only 60 of 60 samples .* needs 200"):
+        train(make_samples(60), options(), ENCODERS, AS_OF)
+
+
+def test_a_folder_without_a_model_and_a_model_of_tomorrow_are_refused(
+    trained: Trained, tmp_path: Path
+) -> None:
+    with pytest.raises(NotFoundError, match="mmrl train"):
+        TrainedModel.load(tmp_path)
+    trained.model.save(tmp_path)
+    kept = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({**kept, "format": 99}))
+    with pytest.raises(CatalogError, match="newer mmrl"):
+        TrainedModel.load(tmp_path)
+
+
+def test_a_broken_file_of_a_model_is_named(trained: Trained, tmp_path: Path) -> None:
+    trained.model.save(tmp_path)
+    (tmp_path / "network.keras").write_bytes(b"cut off")
+    with pytest.raises(CatalogError, match="can't be read"):
+        TrainedModel.load(tmp_path)
+
+
+def test_a_blend_leans_to_the_better_half_as_far_as_posts_show_it() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=5000)
+    good, bad = truth + 0.1 * rng.normal(size=5000), rng.normal(size=5000)
+    assert blend_weight(good, bad, truth) > 0.9
+    assert blend_weight(bad, good, truth) < 0.1
+    assert 0.4 < blend_weight(good[:5], bad[:5], truth[:5]) < 0.6
+    assert blend_weight(good, good, truth) == 0.5

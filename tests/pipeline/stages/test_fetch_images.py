@@ -1,0 +1,207 @@
+"""The fetch-images stage, with the real catalog and a real server."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from mmrl.catalog import Catalog, Reason
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.config import Settings
+from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline.runner import StageReport
+from mmrl.pipeline.stages.fetch_images import FetchImagesStage
+from tests.support.image_server import ImageServer, answer, image_server, picture
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def server() -> Iterator[ImageServer]:
+    with image_server() as running:
+        yield running
+
+
+def post(catalog: Catalog, post_id: str, url: str | None, source: str = "reddit") -> None:
+    """A selected post."""
+    posts(catalog, {post_id: url}, source)
+
+
+def posts(catalog: Catalog, urls: dict[str, str | None], source: str) -> None:
+    """Selected posts, each with its address."""
+    facts = {"subreddit": "pics", "title": "a title", "created_at": NOW, "first_seen_at": NOW}
+    rows = [
+        {"post_id": post_id, "image_url": url, "source": source, **facts}
+        for post_id, url in urls.items()
+    ]
+    catalog.upsert("posts", pa.Table.from_pylist(rows, schema=SCHEMAS["posts"]))
+    select(catalog, list(urls), None)
+
+
+def select(catalog: Catalog, post_ids: list[str], reason: Reason | None) -> None:
+    rows = [
+        {"post_id": post_id, "rules": "r", "reason": reason, "decided_at": NOW}
+        for post_id in post_ids
+    ]
+    catalog.upsert("selection", pa.Table.from_pylist(rows, schema=SCHEMAS["selection"]))
+
+
+def run(catalog: Catalog, as_of: datetime = NOW, chunk: int = 256) -> StageReport:
+    images = {"allow_loopback": True, "timeout_seconds": 5, "attempts": 1}
+    stage = FetchImagesStage(Settings.model_validate({"images": images}))
+    stage.chunk = chunk
+    return run_stage(stage, catalog, as_of, Silent())
+
+
+def shown(catalog: Catalog) -> dict[str, str]:
+    rows = catalog.read("post_images").to_pylist()
+    return {row["post_id"]: row["sha256"] for row in rows}
+
+
+def test_selected_posts_get_their_pictures_and_a_second_run_has_nothing_to_do(
+    catalog: Catalog, server: ImageServer
+) -> None:
+    for number in range(5):
+        post(catalog, f"p{number}", server.serve(f"/{number}.jpg", picture(number)))
+    report = run(catalog, chunk=2)
+    assert (report.pending, report.done) == (5, 5)
+    images = {row["sha256"]: row for row in catalog.read("images").to_pylist()}
+    sha256 = shown(catalog)
+    assert len(images) == len(set(sha256.values())) == 5
+    for number in range(5):
+        image = images[sha256[f"p{number}"]]
+        assert image["bytes"] == picture(number)
+        assert (image["width"], image["height"], image["format"]) == (96, 64, "JPEG")
+    row = catalog.read("post_images", where="post_id = 'p3'").to_pylist()[0]
+    assert (row["fetched_at"], row["final_url"]) == (NOW, server.url("/3.jpg"))
+    versions = catalog.versions()
+    assert run(catalog).pending == 0
+    assert catalog.versions() == versions
+    assert server.asked.total() == 5
+
+
+def test_posts_that_are_left_out_or_have_no_picture_are_not_pending(
+    catalog: Catalog, server: ImageServer
+) -> None:
+    post(catalog, "a", server.serve("/a.jpg", picture()))
+    select(catalog, ["a"], Reason.REMOVED)
+    post(catalog, "b", None)
+    assert run(catalog).pending == 0
+    assert server.asked.total() == 0
+
+
+def test_a_repost_costs_no_request(catalog: Catalog, server: ImageServer) -> None:
+    url = server.serve("/a.jpg", picture())
+    post(catalog, "first", url)
+    run(catalog)
+    post(catalog, "second", url)
+    assert run(catalog, NOW + timedelta(days=1)).done == 1
+    assert server.asked.total() == 1
+    assert len(set(shown(catalog).values())) == 1
+    assert shown(catalog).keys() == {"first", "second"}
+
+
+@pytest.mark.parametrize("chunk", [1, 10])
+def test_an_address_that_several_new_posts_share_is_asked_for_once(
+    catalog: Catalog, server: ImageServer, chunk: int
+) -> None:
+    good, gone = server.serve("/a.jpg", picture()), server.url("/gone.jpg")
+    for name in "abc":
+        post(catalog, f"good{name}", good)
+        post(catalog, f"gone{name}", gone)
+    report = run(catalog, chunk=chunk)
+    assert (report.done, report.failed) == (3, {"image_gone": 3})
+    assert (server.asked["/a.jpg"], server.asked["/gone.jpg"]) == (1, 1)
+    assert catalog.count("images") == 1
+
+
+@pytest.mark.parametrize("chunk", [1, 10])
+def test_equal_bytes_are_kept_once(catalog: Catalog, server: ImageServer, chunk: int) -> None:
+    for name in "abc":
+        post(catalog, name, server.serve(f"/{name}.jpg", picture()))
+    assert run(catalog, chunk=chunk).done == 3
+    assert catalog.count("images") == 1
+    assert len(shown(catalog)) == 3
+
+
+def test_a_failure_is_kept_with_its_reason_and_tried_again_in_its_time(
+    catalog: Catalog, server: ImageServer
+) -> None:
+    busy = server.script(
+        "/busy.jpg", lambda h: answer(h, b"", 503), lambda h: answer(h, picture(1))
+    )
+    post(catalog, "busy", busy)
+    post(catalog, "gone", server.url("/gone.jpg"))
+    post(catalog, "page", server.serve("/page", b"<!doctype html><title>no picture</title>"))
+    post(catalog, "host", "https://elsewhere.example/a.jpg")
+    report = run(catalog)
+    assert report.done == 0
+    rows = {row["key"]: row for row in catalog.read("failures").to_pylist()}
+    assert {key: row["reason"] for key, row in rows.items()} == {
+        "busy": "http_error",
+        "gone": "image_gone",
+        "page": "not_an_image",
+        "host": "host_not_allowed",
+    }
+    assert rows["busy"]["detail"] == "HTTP 503"
+    assert {key for key, row in rows.items() if row["retry_after"] is None} == {
+        *("gone", "page", "host")
+    }
+    assert run(catalog, NOW + timedelta(minutes=1)).pending == 0
+    later = run(catalog, rows["busy"]["retry_after"])
+    assert (later.pending, later.done) == (1, 1)
+    assert catalog.count("failures", "key = 'busy'") == 0
+    assert shown(catalog).keys() == {"busy"}
+
+
+def test_bad_pictures_do_not_stop_the_good_ones(catalog: Catalog, server: ImageServer) -> None:
+    whole = picture(1, (600, 400))
+    post(catalog, "cut", server.serve("/cut.jpg", whole[: len(whole) // 2]))
+    post(catalog, "small", server.serve("/small.jpg", picture(1, (8, 8))))
+    post(catalog, "good", server.serve("/good.jpg", whole))
+    report = run(catalog)
+    assert (report.done, report.failed) == (1, {"broken_image": 1, "too_small": 1})
+
+
+def test_a_run_that_breaks_off_between_its_two_tables_is_completed_by_the_next(
+    catalog: Catalog, server: ImageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(catalog, "a", server.serve("/a.jpg", picture()))
+    upsert = Catalog.upsert
+
+    def broken_off(self: Catalog, table: str, rows: pa.Table) -> None:
+        if table == "post_images":
+            raise KeyboardInterrupt
+        upsert(self, table, rows)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Catalog, "upsert", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            run(catalog)
+    assert (catalog.count("images"), catalog.count("post_images")) == (1, 0)
+    assert run(catalog).done == 1
+    assert (catalog.count("images"), catalog.count("post_images")) == (1, 1)
+
+
+def test_files_are_read_for_imported_tables_alone(catalog: Catalog, tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(picture())
+    post(catalog, "table", path.as_uri(), source="table:mine")
+    post(catalog, "reddit", path.as_uri(), source="reddit")
+    post(catalog, "lost", (tmp_path / "lost.jpg").as_uri(), source="table:mine")
+    report = run(catalog)
+    assert (report.done, report.failed) == (1, {"host_not_allowed": 1, "file_missing": 1})
+    assert shown(catalog).keys() == {"table"}
+    post(catalog, "later", path.as_uri(), source="dump:theirs")
+    assert run(catalog).failed == {"host_not_allowed": 1}
+
+
+@pytest.mark.shared_data
+def test_real_posts_get_their_real_pictures(catalog: Catalog, shared_data: Path) -> None:
+    files = sorted((shared_data / "earthporn" / "images").iterdir())[:100]
+    posts(catalog, {path.stem: path.as_uri() for path in files}, "table:earthporn")
+    report = run(catalog)
+    assert (report.done, report.failed) == (100, {})
+    assert catalog.count("images") == len({path.read_bytes() for path in files})

@@ -1,0 +1,86 @@
+"""Training runs when there is something new to learn from, and says so when there is not."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from mmrl.catalog import Catalog
+from mmrl.config import Settings
+from mmrl.errors import InputError
+from mmrl.learning.registry.registry import Registry
+from mmrl.pipeline.stages import train as stage
+from mmrl.runtime.progress import Silent
+from tests.support.learning_samples import AS_OF, make_samples
+
+SETTINGS = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
+
+
+def give(monkeypatch: pytest.MonkeyPatch, samples: pa.Table) -> None:
+    """Has the stage find these samples in the catalog."""
+
+    def load(*_: Any, columns: Sequence[str] | None = None, **__: Any) -> pa.Table:
+        return samples if columns is None else samples.select(list(columns))
+
+    monkeypatch.setattr(stage, "load", load)
+
+
+def test_it_trains_once_on_the_same_samples_and_again_on_new_ones(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, make_samples(260))
+    first = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
+    assert (first.version, first.promoted, first.stage.done) == ("1", True, 260)
+    assert first.evaluation is not None
+    assert first.stage.peak_bytes > 0
+
+    again = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
+    assert (again.version, again.stage.pending) == (None, 0)
+    assert "Nothing new to learn from since version 1" in again.message
+
+    give(monkeypatch, make_samples(261))
+    assert stage.train_if_new(catalog, SETTINGS, AS_OF, Silent()).version == "2"
+    assert len(Registry(catalog.home).list()) == 2
+
+
+def test_too_few_samples_are_no_error_in_a_daily_run_but_one_when_forced(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, make_samples(70))
+    report = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
+    assert report.stage.pending == 0
+    assert "needs 200" in report.message
+    with pytest.raises(InputError, match="needs 200"):
+        stage.train_if_new(catalog, SETTINGS, AS_OF, Silent(), force=True)
+
+
+def test_too_short_a_time_is_no_error_in_a_daily_run_but_one_when_forced(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = make_samples(260)
+    at = samples.schema.get_field_index("created_at")
+    together = pa.array([AS_OF - timedelta(days=30)] * 260, samples.schema.field(at).type)
+    give(monkeypatch, samples.set_column(at, "created_at", together))
+    report = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
+    assert (report.stage.pending, report.too_few) == (0, True)
+    assert "over a longer time" in report.message
+    with pytest.raises(InputError, match="over a longer time"):
+        stage.train_if_new(catalog, SETTINGS, AS_OF, Silent(), force=True)
+
+
+def test_a_fingerprint_changes_with_a_label_a_feature_a_setting_and_an_encoder() -> None:
+    samples = make_samples(60)
+    encoders = {"title": "one"}
+    first = stage.fingerprint_of(samples, SETTINGS, encoders)
+    assert stage.fingerprint_of(make_samples(60), SETTINGS, encoders) == first
+    others = [
+        stage.fingerprint_of(make_samples(60, seed=1), SETTINGS, encoders),
+        stage.fingerprint_of(samples, Settings(train={"seed": 1}), encoders),
+        stage.fingerprint_of(samples, SETTINGS, {"title": "other"}),
+    ]
+    at = samples.schema.get_field_index("over_18")
+    changed = samples.set_column(at, "over_18", pa.nulls(60, pa.float32()))
+    others.append(stage.fingerprint_of(changed, SETTINGS, encoders))
+    assert len({first, *others}) == 5

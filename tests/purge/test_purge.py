@@ -1,0 +1,499 @@
+"""What was deleted on Reddit leaves the home: every table, version, report and file."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from mmrl.catalog import Catalog, quote
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.cli.app import app
+from mmrl.config import PurgeSettings, Settings
+from mmrl.errors import SourceError
+from mmrl.home import init
+from mmrl.pipeline import Silent
+from mmrl.purge import rows as purge_rows
+from mmrl.purge import run as stage
+from mmrl.purge.recheck import RecheckReport, due, recheck
+from mmrl.purge.removals import find_gone
+from mmrl.purge.run import PurgeReport, erase, posts_of
+from mmrl.sources.reddit import api as api
+from tests.support.local_reddit import LocalReddit, serve
+from tests.support.purge_home import AS_OF, START, Post, keep, look, make_post, where
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SETTINGS = Settings()
+
+
+def purge(catalog: Catalog, *posts: Post, reason: str = "deleted") -> PurgeReport:
+    reasons = {post.post_id: reason for post in posts}
+    return erase(catalog, SETTINGS, reasons, AS_OF, Silent(), sleep=lambda seconds: None)
+
+
+def traces(catalog: Catalog, post: Post) -> dict[str, list[str]]:
+    """Where each trace of a post still is; empty where none is."""
+    found = {name: where(Path(catalog.home), trace) for name, trace in post.traces.items()}
+    return {name: files for name, files in found.items() if files}
+
+
+def contents(catalog: Catalog, without: Post | None = None) -> dict[str, list[Any]]:
+    """All rows of tables that hold posts, sorted, those of one post left out."""
+    rows = {}
+    for name in purge_rows.holding_tables(catalog):
+        listed = sorted(map(repr, catalog.read(name).to_pylist()))
+        rows[name] = [row for row in listed if without is None or without.post_id not in row]
+    return rows
+
+
+# Gone from the disk
+
+
+def test_every_byte_of_a_purged_post_is_gone_and_the_others_are_whole(catalog: Catalog) -> None:
+    doomed, others = make_post(), [make_post() for _ in range(4)]
+    keep(catalog, others[:2])
+    keep(catalog, [doomed], hours=1)
+    keep(catalog, others[2:], hours=2)
+    many = [{"post_id": f"m{n:05d}", "rules": "r", "decided_at": START} for n in range(10_001)]
+    catalog.insert("selection", pa.Table.from_pylist(many, schema=SCHEMAS["selection"]))
+    catalog.compact()  # keys of the large table are indexed now: a copy of them
+    kept = catalog.read("samples", where=f"post_id = {quote(doomed.post_id)}")
+    catalog.upsert("samples", kept)  # the row as it was is in an older version
+    before = traces(catalog, doomed)
+    assert before.keys() == doomed.traces.keys()
+    assert any("_indices" in file for file in before["id"])
+
+    rows = contents(catalog)
+    report = purge(catalog, doomed)
+    assert traces(catalog, doomed) == {}
+    assert dict(report.erased) == {"deleted": 1}
+    assert (report.pictures, report.versions_left) == (1, {})
+    for post in others:
+        assert traces(catalog, post).keys() == post.traces.keys()
+    after = contents(catalog)
+    assert all(set(after[name]) < set(rows[name]) for name in after)
+    assert len(after["posts"]) == 4
+    assert len(after["captions"]) == len(after["images"]) == len(after["embeddings_visual_16"]) == 4
+    assert catalog.read("purged").to_pylist() == [
+        {"day": "2026-03-22", "reason": "deleted", "posts": 1}
+    ]
+
+
+def test_a_table_that_a_purge_empties_names_nothing_any_more(catalog: Catalog) -> None:
+    doomed = make_post()
+    keep(catalog, [doomed])
+    purge(catalog, doomed)
+    assert traces(catalog, doomed) == {}
+    assert catalog.count("posts") == catalog.count("images") == 0
+
+
+def test_what_a_killed_writer_left_on_the_disk_goes_once_it_is_old(catalog: Catalog) -> None:
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed, other])
+    data = Path(catalog.home) / "catalog" / "posts.lance" / "data"
+    old, young = data / "0101.lance", data / "0102.lance"
+    for path in (old, young):
+        path.write_bytes(doomed.title.encode())
+    os.utime(old, (0, 0))
+    purge(catalog, doomed)
+    assert not old.exists()
+    assert young.exists()  # may be a write that is under way
+    assert catalog.count("posts") == 1
+
+
+def test_what_another_post_shares_stays(catalog: Catalog) -> None:
+    doomed = make_post()
+    same_image = make_post(image=doomed.image, caption=doomed.caption)
+    same_title = make_post(title=doomed.title)
+    same_both = make_post(image=doomed.image, title=doomed.title, caption=doomed.caption)
+    keep(catalog, [doomed])
+    keep(catalog, [same_image, same_title, same_both])
+    purge(catalog, doomed)
+    left = traces(catalog, doomed)
+    assert {"id", "author's name", "author's id"}.isdisjoint(left)
+    assert {"title", "picture", "caption", "title vector", "visual vector"} <= left.keys()
+    purge(catalog, same_both)
+    assert {"title", "picture"} <= traces(catalog, doomed).keys()
+    assert "visual vector" not in traces(catalog, doomed)
+    purge(catalog, same_image, same_title)
+    assert traces(catalog, doomed) == {}
+
+
+def test_a_crosspost_stays_a_crosspost_but_names_its_parent_no_more(catalog: Catalog) -> None:
+    parent, child = make_post(), make_post()
+    keep(catalog, [parent, child])
+    row = catalog.read("posts", where=f"post_id = {quote(child.post_id)}").to_pylist()[0]
+    row["crosspost_parent"] = parent.post_id
+    catalog.upsert("posts", pa.Table.from_pylist([row], schema=SCHEMAS["posts"]))
+    purge(catalog, parent)
+    assert traces(catalog, parent) == {}
+    assert catalog.read("posts", ["crosspost_parent"]).to_pylist() == [
+        {"crosspost_parent": "purged"}
+    ]
+
+
+def test_a_purged_post_does_not_come_in_again(catalog: Catalog) -> None:
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed])
+    purge(catalog, doomed)
+    keep(catalog, [doomed, other])
+    for table in purge_rows.POST_TABLES:
+        assert catalog.read(table, ["post_id"])["post_id"].to_pylist() == [other.post_id]
+
+
+def test_what_a_stage_wrote_late_goes_with_the_next_purge(catalog: Catalog) -> None:
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed])
+    purge(catalog, doomed)
+    keep(catalog, [doomed])  # its rows are kept out, its picture and vectors name no post
+    late = traces(catalog, doomed)
+    assert {"picture", "title vector", "caption"} <= late.keys()
+    assert not {"title", "author's name", "author's id"} & late.keys()
+    catalog.delete("failures", f"key LIKE '%{doomed.post_id}%'")
+    keep(catalog, [other])
+    purge(catalog, other)
+    assert traces(catalog, doomed) == {}
+
+
+def test_a_tag_that_holds_an_old_version_is_told(catalog: Catalog) -> None:
+    doomed = make_post()
+    keep(catalog, [doomed, make_post()])
+    catalog.opened("posts").to_lance().tags.create("mine")
+    assert purge(catalog, doomed).versions_left == {"posts": 1}
+
+
+# Killed, and beside others
+
+
+_KILLED = """
+import os, signal, sys
+from tests.support.purge_home import AS_OF
+from mmrl.catalog import Catalog
+from mmrl.config import Settings
+from mmrl.pipeline import Silent
+import mmrl.purge.rows as rows, mmrl.purge.run as stage
+home, post, place, nth = sys.argv[1:]
+module, name = place.split(".")
+owner = {"rows": rows, "stage": stage}[module]
+real, calls = getattr(owner, name), []
+def deadly(*args, **options):
+    calls.append(1)
+    if len(calls) == int(nth):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args, **options)
+setattr(owner, name, deadly)
+stage.erase(Catalog.open(home), Settings(), {post: "deleted"}, AS_OF, Silent(), sleep=lambda s: 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "nth"),
+    [("rows.persist", 6), ("stage.rewrite", 5), ("stage.drop_before", 4)],
+)
+def test_killed_at_any_step_the_next_purge_ends_it_and_others_lose_nothing(
+    catalog: Catalog, place: str, nth: int
+) -> None:
+    doomed, others = make_post(), [make_post() for _ in range(3)]
+    keep(catalog, [doomed, *others])
+    expected = contents(catalog, without=doomed)
+    command = [sys.executable, "-c", _KILLED, catalog.home, doomed.post_id, place, str(nth)]
+    killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert purge_rows.unfinished(catalog) is not None
+
+    report = erase(catalog, SETTINGS, {}, AS_OF, Silent(), sleep=lambda seconds: None)
+    assert report.resumed
+    assert dict(report.erased) == {"deleted": 1}
+    assert traces(catalog, doomed) == {}
+    after = contents(catalog)
+    assert all(len(after[name]) == 2 * 3 if name == "failures" else 3 for name in after)
+    assert {name: after[name] for name in ("posts", "samples", "observations", "checks")} == {
+        name: expected[name] for name in ("posts", "samples", "observations", "checks")
+    }
+    assert catalog.read("purged")["posts"].to_pylist() == [1]
+    assert purge_rows.unfinished(catalog) is None
+
+
+def _write_on(home: str, start: Any, stop: Any, ids: Any) -> None:
+    catalog = Catalog.open(home)
+    start.wait()
+    while not stop.is_set():
+        post = make_post()
+        keep(catalog, [post])
+        row = catalog.read("samples", where=f"post_id = {quote(post.post_id)}")
+        catalog.upsert("samples", row)
+        ids.put(post.post_id)
+
+
+def test_beside_a_busy_writer_nothing_of_his_is_lost(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    catalog = Catalog.open(home, create=True)
+    doomed = [make_post() for _ in range(6)]
+    keep(catalog, doomed)
+    spawn = multiprocessing.get_context("spawn")
+    start, stop, ids = spawn.Barrier(2), spawn.Event(), spawn.Queue()
+    writer = spawn.Process(target=_write_on, args=(home, start, stop, ids))
+    writer.start()
+    start.wait()
+    settings = Settings(purge={"settle_seconds": 1.5})
+    for post in doomed[:2], doomed[2:]:
+        erase(catalog, settings, {p.post_id: "deleted" for p in post}, AS_OF, Silent())
+    stop.set()
+    written = set()
+    while writer.is_alive() or not ids.empty():
+        if not ids.empty():
+            written.add(ids.get())
+        writer.join(0.01)
+    assert writer.exitcode == 0
+    assert len(written) > 2
+    for table in purge_rows.POST_TABLES:
+        found = catalog.read(table, ["post_id"])["post_id"].to_pylist()
+        assert sorted(found) == sorted(written)
+    assert catalog.count("images") == catalog.count("embeddings_image_16") == len(written)
+    for post in doomed:
+        assert traces(catalog, post) == {}
+
+
+# Who is gone
+
+
+def gone_after(catalog: Catalog, days: float = 20, **settings: Any) -> tuple[dict[str, str], int]:
+    found = find_gone(catalog, PurgeSettings(**settings), START + days * DAY)
+    return found.erase, found.waiting.total() + found.kept.total()
+
+
+def test_a_look_that_found_a_post_deleted_is_enough(catalog: Catalog) -> None:
+    post = make_post()
+    keep(catalog, [post, make_post()])
+    look(catalog, post.post_id, START + HOUR, "deleted")
+    assert gone_after(catalog, 0.05) == ({post.post_id: "deleted"}, 0)
+
+
+def test_what_moderators_removed_may_come_back_for_a_day(catalog: Catalog) -> None:
+    post = make_post()
+    keep(catalog, [post])
+    look(catalog, post.post_id, START + HOUR, "moderator")
+    assert gone_after(catalog, 0.5) == ({}, 1)
+    look(catalog, post.post_id, START + 20 * HOUR, "moderator")
+    assert gone_after(catalog, 1.1) == ({post.post_id: "moderator"}, 0)
+    assert gone_after(catalog, 1.1, moderated=False) == ({}, 1)
+    look(catalog, post.post_id, START + 21 * HOUR, None)
+    assert gone_after(catalog, 9) == ({}, 0)
+    look(catalog, post.post_id, START + 22 * HOUR, "moderator")
+    assert gone_after(catalog, 1.5) == ({}, 1)  # counted from when it was removed again
+
+
+def test_a_post_that_reddit_does_not_show_is_waited_for_a_week(catalog: Catalog) -> None:
+    post = make_post()
+    keep(catalog, [post])
+    look(catalog, post.post_id, START + HOUR, "absent")
+    assert gone_after(catalog, 6) == ({}, 1)
+    assert gone_after(catalog, 8) == ({post.post_id: "absent"}, 0)
+
+
+# Asking Reddit
+
+
+@pytest.fixture
+def local() -> Iterator[LocalReddit]:
+    with serve() as server:
+        yield server
+
+
+def submission(post: Post, **facts: Any) -> dict[str, Any]:
+    return {"id": post.post_id, "name": f"t3_{post.post_id}", "title": post.title, **facts}
+
+
+def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
+    catalog: Catalog, local: LocalReddit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = [make_post() for _ in range(250)]
+    keep(catalog, posts)
+    catalog.delete("checks", "true")
+    local.posts = {post.post_id: submission(post) for post in posts}
+    local.posts[posts[7].post_id]["removed_by_category"] = "deleted"
+    local.posts[posts[8].post_id]["author"] = "[deleted]"
+    local.hidden = {posts[9].post_id}
+    reddit = local.connect()
+    monkeypatch.setattr("mmrl.purge.recheck.api.source_of", lambda reddit: "reddit")
+
+    def ask(at: datetime, **limits: Any) -> RecheckReport:
+        report = RecheckReport()
+        recheck(reddit, catalog, DAY, lambda: at, Silent(), report, **limits)
+        return report
+
+    first = ask(AS_OF, requests=2)
+    assert (first.due, first.checked, first.requests) == (250, 200, 2)
+    rest = due(catalog, DAY, AS_OF)
+    assert len(rest) == 50
+    second = ask(AS_OF + HOUR)
+    assert (second.checked, second.requests) == (50, 1)
+    assert first.gone + second.gone == {"deleted": 1, "account_deleted": 1, "absent": 1}
+    assert ask(AS_OF + 2 * HOUR).due == 0
+    assert set(due(catalog, DAY, AS_OF + DAY + HOUR / 2)) == {p.post_id for p in posts} - set(rest)
+    assert due(catalog, DAY, AS_OF + 3 * DAY)[200:] == sorted(rest)
+    assert ask(AS_OF + 3 * DAY, until=AS_OF).checked == 0
+
+    gone = find_gone(catalog, PurgeSettings(), AS_OF + 8 * DAY)
+    assert gone.erase == {
+        posts[7].post_id: "deleted",
+        posts[8].post_id: "account_deleted",
+        posts[9].post_id: "absent",
+    }
+    ask(AS_OF + 9 * DAY)  # still absent: since the first check, not since this one
+    assert posts[9].post_id in find_gone(catalog, PurgeSettings(), AS_OF + 9 * DAY).erase
+    local.hidden = set()
+    ask(AS_OF + 11 * DAY)
+    assert posts[9].post_id not in find_gone(catalog, PurgeSettings(), AS_OF + 12 * DAY).erase
+
+
+def test_checks_made_before_reddit_falls_silent_are_kept(
+    catalog: Catalog, local: LocalReddit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(catalog, [make_post() for _ in range(150)])
+    catalog.delete("checks", "true")
+    monkeypatch.setattr("mmrl.purge.recheck.api.source_of", lambda reddit: "reddit")
+    real = api.info
+
+    def silent_later(reddit: Any, names: list[str]) -> Any:
+        if len(local.requests) >= 2:
+            raise SourceError("Reddit does not answer.")
+        return real(reddit, names)
+
+    monkeypatch.setattr("mmrl.purge.recheck.api.info", silent_later)
+    report = RecheckReport()
+    with pytest.raises(SourceError):
+        recheck(local.connect(), catalog, DAY, lambda: AS_OF, Silent(), report)
+    assert catalog.count("checks") == report.checked == 100
+
+
+def test_a_sandbox_is_asked_for_its_own_posts_only(catalog: Catalog) -> None:
+    simulated, real, own = make_post(), make_post(), make_post()
+    keep(catalog, [simulated], source="sandbox")
+    keep(catalog, [real], source="dump:RS_2023-11.zst")
+    keep(catalog, [own], source="table:mine.csv")
+    assert due(catalog, DAY, AS_OF, "sandbox") == [simulated.post_id]
+    assert due(catalog, DAY, AS_OF) == [real.post_id]
+
+
+# Models and reports
+
+
+def test_reports_that_show_a_purged_post_go_and_others_stay(catalog: Catalog) -> None:
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed, other])
+    reports = Path(catalog.home) / "reports"
+    reports.mkdir()
+    for name, post in (("1.html", doomed), ("2.html", other), (".1.html.ab12", doomed)):
+        (reports / name).write_text(f"<p>{post.title}</p><p>r/pics · 2 Mar · {post.post_id}</p>")
+    report = purge(catalog, doomed)
+    assert [path.name for path in reports.iterdir()] == ["2.html"]
+    assert list(report.reports_deleted) == ["1.html"]  # there is no model to write it anew from
+    assert "mmrl train" in report.reports_deleted["1.html"]
+    assert traces(catalog, doomed) == {}
+
+
+# On request, and the command
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["purge", *arguments], env={"XDG_CONFIG_HOME": "/nonexistent"})
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stage.time, "sleep", lambda seconds: None)
+    home = tmp_path / "home"
+    init(home)
+    (home / "mmrl.toml").write_text("[purge]\nsettle_seconds = 0\n")
+    return home
+
+
+def test_an_account_is_erased_on_request_and_kept_out(home: Path) -> None:
+    catalog = Catalog.open(home)
+    one = make_post()
+    two = make_post(author=one.author.upper(), author_id=one.author_id)
+    nameless, other = make_post(author_id=one.author_id), make_post()
+    keep(catalog, [one, two, nameless, other])
+    assert set(posts_of(catalog, one.author)) == {p.post_id for p in (one, two, nameless)}
+    said = run("--home", str(home), "--author", f"u/{one.author}", "--json")
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["erased"] == {"requested": 3}
+    for post in (one, two, nameless):
+        assert traces(catalog, post) == {}
+    keep(catalog, [make_post(author=one.author.lower())])
+    assert catalog.count("posts") == 1
+
+
+def test_posts_are_erased_on_request_by_id_or_address(home: Path) -> None:
+    catalog = Catalog.open(home)
+    posts = [make_post() for _ in range(3)]
+    keep(catalog, posts)
+    wanted = [
+        posts[0].post_id,
+        f"t3_{posts[1].post_id}",
+        f"https://www.reddit.com/r/pics/comments/{posts[2].post_id}/of_x/?utm=1",
+        "never5een",
+    ]
+    options = [option for post in wanted for option in ("--post", post)]
+    shown = run("--home", str(home), *options, "--dry-run")
+    assert "Would erase 3 posts: requested 3." in shown.output
+    assert catalog.count("posts") == 3
+    said = run("--home", str(home), *options)
+    assert "Erased 3 posts and 3 pictures: requested 3." in said.output
+    assert "1 of the ids are not kept here" in said.output
+    assert catalog.count("posts") == 0
+    assert run("--home", str(home), "--post", "two words").exit_code != 0
+
+
+def test_without_credentials_what_is_known_goes_and_the_rest_is_told(home: Path) -> None:
+    catalog = Catalog.open(home)
+    posts = [make_post() for _ in range(3)]
+    keep(catalog, posts)
+    look(catalog, posts[0].post_id, START + 40 * HOUR, "deleted")
+    look(catalog, posts[1].post_id, START + 40 * HOUR, "moderator")
+    said = run("--home", str(home), "--dry-run", "--json")
+    assert json.loads(said.stdout)["erased"] == {"deleted": 1, "moderator": 1}
+    assert catalog.count("posts") == 3
+    said = run("--home", str(home))
+    assert said.exit_code == 0, said.output
+    assert "Nothing could be re-checked: there are no credentials" in said.output
+    assert "Erased 2 posts and 2 pictures: deleted 1, moderator 1." in said.output
+    assert traces(catalog, posts[0]) == traces(catalog, posts[1]) == {}
+    assert "Erased 0 posts." in run("--home", str(home)).output
+
+
+def test_with_credentials_it_re_checks_and_erases_in_one_go(home: Path, local: LocalReddit) -> None:
+    catalog = Catalog.open(home)
+    posts = [make_post() for _ in range(3)]
+    keep(catalog, posts, source="sandbox")
+    credentials = f"client_id = id\nclient_secret = secret\noauth_url = {local.url}\n"
+    (home / "praw.ini").write_text(f"[mmrl]\n{credentials}reddit_url = {local.url}\n")
+    local.posts = {post.post_id: submission(post) for post in posts}
+    local.posts[posts[0].post_id]["removed_by_category"] = "deleted"
+    local.posts[posts[1].post_id]["removed_by_category"] = "moderator"
+    said = run("--home", str(home), "--requests", "5", "--for", "10m")
+    assert said.exit_code == 0, said.output
+    assert "Re-checked 3 posts in 1 requests: 1 stand, gone " in said.output
+    assert "Erased 1 posts and 1 pictures: deleted 1." in said.output
+    assert "Waiting, as they may come back: moderator 1." in said.output
+    assert traces(catalog, posts[0]) == {}
+    assert len(local.requests) == 1
+
+    look(catalog, posts[2].post_id, AS_OF, "deleted")
+    catalog.delete("checks", "true")
+    local.token_status = 401
+    refused = run("--home", str(home), "--json")
+    assert "refuses the credentials" in json.loads(refused.stdout)["error"]
+    assert json.loads(refused.stdout)["erased"] == {"deleted": 1}  # what is known goes all the same
+    assert refused.exit_code != 0

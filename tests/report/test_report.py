@@ -1,0 +1,527 @@
+"""The report: whole, escaped, and nothing loaded from anywhere."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from rich.console import Console
+
+from mmrl.catalog import Catalog
+from mmrl.cli.tables import comparison_table, metrics_table, prediction_table, versions_table
+from mmrl.errors import Failure
+from mmrl.report import build_report
+from mmrl.report.examples import clean_title, find_misses
+from mmrl.report.funnel import left_out, steps
+from mmrl.report.metric_names import METRICS, best, measure, written
+from mmrl.report.sentences import verdict
+from mmrl.report.svg import Canvas
+from mmrl.report.tables import ablation_rows, made_of
+from mmrl.report.thumbnails import UnshowableError, thumbnail
+from mmrl.report.unit import SCORE
+from tests.support.report_factory import (
+    AS_OF,
+    HOSTILE_TITLES,
+    PLAIN_TITLES,
+    fill_catalog,
+    make_evaluation,
+    make_history,
+    make_picture,
+    make_predictions,
+)
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page, as far as these tests ask."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.titles: list[str] = []
+        self.styles: list[str] = []
+        self.text = ""
+        self.open: list[str] = []
+        self._in_title = self._in_style = False
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "p" and dict(attrs).get("class") == "title":
+            self._in_title = True
+            self.titles.append("")
+        if tag == "style":
+            self._in_style = True
+            self.styles.append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self._in_title = self._in_title and tag != "p"
+        self._in_style = self._in_style and tag != "style"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._in_title:
+            self.titles[-1] += data
+        if self._in_style:
+            self.styles[-1] += data
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalog, pa.Table]:
+    """A catalog whose titles are hostile, and the test predictions of its posts."""
+    catalog = Catalog.open(tmp_path_factory.mktemp("report") / "home", create=True)
+    predictions = make_predictions(220)
+    fill_catalog(catalog, predictions, HOSTILE_TITLES)
+    return catalog, predictions
+
+
+@pytest.fixture(scope="module")
+def written_report(
+    filled: tuple[Catalog, pa.Table], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    catalog, predictions = filled
+    return build_report(
+        catalog,
+        make_evaluation(),
+        predictions,
+        make_history(),
+        simulated=True,
+        as_of=AS_OF,
+        out=tmp_path_factory.mktemp("out") / "new folder" / "report.html",
+    )
+
+
+@pytest.fixture(scope="module")
+def page(written_report: Path) -> Page:
+    return Page(written_report.read_text())
+
+
+def test_a_report_is_one_small_well_formed_file(written_report: Path, page: Page) -> None:
+    assert page.open == []
+    assert written_report.stat().st_size < 3_000_000
+    assert [path.name for path in written_report.parent.iterdir()] == ["report.html"]
+
+
+def test_hostile_titles_are_shown_as_text_and_make_no_tags(page: Page) -> None:
+    shown = set(page.titles)
+    assert shown <= {clean_title(title) for title in HOSTILE_TITLES}
+    assert {"<script>alert('x')</script>", '"><img src=x onerror=alert(1)>'} & shown
+    assert "a $\\frac{1}{0}$ and $x$ formula {{ 7 * 7 }} {% raw %}" in shown
+    names = [tag for tag, _ in page.tags]
+    assert "script" not in names
+    for _, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+
+
+def test_nothing_is_loaded_from_anywhere(written_report: Path, page: Page) -> None:
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "link", "iframe", "object", "embed", "base", "form")
+        for name in ("src", "href", "srcset", "action", "poster", "data"):
+            target = attributes.get(name)
+            assert target is None or target.startswith(("data:image/jpeg;base64,", "#"))
+    assert "url(" not in page.styles[0]
+    assert "@import" not in page.styles[0]
+    assert "http:" not in written_report.read_text()
+
+
+def test_the_policy_allows_only_the_one_stylesheet_and_inline_pictures(page: Page) -> None:
+    policy = next(
+        attributes["content"]
+        for tag, attributes in page.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert len(page.styles) == 1
+    digest = base64.b64encode(hashlib.sha256(page.styles[0].encode()).digest()).decode()
+    assert policy is not None
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:;")
+    assert "unsafe" not in policy
+    # A style attribute would be refused by that policy, and what it says would be lost.
+    assert not [tag for tag, attributes in page.tags if "style" in attributes]
+
+
+def test_every_class_that_a_figure_uses_is_in_the_stylesheet(page: Page) -> None:
+    used = {
+        attributes["class"]
+        for tag, attributes in page.tags
+        if re.fullmatch(r"s\d+", attributes.get("class") or "")
+    }
+    assert len(used) > 20
+    assert all(f".{name}{{" in page.styles[0] for name in used if name)
+
+
+def test_ids_are_unique_and_every_reference_has_its_target(written_report: Path) -> None:
+    text = written_report.read_text()
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
+    for pair in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text):
+        assert "".join(pair) in ids
+
+
+def test_every_figure_and_picture_says_what_it_shows(page: Page) -> None:
+    figures = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
+    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert len(figures) >= 11
+    assert len(pictures) == 18
+    assert all(len(attributes["aria-label"] or "") > 40 for attributes in figures)
+    assert all(attributes["alt"] for attributes in pictures)
+
+
+def test_simulated_data_is_called_simulated_and_real_data_is_not(
+    filled: tuple[Catalog, pa.Table], page: Page, tmp_path: Path
+) -> None:
+    assert "Simulated data." in page.text
+    catalog, predictions = filled
+    real = build_report(
+        catalog,
+        make_evaluation(ceiling=False, wins=False),
+        predictions,
+        make_history(1, ceiling=False),
+        simulated=False,
+        as_of=AS_OF,
+        out=tmp_path / "real.html",
+    ).read_text()
+    text = Page(real).text
+    assert "Simulated data." not in text
+    assert "The model does not beat every baseline" in text
+    assert "There is one model version so far" in text
+    assert "The noise ceiling (how well anybody could do) is not known" in text
+
+
+def test_what_is_missing_is_said_to_be_unknown_and_why(
+    filled: tuple[Catalog, pa.Table], tmp_path: Path
+) -> None:
+    catalog, predictions = filled
+    evaluation = make_evaluation(ceiling=False)
+    evaluation |= {"ablation": [], "calibration": [], "training": {}}
+    for name in ("q10", "q50", "q90"):
+        place = predictions.schema.get_field_index(name)
+        nothing = pa.nulls(predictions.num_rows, pa.float64())
+        predictions = predictions.set_column(place, name, nothing)
+    out = build_report(
+        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
+    )
+    text = Page(out.read_text()).text
+    assert "Not known: no test post has both a true and a predicted value." in text
+    assert "Not known: ablation was turned off for this run" in text
+    assert "No model version is on record" in text
+    assert (
+        "Not known for anyone: MAE, MSE, RMSE, R², MAPE (popularity is score / subscribers" in text
+    )
+
+
+def test_a_percentile_model_is_reported_in_percentiles(
+    filled: tuple[Catalog, pa.Table], tmp_path: Path
+) -> None:
+    catalog, predictions = filled
+    for name, value in (("q10", 0.2), ("q50", 0.5), ("q90", 0.8)):
+        place = predictions.schema.get_field_index(name)
+        constant = pa.array([value] * predictions.num_rows)
+        predictions = predictions.set_column(place, name, constant)
+    out = build_report(
+        catalog,
+        make_evaluation() | {"target": "percentile"},
+        predictions,
+        make_history(),
+        simulated=True,
+        as_of=AS_OF,
+        out=tmp_path / "r.html",
+    )
+    text = Page(out.read_text()).text
+    assert "true percentile" in text
+    assert "percentage points" in text
+    assert "a factor of" not in text.split("Hits and misses")[2]
+
+
+def test_a_leaking_split_is_said_to_leak(filled: tuple[Catalog, pa.Table], tmp_path: Path) -> None:
+    catalog, predictions = filled
+    evaluation = make_evaluation()
+    evaluation["splits"] |= {"kind": "random", "leaking": True, "gap_hours": 0.0}
+    out = build_report(
+        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
+    )
+    assert "Leaking split." in Page(out.read_text()).text
+
+
+def test_the_same_input_gives_the_same_bytes(
+    filled: tuple[Catalog, pa.Table], written_report: Path, tmp_path: Path
+) -> None:
+    catalog, predictions = filled
+    again = build_report(
+        catalog,
+        make_evaluation(),
+        predictions,
+        make_history(),
+        simulated=True,
+        as_of=AS_OF,
+        out=tmp_path / "again.html",
+    )
+    assert again.read_bytes() == written_report.read_bytes()
+
+
+def test_an_unwritable_place_is_one_clear_sentence_and_leaves_nothing(
+    filled: tuple[Catalog, pa.Table], tmp_path: Path
+) -> None:
+    catalog, predictions = filled
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Failure, match=r"can't be written to .*--out"):
+        build_report(
+            catalog,
+            make_evaluation(),
+            predictions,
+            [],
+            simulated=True,
+            as_of=AS_OF,
+            out=tmp_path / "file" / "report.html",
+        )
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_misses_are_the_largest_errors_and_hits_are_close_calls_on_high_scores(
+    filled: tuple[Catalog, pa.Table],
+) -> None:
+    catalog, predictions = filled
+    errors = {row["post_id"]: row["log_score"] - row["q50"] for row in predictions.to_pylist()}
+    true = dict(
+        zip(*(predictions[name].to_pylist() for name in ("post_id", "log_score")), strict=True)
+    )
+    found = find_misses(catalog, predictions, SCORE)
+    ranked = sorted(errors, key=lambda post: -errors[post])
+    assert [example.post_id for example in found.under] == ranked[:6]
+    assert [example.post_id for example in found.over] == ranked[:-7:-1]
+    floor = sorted(true.values())[int(0.75 * len(true)) - 1]
+    assert all(true[example.post_id] >= floor for example in found.hits)
+    assert max(abs(errors[hit.post_id]) for hit in found.hits) < 0.5
+
+
+def test_pictures_of_marked_posts_are_blurred_and_said_to_be(
+    filled: tuple[Catalog, pa.Table],
+) -> None:
+    catalog, predictions = filled
+    found = find_misses(catalog, predictions, SCORE)
+    examples = [*found.under, *found.over, *found.hits]
+    marked = [e for e in examples if int(e.post_id[1:]) % 7 == 0 or int(e.post_id[1:]) % 11 == 0]
+    assert marked
+    assert all("blurred" in example.note for example in marked)
+    assert not any(example.note for example in examples if example not in marked)
+
+
+def test_what_was_left_out_is_counted_by_stage_and_reason(
+    filled: tuple[Catalog, pa.Table],
+) -> None:
+    catalog, _ = filled
+    counts = {(row.stage, row.reason): (row.items, row.again) for row in left_out(catalog)}
+    assert counts["filter", "no_image"] == (120, 0)
+    assert counts["fetch-images", "image_gone"] == (17, 0)
+    assert counts["fetch-images", "network_error"] == (5, 5)
+    assert counts["label", "too_young"][0] + counts["label", "score_not_settled"][0] == 70
+    by_name = {step.name: step.posts for step in steps(catalog, make_evaluation())}
+    assert by_name["kept by the filter"] == 700
+    assert by_name["with their picture"] == 220
+    assert by_name["with a label"] == 430
+
+
+def test_a_thumbnail_is_small_and_carries_nothing_else() -> None:
+    data = make_picture(1, (4000, 3000))
+    assert b"where the author lives" in data
+    encoded = base64.b64decode(thumbnail(data).split(",")[1])
+    shown = Image.open(io.BytesIO(encoded))
+    assert max(shown.size) == 300
+    assert not shown.getexif()
+    assert b"where the author lives" not in encoded
+    assert len(encoded) < 40_000
+
+
+def test_a_jpegs_comment_stays_out_of_its_thumbnail() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (640, 480)).save(out, "JPEG", comment=b"where the author lives")
+    assert b"where the author lives" in out.getvalue()
+    assert b"where the author lives" not in base64.b64decode(
+        thumbnail(out.getvalue()).split(",")[1]
+    )
+
+
+def test_a_blurred_thumbnail_has_lost_its_detail() -> None:
+    stripes = Image.new("RGB", (300, 300), "white")
+    for start in range(0, 300, 20):
+        stripes.paste("black", (start, 0, start + 10, 300))
+    out = io.BytesIO()
+    stripes.save(out, "PNG")
+
+    def contrast(blurred: bool) -> int:
+        uri = thumbnail(out.getvalue(), blurred=blurred)
+        grey = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("L")
+        low, high = grey.getextrema()
+        return int(high) - int(low)  # type: ignore[arg-type]
+
+    assert contrast(blurred=False) > 200
+    assert contrast(blurred=True) < 60
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<svg onload=alert(1)>", make_picture(0)[:200]], ids=["empty", "svg", "cut"]
+)
+def test_a_broken_picture_is_refused_with_a_reason(data: bytes) -> None:
+    with pytest.raises(UnshowableError, match="decoded"):
+        thumbnail(data)
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_decoding() -> None:
+    out = io.BytesIO()
+    Image.new("1", (12_000, 10_000)).save(out, "PNG")
+    with pytest.raises(UnshowableError, match="12000 x 10000 pixels, 100,000,000 at most"):
+        thumbnail(out.getvalue())
+
+
+@given(st.text())
+def test_any_title_becomes_one_bounded_line(title: str) -> None:
+    shown = clean_title(title)
+    assert len(shown) <= 300
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f]", shown)
+
+
+def test_text_in_plots_is_neither_markup_nor_a_formula() -> None:
+    hostile = "<script>alert(1)</script> $\\frac{1}{0$ &amp;"
+
+    def paint(figure: object) -> None:
+        figure.subplots().set_title(hostile)  # type: ignore[attr-defined]
+
+    drawn = Canvas().draw(paint, width=300, height=200, alt=hostile)
+    assert "<script" not in drawn
+    parsed = Page(str(drawn))
+    assert hostile in parsed.text
+    assert parsed.tags[0][1]["aria-label"] == hostile
+
+
+def test_the_headline_says_when_a_lead_is_not_clear_or_not_within_subreddits() -> None:
+    evaluation = make_evaluation()
+    assert verdict(evaluation).headline == "The model clearly beats all 5 baselines"
+    closest = evaluation["differences"]["boosting"]
+    closest["spearman_within"] = {"value": 0.01, "low": -0.02, "high": 0.04}
+    assert "not each of them clearly" in verdict(evaluation).headline
+    closest["spearman_within"] = {"value": -0.01, "low": -0.04, "high": 0.02}
+    assert "not within subreddits" in verdict(evaluation).headline
+    evaluation["beats_all_baselines"] = False
+    assert verdict(evaluation).headline == "The model does not beat every baseline"
+
+
+def test_the_packaged_profile_has_tags_and_a_label_bridge_wherever_they_are_shown() -> None:
+    evaluation = make_evaluation()
+    evaluation["ablation"] += [
+        {"name": name, "label": f"{name} vector", "spearman_within": {"value": 0.01}}
+        for name in ("caption", "visual")
+    ]
+
+    def labels() -> set[str]:
+        found = ablation_rows(evaluation)
+        assert found is not None
+        return {label for label, _ in found.rows} | {name for name, _ in made_of(evaluation)}
+
+    assert {"Tags", "Label bridge (image with title)"} <= labels()
+    assert not any("aption" in label or "isual" in label for label in labels())
+    evaluation["profile"] = "reference"
+    assert {"Caption", "caption vector", "visual vector"} <= labels()
+
+
+def test_best_follows_each_metrics_own_way() -> None:
+    values = {"a": measure(0.7), "b": measure(0.82), "c": None}
+    assert best(METRICS["spearman"], values, values) == "b"
+    assert best(METRICS["rmse_log"], values, values) == "a"
+    assert best(METRICS["coverage_80"], values, values) == "b"
+    assert best(METRICS["width_80"], values, values) is None
+
+
+def test_values_are_written_for_people() -> None:
+    metric = METRICS["spearman"]
+    assert written(metric, -0.0001) == "0.000"
+    assert written(metric, -0.25) == "\N{MINUS SIGN}0.250"
+    assert written(METRICS["mse"], 12345.6) == "12,346"
+    assert measure({"value": float("nan")}) is None
+    assert measure({"value": 0.5, "low": 0.5, "high": 0.5}) == measure(0.5)
+
+
+def test_the_terminal_table_fits_eighty_columns_and_keeps_the_lead_metrics() -> None:
+    console = Console(width=80, file=io.StringIO())
+    console.print(metrics_table(make_evaluation()))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in ("mmrl", "Noise ceiling", "0.460", "0.41…0.51", "not known", "400 posts"):
+        assert expected in text
+    assert "…\n" not in text  # nothing is cut off
+
+
+def test_a_comparison_of_different_test_posts_says_so() -> None:
+    metric = {"value": 0.4, "low": 0.3, "high": 0.5}
+    comparison = {
+        "a": {"version": "1", "champion": True},
+        "b": {"version": "2", "champion": False},
+        "metrics": {"spearman": {"a": metric, "b": metric | {"value": 0.45}, "difference": 0.05}},
+        "same_test_posts": False,
+    }
+    console = Console(width=100, file=io.StringIO())
+    console.print(comparison_table(comparison))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "different test posts" in text
+    assert "+0.050" in text
+
+
+def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
+    from mmrl.learning.registry.registry import Version
+    from mmrl.serving.predict import Interval, Prediction
+
+    metrics = {"spearman": {"value": 0.4, "low": 0.3, "high": 0.5}, "rmse_log": None}
+    version = Version("3", "run", "2026-10-10T00:00:00Z", True, metrics, {}, 400, "better")
+    prediction = Prediction(
+        title="[bold]not markup[/bold]",
+        subreddit="aww",
+        posted_at="2026-10-10T12:00:00Z",
+        model_version="3",
+        score=Interval(3, 41, 512),
+        popularity=None,
+        percentile=Interval(0.1, 0.55, 0.9),
+        caption="",
+        caption_kind="tags",
+        simulated=False,
+        notes=["r/aww was never seen"],
+    )
+    console = Console(width=120, file=io.StringIO())
+    console.print(versions_table([version]))
+    console.print(prediction_table(prediction))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    for expected in (
+        *("3 champion", "2026-10-10", "0.400", "not known"),
+        *("[bold]not markup[/bold]", "41", "3 to 512", "55%", "r/aww was never seen"),
+        *("the subreddit's subscribers are not known", "the picture's tags"),
+    ):
+        assert expected in text
+
+
+def test_importing_the_report_loads_no_plotting_library() -> None:
+    code = (
+        "import sys, json, mmrl.report, mmrl.cli.tables;"
+        "print(json.dumps([name for name in ('matplotlib', 'scipy') if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+def test_plain_titles_come_through_unchanged() -> None:
+    assert [clean_title(title) for title in PLAIN_TITLES] == list(PLAIN_TITLES)

@@ -1,0 +1,183 @@
+"""History and percentiles, against their definitions written out one post at a time."""
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmrl.catalog.tables import TIME
+from mmrl.samples.history import MIN_RANKED, History
+from mmrl.samples.ranks import Events, count_below
+from tests.support.samples_catalog import at
+
+MATURE = timedelta(hours=36)
+SCHEMA = pa.schema(
+    [
+        ("subreddit", pa.string()),
+        ("author_id", pa.string()),
+        ("created_at", TIME),
+        ("first_look_at", TIME),
+        ("label_observed_at", TIME),
+        ("score", pa.int64()),
+    ]
+)
+
+
+@given(
+    st.lists(st.integers(0, 40), max_size=60),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 41)), max_size=20),
+)
+def test_count_below_counts_what_a_loop_counts(
+    values: list[int], questions: list[tuple[int, int, int]]
+) -> None:
+    size, top = len(values), max(values, default=0) + 1
+    asked = [(min(a, b, size), min(max(a, b), size), min(limit, top)) for a, b, limit in questions]
+    expected = [sum(v < limit for v in values[a:b]) for a, b, limit in asked]
+    start, stop, limit = np.array(asked, dtype=np.int64).reshape(-1, 3).T
+    assert count_below(np.array(values, np.int64), start, stop, limit).tolist() == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(-5, 5)), max_size=30),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(-7, 7), st.booleans()), max_size=20),
+)
+def test_events_until_a_time_are_those_of_the_group_up_to_it(
+    events: list[tuple[int, int]], questions: list[tuple[int, int, bool]]
+) -> None:
+    groups, times = np.array(events, dtype=np.int64).reshape(-1, 2).T
+    ordered = Events(groups, times)
+    for group, time, inclusive in questions:
+        asked = np.array([group]), np.array([time])
+        found = ordered.order[ordered.start(asked[0])[0] : ordered.until(*asked, inclusive)[0]]
+        expected = [
+            i
+            for i, (g, t) in enumerate(events)
+            if g == group and (t <= time if inclusive else t < time)
+        ]
+        assert sorted(found.tolist()) == expected
+
+
+matured_post = st.fixed_dictionaries(
+    {
+        "subreddit": st.sampled_from(["pics", "Pics", "aww"]),
+        "author_id": st.sampled_from(["a", "b", None]),
+        "hours": st.integers(0, 400),
+        "late": st.integers(0, 200),
+        "imported": st.booleans(),
+        "score": st.integers(-2, 6),
+    }
+)
+matured_posts = st.lists(matured_post, max_size=40)
+
+
+def known_hours(post: dict[str, Any]) -> int:
+    return int(post["hours"] + 36 + (0 if post["imported"] else post["late"]))
+
+
+def as_table(posts: list[dict[str, Any]]) -> pa.Table:
+    rows = []
+    for post in posts:
+        observed = at(post["hours"] + 36 + post["late"])
+        first = observed if post["imported"] else at(post["hours"] + 1)
+        rows.append(
+            {
+                "subreddit": post["subreddit"],
+                "author_id": post["author_id"],
+                "created_at": at(post["hours"]),
+                "first_look_at": first,
+                "label_observed_at": observed,
+                "score": post["score"],
+            }
+        )
+    return pa.Table.from_pylist(rows, SCHEMA)
+
+
+def log_score(post: dict[str, Any]) -> float:
+    return float(np.log1p(max(post["score"], 0)))
+
+
+def earlier(posts: list[dict[str, Any]], post: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Posts of the same author or subreddit that had matured when the post went up."""
+    return [
+        other
+        for other in posts
+        if post[key] is not None
+        and other[key] is not None
+        and other[key].lower() == post[key].lower()
+        and known_hours(other) <= post["hours"]
+    ]
+
+
+def mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+@given(matured_posts)
+@settings(max_examples=60, deadline=None)
+def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]]) -> None:
+    table = as_table(posts)
+    created = np.array(table["created_at"].cast(pa.int64()))
+    found = History(table, MATURE).features(table["subreddit"], table["author_id"], created)
+
+    def lift(post: dict[str, Any]) -> float:
+        return log_score(post) - mean([log_score(p) for p in earlier(posts, post, "subreddit")])
+
+    for row, post in enumerate(posts):
+        subreddit, author = earlier(posts, post, "subreddit"), earlier(posts, post, "author_id")
+        unknown = post["author_id"] is None
+        lifts = [lift(p) for p in author if not np.isnan(lift(p))]
+        expected = {
+            "log_subreddit_posts": np.log1p(len(subreddit)),
+            "subreddit_mean_log_score": mean([log_score(p) for p in subreddit]),
+            "log_author_posts": np.nan if unknown else np.log1p(len(author)),
+            "author_seen_before": np.nan if unknown else float(bool(author)),
+            "author_mean_log_score": mean([log_score(p) for p in author]),
+            "author_mean_lift": mean(lifts),
+        }
+        for name, value in expected.items():
+            assert found[name][row] == pytest.approx(value, abs=1e-8, nan_ok=True), name
+
+
+@given(st.lists(matured_post, min_size=25, max_size=60), st.integers(1, 17))
+@settings(max_examples=60, deadline=None)
+def test_percentile_is_the_mid_rank_among_matured_posts_of_the_window(
+    posts: list[dict[str, Any]], days: int
+) -> None:
+    table = as_table(posts)
+    created = np.array(table["created_at"].cast(pa.int64()))
+    scores = np.array([log_score(post) for post in posts])
+    found = History(table, MATURE).percentiles(
+        table["subreddit"], created, scores, timedelta(days=days)
+    )
+    for row, post in enumerate(posts):
+        among = [
+            log_score(other)
+            for other in earlier(posts, post, "subreddit")
+            if other["hours"] >= post["hours"] - 24 * days
+        ]
+        below = sum(s < scores[row] for s in among)
+        equal = sum(s == scores[row] for s in among)
+        enough = len(among) >= MIN_RANKED
+        expected = (below + equal / 2) / len(among) if enough else np.nan
+        assert found[row] == pytest.approx(expected, nan_ok=True)
+
+
+def test_an_import_has_a_history_though_it_was_looked_at_years_later() -> None:
+    years = 20_000
+    posts = [
+        {"subreddit": "pics", "author_id": "a", "hours": h, "late": years, "imported": True}
+        | {"score": 3}
+        for h in (0, 100)
+    ]
+    table = as_table(posts)
+    created = np.array(table["created_at"].cast(pa.int64()))
+    history = History(table, MATURE)
+    found = history.features(table["subreddit"], table["author_id"], created)
+    assert found["author_seen_before"].tolist() == [0, 1]
+    watched = as_table([post | {"imported": False} for post in posts])
+    found = History(watched, MATURE).features(table["subreddit"], table["author_id"], created)
+    assert found["author_seen_before"].tolist() == [0, 0]

@@ -1,0 +1,249 @@
+"""Samples at a time: labels, what is masked, vectors."""
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mmrl import samples
+from mmrl.catalog import Catalog
+from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.tables import CAPTIONS, embeddings
+from mmrl.config import Settings
+from mmrl.errors import InputError
+from tests.support.samples_catalog import START, at, look, merge, post, write
+
+END = at(10_000)
+
+
+def load(catalog: Catalog, hours: float = 10_000, **options: Any) -> list[dict[str, Any]]:
+    return samples.load(catalog, Settings(), at(hours), **options).to_pylist()
+
+
+def keep_vectors(
+    catalog: Catalog, space: str, encoder: str, vectors: dict[str, list[float]]
+) -> None:
+    values = np.array(list(vectors.values()), np.float32)
+    rows = {
+        "content": list(vectors),
+        "encoder": [encoder] * len(vectors),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1]),
+    }
+    schema = embeddings(values.shape[1])
+    catalog.insert(f"embeddings_{space}_{values.shape[1]}", pa.table(rows).cast(schema))
+
+
+def keep_captions(catalog: Catalog, captioner: str, texts: dict[str, str]) -> None:
+    rows = [{"sha256": image, "captioner": captioner, "text": t} for image, t in texts.items()]
+    catalog.insert("captions", pa.Table.from_pylist(rows, CAPTIONS))
+
+
+def test_the_label_is_the_first_look_at_maturity_or_later(catalog: Catalog) -> None:
+    p = post("p", 0)
+    ages = [(1, 5), (35.99, 50), (36, 60), (48, 70)]
+    write(catalog, [p], [look(p, age, score=score) for age, score in ages])
+    merge(catalog, END)
+    (row,) = load(catalog)
+    assert row["score"] == 60
+    assert row["label_observed_at"] == at(36)
+    assert row["log_score"] == pytest.approx(math.log1p(60))
+    assert row["popularity"] == pytest.approx(60 / 1000 * 1000)
+
+
+def test_an_unsettled_score_is_passed_over(catalog: Catalog) -> None:
+    p = post("p", 0)
+    looks = [look(p, 40, score=1, settled=False), look(p, 50, score=2, settled=True)]
+    write(catalog, [p], looks)
+    merge(catalog, END)
+    assert load(catalog)[0]["score"] == 2
+
+
+def test_a_post_removed_at_its_label_look_has_no_label(catalog: Catalog) -> None:
+    p = post("p", 0)
+    write(catalog, [p], [look(p, 40, score=9, removed_by="moderator"), look(p, 50, score=9)])
+    merge(catalog, END)
+    (row,) = load(catalog)
+    assert [row[label] for label in samples.LABELS] == [None] * 4
+    assert row["label_observed_at"] is None
+    assert catalog.read("samples")["unlabelled"].to_pylist() == ["removed"]
+
+
+def test_without_subscribers_there_is_a_score_and_no_popularity(catalog: Catalog) -> None:
+    unknown, none = post("a", 0), post("b", 0)
+    looks = [look(unknown, 40, score=9, subscribers=None), look(none, 40, score=9, subscribers=0)]
+    write(catalog, [unknown, none], looks)
+    merge(catalog, END)
+    for row in load(catalog):
+        assert row["score"] == 9
+        assert row["popularity"] is None
+
+
+def test_a_negative_score_has_log_score_zero(catalog: Catalog) -> None:
+    p = post("p", 0)
+    write(catalog, [p], [look(p, 40, score=-3)])
+    merge(catalog, END)
+    assert load(catalog)[0]["log_score"] == 0
+
+
+def test_a_past_time_shows_neither_later_posts_nor_later_labels(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 10), post("c", 20)]
+    write(catalog, posts, [look(p, age, score=1) for p in posts for age in (0.5, 36)])
+    merge(catalog, END)
+    assert [r["post_id"] for r in load(catalog, 15)] == ["a", "b"]
+    assert [r["score"] for r in load(catalog, 35.9)] == [None, None, None]
+    assert [r["score"] for r in load(catalog, 46)] == [1, 1, None]
+    assert [r["post_id"] for r in load(catalog, 46, labelled_only=True)] == ["a", "b"]
+
+
+def test_what_the_first_look_told_is_unknown_before_it(catalog: Catalog) -> None:
+    p = post("p", 0, first_seen_at=START)
+    write(catalog, [p], [look(p, 1, score=1, author_link_karma=5, author_created_at=at(-99))])
+    merge(catalog, END)
+    told = ("subscribers", "log_subscribers", "log_author_link_karma", "log_author_age_days")
+    assert all(load(catalog, 0.5)[0][name] is None for name in told)
+    assert all(load(catalog, 1)[0][name] is not None for name in told)
+
+
+def test_posts_the_filter_leaves_out_are_no_samples_and_no_history(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 100)]
+    write(catalog, posts, [look(p, 36, score=1) for p in posts])
+    merge(catalog, END)
+    assert load(catalog)[1]["author_seen_before"] == 1
+    row = {"post_id": "a", "rules": "s", "reason": "over_18", "decided_at": START}
+    catalog.upsert("selection", pa.Table.from_pylist([row], catalog.read("selection").schema))
+    (left,) = load(catalog)
+    assert (left["post_id"], left["author_seen_before"]) == ("b", 0)
+
+
+def test_samples_are_sorted_by_creation_then_id(catalog: Catalog) -> None:
+    posts = [post("z", 1), post("b", 1), post("a", 2), post("y", 0)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    assert [row["post_id"] for row in load(catalog)] == ["y", "b", "z", "a"]
+
+
+def test_vectors_are_joined_by_content_and_null_where_missing(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 1, title="Title of a"), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    keep_vectors(catalog, "title", "e", {text_content("Title of a"): [1, 2]})
+    keep_vectors(catalog, "title", "other", {text_content("Title of c"): [9, 9]})
+    keep_vectors(catalog, "image", "e", {"image-b": [3, 4, 5]})
+    keep_vectors(catalog, "visual", "e", {visual_content("image-c", "Title of c"): [6]})
+    table = samples.load(
+        catalog, Settings(), END, encoders=dict.fromkeys(("title", "image", "visual"), "e")
+    )
+    assert table.schema == samples.samples_schema({"title": 2, "image": 3, "visual": 1})
+    assert table["title"].to_pylist() == [[1, 2], [1, 2], None]
+    assert table["image"].to_pylist() == [None, [3, 4, 5], None]
+    assert table["visual"].to_pylist() == [None, None, [6]]
+
+
+def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 1), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    keep_captions(catalog, "m", {"image-a": "cat", "image-b": ""})
+    keep_vectors(catalog, "caption", "e", {text_content("cat"): [1, 2], text_content(""): [7, 7]})
+    rows = load(catalog, encoders={"caption": "e"})
+    assert [row["caption"] for row in rows] == [[1, 2], None, None]
+
+    keep_captions(catalog, "n", {"image-b": "cat"})
+    with pytest.raises(InputError, match="captions of m, n"):
+        load(catalog, encoders={"caption": "e"})
+    rows = load(catalog, encoders={"caption": "e"}, captioner="n")
+    assert [row["caption"] for row in rows] == [None, [1, 2], None]
+
+
+def test_visual_vectors_may_be_of_the_picture_with_its_caption(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 1), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    keep_captions(catalog, "m", {"image-a": "cat", "image-b": ""})
+    vectors = {
+        visual_content("image-a", "cat"): [1.0, 2.0],
+        visual_content("image-b", ""): [3.0, 4.0],
+        visual_content("image-c", "Title of c"): [5.0, 6.0],
+    }
+    keep_vectors(catalog, "visual", "e", vectors)
+    joined = {"encoders": {"visual": "e"}, "captioner": "m"}
+    rows = load(catalog, **joined, visual_text="caption")
+    assert [row["visual"] for row in rows] == [[1, 2], [3, 4], None]
+    assert [row["visual"] for row in load(catalog, **joined)] == [None, None, [5, 6]]
+
+
+def test_an_encoder_that_embedded_nothing_is_an_error_unless_its_size_is_said(
+    catalog: Catalog,
+) -> None:
+    write(catalog, [post("a", 0)], [])
+    merge(catalog, END)
+    with pytest.raises(InputError, match="run `mmrl run embed-title`"):
+        load(catalog, encoders={"title": "e"})
+    assert load(catalog, encoders={"title": "e"}, dims={"title": 4})[0]["title"] is None
+    with pytest.raises(InputError, match="no embedding space sound"):
+        load(catalog, encoders={"sound": "e"})
+
+
+def test_only_wanted_columns_come_and_unknown_ones_are_named(catalog: Catalog) -> None:
+    write(catalog, [post("a", 0)], [])
+    merge(catalog, END)
+    assert load(catalog, columns=["score", "post_id"]) == [{"score": None, "post_id": "a"}]
+    with pytest.raises(InputError, match="no column sorce"):
+        load(catalog, columns=["sorce"])
+
+
+def test_an_empty_catalog_has_no_samples(catalog: Catalog) -> None:
+    assert merge(catalog, END) == 0
+    table = samples.load(catalog, Settings(), END, encoders={"title": "e"}, dims={"title": 3})
+    assert table.num_rows == 0
+    assert table.schema == samples.samples_schema({"title": 3})
+
+
+def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalog) -> None:
+    facts = {"over_18": False, "spoiler": False, "is_gallery": False}
+    before = [post(f"p{i:02}", i, author_id=f"a{i % 3}") for i in range(20)]
+    up = post("up", 200, author_id="a1", title="Is it [OC]?", first_seen_at=at(200))
+    karma = {"author_link_karma": 50, "author_comment_karma": 8, "author_created_at": at(-500)}
+    looks = [look(p, age, score=i, **karma) for i, p in enumerate(before) for age in (0, 36)]
+    write(catalog, [*before, up], [*looks, look(up, 0, score=1, **karma), look(up, 36, score=15)])
+    merge(catalog, END)
+    draft = {"subreddit": "Pics", "title": up["title"], "author_id": "a1", **facts}
+    draft |= {"width": 640, "height": 480, "byte_size": 1000}
+    drafts = pa.Table.from_pylist([draft])
+    made = samples.features_for(catalog, Settings(), at(200), drafts)
+    (seen,) = (row for row in load(catalog) if row["post_id"] == "up")
+    for name in (*samples.NUMERIC_FEATURES, "subscribers"):
+        assert made[name][0].as_py() == pytest.approx(seen[name]), name
+    assert made["score"].null_count == 1
+    known = samples.Known(catalog, Settings(), at(200))
+    assert known.percentiles(drafts, np.array([15]))[0] == pytest.approx(seen["percentile"])
+
+
+def test_a_draft_says_nothing_of_what_was_observed_after_its_time(catalog: Catalog) -> None:
+    p = post("p", 0)
+    write(catalog, [p], [look(p, 1, score=1, author_link_karma=5), look(p, 36, score=3)])
+    merge(catalog, END)
+    drafts = pa.table({"subreddit": ["pics"], "title": ["x"], "author_id": ["author"]})
+    early = samples.features_for(catalog, Settings(), at(0.75), drafts).to_pylist()[0]
+    assert early["subscribers"] is None
+    assert early["log_author_link_karma"] is None
+    later = samples.features_for(catalog, Settings(), at(35), drafts).to_pylist()[0]
+    assert later["subscribers"] == 1000
+    assert later["author_seen_before"] == 0
+    late = samples.features_for(catalog, Settings(), at(36), drafts).to_pylist()[0]
+    assert late["author_seen_before"] == 1
+
+
+def test_drafts_take_vectors_and_refuse_what_they_cannot_use(catalog: Catalog) -> None:
+    drafts = pa.table({"subreddit": ["pics", "aww"], "title": ["x", "y"]})
+    vectors = {"image": samples.vector_column([np.array([1.0, 2.0]), None], 2)}
+    made = samples.features_for(catalog, Settings(), END, drafts, vectors)
+    assert made["image"].to_pylist() == [[1, 2], None]
+    assert made["created_at"].to_pylist() == [END + timedelta(0)] * 2
+    with pytest.raises(InputError, match="has no score"):
+        samples.features_for(catalog, Settings(), END, pa.table({"score": [1]}))
+    with pytest.raises(InputError, match="needs a title"):
+        samples.features_for(catalog, Settings(), END, pa.table({"subreddit": ["pics"]}))

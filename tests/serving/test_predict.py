@@ -1,0 +1,181 @@
+"""Predictions of a draft, by models that learned each of the targets."""
+
+import io
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from rich.console import Console
+from typer.testing import CliRunner
+
+from mmrl.catalog import Catalog
+from mmrl.cli.app import app
+from mmrl.cli.tables import prediction_table
+from mmrl.config import Settings
+from mmrl.encoders.protocols import Caption
+from mmrl.learning.model import Quantiles, TrainedModel
+from mmrl.learning.registry.registry import Registry
+from mmrl.learning.train import train
+from mmrl.serving import predict
+from mmrl.serving.predict import Draft, Prediction
+from tests.support.learning_samples import AS_OF, DIMS, ENCODERS, make_samples
+from tests.support.samples_catalog import at, look, merge, post, write
+
+TARGETS = ("log_score", "popularity", "percentile")
+VERSION = {target: str(number) for number, target in enumerate(TARGETS, 1)}
+NOW = at(500)
+SUBSCRIBERS = 1000
+
+
+class Made:
+    """An encoder whose vectors are all the same."""
+
+    def __init__(self, space: str) -> None:
+        self._vector = np.full(DIMS[space], 0.1, np.float32)
+
+    def encode(self, contents: list[object], *_: object) -> np.ndarray:
+        return np.stack([self._vector] * len(contents))
+
+
+PROFILE = SimpleNamespace(
+    ids=ENCODERS,
+    dims=DIMS,
+    visual_text="title",
+    shown_as={},
+    captioner=lambda: SimpleNamespace(caption=lambda images: [Caption("a lake", ())]),
+    **{space: lambda space=space: Made(space) for space in DIMS},
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve matured posts of r/pics, and a model version a target."""
+    home = tmp_path_factory.mktemp("predict") / "home"
+    catalog = Catalog.open(home, create=True)
+    posts = [post(f"p{n}", 10 * n) for n in range(12)]
+    looks = [look(p, 0.5, subscribers=SUBSCRIBERS) for p in posts]
+    looks += [look(p, 40, score=20 * n) for n, p in enumerate(posts)]
+    write(catalog, posts, looks)
+    merge(catalog, NOW)
+    for target in TARGETS:
+        options = {"bootstrap": 100, "ablation": False, "target": target}
+        settings = Settings(threads=2, train=options)
+        trained = train(make_samples(260), settings, ENCODERS, AS_OF)
+        Registry(home).register(trained, trained.test_samples, fingerprint=target)
+    return home
+
+
+@pytest.fixture
+def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A picture to post; the profile's encoders are made up."""
+    monkeypatch.setattr(predict, "load_profile", lambda _: PROFILE)
+    path = tmp_path / "lake.png"
+    pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def predicted(home: Path, picture: Path, target: str, subreddit: str = "pics") -> Prediction:
+    draft = Draft(picture, "A lake", subreddit)
+    return predict.predict_draft(
+        Catalog.open(home), Settings(threads=2), draft, NOW, VERSION[target]
+    )
+
+
+def shown(prediction: Prediction) -> str:
+    """The terminal's table, on one line."""
+    file = io.StringIO()
+    Console(width=160, file=file).print(prediction_table(prediction))
+    return " ".join(file.getvalue().split())
+
+
+def test_a_model_of_percentiles_tells_its_own_percentile_and_no_score(
+    home: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own: list[Quantiles] = []
+    whole = TrainedModel.predict
+
+    def overheard(self: TrainedModel, samples: pa.Table) -> Quantiles:
+        own.append(whole(self, samples))
+        return own[-1]
+
+    monkeypatch.setattr(TrainedModel, "predict", overheard)
+    found = predicted(home, picture, "percentile")
+    assert own[0].unit == "percentile"
+    assert (found.score, found.popularity) == (None, None)
+    assert found.percentile is not None
+    expected = np.clip([own[0].q10[0], own[0].q50[0], own[0].q90[0]], 0.0, 1.0)
+    interval = (found.percentile.low, found.percentile.middle, found.percentile.high)
+    assert interval == pytest.approx(expected.tolist())
+    assert any(
+        "percentiles" in note and "neither score nor popularity" in note for note in found.notes
+    )
+
+
+def test_a_percentile_lies_between_0_and_1_though_the_models_interval_reaches_further(
+    home: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = Quantiles(np.array([-0.2]), np.array([0.7]), np.array([1.3]), "percentile")
+    monkeypatch.setattr(TrainedModel, "predict", lambda *_: wide)
+    found = predicted(home, picture, "percentile").percentile
+    assert found == predict.Interval(0.0, 0.7, 1.0)
+
+
+def test_a_model_of_percentiles_tells_a_percentile_where_too_few_posts_are_known_to_rank_a_score(
+    home: Path, picture: Path
+) -> None:
+    found = predicted(home, picture, "percentile", "elsewhere")
+    assert found.percentile is not None
+    assert any("never seen" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("target", ["log_score", "popularity"])
+def test_a_model_of_scores_tells_score_popularity_and_percentile(
+    home: Path, picture: Path, target: str
+) -> None:
+    found = predicted(home, picture, target)
+    assert found.score is not None
+    assert found.popularity is not None
+    assert found.percentile is not None
+    assert 0 <= found.score.low <= found.score.middle <= found.score.high
+    assert found.popularity.middle == pytest.approx(found.score.middle / SUBSCRIBERS * 1000)
+    assert 0 <= found.percentile.low <= found.percentile.middle <= found.percentile.high <= 1
+    assert not any("percentiles" in note for note in found.notes)
+
+
+def test_a_model_of_popularity_tells_nothing_where_the_subscribers_are_not_known(
+    home: Path, picture: Path
+) -> None:
+    found = predicted(home, picture, "popularity", "elsewhere")
+    assert (found.score, found.popularity, found.percentile) == (None, None, None)
+    assert any("per subscriber" in note for note in found.notes)
+    json.dumps(found.as_dict(), allow_nan=False)
+    assert shown(found).count("not known the subreddit's subscribers are not known") == 3
+
+
+def test_the_terminal_says_why_a_model_of_percentiles_tells_no_score(
+    home: Path, picture: Path
+) -> None:
+    text = shown(predicted(home, picture, "percentile"))
+    assert "score not known the model learned percentiles, not scores" in text
+    assert "subscribers) not known the model learned percentiles, not scores" in text
+    assert text.count("not known the") == 2
+
+
+def test_the_command_shows_what_a_model_of_percentiles_does_not_tell(
+    home: Path, picture: Path
+) -> None:
+    draft = ["predict", str(picture), "--title", "A lake", "--subreddit", "pics"]
+    model = ["--model", VERSION["percentile"], "--home", str(home), "--as-of", NOW.isoformat()]
+    table = CliRunner().invoke(app, [*draft, *model])
+    assert table.exit_code == 0, table.output
+    assert "not known" in table.output
+    said = CliRunner().invoke(app, [*draft, *model, "--json"])
+    assert said.exit_code == 0, said.output
+    found = json.loads(said.output)
+    assert (found["score"], found["popularity"]) == (None, None)
+    assert 0 <= found["percentile"]["low"] <= found["percentile"]["middle"] <= 1
