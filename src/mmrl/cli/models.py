@@ -143,7 +143,7 @@ def report(
 ) -> None:
     """Writes a model's report: one HTML file that opens without a network."""
     from mmrl.images.decode import use_limit
-    from mmrl.pipeline.stages.publish import write_report
+    from mmrl.report.write import write_report
 
     at = moment(as_of)
     catalog, settings = open_home(home)

@@ -204,7 +204,7 @@ def _erase_from_models(
 
 
 def _write_anew(catalog: Catalog, name: str, as_of: datetime) -> None:
-    from mmrl.pipeline.stages.publish import write_report
+    from mmrl.report.write import write_report
 
     version = name.removesuffix(".html")
     if not version.isdigit():

@@ -11,6 +11,7 @@ from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
+from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
@@ -87,6 +88,27 @@ def load(
             f"Samples have no column {', '.join(unknown)}; they have {', '.join(schema.names)}."
         )
     return rows.select(list(columns))
+
+
+def samples_with_vectors(
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    profile: Profile,
+    *,
+    labelled_only: bool = False,
+) -> pa.Table:
+    """The samples at `as_of` with all the vectors of a profile's encoders."""
+    return load(
+        catalog,
+        settings,
+        as_of,
+        encoders={space: profile.ids[space] for space in SPACES},
+        captioner=profile.ids["captioner"],
+        visual_text=profile.visual_text,
+        dims=profile.dims,
+        labelled_only=labelled_only,
+    )
 
 
 def read_known(catalog: Catalog, as_of: datetime, columns: Sequence[str] | None = None) -> pa.Table:

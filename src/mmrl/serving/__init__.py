@@ -1,1 +1,1 @@
-"""Predictions for posts that are not posted yet."""
+"""Predictions for posts that are not posted yet, and for posts that have not matured."""

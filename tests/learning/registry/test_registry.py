@@ -21,9 +21,9 @@ from mmrl.learning.registry.champion import Champion, decide
 from mmrl.learning.registry.registry import Registry, last_training
 from mmrl.learning.train import Trained, train
 from mmrl.pipeline import Silent
-from mmrl.pipeline.stages.publish import write_report
 from mmrl.purge.rows import purged_of
 from mmrl.purge.run import erase
+from mmrl.report.write import write_report
 from tests.support.learning_samples import AS_OF, ENCODERS, make_samples
 from tests.support.purge_home import keep, make_post, where
 

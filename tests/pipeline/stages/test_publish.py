@@ -17,6 +17,7 @@ from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import train
 from mmrl.pipeline import Silent
 from mmrl.pipeline.stages import publish
+from mmrl.serving import live as serving
 from tests.support.learning_samples import AS_OF, ENCODERS, make_samples
 
 SETTINGS = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
@@ -42,9 +43,9 @@ def live(monkeypatch: pytest.MonkeyPatch) -> pa.Table:
     class OfTheTests:
         ids = ENCODERS
 
-    monkeypatch.setattr(publish, "load_profile", lambda name: OfTheTests)
-    monkeypatch.setattr(publish, "samples_with_vectors", lambda *_: samples)
-    monkeypatch.setattr(publish, "_live", lambda *_: young)
+    monkeypatch.setattr(serving, "load_profile", lambda name: OfTheTests)
+    monkeypatch.setattr(serving, "samples_with_vectors", lambda *_: samples)
+    monkeypatch.setattr(publish, "live_posts", lambda *_: young)
     return young
 
 
@@ -78,7 +79,7 @@ def test_a_champion_of_another_profile_predicts_nothing_and_the_summary_says_so(
     class Another:
         ids: ClassVar = {**ENCODERS, "image": "another-image-encoder@1"}
 
-    monkeypatch.setattr(publish, "load_profile", lambda settings: Another)
+    monkeypatch.setattr(serving, "load_profile", lambda settings: Another)
     report = publish.publish(catalog, SETTINGS, AS_OF, Silent())
     assert report.stage.summary() == "0 done, 5 live posts wait for a model of the new profile"
     assert catalog.count("predictions") == 0

@@ -8,13 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
-from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
 from mmrl.pipeline import Progress, StageReport
 from mmrl.runtime.meter import Meter
-from mmrl.samples import load
+from mmrl.samples.load import load, samples_with_vectors
 from mmrl.samples.schema import NUMERIC_FEATURES
 
 _FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES)
@@ -137,27 +136,6 @@ def _train(
     report.done = samples.num_rows
     message = f"Trained version {version}. {decision.reason} {trained.evaluation['verdict']}"
     return TrainReport(report, message, version, trained.evaluation, decision.promote)
-
-
-def samples_with_vectors(
-    catalog: Catalog,
-    settings: Settings,
-    as_of: datetime,
-    profile: Profile,
-    *,
-    labelled_only: bool = False,
-) -> pa.Table:
-    """The samples at `as_of` with all the vectors of a profile's encoders."""
-    return load(
-        catalog,
-        settings,
-        as_of,
-        encoders={space: profile.ids[space] for space in SPACES},
-        captioner=profile.ids["captioner"],
-        visual_text=profile.visual_text,
-        dims=profile.dims,
-        labelled_only=labelled_only,
-    )
 
 
 def fingerprint_of(samples: pa.Table, settings: Settings, encoders: dict[str, str]) -> str:

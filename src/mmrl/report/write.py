@@ -1,0 +1,40 @@
+"""Reports written from the registry and the catalog, and the place where they lie."""
+
+from datetime import datetime
+from pathlib import Path
+
+from mmrl.catalog import Catalog
+from mmrl.errors import InputError
+from mmrl.sources.post import SIMULATED
+
+
+def report_path(catalog: Catalog, version: str) -> Path:
+    """Where a version's report lies."""
+    if "://" in catalog.home:
+        raise InputError(
+            f"The home {catalog.home} is in an object store: say where the report is to be "
+            "written with `mmrl report --out FILE`."
+        )
+    return Path(catalog.home) / "reports" / f"{version}.html"
+
+
+def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | None = None) -> Path:
+    """Writes a version's report, into the home unless told where.
+
+    Raises:
+        NotFoundError: the version does not exist.
+    """
+    from mmrl.learning.registry.registry import Registry
+    from mmrl.report.build import build_report
+
+    registry = Registry(catalog.home)
+    shown = registry.show(version)
+    return build_report(
+        catalog,
+        shown.evaluation,
+        registry.test_predictions(version),
+        [known.as_dict() for known in registry.list()],
+        simulated=catalog.count("posts", SIMULATED) > 0,
+        as_of=as_of,
+        out=out or report_path(catalog, shown.version),
+    )
