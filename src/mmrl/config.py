@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from mmrl.errors import ConfigError
+from mmrl.runtime.retry import CAPTIONS, IMAGES
 
 DEFAULT_SUBREDDITS = [
     *("aww", "EarthPorn", "funny", "gifs", "mildlyinteresting", "pics"),
@@ -120,7 +121,7 @@ class ImageSettings(Section):
     concurrency: int = Field(default=32, gt=0, description="fetches at once")
     per_host: int = Field(default=8, gt=0, description="fetches at once from one host")
     timeout_seconds: float = Field(default=20.0, gt=0)
-    attempts: int = Field(default=4, gt=0, description="tries within one run")
+    attempts: int = Field(default=IMAGES.attempts, gt=0, description="tries within one run")
 
 
 class CaptionServerSettings(Section):
@@ -141,7 +142,9 @@ class CaptionServerSettings(Section):
         default=768, ge=64, description="longest side of what is sent, in pixels"
     )
     concurrency: int = Field(default=8, gt=0, description="requests at once")
-    attempts: int = Field(default=6, gt=0, description="tries of one picture within one run")
+    attempts: int = Field(
+        default=CAPTIONS.attempts, gt=0, description="tries of one picture within one run"
+    )
     timeout_seconds: float = Field(default=120.0, gt=0, description="of one request, whole")
     budget: int | None = Field(
         default=None,

@@ -1,18 +1,14 @@
 """Fetching, against a real server: what it keeps, what it refuses and why, how it behaves."""
 
-import random
 import socket
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 
 import mmrl
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images import waiting
 from mmrl.images.fetch import Fetcher
 from mmrl.images.hosts import LEFT_ALONE_AFTER
 from mmrl.images.picture import Refused
@@ -179,25 +175,6 @@ def test_a_server_that_asks_for_a_long_pause_is_left_for_later(server: ImageServ
     assert got == Refused(Reason.HTTP_ERROR, "HTTP 503", transient=True)
     assert server.asked["/a.jpg"] == 1
     assert time.monotonic() - started < 2
-
-
-def test_retry_after_is_read_as_seconds_or_as_a_date_on_the_servers_clock() -> None:
-    now = datetime(2020, 1, 1, tzinfo=UTC)
-    later = format_datetime(now + timedelta(seconds=90), usegmt=True)
-    date = format_datetime(now, usegmt=True)
-    assert waiting.retry_after({"retry-after": "7"}) == 7
-    assert waiting.retry_after({"retry-after": later, "date": date}) == 90
-    assert waiting.retry_after({"retry-after": date, "date": later}) == 0
-    for useless in ({}, {"retry-after": "soon"}, {"retry-after": later}, {"retry-after": "-1"}):
-        assert waiting.retry_after(useless) is None
-
-
-def test_waits_grow_up_to_a_limit_and_are_never_in_step() -> None:
-    draw = random.Random(0)
-    for attempt, most in ((1, 0.5), (2, 1.0), (3, 2.0), (50, waiting.MOST_SECONDS)):
-        waits = [waiting.backoff(attempt, draw) for _ in range(500)]
-        assert 0 <= min(waits) < 0.1 * most
-        assert 0.9 * most < max(waits) <= most
 
 
 def test_a_file_that_says_it_is_too_long_is_not_read(server: ImageServer) -> None:

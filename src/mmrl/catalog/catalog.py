@@ -20,6 +20,7 @@ from mmrl.catalog.reasons import Reason
 from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
+from mmrl.runtime.retry import FAILURES
 
 if TYPE_CHECKING:
     import lancedb
@@ -32,9 +33,6 @@ _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; 
 # Lance keeps what it read of every version, up to 7 GB: a service that commits twice a minute would
 # grow to that over weeks. Few of these entries are ever asked for again.
 _INDEX_CACHE, _METADATA_CACHE = 16 << 20, 4 << 20  # bytes
-_RETRY_FIRST = timedelta(minutes=10)
-_RETRY_MOST = timedelta(days=1)
-_ATTEMPTS = 40  # with those waits, about a month: what has not worked by then is given up
 
 
 @dataclass(frozen=True)
@@ -293,7 +291,7 @@ class Catalog:
         for item, failure in by_key.items():
             # What a budget left out was not tried, so it is never given up.
             tried = attempts.get(item, 0) + (failure.reason != Reason.CAPTION_BUDGET_SPENT)
-            wait = min(_RETRY_FIRST * 2 ** min(max(tried - 1, 0), 10), _RETRY_MOST)
+            wait = timedelta(seconds=FAILURES.wait(max(tried, 1)))
             rows.append(
                 {
                     "stage": stage,
@@ -303,7 +301,7 @@ class Catalog:
                     "attempts": tried,
                     "last_at": as_of,
                     "retry_after": as_of + wait
-                    if failure.transient and tried < _ATTEMPTS
+                    if failure.transient and not FAILURES.exhausted(tried)
                     else None,
                     "encoder": failure.encoder,
                 }

@@ -26,6 +26,7 @@ from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.config import RedditSettings
 from mmrl.errors import ConfigError, MmrlError
 from mmrl.runtime.clock import Halt
+from mmrl.runtime.retry import COLLECTOR
 from mmrl.sources.reddit import api as api
 from mmrl.sources.reddit.budget import Priority
 from mmrl.sources.reddit.transport import Later, Transport
@@ -42,7 +43,6 @@ _ABOUT_EVERY = timedelta(hours=1)
 _COMPACT_EVERY = timedelta(minutes=20)
 _DROP_EVERY = timedelta(hours=6)
 _RELOAD_EVERY = timedelta(hours=6)  # posts that others brought in are due looks, too
-_FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0  # seconds after a failure, doubling
 _PATIENCE = 20.0  # seconds that a request is tried again for before others are let go first
 _FILLS_ONCE = 30  # requests for gaps in a single sweep
 _LAST_WORDS = 3.0  # seconds for Reddit to tell of authors when the service ends
@@ -308,8 +308,8 @@ class Service:
             raise
         except Exception as error:
             task.failures += 1
-            wait = min(_FIRST_WAIT * 2 ** min(task.failures - 1, 10), _LONGEST_WAIT)
-            task.not_before = self._now() + timedelta(seconds=wait * random.uniform(0.75, 1.0))
+            wait = COLLECTOR.wait(task.failures, random.random())
+            task.not_before = self._now() + timedelta(seconds=wait)
             if task.failures == 1:
                 self._tell(_in_words(error))
             self._note(error)

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.picture import Refused
+from mmrl.runtime.retry import IMAGES
 
 _GONE = (404, 410)
-# Timed out, too early, too many requests, and all of the server's own faults.
-ASK_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 _BLOCKED = 403  # also how hosts answer clients that they block for a while: worth a later run
 _NO_LEARNING = {"noai", "noimageai"}
 _WITH_VALUES = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
@@ -29,7 +28,7 @@ def judge_status(status: int) -> Refused | None:
         return None
     if status in _GONE:
         return Refused(Reason.IMAGE_GONE, f"HTTP {status}")
-    transient = status in ASK_AGAIN or status == _BLOCKED
+    transient = IMAGES.retries(status) or status == _BLOCKED
     return Refused(Reason.HTTP_ERROR, f"HTTP {status}", transient)
 
 

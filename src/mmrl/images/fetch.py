@@ -17,7 +17,7 @@ import httpcore
 from mmrl import __version__
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.answers import ASK_AGAIN, judge_headers, judge_status, read_headers
+from mmrl.images.answers import judge_headers, judge_status, read_headers
 from mmrl.images.connect import AddressRefusedError, PublicBackend, Resolve, resolve
 from mmrl.images.decode import SNIFFED_BYTES, sniff
 from mmrl.images.hosts import Gates
@@ -25,7 +25,7 @@ from mmrl.images.picture import Refused
 from mmrl.images.placeholders import placeholder_at
 from mmrl.images.probe import Picture, probe
 from mmrl.images.safety import Address, check_url
-from mmrl.images.waiting import LONGEST_ASKED_SECONDS, backoff, retry_after
+from mmrl.runtime.retry import IMAGES, retry_after
 
 USER_AGENT = f"mmrl/{__version__} (learns what makes image posts popular; fetches a picture once)"
 MOST_REDIRECTS = 5
@@ -118,10 +118,10 @@ class _Run:
             if not isinstance(got, _TryAgain):
                 return got
             asked = got.seconds or 0.0
-            if attempt == self._images.attempts or asked > LONGEST_ASKED_SECONDS:
+            if attempt == self._images.attempts or asked > IMAGES.longest_asked:
                 return got.refused
             if not asked:  # where the host asked for a pause, its gate is shut that long
-                await asyncio.sleep(backoff(attempt, self._draw))
+                await asyncio.sleep(IMAGES.wait(attempt, self._draw.random()))
             attempt += 1
 
     async def _follow(self, address: Address) -> tuple[bytes, str] | Refused | _TryAgain:
@@ -183,11 +183,11 @@ class _Run:
                 refused = judge_headers(headers, self._images)
             if refused is None:
                 return await self._read(response, headers)
-            if response.status not in ASK_AGAIN:
+            if not IMAGES.retries(response.status):
                 return refused
             seconds = retry_after(headers)
             if seconds is not None:
-                self._gates.shut(address.host, min(seconds, LONGEST_ASKED_SECONDS))
+                self._gates.shut(address.host, min(seconds, IMAGES.longest_asked))
             return _TryAgain(refused, seconds)
 
     async def _read(self, response: httpcore.Response, headers: dict[str, str]) -> bytes | Refused:

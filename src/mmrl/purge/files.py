@@ -5,6 +5,7 @@ still show it. So the files that hold deleted rows are written anew without them
 from before that is dropped, with the files only it had.
 """
 
+import itertools
 import random
 import time
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from typing import Any, TypeVar
 
 from mmrl.catalog.catalog import Catalog, fragments_of
 from mmrl.errors import CatalogError
+from mmrl.runtime.retry import PURGE_FILES
 
-_TRIES = 60
 _LEFTOVER_SECONDS = 600.0  # a file that no version names by then is of a process that was killed
 Done = TypeVar("Done")
 
@@ -80,18 +81,18 @@ def drop_leftovers(catalog: Catalog, table: str) -> int:
 
 def persist(work: Callable[[], Done]) -> Done:
     """Does it again for as long as other writers come between."""
-    for tries in range(1, _TRIES + 1):
+    for attempt in itertools.count(1):
         try:
             return work()
         except (OSError, RuntimeError, CatalogError) as error:
             if not any(word in str(error).lower() for word in ("conflict", "contention")):
                 raise
-            if tries == _TRIES:
+            if PURGE_FILES.exhausted(attempt):
                 raise CatalogError(
                     f"Other processes write to the catalog without a pause ({error}): run the "
                     "same command again; it goes on where it was."
                 ) from error
-            time.sleep(random.uniform(0.02, 0.1) * min(tries, 20))
+            time.sleep(PURGE_FILES.wait(attempt, random.random()))
     raise AssertionError  # the last try returned or raised
 
 

@@ -33,14 +33,9 @@ from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import Failure
 from mmrl.images.decode import open_rgb
 from mmrl.images.picture import UnreadableError
-from mmrl.images.waiting import retry_after
+from mmrl.runtime.retry import CAPTIONS, retry_after
 
 JPEG_QUALITY = 85
-LONGEST_ASKED_SECONDS = 60.0  # a server that asks for more is left for a later run
-_FIRST_SECONDS = 1.0
-_MOST_SECONDS = 30.0
-# Timed out, too early, too many requests, and all of the server's own faults.
-_AGAIN = frozenset({408, 425, 429, *range(500, 600)})
 # May be about the one picture: its size, its format, what it shows.
 _ABOUT_THE_PICTURE = frozenset({400, 403, 413, 415, 422, 451})
 
@@ -144,12 +139,12 @@ class Captioning:
             if not isinstance(got, _Again) or self.stopped is not None or attempt == attempts:
                 return got
             asked = got.seconds or 0.0
-            if asked > LONGEST_ASKED_SECONDS:
+            if asked > CAPTIONS.longest_asked:  # left for a later run
                 return got
             if asked:
                 self._resume_at = max(self._resume_at, time.monotonic() + asked)
             else:
-                await self._sleep(_backoff(attempt, self._draw))
+                await self._sleep(CAPTIONS.wait(attempt, self._draw.random()))
             attempt += 1
 
     async def _is_well(self, answered: int, attempts: int) -> bool:
@@ -201,7 +196,7 @@ class Captioning:
     def _judge_status(self, answer: Answer) -> Uncaptioned | _Again | _Refused:
         detail = self._server.explain(answer)
         failure = not_serving(self._server, self._settings, answer)
-        if answer.status in _AGAIN:
+        if CAPTIONS.retries(answer.status):
             return _Again(detail, failure, retry_after(answer.headers))
         if answer.status in _ABOUT_THE_PICTURE:
             return _Refused(detail, failure)
@@ -262,16 +257,6 @@ def _own_picture() -> bytes:
     file = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(file, "JPEG")
     return file.getvalue()
-
-
-def _backoff(attempt: int, draw: random.Random) -> float:
-    """Seconds before attempt + 1: half of a limit that doubles, and a random part of the rest.
-
-    Source: "equal jitter" of Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture
-    Blog, 2015: the server's rate limits want some wait for sure.
-    """
-    limit = min(_MOST_SECONDS, _FIRST_SECONDS * 2 ** (attempt - 1))
-    return limit / 2 + draw.uniform(0, limit / 2)
 
 
 def unreachable(url: str, detail: str) -> str:

@@ -21,10 +21,9 @@ from mmrl.encoders.hub.errors import explained
 from mmrl.encoders.hub.models import HubModel, gigabytes
 from mmrl.errors import WeightsError
 from mmrl.runtime.progress import Progress
+from mmrl.runtime.retry import HUB
 
 _LINE = 18  # letters of a model's name beside a bar
-_TRIES = 5  # in a row, without a byte gained
-_AGAIN = (408, 429, 500, 502, 503, 504)  # statuses that may pass
 
 
 @dataclass(frozen=True)
@@ -230,12 +229,12 @@ def _download(model: HubModel, commit: str, file: RemoteFile, progress: Progress
             _stream(url, came, progress)
         except Exception as error:
             failed = 0 if came.stat().st_size > have else failed + 1
-            if failed == _TRIES or not _may_pass(error):
+            if HUB.exhausted(failed) or not _may_pass(error):
                 raise
-            time.sleep(failed)
+            time.sleep(HUB.wait(failed))  # not at all where bytes came
         else:
             failed = 0 if came.stat().st_size > have else failed + 1
-            if failed == _TRIES:
+            if HUB.exhausted(failed):
                 raise WeightsError(f"The hub sends nothing more of {file.name} of {model.name}.")
     if (size := came.stat().st_size) > file.size or _digest(came, file) != file.digest:
         came.unlink()
@@ -277,7 +276,7 @@ def _may_pass(error: Exception) -> bool:
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
     if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in _AGAIN
+        return HUB.retries(error.response.status_code)
     return isinstance(error, HTTPError)
 
 

@@ -6,6 +6,7 @@ attribute that an answer lacks.
 
 import configparser
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mmrl.errors import ConfigError, SourceError
+from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
 from mmrl.sources.reddit.transport import Transport, put_aside_limits, requestor_class
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     import praw
 
 BATCH = 100  # the most that Reddit answers for in one request
-_TOKENS = 4  # a token that was refused is replaced as often as this before the client is to blame
 _HOW = (
     "put client_id, client_secret and user_agent of a Reddit app under [{site}] in praw.ini "
     "(`mmrl init` writes a template)"
@@ -292,16 +293,16 @@ def _get(reddit: "praw.Reddit", path: str, params: Mapping[str, str | int]) -> A
     """One GET; a token that is refused, though it is new, is replaced a few times."""
     from prawcore.exceptions import InvalidToken
 
-    for tries in range(1, _TOKENS + 1):
+    for attempt in itertools.count(1):
         try:
             return reddit.request(method="GET", path=path, params=dict(params))
         except InvalidToken:
-            if tries == _TOKENS:
+            if REDDIT_TOKENS.exhausted(attempt):
                 raise
         except KeyError as error:  # prawcore's for a 401 that does not say why
             if error.args != (401,):
                 raise
-            if tries == _TOKENS:
+            if REDDIT_TOKENS.exhausted(attempt):
                 raise ConfigError(_refused("401 Unauthorized")) from None
     raise AssertionError  # the last try returned or raised
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmrl.errors import SourceError
 from mmrl.runtime.clock import Clock, Halt
+from mmrl.runtime.retry import REDDIT, retry_after
 from mmrl.sources.reddit.budget import Budget, BudgetState, Priority, Ticket
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
     import requests
 
 _log = logging.getLogger(__name__)
-_PASSES = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529})
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds between tries, doubling
-_LONGEST_PAUSE = 600.0  # seconds: what a Retry-After may ask for
+_SHORTEST_PAUSE = 0.5  # seconds, whatever a Retry-After asks for
 _UNSAID_PAUSE = 5.0  # seconds that all processes keep still after a 429 without a Retry-After
 _CLOCKS_AGREE = 5.0  # seconds; the Date header has whole ones, and answers take their time
 
@@ -121,8 +120,7 @@ class Transport:
             self.faults[said] += 1
             self.last_fault = said
             if wait is None:
-                wait = min(_FIRST_WAIT * 2 ** min(tries - 1, 10), _LONGEST_WAIT)
-                wait *= random.uniform(0.5, 1.0)
+                wait = REDDIT.wait(tries, random.random())
             if self._seconds() - began + wait > self.patience:
                 raise NoAnswer(
                     f"Reddit does not answer as it should ({said}): what was read so far is kept; "
@@ -154,14 +152,16 @@ class Transport:
             self._answered(ticket, None if response is None else response.headers)
         self._compare_clocks(response.headers.get("Date"), sent_at)
         if response.status_code == 429:
-            wait = _seconds(response.headers.get("Retry-After"))
+            wait = retry_after(response.headers)
+            if wait is not None:
+                wait = min(max(wait, _SHORTEST_PAUSE), REDDIT.longest_asked)
             if self.budget is not None:
                 self.budget.pause(self._seconds() + (wait or _UNSAID_PAUSE))
             return "429 Too Many Requests", None, wait
         if response.status_code == 403 and not _is_json(response):
             # Not a closed subreddit, for which the API answers in JSON.
             return "403 with a page: Reddit blocks this network or user agent", None, None
-        if response.status_code in _PASSES:
+        if REDDIT.retries(response.status_code):
             return f"{response.status_code} {response.reason or ''}".strip(), None, None
         if response.status_code == 200 and not _is_json(response):
             return "an answer that is no JSON", None, None
@@ -248,14 +248,6 @@ def requestor_class() -> type:
             return self._transport.send(self._http, *args, timeout=timeout, **options)
 
     return Requestor
-
-
-def _seconds(header: str | None) -> float | None:
-    """A Retry-After in seconds, within reason; None where there is none that can be read."""
-    try:
-        return min(max(float(header or ""), 0.5), _LONGEST_PAUSE)
-    except ValueError:
-        return None
 
 
 def _is_json(response: "requests.Response") -> bool:
