@@ -5,20 +5,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.images.decode import use_limit
+from tests.support.paths import ROOT
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
 
+# No test hangs on the machine's speed; CI draws the same examples each time.
+settings.register_profile(
+    "mmrl",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("mmrl")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data; tests that need it skip where it is missing."""
-    folder = Path(os.environ.get("MMRL_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("MMRL_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip("needs the real data: set MMRL_SHARED_DATA to its folder")
     return folder

@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from mmrl.catalog import Catalog
+from tests.support.paths import FIXTURES
 
-ARCHIVE = Path(__file__).parent / "fixtures" / "earlier_home.tar.xz"
+ARCHIVE = FIXTURES / "earlier_home.tar.xz"
 MADE_AT = "/old-home"  # stands in the archive's mlflow.db for the folder the home was made in
 AS_OF = "2026-08-11T21:00:00Z"
 LATER = "2026-08-12T21:00:00Z"

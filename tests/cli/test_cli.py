@@ -5,7 +5,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,39 +16,19 @@ import zstandard
 from PIL import Image
 
 from mmrl.catalog import Catalog
+from tests.support.command import Answer, call, is_one_sentence, printed, process
+from tests.support.learning_samples import QUICK_TRAINING
 
 POSTS = 90
 PICTURES = 86  # the last four posts have none
 CREATED = 1_700_000_000
 LOOKED = CREATED + (POSTS + 3) * 86_400  # when the table's scores were taken
+QUICK = {f"MMRL_TRAIN__{name.upper()}": str(value) for name, value in QUICK_TRAINING.items()}
+QUICK |= {"MMRL_TRAIN__MIN_SAMPLES": "50", "COLUMNS": "80"}
 HEADER = ["id", "title", "score", "created_utc", "subreddit", "author", "url", "subscribers"]
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Said]
-
-
-def call(capture: pytest.CaptureFixture[str], *arguments: object) -> Said:
-    from mmrl.cli import main
-
-    capture.readouterr()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["mmrl", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    found = capture.readouterr()
-    return Said(code, found.out, found.err)
+Run = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -59,10 +38,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture(autouse=True)
 def _small_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MMRL_TRAIN__MIN_SAMPLES", "50")
-    monkeypatch.setenv("MMRL_TRAIN__BOOTSTRAP", "100")
-    monkeypatch.setenv("MMRL_TRAIN__ABLATION", "false")
-    monkeypatch.setenv("COLUMNS", "80")
+    for name, value in QUICK.items():
+        monkeypatch.setenv(name, value)
 
 
 def write_posts(folder: Path) -> tuple[Path, Path]:
@@ -92,19 +69,8 @@ class Finished:
     home: Path
     posts: Path
     images: Path
-    imported: subprocess.CompletedProcess[str]
-    ran: subprocess.CompletedProcess[str]
-
-
-def process(*arguments: object, **env: str) -> "subprocess.CompletedProcess[str]":
-    small = {"MMRL_TRAIN__MIN_SAMPLES": "50", "MMRL_TRAIN__BOOTSTRAP": "100"}
-    return subprocess.run(
-        [sys.executable, "-m", "mmrl", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        env={**os.environ, **small, "MMRL_TRAIN__ABLATION": "false", "COLUMNS": "80", **env},
-    )
+    imported: Answer
+    ran: Answer
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +79,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     posts, images = write_posts(folder)
     home = folder / "home"
     scored = ("--scores-as-of", LOOKED)
-    imported = process("import", "table", posts, "--images", images, "--home", home, *scored)
-    ran = process("run", "--home", home, "--json")
+    imported = process(
+        "import", "table", posts, "--images", images, "--home", home, *scored, **QUICK
+    )
+    ran = process("run", "--home", home, "--json", **QUICK)
     return Finished(home, posts, images, imported, ran)
 
 
@@ -124,28 +92,19 @@ def status_of(run: Run, home: Path) -> dict[str, dict[str, Any]]:
     return {row["stage"]: row for row in json.loads(said.out)["stages"]}
 
 
-def is_one_sentence(said: Said, code: int, *words: str) -> None:
-    assert said.code == code
-    lines = [line for line in said.err.splitlines() if line.startswith("mmrl: ")]
-    assert len(lines) == 1, said.err
-    assert said.err.splitlines()[-1] == lines[0]
-    assert "Traceback" not in said.err
-    assert all(word in lines[0] for word in words), lines[0]
-
-
 # The whole path
 
 
 def test_an_import_shows_how_columns_were_read_and_what_to_do_next(finished: Finished) -> None:
-    assert finished.imported.returncode == 0, finished.imported.stderr
-    assert "score = score" in finished.imported.stderr
-    assert f"{POSTS} new posts" in finished.imported.stdout
-    assert f"Next: mmrl run --home {finished.home}" in finished.imported.stdout
+    assert finished.imported.code == 0, finished.imported.err
+    assert "score = score" in finished.imported.err
+    assert f"{POSTS} new posts" in finished.imported.out
+    assert f"Next: mmrl run --home {finished.home}" in finished.imported.out
 
 
 def test_a_run_trains_and_publishes(finished: Finished) -> None:
-    assert finished.ran.returncode == 0, finished.ran.stderr
-    report = json.loads(finished.ran.stdout.splitlines()[-1])
+    assert finished.ran.code == 0, finished.ran.err
+    report = json.loads(finished.ran.out.splitlines()[-1])
     assert report["did_anything"]
     assert report["model_version"] == "1"
     page = Path(report["report"]).read_text(encoding="utf-8")
@@ -187,15 +146,9 @@ def test_a_second_run_finds_nothing_and_loads_no_model_library(finished: Finishe
         "heavy = {'torch', 'tensorflow', 'keras', 'mlflow', 'catboost'} & set(sys.modules)\n"
         "print('loaded:', sorted(heavy))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(finished.home)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "Nothing new: every stage is up to date." in ran.stdout
-    assert "loaded: []" in ran.stdout
+    ran = printed(code, finished.home, **QUICK)
+    assert "Nothing new: every stage is up to date." in ran
+    assert "loaded: []" in ran
 
 
 def test_models_are_listed_and_shown(finished: Finished, run: Run) -> None:
@@ -377,11 +330,12 @@ def test_a_full_disk_ends_with_one_sentence_and_exit_code_1(tmp_path: Path) -> N
         pytest.skip("may not mount a small disk here")
     try:
         good = dump(tmp_path / "good.ndjson", post("aaa1"))
-        assert process("import", "dump", good, "--home", disk / "home").returncode == 0
+        assert process("import", "dump", good, "--home", disk / "home", **QUICK).code == 0
         big = [post(f"n{number}", title=os.urandom(100).hex()) for number in range(9_000)]
         much = dump(tmp_path / "much.ndjson", *big)
-        ran = process("import", "dump", much, "--home", disk / "home")
-        is_one_sentence(Said(ran.returncode, ran.stdout, ran.stderr), 1, "full")
+        is_one_sentence(
+            process("import", "dump", much, "--home", disk / "home", **QUICK), 1, "full"
+        )
         assert Catalog.open(disk / "home").count("posts", "post_id LIKE '%aaa1'") == 1
     finally:
         subprocess.run(["umount", str(disk)], check=False)
@@ -421,11 +375,11 @@ def test_help_is_quick_to_load_and_every_command_has_one(run: Run) -> None:
         "heavy = {'torch', 'tensorflow', 'lancedb', 'pandas', 'numpy', 'mlflow', 'pyarrow'}\n"
         "print('loaded:', sorted(heavy & set(sys.modules)))"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "loaded: []" in shown.stdout
+    shown = printed(code)
+    assert "loaded: []" in shown
     from mmrl.cli.app import ORDER
 
-    assert all(name in shown.stdout for name in ORDER)
+    assert all(name in shown for name in ORDER)
     for name in ORDER:
         said = run(name, "--help")
         assert said.code == 0

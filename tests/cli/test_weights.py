@@ -5,8 +5,6 @@ huggingface_hub.
 """
 
 import json
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,9 @@ from mmrl.encoders.hub.models import hub_model
 from mmrl.encoders.listing import hub_profiles
 from mmrl.encoders.profiles import profile_models
 from mmrl.errors import WeightsError
+from tests.support.command import ending, is_one_sentence
 from tests.support.hub_process import Hub, hub_process
+from tests.support.waiting import eventually
 
 BGE = "BAAI/bge-m3"
 VIT = "timm/vit_large_patch16_384.augreg_in21k_ft_in1k"
@@ -38,16 +38,8 @@ def snapshot(folder: Path, name: str, commit: str) -> Path:
 
 def listed(hub: Hub, folder: Path, *more: str) -> dict[str, dict[str, Any]]:
     said = hub.run(folder, "weights", "list", "--profile", "reference", "--json", *more)
-    assert said.returncode == 0, said.stderr
-    return {row["model"]: row for row in json.loads(said.stdout)}
-
-
-def is_one_sentence(said: "subprocess.CompletedProcess[str]", code: int, *words: str) -> None:
-    assert said.returncode == code, said.stderr
-    assert "Traceback" not in said.stderr
-    lines = [line for line in said.stderr.splitlines() if line.startswith("mmrl: ")]
-    assert len(lines) == 1, said.stderr
-    assert all(word in lines[0] for word in words), lines[0]
+    assert said.code == 0, said.err
+    return {row["model"]: row for row in json.loads(said.out)}
 
 
 def test_every_model_of_a_profile_has_facts() -> None:
@@ -67,18 +59,18 @@ def test_a_profile_is_fetched_at_its_pinned_commits_and_said_before(
     hub: Hub, tmp_path: Path
 ) -> None:
     said = hub.run(tmp_path, "weights", "fetch", "--profile", "reference")
-    assert said.returncode == 0, said.stderr
-    assert str(tmp_path / "hf" / "hub") in said.stdout
-    assert f"{BGE} at {hub_model(BGE).revision[:12]}: 401 kB; licence MIT" in said.stdout
-    assert f"{VIT} at {hub_model(VIT).revision[:12]}: " in said.stdout
-    assert "1.6 MB to come" in said.stdout
-    assert "are free there" in said.stdout
+    assert said.code == 0, said.err
+    assert str(tmp_path / "hf" / "hub") in said.out
+    assert f"{BGE} at {hub_model(BGE).revision[:12]}: 401 kB; licence MIT" in said.out
+    assert f"{VIT} at {hub_model(VIT).revision[:12]}: " in said.out
+    assert "1.6 MB to come" in said.out
+    assert "are free there" in said.out
     for name in (BGE, VIT, "BAAI/bge-visualized", "microsoft/kosmos-2-patch14-224"):
         repository = hub.repositories[name]
         folder = snapshot(tmp_path, name, repository.commit)
         for file in hub_model(name).files:
             assert (folder / file).read_bytes() == repository.files[file]
-    assert "Qwen" not in said.stdout
+    assert "Qwen" not in said.out
     rows = listed(hub, tmp_path)
     assert {row["state"] for row in rows.values()} == {"there"}
     assert rows[BGE]["roles"] == ["title", "caption", "visual"]
@@ -87,11 +79,11 @@ def test_a_profile_is_fetched_at_its_pinned_commits_and_said_before(
 
 
 def test_what_is_there_is_left_alone_without_asking_anybody(hub: Hub, tmp_path: Path) -> None:
-    assert hub.run(tmp_path, "weights", "fetch", BGE, VIT).returncode == 0
+    assert hub.run(tmp_path, "weights", "fetch", BGE, VIT).code == 0
     hub.asked.clear()
     said = hub.run(tmp_path, "weights", "fetch", BGE, VIT)
-    assert said.returncode == 0
-    assert f"{BGE} is there: {snapshot(tmp_path, BGE, hub_model(BGE).revision)}" in said.stdout
+    assert said.code == 0
+    assert f"{BGE} is there: {snapshot(tmp_path, BGE, hub_model(BGE).revision)}" in said.out
     assert hub.asked == []
 
 
@@ -99,11 +91,9 @@ def test_a_killed_fetch_goes_on_from_the_byte_where_it_was(hub: Hub, tmp_path: P
     hub.stall_after = 250_000
     process = hub.start(tmp_path, "weights", "fetch", BGE)
     blobs = tmp_path / "hf" / "hub" / "models--BAAI--bge-m3" / "blobs"
-    deadline = time.monotonic() + 60
-    while not any(part.stat().st_size == 250_000 for part in blobs.glob("*.incomplete")):
-        assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    eventually(
+        lambda: any(part.stat().st_size == 250_000 for part in blobs.glob("*.incomplete")), process
+    )
     process.kill()
     process.communicate()
     row = listed(hub, tmp_path)[BGE]
@@ -115,8 +105,8 @@ def test_a_killed_fetch_goes_on_from_the_byte_where_it_was(hub: Hub, tmp_path: P
     hub.stall_after = None
     total = len(hub.repositories[BGE].files["pytorch_model.bin"])
     said = hub.run(tmp_path, "weights", "fetch", BGE)
-    assert said.returncode == 0, said.stderr
-    assert "250 kB of it came before" in said.stdout
+    assert said.code == 0, said.err
+    assert "250 kB of it came before" in said.out
     assert hub.fetched()[-1].range == "bytes=250000-"
     assert hub.sent[-1] == total - 250_000
     assert listed(hub, tmp_path)[BGE]["state"] == "there"
@@ -126,7 +116,7 @@ def test_a_killed_fetch_goes_on_from_the_byte_where_it_was(hub: Hub, tmp_path: P
 def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: Hub, tmp_path: Path) -> None:
     hub.cut_after = [120_000, 0, 50_000]
     said = hub.run(tmp_path, "weights", "fetch", BGE)
-    assert said.returncode == 0, said.stderr
+    assert said.code == 0, said.err
     starts = [None, "bytes=120000-", "bytes=120000-", "bytes=170000-"]
     assert [asked.range for asked in hub.fetched() if asked.method == "GET"] == starts
     assert sum(hub.sent) == len(hub.repositories[BGE].files["pytorch_model.bin"])
@@ -135,7 +125,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(hub: Hub, tmp_path:
 def test_a_server_that_knows_no_ranges_sends_all_again(hub: Hub, tmp_path: Path) -> None:
     hub.cut_after, hub.ignores_range = [120_000], True
     said = hub.run(tmp_path, "weights", "fetch", BGE)
-    assert said.returncode == 0, said.stderr
+    assert said.code == 0, said.err
     assert listed(hub, tmp_path)[BGE]["state"] == "there"
 
 
@@ -157,7 +147,7 @@ def test_other_bytes_than_the_hub_tells_are_not_taken(hub: Hub, tmp_path: Path) 
         folder = snapshot(tmp_path, BGE, hub_model(BGE).revision)
         assert not (folder / "pytorch_model.bin").exists()
     hub.sends_other = None
-    assert hub.run(tmp_path, "weights", "fetch", BGE).returncode == 0
+    assert hub.run(tmp_path, "weights", "fetch", BGE).code == 0
     assert (folder / "pytorch_model.bin").read_bytes() == right
 
 
@@ -169,7 +159,7 @@ def test_weights_whose_hash_is_not_the_recorded_one_are_refused(hub: Hub, tmp_pa
 
 
 def test_a_file_that_was_changed_in_the_cache_is_told_of(hub: Hub, tmp_path: Path) -> None:
-    assert hub.run(tmp_path, "weights", "fetch", BGE).returncode == 0
+    assert hub.run(tmp_path, "weights", "fetch", BGE).code == 0
     folder = snapshot(tmp_path, BGE, hub_model(BGE).revision)
     (folder / "config.json").write_text("changed")
     (folder / "tokenizer.json").unlink()
@@ -186,9 +176,9 @@ def test_a_model_behind_terms_needs_a_token_which_is_never_shown_nor_sent_on(
     wrong = hub.run(tmp_path, "weights", "fetch", BGE, HF_TOKEN="hf_another")
     is_one_sentence(wrong, 1, "accept")
     right = hub.run(tmp_path, "weights", "fetch", BGE, HF_TOKEN=SECRET)
-    assert right.returncode == 0, right.stderr
-    assert not any("hf_" in text for text in (wrong.stdout, wrong.stderr, right.stdout))
-    assert SECRET not in right.stderr
+    assert right.code == 0, right.err
+    assert not any("hf_" in text for text in (wrong.out, wrong.err, right.out))
+    assert SECRET not in right.err
     elsewhere = [asked for asked in hub.asked if asked.host.startswith("localhost")]
     assert elsewhere
     assert not any(asked.authorization for asked in elsewhere)
@@ -197,7 +187,7 @@ def test_a_model_behind_terms_needs_a_token_which_is_never_shown_nor_sent_on(
 def test_a_token_that_no_header_can_carry_is_not_repeated(hub: Hub, tmp_path: Path) -> None:
     said = hub.run(tmp_path, "weights", "fetch", BGE, HF_TOKEN=f"{SECRET}ü")
     is_one_sentence(said, 1, BGE)
-    assert SECRET not in said.stdout + said.stderr
+    assert SECRET not in said.out + said.err
 
 
 def test_a_repository_or_commit_that_is_not_there_is_named(hub: Hub, tmp_path: Path) -> None:
@@ -247,15 +237,12 @@ def test_a_cache_that_cannot_be_written_is_told(hub: Hub, tmp_path: Path) -> Non
 def test_two_fetches_of_a_model_do_not_mix(hub: Hub, tmp_path: Path) -> None:
     hub.stall_after = 100_000
     first = hub.start(tmp_path, "weights", "fetch", BGE)
-    deadline = time.monotonic() + 60
-    while sum(hub.sent) < 100_000:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: sum(hub.sent) >= 100_000, first)
     second = hub.run(tmp_path, "weights", "fetch", BGE)
     is_one_sentence(second, 1, "Another process", BGE)
     hub.stall_after = None
-    _, err = first.communicate(timeout=60)
-    assert first.returncode == 0, err
+    ended = ending(first)
+    assert ended.code == 0, ended.err
 
 
 def test_a_local_folder_is_listed_as_such_and_never_fetched(hub: Hub, tmp_path: Path) -> None:
@@ -267,7 +254,7 @@ def test_a_local_folder_is_listed_as_such_and_never_fetched(hub: Hub, tmp_path: 
     home.mkdir()
     (home / "mmrl.toml").write_text(f'[weights]\n"{BGE}" = "{folder}"\n')
     said = hub.run(tmp_path, "weights", "fetch", BGE)
-    assert f"{BGE} is taken from {folder}" in said.stdout
+    assert f"{BGE} is taken from {folder}" in said.out
     assert hub.asked == []
     row = listed(hub, tmp_path)[BGE]
     assert (row["kind"], row["state"], row["path"]) == ("local folder", "there", str(folder))
@@ -285,7 +272,7 @@ def test_a_captioning_server_spares_the_captioner(hub: Hub, tmp_path: Path) -> N
         *("weights", "list", "--profile", "reference", "--json"),
         MMRL_CAPTION_SERVER__BASE_URL="http://127.0.0.1:9/v1",
     )
-    assert not any("captioner" in row["roles"] for row in json.loads(rows.stdout))
+    assert not any("captioner" in row["roles"] for row in json.loads(rows.out))
 
 
 def test_lists_fit_narrow_terminals_and_name_packages_with_their_hashes(
@@ -293,17 +280,17 @@ def test_lists_fit_narrow_terminals_and_name_packages_with_their_hashes(
 ) -> None:
     for columns in ("40", "80"):
         said = hub.run(tmp_path, "weights", "list", COLUMNS=columns)
-        assert said.returncode == 0
-        table = said.stdout.split("\n\n")[0].splitlines()
+        assert said.code == 0
+        table = said.out.split("\n\n")[0].splitlines()
         assert max(map(len, table)) <= int(columns)
-    assert "mmrl weights fetch --profile reference" in said.stdout
+    assert "mmrl weights fetch --profile reference" in said.out
     packaged = hub.run(tmp_path, "weights", "list", "--profile", "packaged", "--json")
-    rows = json.loads(packaged.stdout)
+    rows = json.loads(packaged.out)
     assert [row["state"] for row in rows] == ["there", "there"]
     assert all(row["kind"] == "package" and row["path"] for row in rows)
     fetched = hub.run(tmp_path, "weights", "fetch")
-    assert fetched.returncode == 0
-    assert "takes nothing from the hub" in fetched.stdout
+    assert fetched.code == 0
+    assert "takes nothing from the hub" in fetched.out
     assert hub.asked == []
 
 

@@ -218,7 +218,7 @@ def test_looks_taken_before_reddit_fell_silent_are_kept(
     ),
     st.integers(0, 300),
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_post_is_due_if_it_passed_a_checkpoint_since_its_newest_look(
     tmp_path_factory: pytest.TempPathFactory,
     posts: list[tuple[int, list[int]]],

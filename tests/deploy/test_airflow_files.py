@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from tests.deploy.test_deploy import check_command
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "airflow"
 DOC = ROOT / "docs" / "airflow-deploy.md"
 MMRL = "/opt/mmrl/.venv/bin/mmrl"

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from mmrl.pipeline.run import STAGES
+from tests.support.command import HANGS
+from tests.support.paths import ROOT
 
-PROJECT = Path(__file__).parents[2]
-DAGS = PROJECT / "dags"
-PYTHON = PROJECT / ".venv-airflow" / "bin" / "python"
+DAGS = ROOT / "dags"
+PYTHON = ROOT / ".venv-airflow" / "bin" / "python"
 
 # Runs in Airflow's environment, which lacks mmrl and pytest.
 DESCRIBE = """
@@ -68,7 +69,7 @@ def describe(home: Path, **environment: str) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=240,
+        timeout=HANGS,
     )
     described: dict[str, Any] = json.loads(said.stdout.splitlines()[-1])
     return described
@@ -118,7 +119,7 @@ def test_every_task_has_retries_a_time_limit_an_outlet_and_follows_what_was_skip
 
 
 def test_the_pools_that_tasks_ask_for_are_those_that_are_made(airflow: dict[str, Any]) -> None:
-    made = json.loads((PROJECT / "deploy" / "airflow" / "pools.json").read_text())
+    made = json.loads((ROOT / "deploy" / "airflow" / "pools.json").read_text())
     asked = {t["pool"] for dag in airflow["dags"].values() for t in dag["tasks"].values()}
     assert asked == {*made, "default_pool"}
     reddit = [name for name in airflow["dags"] if name != "mmrl_daily"]

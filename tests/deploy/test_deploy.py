@@ -16,8 +16,8 @@ import yaml
 
 from mmrl.cli.app import app
 from mmrl.errors import ConfigError
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]

@@ -4,8 +4,6 @@ import io
 import json
 import logging
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from mmrl.encoders.siglip import SiglipImages
 from mmrl.encoders.timm_images import TimmImages
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
+from tests.support.command import printed
 from tests.support.tiny_image_models import WIDTH, save_siglip, save_timm
 from tests.support.tiny_visual_models import PICTURES, picture
 
@@ -265,8 +264,7 @@ def test_ids_are_known_without_a_model_library() -> None:
         f"print(TimmImages(Checkpoint('{VIT}')).id, SiglipImages(Checkpoint('{SIGLIP}')).id); "
         "print(sorted({'torch', 'transformers', 'timm', 'torchvision'} & set(sys.modules)))"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.splitlines() == [
+    assert printed(code).splitlines() == [
         "vit-large-patch16-384@e7fd2e9f8bba+upright,prelogits "
         "siglip2-so400m-patch14-384@e8e487298228+upright,pooled,l2",
         "[]",

@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +21,11 @@ from mmrl.encoders.qwen_text import QwenText
 from mmrl.encoders.text import HubText
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
+from tests.support.command import printed
+from tests.support.paths import FIXTURES
 from tests.support.tiny_text_models import TEXTS, WIDTH, save_bge_m3, save_qwen_text
 
-PUBLISHED = json.loads((Path(__file__).parents[1] / "fixtures" / "bge_m3.json").read_text())
+PUBLISHED = json.loads((FIXTURES / "bge_m3.json").read_text())
 BGE, QWEN = "BAAI/bge-m3", "Qwen/Qwen3-Embedding-0.6B"
 CLASSES: dict[str, type[HubText]] = {BGE: BgeM3, QWEN: QwenText}
 
@@ -286,8 +286,7 @@ def test_ids_are_known_without_a_model_library() -> None:
         f"print(BgeM3(Checkpoint('{BGE}')).id, QwenText(Checkpoint('{QWEN}')).id); "
         "print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.splitlines() == [
+    assert printed(code).splitlines() == [
         f"bge-m3@5617a9f61b02+{hub_text.MAX_TOKENS}tok,cls,l2 "
         f"qwen3-embedding-0.6b@97b0c614be4d+{hub_text.MAX_TOKENS}tok,last,l2",
         "[]",

@@ -1,7 +1,5 @@
 """The decoder of strangers' files: its limit, its formats, and what it forgives."""
 
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +22,7 @@ from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
 from mmrl.purge.run import erase
 from mmrl.serving.predict import Draft, predict_draft
+from tests.support.command import python
 from tests.support.image_server import picture
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -138,5 +137,5 @@ def test_no_warning_reaches_the_terminal() -> None:
         "try: decode.open_rgb(file.getvalue())\n"
         "except decode.UnreadableError as error: print(error)"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (ran.stdout, ran.stderr) == ("120 x 100 pixels, 8,000 at most\n", "")
+    ran = python(code)
+    assert (ran.code, ran.out, ran.err) == (0, "120 x 100 pixels, 8,000 at most\n", "")

@@ -192,7 +192,7 @@ def test_only_imgurs_removed_png_is_a_placeholders_address() -> None:
     assert placeholder_at(Address("https", "i.redd.it", 443, "/removed.png")) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     image_format=st.sampled_from(FORMATS),
     edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),

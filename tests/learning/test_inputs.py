@@ -68,7 +68,7 @@ def test_vectors_of_another_dimension_are_refused() -> None:
         encoding(make_samples(10, dims={**DIMS, "image": 41}))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 1000), st.integers(1, 12))
 def test_components_keep_as_much_of_the_vectors_as_any_could(seed: int, most: int) -> None:
     rng = np.random.default_rng(seed)

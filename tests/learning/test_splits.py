@@ -41,7 +41,7 @@ posts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(posts)
 def test_every_label_learned_from_was_known_before_the_later_parts_began(
     drawn: list[tuple[float, float, bool]],

@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-import pytest
-
 from benchmarks.kill import UNTIL_MERGE, kill_and_compare
 
 
-@pytest.mark.timeout(600)
 def test_after_kill_minus_nine_the_next_run_ends_with_the_same_rows(tmp_path: Path) -> None:
     outcomes = list(kill_and_compare(tmp_path, kills=3, posts=120, seed=5, stages=UNTIL_MERGE))
     assert any(hit for _, hit, _ in outcomes)

@@ -2,12 +2,10 @@
 
 import fcntl
 import json
-import subprocess
-import sys
-import threading
 from pathlib import Path
 
 from mmrl.catalog import Catalog
+from tests.support.command import ending, start
 
 
 def test_a_stage_that_another_process_is_at_waits_for_it_and_says_so(tmp_path: Path) -> None:
@@ -18,15 +16,10 @@ def test_a_stage_that_another_process_is_at_waits_for_it_and_says_so(tmp_path: P
         fcntl.flock(held, fcntl.LOCK_EX)
         held.write("4711")
         held.flush()
-        command = [sys.executable, "-m", "mmrl", "run", "filter", "--home", str(home), "--json"]
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert run.stdout is not None
+        run = start("run", "filter", "--home", home, "--json")
         assert run.stderr is not None
-        killer = threading.Timer(60, run.kill)
-        killer.start()
         assert "waits for process 4711" in run.stderr.readline()
         assert run.poll() is None
-    said, _ = run.communicate(timeout=60)
-    killer.cancel()
-    assert run.returncode == 0
-    assert json.loads(said)["did_anything"] is False
+    ended = ending(run)
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["did_anything"] is False

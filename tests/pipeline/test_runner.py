@@ -110,9 +110,7 @@ def test_a_permanent_failure_is_not_tried_again_and_a_transient_one_is_later(
     assert catalog.read("failures")["key"].to_pylist() == ["a"]
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     keys=st.lists(st.text("abcdef'", min_size=1, max_size=4), unique=True, max_size=12),
     chunk=st.integers(1, 5),

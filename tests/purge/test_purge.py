@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -28,7 +27,9 @@ from mmrl.purge.recheck import RecheckReport, due, recheck
 from mmrl.purge.removals import find_gone
 from mmrl.purge.run import PurgeReport, erase, posts_of
 from mmrl.sources.reddit import api as api
+from tests.support.command import python
 from tests.support.local_reddit import LocalReddit, serve
+from tests.support.paths import ROOT
 from tests.support.purge_home import AS_OF, START, Post, keep, look, make_post, where
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -174,6 +175,7 @@ def test_a_tag_that_holds_an_old_version_is_told(catalog: Catalog) -> None:
 # Killed, and beside others
 
 
+PATHS = os.pathsep.join([str(ROOT), *sys.path])
 _KILLED = """
 import os, signal, sys
 from tests.support.purge_home import AS_OF
@@ -205,9 +207,8 @@ def test_killed_at_any_step_the_next_purge_ends_it_and_others_lose_nothing(
     doomed, others = make_post(), [make_post() for _ in range(3)]
     keep(catalog, [doomed, *others])
     expected = contents(catalog, without=doomed)
-    command = [sys.executable, "-c", _KILLED, catalog.home, doomed.post_id, place, str(nth)]
-    killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = python(_KILLED, catalog.home, doomed.post_id, place, nth, PYTHONPATH=PATHS)
+    assert killed.code == -signal.SIGKILL, killed.err
     assert purge_rows.unfinished(catalog) is not None
 
     report = erase(catalog, SETTINGS, {}, AS_OF, Silent(), sleep=lambda seconds: None)

@@ -5,8 +5,6 @@ import hashlib
 import io
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, made_of
 from mmrl.report.thumbnails import UnshowableError, thumbnail
 from mmrl.report.unit import SCORE
+from tests.support.command import printed
 from tests.support.report_factory import (
     AS_OF,
     HOSTILE_TITLES,
@@ -519,8 +518,7 @@ def test_importing_the_report_loads_no_plotting_library() -> None:
         "import sys, json, mmrl.report, mmrl.cli.tables;"
         "print(json.dumps([name for name in ('matplotlib', 'scipy') if name in sys.modules]))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == []
+    assert json.loads(printed(code)) == []
 
 
 def test_plain_titles_come_through_unchanged() -> None:

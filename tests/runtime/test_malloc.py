@@ -1,10 +1,10 @@
 """A process that runs for weeks keeps no memory that it has freed."""
 
 import platform
-import subprocess
-import sys
 
 import pytest
+
+from tests.support.command import printed
 
 HOLES = """
 import ctypes, sys
@@ -32,9 +32,6 @@ print(resident() - before)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 def test_blocks_that_are_freed_between_others_go_back_to_the_system() -> None:
     def left(how: str) -> float:
-        ended = subprocess.run(
-            [sys.executable, "-c", HOLES, how], capture_output=True, text=True, check=True
-        )
-        return float(ended.stdout)
+        return float(printed(HOLES, how))
 
     assert left("given back") < 5 < left("kept")  # MB of 100

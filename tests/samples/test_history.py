@@ -117,7 +117,7 @@ def mean(values: list[float]) -> float:
 
 
 @given(matured_posts)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]]) -> None:
     table = as_table(posts)
     created = np.array(table["created_at"].cast(pa.int64()))
@@ -143,7 +143,7 @@ def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]
 
 
 @given(st.lists(matured_post, min_size=25, max_size=60), st.integers(1, 17))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_percentile_is_the_mid_rank_among_matured_posts_of_the_window(
     posts: list[dict[str, Any]], days: int
 ) -> None:

@@ -4,7 +4,7 @@ import tempfile
 from datetime import datetime
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl import samples
@@ -14,7 +14,7 @@ from tests.support.samples_catalog import at, look, merge, post, write
 
 END = 1_000.0  # hours after the start, later than all that happens below
 World = tuple[list[dict[str, Any]], list[dict[str, Any]]]
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=12)
 
 seen = st.fixed_dictionaries(
     {

@@ -93,7 +93,7 @@ def hours_known(post: Post) -> float | None:
     return post.hours + (36 if min(mature) == min(post.looks) else min(mature))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(many_posts)
 def test_no_label_learned_from_was_observed_after_the_later_part_began_unless_first_seen_by_it(
     drawn: list[Post],
@@ -114,7 +114,7 @@ def test_no_label_learned_from_was_observed_after_the_later_part_began_unless_fi
                 assert observed[row] <= began
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(posts, st.integers(0, 3000), st.integers(40, 60))
 def test_history_and_splits_agree_on_when_a_posts_label_was_known(
     post: Post, began: int, others: int
@@ -140,7 +140,7 @@ def test_history_and_splits_agree_on_when_a_posts_label_was_known(
     assert (known["log_subreddit_posts"][0] > 0) == (others in parts.train)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(posts, min_size=1, max_size=20))
 def test_a_label_is_known_from_its_look_or_where_that_was_the_first_from_maturity(
     drawn: list[Post],

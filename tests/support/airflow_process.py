@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.airflow_client import Airflow
+from tests.support.paths import ROOT
 
-PROJECT = Path(__file__).parents[2]
 _START_SECONDS = 240.0
 
 
@@ -28,11 +28,11 @@ def start_airflow(folder: Path, home: Path, **environment: str) -> Iterator[Airf
         folder: its settings, logs and, unless told otherwise, database.
         home: that the DAGs work on.
     """
-    if not (PROJECT / ".venv-airflow" / "bin" / "airflow").is_file():
+    if not (ROOT / ".venv-airflow" / "bin" / "airflow").is_file():
         pytest.skip("needs Airflow's environment: make setup-airflow")
     port = free_port()
     process = subprocess.Popen(
-        [PROJECT / "deploy" / "airflow" / "start.sh"],
+        [ROOT / "deploy" / "airflow" / "start.sh"],
         env={
             **os.environ,
             "AIRFLOW_HOME": str(folder),

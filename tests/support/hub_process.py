@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from mmrl.encoders.hub.models import hub_models
+from tests.support.command import Answer, ending
 
 LARGE = 400_000  # files of weights have this many bytes and more
 
@@ -129,13 +130,9 @@ class Hub:
             env=self.environment(folder, **env),
         )
 
-    def run(
-        self, folder: Path, *arguments: object, **env: str
-    ) -> "subprocess.CompletedProcess[str]":
+    def run(self, folder: Path, *arguments: object, **env: str) -> Answer:
         """Runs `mmrl` with these arguments to its end."""
-        process = self.start(folder, *arguments, **env)
-        out, err = process.communicate(timeout=120)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return ending(self.start(folder, *arguments, **env))
 
     def fetched(self) -> list[Asked]:
         """Requests for the bytes of weights."""

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 
+QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
 DIMS = {"title": 24, "caption": 16, "image": 40, "visual": 24}
 ENCODERS = {space: f"made-up-{space}" for space in DIMS}
 START = datetime(2026, 6, 1, tzinfo=UTC)

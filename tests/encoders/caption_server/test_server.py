@@ -26,7 +26,7 @@ from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import ConfigError, Failure, WeightsError
 from mmrl.pipeline.stages.caption import CaptionStage
 from tests.support.image_server import answer, picture
-from tests.support.serving_process import MODEL, START_SECONDS, transformers_server
+from tests.support.serving_process import MODEL, transformers_server
 
 KEY = "sk-a-very-secret-key"
 
@@ -48,7 +48,6 @@ def real_settings(url: str, **changes: Any) -> CaptionServerSettings:
     return CaptionServerSettings(**{**given, **changes})
 
 
-@pytest.mark.timeout(START_SECONDS + 60)
 class TestARealServer:
     def test_pictures_get_captions_in_their_order_whatever_runs_at_once(
         self, real_server: str

@@ -14,7 +14,9 @@ from mmrl.encoders.hub import checkpoint as module
 from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
 from mmrl.encoders.hub.models import gigabytes, hub_model, hub_models
 from mmrl.errors import ConfigError, WeightsError
+from tests.support.command import HANGS, printed
 from tests.support.hub_process import hub_process
+from tests.support.paths import ROOT
 
 BGE = "BAAI/bge-m3"
 VIT = "timm/vit_large_patch16_384.augreg_in21k_ft_in1k"
@@ -74,6 +76,7 @@ def test_the_cache_is_where_the_environment_says(tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=True,
+            timeout=HANGS,
         )
         assert said.stdout.strip() == str(expected)
 
@@ -86,10 +89,7 @@ def test_ids_need_no_heavy_import() -> None:
         "heavy = {'torch', 'transformers', 'timm', 'httpx2', 'httpx', 'tqdm'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )
-    said = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert said.stdout.strip() == "[]"
+    assert printed(code).strip() == "[]"
 
 
 def test_missing_files_are_named_with_size_licence_command_and_setting(
@@ -187,7 +187,7 @@ snapshot_download({BGE!r}, revision={PINNED!r}, local_dir={str(folder)!r})
             env=hub.environment(tmp_path),
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=HANGS,
         )
     assert (folder / ".cache" / "huggingface" / "download").is_dir()
     assert revision(folder) == PINNED[:12]
@@ -238,7 +238,7 @@ def test_sizes_are_said_for_people(size: int, said: str) -> None:
 
 
 def test_the_documentation_names_every_model_with_its_size_licence_and_commit() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "weights.md").read_text("utf-8")
+    text = (ROOT / "docs" / "weights.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     for model in hub_models().values():
         row = next((line for line in rows if line.startswith(f"| {model.name} |")), "")

@@ -1,8 +1,6 @@
 """The packaged encoders: texts, pictures, tags and label bridge."""
 
 import io
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from mmrl.encoders.protocols import Caption, UnreadableImagesError
 from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import ConfigError, WeightsError
 from mmrl.images.picture import UnreadableError
+from tests.support.command import printed
 
 TEXTS = [
     "My cat has finally learned to open the door",
@@ -330,8 +329,7 @@ def test_ids_are_known_without_importing_a_model() -> None:
         "load_profile(Settings()).ids; load_profile(Settings()).title(); "
         "print(sorted({'torch', 'transformers', 'tokenizers', 'sklearn'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code).strip() == "[]"
 
 
 def test_an_unknown_profile_is_an_error_that_lists_those_there_are() -> None:

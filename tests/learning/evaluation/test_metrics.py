@@ -31,7 +31,7 @@ def truth_of(values: np.ndarray, subreddit: np.ndarray | None = None) -> Truth:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(numbers, st.integers(0, 1000))
 def test_ranks_of_a_resample_are_those_of_the_posts_written_out(
     drawn: list[tuple[int, int]], seed: int
@@ -47,7 +47,7 @@ def test_ranks_of_a_resample_are_those_of_the_posts_written_out(
             assert np.isnan(value)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.integers(10, 80))
 def test_errors_are_those_of_scikit_learn(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
@@ -102,7 +102,7 @@ def test_knowing_the_subreddit_alone_earns_nothing_within_it() -> None:
     assert found["pair_accuracy"]["value"] == 0.5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_pairs_are_those_of_one_subreddit_within_an_hour(seed: int) -> None:
     rng = np.random.default_rng(seed)

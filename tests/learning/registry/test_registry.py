@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +22,8 @@ from mmrl.pipeline import Silent
 from mmrl.purge.rows import purged_of
 from mmrl.purge.run import erase
 from mmrl.report.write import write_report
-from tests.support.learning_samples import AS_OF, ENCODERS, make_samples
+from tests.support.command import printed
+from tests.support.learning_samples import AS_OF, ENCODERS, QUICK_TRAINING, make_samples
 from tests.support.purge_home import keep, make_post, where
 
 SAMPLES = make_samples(500)
@@ -32,7 +31,7 @@ SAMPLES = make_samples(500)
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    settings = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
+    settings = Settings(threads=2, train=QUICK_TRAINING)
     return train(SAMPLES, settings, ENCODERS, AS_OF)
 
 
@@ -158,7 +157,7 @@ def test_the_last_training_is_known_without_importing_heavy_libraries(home: Path
         "heavy = {'tensorflow', 'keras', 'mlflow', 'catboost', 'torch'} & set(sys.modules); "
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    printed(code)
 
 
 def test_a_run_killed_after_keeping_its_model_is_settled(home: Path) -> None:

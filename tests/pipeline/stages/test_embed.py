@@ -1,8 +1,6 @@
 """The caption and embed stages: what is pending, what is written, what fails alone."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +25,7 @@ from mmrl.pipeline.stage import Stage
 from mmrl.pipeline.stages.caption import CaptionStage
 from mmrl.pipeline.stages.embed import EmbedStage
 from mmrl.report.thumbnails import UnshowableError, thumbnail
+from tests.support.command import printed
 from tests.support.image_server import picture
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -224,8 +223,7 @@ counts = [EmbedStage(space, profile).pending(catalog, as_of).num_rows
           for space in ("title", "image", "visual")]
 print(counts, CaptionStage(profile).pending(catalog, as_of).num_rows, "torch" in sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[0, 0, 2] 2 False"
+    assert printed(code).strip() == "[0, 0, 2] 2 False"
 
 
 def test_an_unknown_space_is_an_error_that_lists_the_spaces() -> None:

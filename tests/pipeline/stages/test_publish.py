@@ -18,9 +18,9 @@ from mmrl.learning.train import train
 from mmrl.pipeline import Silent
 from mmrl.pipeline.stages import publish
 from mmrl.serving import live as serving
-from tests.support.learning_samples import AS_OF, ENCODERS, make_samples
+from tests.support.learning_samples import AS_OF, ENCODERS, QUICK_TRAINING, make_samples
 
-SETTINGS = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
+SETTINGS = Settings(threads=2, train=QUICK_TRAINING)
 
 
 @pytest.fixture(scope="module")

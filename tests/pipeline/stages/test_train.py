@@ -13,9 +13,9 @@ from mmrl.errors import InputError
 from mmrl.learning.registry.registry import Registry
 from mmrl.pipeline.stages import train as stage
 from mmrl.runtime.progress import Silent
-from tests.support.learning_samples import AS_OF, make_samples
+from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
 
-SETTINGS = Settings(threads=2, train={"bootstrap": 100, "ablation": False})
+SETTINGS = Settings(threads=2, train=QUICK_TRAINING)
 
 
 def give(monkeypatch: pytest.MonkeyPatch, samples: pa.Table) -> None:

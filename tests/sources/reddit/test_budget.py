@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl.sources.reddit.budget import Budget, Priority, Ticket, budget_path
+from tests.support.command import ending
 
 NOW = 1_780_000_000.0
 
@@ -52,7 +53,7 @@ def test_a_users_own_limit_counts_where_it_is_lower(tmp_path: Path) -> None:
     assert spend(Budget(tmp_path / "b", per_minute=7), NOW) == 7
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(
@@ -195,7 +196,7 @@ print(count)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "b")]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    counts = [int(process.communicate(timeout=60)[0]) for process in running]
+    counts = [int(ending(process).out) for process in running]
     assert sum(counts) == 50
 
 
