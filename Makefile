@@ -61,6 +61,7 @@ test: setup-dev setup-airflow  ## Lint, type-check, check the import contracts a
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev  ## Lint, format, type-check and check the import contracts only
+	$(BIN)/python -m mmrl.stages > dags/mmrl_stages.json
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/mypy

@@ -186,7 +186,9 @@ class Bench:
             captioner = profile.ids["captioner"] if case == "visual" else "none"
             catalog = filled(Path(home), self.contents(case, count), captioner)
             stage: Stage = (
-                CaptionStage(profile) if case == "caption" else EmbedStage(_SPACE[case], profile)
+                CaptionStage("captioner", profile)
+                if case == "caption"
+                else EmbedStage(_SPACE[case], profile)
             )
             report = run_stage(stage, catalog, AS_OF, Silent())
             if report.done != count:

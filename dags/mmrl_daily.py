@@ -4,7 +4,9 @@ Every task runs `mmrl run STAGE --as-of TIME`, at the end of the run's day. So a
 late, or is asked for again as a backfill, does the work of its own day.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
 
@@ -20,22 +22,10 @@ from mmrl_airflow import (
     on_late,
 )
 
-# What each stage needs, how long it may take, and whether it wants a GPU (training does not).
-AFTER = {
-    "filter": [],
-    "fetch-images": ["filter"],
-    "caption": ["fetch-images"],
-    "embed-title": ["filter"],
-    "embed-image": ["fetch-images"],
-    "embed-caption": ["caption"],
-    "embed-visual": ["caption"],
-    "merge": ["embed-title", "embed-image", "embed-caption", "embed-visual"],
-    "train": ["merge"],
-    "publish": ["train"],
-}
-HOURS = {"filter": 1, "merge": 2, "publish": 1}
+# mmrl's stage graph: `make lint` writes the file from `mmrl.stages`, a test holds it to that.
+STAGES = json.loads(Path(__file__).with_name("mmrl_stages.json").read_text(encoding="utf-8"))
+HOURS = {"filter": 1, "merge": 2, "publish": 1}  # how long a stage may take
 LONG = 8
-ON_GPU = {"caption", "embed-title", "embed-image", "embed-caption", "embed-visual"}
 
 
 class LinkedOperator(MmrlOperator):
@@ -56,19 +46,19 @@ with DAG(
     deadline=on_late(),
     tags=["mmrl"],
 ) as dag:
-    tasks = {
-        stage: (LinkedOperator if stage in ("train", "publish") else MmrlOperator)(
-            task_id=stage,
-            command=["run", stage, "--as-of", AS_OF],
-            inlets=[POSTS, OBSERVATIONS] if stage in ("filter", "merge") else [],
-            outlets=[Asset(f"mmrl_{stage}".replace("-", "_"))],
-            execution_timeout=timedelta(hours=HOURS.get(stage, LONG)),
+    tasks = {}
+    for stage in STAGES:
+        name = stage["name"]
+        make = LinkedOperator if name in ("train", "publish") else MmrlOperator
+        tasks[name] = make(
+            task_id=name,
+            command=["run", name, "--as-of", AS_OF],
+            inlets=[POSTS, OBSERVATIONS] if name in ("filter", "merge") else [],
+            outlets=[Asset(f"mmrl_{name}".replace("-", "_"))],
+            execution_timeout=timedelta(hours=HOURS.get(name, LONG)),
             # A stage that found nothing new is skipped; what follows may have work all the same.
             trigger_rule="none_failed",
-            **({"pool": "gpu", "executor_config": gpu_pod()} if stage in ON_GPU else {}),
+            **({"pool": "gpu", "executor_config": gpu_pod()} if stage["gpu"] else {}),
         )
-        for stage in AFTER
-    }
-    for stage, needed in AFTER.items():
-        for other in needed:
-            tasks[other] >> tasks[stage]
+        for needed in stage["needs"]:
+            tasks[needed] >> tasks[name]

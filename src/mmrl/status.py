@@ -1,7 +1,8 @@
-"""How far every stage is: what is done, what is pending, what dropped out and why."""
+"""Status of every stage: what is done, what is pending, what dropped out and why."""
 
 import socket
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,8 +16,9 @@ from mmrl.collector.gaps import Gap, Gaps
 from mmrl.collector.service import Status
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
-from mmrl.pipeline import run as pipeline
+from mmrl.pipeline.run import make_stage
 from mmrl.sources.files import importer
+from mmrl.stages import EMBEDDINGS, STAGES, StageInfo
 from mmrl.times import iso
 
 Counted = list[tuple[Reason, int]]
@@ -91,12 +93,17 @@ class Survey:
         }
 
 
-def survey(catalog: Catalog, settings: Settings, as_of: datetime) -> Survey:
-    """Looks at all tables; changes none."""
+def survey(
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    stages: Sequence[StageInfo] = STAGES,
+) -> Survey:
+    """The state of all stages at `as_of`; changes no table."""
     found = Gaps(catalog)
     erased = _erased(catalog)
     return Survey(
-        _stages(catalog, settings, as_of, sum(erased.values())),
+        _stages(catalog, settings, as_of, stages, sum(erased.values())),
         _collector(catalog),
         sorted(found.open, key=lambda gap: gap.found_at),
         found.left,
@@ -106,7 +113,11 @@ def survey(catalog: Catalog, settings: Settings, as_of: datetime) -> Survey:
 
 
 def _stages(
-    catalog: Catalog, settings: Settings, as_of: datetime, erased: int
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    stages: Sequence[StageInfo],
+    erased: int,
 ) -> list[StageStatus]:
     failures = _failures(catalog)
 
@@ -117,45 +128,46 @@ def _stages(
         return counts.most_common()
 
     refused = failed(importer.STAGE, keep.STAGE)
-    looked = catalog.count("observations")
     rows = [
         StageStatus("collect, import", catalog.count("posts"), "posts", failed=refused),
-        StageStatus("observe", looked, "looks", failed=failed(looks.STAGE)),
+        StageStatus(
+            "observe",
+            catalog.count("observations"),
+            "observations",
+            failed=failed(looks.STAGE),
+        ),
         StageStatus("purge", erased, "posts erased"),
     ]
-    for name in pipeline.CHUNKED:
-        pending = pipeline.make_stage(name, settings).pending(catalog, as_of).num_rows
-        done, unit = _done(catalog, settings, name)
-        left_out = _left_out(catalog, name)
-        rows.append(StageStatus(name, done, unit, pending, left_out, failed(name)))
-    rows.append(StageStatus("train", _models(catalog), "models"))
-    rows.append(StageStatus("publish", catalog.count("predictions"), "predictions"))
+    for info in stages:
+        pending = None
+        if info.chunked:
+            pending = make_stage(info, settings).pending(catalog, as_of).num_rows
+        done, unit = _done(catalog, settings, info)
+        left_out = _left_out(catalog, info)
+        rows.append(StageStatus(info.name, done, unit, pending, left_out, failed(info.name)))
     # Of a stage that this version does not have.
     rows += [StageStatus(name, 0, "", failed=failed(name)) for name in sorted(failures)]
     return rows
 
 
-def _done(catalog: Catalog, settings: Settings, stage: str) -> tuple[int, str]:
-    if stage == "filter":
-        return catalog.count("selection", "reason IS NULL"), "posts kept"
-    if stage == "fetch-images":
-        return catalog.count("post_images"), "posts with image"
-    if stage == "merge":
-        return catalog.count("samples", "label_observed_at IS NOT NULL"), "labelled samples"
-    profile = load_profile(settings)
-    if stage == "caption":
-        return catalog.count("captions", f"captioner = {quote(profile.ids['captioner'])}"), "images"
-    space = stage.removeprefix("embed-")
-    table = embeddings_table(space, profile.dims[space])
-    return catalog.count(table, f"encoder = {quote(profile.ids[space])}"), "vectors"
+def _done(catalog: Catalog, settings: Settings, info: StageInfo) -> tuple[int, str]:
+    count = info.count
+    if count is None:
+        return _models(catalog), "models"
+    table, where = count.table, count.where
+    if count.model is not None and info.role is not None:
+        profile = load_profile(settings)
+        where = f"{count.model} = {quote(profile.ids[info.role])}"
+        if table == EMBEDDINGS:
+            table = embeddings_table(info.role, profile.dims[info.role])
+    return catalog.count(table, where), count.unit
 
 
-def _left_out(catalog: Catalog, stage: str) -> Counted:
-    if stage == "filter":
-        return _counted(catalog, "selection", "reason IS NOT NULL", "reason")
-    if stage == "merge":
-        return _counted(catalog, "samples", "unlabelled IS NOT NULL", "unlabelled")
-    return []
+def _left_out(catalog: Catalog, info: StageInfo) -> Counted:
+    if info.count is None or info.count.left_out is None:
+        return []
+    column = info.count.left_out
+    return _counted(catalog, info.count.table, f"{column} IS NOT NULL", column)
 
 
 def _failures(catalog: Catalog) -> dict[str, Counter[Reason]]:

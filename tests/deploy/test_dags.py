@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mmrl.pipeline.run import STAGES
+from mmrl.stages import STAGES, as_json, names
 from tests.support.command import HANGS
 from tests.support.paths import ROOT
 
@@ -90,19 +90,26 @@ def test_a_dag_file_imports_nothing_heavy(airflow: dict[str, Any]) -> None:
     assert airflow["seconds"] < 0.5
 
 
-def test_the_daily_tasks_are_mmrls_stages_in_mmrls_order(airflow: dict[str, Any]) -> None:
+def test_the_graph_that_the_dag_reads_is_mmrls_own() -> None:
+    written = (DAGS / "mmrl_stages.json").read_text(encoding="utf-8")
+    assert written == as_json(), "run `make lint`: it writes dags/mmrl_stages.json anew"
+
+
+def test_the_daily_tasks_are_mmrls_stages_and_follow_what_they_need(
+    airflow: dict[str, Any],
+) -> None:
     tasks = airflow["dags"]["mmrl_daily"]["tasks"]
-    assert set(tasks) == set(STAGES)
-    for stage, task in tasks.items():
-        assert task["command"][:3] == ["run", stage, "--as-of"]
-        assert all(STAGES.index(other) < STAGES.index(stage) for other in task["upstream"])
-    assert {stage for stage, task in tasks.items() if not task["upstream"]} == {STAGES[0]}
-    assert tasks["merge"]["upstream"] == sorted(s for s in STAGES if s.startswith("embed-"))
+    assert set(tasks) == set(names())
+    for stage in STAGES:
+        task = tasks[stage.name]
+        assert task["command"][:3] == ["run", stage.name, "--as-of"]
+        assert task["upstream"] == sorted(stage.needs)
+        assert (task["pool"] == "gpu") == (stage.role is not None)
 
 
 def test_embeddings_that_do_not_need_each_other_run_side_by_side(airflow: dict[str, Any]) -> None:
     tasks = airflow["dags"]["mmrl_daily"]["tasks"]
-    for stage in (stage for stage in STAGES if stage.startswith("embed-")):
+    for stage in (name for name in names() if name.startswith("embed-")):
         assert not any(other.startswith("embed-") for other in tasks[stage]["upstream"])
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from mmrl.catalog import Catalog, Failed, Reason, without
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.pipeline import Results, Silent, run_stage
-from mmrl.pipeline.runner import ChunkSize, StageReport
+from mmrl.pipeline.runner import ChunkSize
+from mmrl.pipeline.stage import StageReport
 from mmrl.runtime.meter import Meter
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -38,7 +39,7 @@ class Caption:
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         return pending
 
-    def worker(self) -> Any:
+    def worker(self, as_of: datetime) -> Any:
         self.workers += 1
         return self._work
 

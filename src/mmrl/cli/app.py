@@ -93,6 +93,7 @@ app.command("sandbox", rich_help_panel=DATA)(trying.sandbox)
 app.command(
     "run",
     rich_help_panel=WORK,
+    help=running.run_help(),
     epilog="Examples: `mmrl run`, `mmrl run filter fetch-images`, `mmrl run embed merge`",
 )(running.run)
 app.command("status", rich_help_panel=WORK)(running.status)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_simulated
+from mmrl.stages import STAGES, groups
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +24,20 @@ _ERASED = {  # Reddit's words, and ours
 }
 
 
+def run_help() -> str:
+    """The help of `mmrl run`, with the stages as the graph has them."""
+    listed = "\n".join(f"- `{stage.name}` {stage.does}" for stage in STAGES)
+    together = ", ".join(f"`{group}` stands for {' '.join(s)}" for group, s in groups().items())
+    return f"""Runs the pipeline, or some of its stages, on what is new.
+
+The stages, in order ({together}):
+
+{listed}
+
+A run that is killed loses at most the batch in flight; the next run goes on from there.
+"""
+
+
 def run(
     stages: Annotated[
         list[str] | None,
@@ -32,13 +47,6 @@ def run(
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Runs the pipeline, or some of its stages, on what is new.
-
-    The stages, in order: filter, fetch-images, caption, embed-title, embed-caption, embed-image,
-    embed-visual (together: embed), merge, train, publish.
-
-    A run that is killed loses at most the batch in flight; the next run goes on from there.
-    """
     import json
 
     from mmrl.cli.bars import Bars

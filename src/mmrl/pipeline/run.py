@@ -1,53 +1,50 @@
-"""The order of the stages, and running them.
+"""Runs the stages of the graph, in its order, each over what is pending.
 
 `collect` and `observe` feed the catalog and are commands of their own; everything from `filter`
 to `publish` is one run of the pipeline.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.encoders.device.threads import use_threads
-from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
 from mmrl.images.decode import use_limit
-from mmrl.pipeline import Progress, Stage, StageReport, run_stage
-from mmrl.pipeline.stages import publish, train
-from mmrl.pipeline.stages.caption import CaptionStage
-from mmrl.pipeline.stages.embed import EmbedStage
-from mmrl.pipeline.stages.fetch_images import FetchImagesStage
-from mmrl.pipeline.stages.filter import FilterStage
-from mmrl.pipeline.stages.merge import MergeStage
+from mmrl.pipeline.runner import StageReport, run_stage
+from mmrl.pipeline.stage import Outcome, Stage, WholeRun
 from mmrl.runtime.lock import only_one
+from mmrl.runtime.progress import Progress
+from mmrl.stages import STAGES, StageInfo, groups, names
 
-_MAKERS: dict[str, Callable[[Settings, Profile], Stage]] = {
-    "filter": lambda settings, profile: FilterStage(settings),
-    "fetch-images": lambda settings, profile: FetchImagesStage(settings),
-    "caption": lambda settings, profile: CaptionStage(profile),
-    "embed-title": lambda settings, profile: EmbedStage("title", profile),
-    "embed-caption": lambda settings, profile: EmbedStage("caption", profile),
-    "embed-image": lambda settings, profile: EmbedStage("image", profile),
-    "embed-visual": lambda settings, profile: EmbedStage("visual", profile),
-    "merge": lambda settings, profile: MergeStage(settings),
-}
+if TYPE_CHECKING:
+    from mmrl.pipeline.stages.publish import PublishReport
+    from mmrl.pipeline.stages.train import TrainReport
 
-CHUNKED = tuple(_MAKERS)  # the stages that the engine runs row by row
-STAGES = (*CHUNKED, "train", "publish")
 _RUNNING = "waits for process {process}, which is at it already"
-GROUPS = {"embed": tuple(name for name in STAGES if name.startswith("embed-"))}
 
 
 @dataclass
 class RunReport:
-    """What a run did: a report a stage, and the model that came of it, if one did."""
+    """A report a stage, and by name what the stages that run as a whole tell beside it."""
 
     stages: list[StageReport] = field(default_factory=list)
-    trained: train.TrainReport | None = None
-    published: publish.PublishReport | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def trained(self) -> "TrainReport | None":
+        """What training did; None where it was not run."""
+        return cast("TrainReport | None", self.outcomes.get("train"))
+
+    @property
+    def published(self) -> "PublishReport | None":
+        """What publishing did; None where it was not run."""
+        return cast("PublishReport | None", self.outcomes.get("publish"))
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -78,71 +75,68 @@ class RunReport:
         return any(stage.pending for stage in self.stages)
 
 
-def expand(names: Sequence[str]) -> list[str]:
-    """The stages meant by names, in the pipeline's order; all of them for no names.
+def expand(requested: Sequence[str]) -> list[StageInfo]:
+    """The stages that names of stages and groups stand for, in the graph's order; all for none.
 
     Raises:
         InputError: a name is none of a stage or a group.
     """
-    for name in names:
-        if name not in STAGES and name not in GROUPS:
+    members = groups()
+    for name in requested:
+        if name not in names() and name not in members:
             raise InputError(
-                f"There is no stage {name!r}; the stages are {', '.join(STAGES)}, "
-                f"and {', '.join(GROUPS)} for all of its kind."
+                f"There is no stage {name!r}; the stages are {', '.join(names())}, "
+                f"and {', '.join(members)} for all of its kind."
             )
-    wanted = {stage for name in names for stage in GROUPS.get(name, (name,))}
-    return [stage for stage in STAGES if stage in wanted or not wanted]
+    chosen = {stage for name in requested for stage in members.get(name, (name,))}
+    return [stage for stage in STAGES if stage.name in chosen or not chosen]
 
 
-def make_stage(name: str, settings: Settings) -> Stage:
-    """The stage of that name; loads no model yet."""
-    return _MAKERS[name](settings, load_profile(settings))
+def make_stage(info: StageInfo, settings: Settings) -> Stage:
+    """A chunked stage; loads the profile only where the stage runs a model of it, and no model."""
+    make = _made_by(info)
+    if info.role is None:
+        return cast(Stage, make(settings))
+    return cast(Stage, make(info.role, load_profile(settings)))
 
 
 def run(
     catalog: Catalog,
     settings: Settings,
-    names: Sequence[str],
+    requested: Sequence[str],
     as_of: datetime,
     progress: Progress,
     truth: Any = None,
 ) -> RunReport:
-    """Runs stages in the pipeline's order, each over what is pending at `as_of`.
+    """Runs stages in the graph's order, each over what is pending at `as_of`.
 
     Args:
-        truth: only the sandbox has one: a table of expected log scores for the noise ceiling.
+        requested: names of stages and groups; all stages for none.
+        truth: of simulated posts only: a table of expected log scores for the noise ceiling.
     """
     use_threads(settings.threads)
     use_limit(settings.images.max_pixels)
     report = RunReport()
-    for name in expand(names):
+    for info in expand(requested):
 
-        def wait(said: str, name: str = name) -> None:
+        def wait(message: str, name: str = info.name) -> None:
             progress.start(name, None)
-            progress.finish(said)
+            progress.finish(message)
 
-        # Two at once, as when a scheduler tries again what only seemed to be dead, would do
+        # Two at once, as when a scheduler retries a task that only seemed to be dead, would do
         # everything twice.
-        with only_one(catalog.home, f"run-{name}", _RUNNING, wait):
-            _run_stage(name, catalog, settings, as_of, progress, truth, report)
+        with only_one(catalog.home, f"run-{info.name}", _RUNNING, wait):
+            if info.chunked:
+                stage = make_stage(info, settings)
+                report.stages.append(run_stage(stage, catalog, as_of, progress))
+            else:
+                outcome = _made_by(info)(WholeRun(catalog, settings, as_of, progress, truth))
+                report.outcomes[info.name] = outcome
+                report.stages.append(outcome.stage)
     catalog.compact()
     return report
 
 
-def _run_stage(
-    name: str,
-    catalog: Catalog,
-    settings: Settings,
-    as_of: datetime,
-    progress: Progress,
-    truth: Any,
-    report: RunReport,
-) -> None:
-    if name == "train":
-        report.trained = train.train_if_new(catalog, settings, as_of, progress, truth)
-        report.stages.append(report.trained.stage)
-    elif name == "publish":
-        report.published = publish.publish(catalog, settings, as_of, progress)
-        report.stages.append(report.published.stage)
-    else:
-        report.stages.append(run_stage(make_stage(name, settings), catalog, as_of, progress))
+def _made_by(info: StageInfo) -> Any:
+    module, _, name = info.made_by.partition(":")
+    return getattr(import_module(module), name)

@@ -6,51 +6,19 @@ at most the chunk in flight, and that chunk is pending again in the next run.
 """
 
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.pipeline.stage import Stage
+from mmrl.pipeline.stage import Stage, StageReport
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 
 _FEWEST = 8  # rows of a first chunk: a large model on a CPU takes seconds for each
 _SHORT_SECONDS = 4.0
 _LONG_SECONDS = 20.0
-
-
-@dataclass
-class StageReport:
-    """What a run of one stage did.
-
-    Attributes:
-        pending: items that were to be done.
-        done: items whose rows were written.
-        failed: items by reason code.
-        noted: how often something happened that people should know.
-        seconds, peak_bytes: see `Meter`.
-    """
-
-    name: str
-    pending: int = 0
-    done: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-    noted: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-    peak_bytes: int = 0
-
-    def summary(self) -> str:
-        """The report in a few words, such as `1,931 done, 12 image_gone`."""
-        if not self.pending:
-            return "nothing new"
-        parts = [f"{self.done:,} done"]
-        for counted in (self.failed, self.noted):
-            parts += [f"{count:,} {what}" for what, count in counted.most_common()]
-        return ", ".join(parts)
 
 
 def run_stage(stage: Stage, catalog: Catalog, as_of: datetime, progress: Progress) -> StageReport:
@@ -83,7 +51,7 @@ def _run_chunks(
     begun = chunk.num_rows
     with ThreadPoolExecutor(1, thread_name_prefix="load") as ahead:
         loading = ahead.submit(stage.load, catalog, chunk)
-        worker = stage.worker()
+        worker = stage.worker(as_of)
         while chunk.num_rows:
             batch = loading.result()
             following = pending.slice(begun, size.rows)

@@ -1,4 +1,4 @@
-"""What a stage is: pending work, and a worker that turns a batch into rows and failures.
+"""Stages: pending work, and a worker that turns a batch into rows and failures.
 
 A stage knows nothing of batching, prefetch, retries or progress; the engine owns those.
 """
@@ -6,11 +6,13 @@ A stage knows nothing of batching, prefetch, retries or progress; the engine own
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from mmrl.catalog.catalog import Catalog, Failed
+from mmrl.catalog import Catalog, Failed
+from mmrl.config import Settings
+from mmrl.runtime.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Results:
 
 
 class Worker(Protocol):
-    """Turns loaded rows into results; made once a run, it may hold a model."""
+    """Turns loaded rows into results; made once a run, it may hold a model and the `as_of`."""
 
     def __call__(self, batch: pa.Table) -> Results: ...
 
@@ -53,10 +55,64 @@ class Stage(Protocol):
         """One chunk of pending rows with its heavy inputs added; runs ahead of the worker."""
         ...
 
-    def worker(self) -> Worker:
+    def worker(self, as_of: datetime) -> Worker:
         """Makes what does the work; called once a run, and only when something is pending."""
         ...
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes one chunk's finished rows; must be safe to repeat."""
+        ...
+
+
+@dataclass
+class StageReport:
+    """What a run of one stage did.
+
+    Attributes:
+        pending: items that were to be done.
+        done: items whose rows were written.
+        failed: items by reason code.
+        noted: how often something happened that people should know.
+        seconds, peak_bytes: see `Meter`.
+    """
+
+    name: str
+    pending: int = 0
+    done: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+    def summary(self) -> str:
+        """The report in a few words, such as `1,931 done, 12 image_gone`."""
+        if not self.pending:
+            return "nothing new"
+        parts = [f"{self.done:,} done"]
+        for counted in (self.failed, self.noted):
+            parts += [f"{count:,} {what}" for what, count in counted.most_common()]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """What a stage that runs as a whole is given.
+
+    Attributes:
+        truth: of simulated posts only: a table of expected log scores for the noise ceiling.
+    """
+
+    catalog: Catalog
+    settings: Settings
+    as_of: datetime
+    progress: Progress
+    truth: Any = None
+
+
+class Outcome(Protocol):
+    """What a stage that runs as a whole tells."""
+
+    @property
+    def stage(self) -> StageReport:
+        """Its report, as of any other stage."""
         ...

@@ -1,12 +1,13 @@
-"""What did not make it from a post to a judged prediction: how many, where, and why."""
+"""The funnel from posts to judged predictions: how many were left out, where, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Reason
+from mmrl.stages import STAGES, StageInfo, names
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,22 @@ class Step:
     posts: int
 
 
-def left_out(catalog: Catalog) -> list[LeftOut]:
+def left_out(catalog: Catalog, stages: Sequence[StageInfo] = STAGES) -> list[LeftOut]:
     """Counts by stage and reason, in the pipeline's order, the largest first within a stage."""
-    found: list[LeftOut] = []
-    selection = catalog.read("selection", ["reason"], "reason IS NOT NULL")
-    found += _counted("filter", selection["reason"].value_counts().to_pylist())
+    counted: list[LeftOut] = []
+    for info in stages:
+        if info.count is not None and info.count.left_out is not None:
+            column = info.count.left_out
+            rows = catalog.read(info.count.table, [column], f"{column} IS NOT NULL")
+            counted += [
+                LeftOut(info.name, row["values"], _sentence(row["values"]), row["counts"], 0)
+                for row in rows[column].value_counts().to_pylist()
+            ]
     failures = catalog.read("failures", ["stage", "reason", "retry_after"])
     grouped = failures.group_by(["stage", "reason"]).aggregate(
         [("reason", "count"), ("retry_after", "count")]
     )
-    found += [
+    counted += [
         LeftOut(
             stage=row["stage"],
             reason=row["reason"],
@@ -55,9 +62,9 @@ def left_out(catalog: Catalog) -> list[LeftOut]:
         )
         for row in grouped.to_pylist()
     ]
-    unlabelled = catalog.read("samples", ["unlabelled"], "unlabelled IS NOT NULL")
-    found += _counted("label", unlabelled["unlabelled"].value_counts().to_pylist())
-    return sorted(found, key=lambda item: (_place(item.stage), item.stage, -item.items))
+    # What brings posts in is no stage of the graph and comes first.
+    place = {name: number for number, name in enumerate(names(stages))}
+    return sorted(counted, key=lambda item: (place.get(item.stage, -1), item.stage, -item.items))
 
 
 def steps(catalog: Catalog, evaluation: Mapping[str, Any]) -> list[Step]:
@@ -76,20 +83,8 @@ def steps(catalog: Catalog, evaluation: Mapping[str, Any]) -> list[Step]:
     ]
 
 
-def _counted(stage: str, counts: list[dict[str, Any]]) -> list[LeftOut]:
-    return [
-        LeftOut(stage, row["values"], _sentence(row["values"]), row["counts"], 0) for row in counts
-    ]
-
-
 def _sentence(code: str) -> str:
     try:
         return Reason(code).sentence
     except ValueError:  # written by another version of mmrl
         return f"for a reason this version of mmrl does not know ({code})"
-
-
-def _place(stage: str) -> int:
-    """Where a stage stands in the pipeline; imports come first, labels last."""
-    order = ("filter", "fetch-images", "caption", "embed", "merge", "label")
-    return next((place for place, name in enumerate(order) if stage.startswith(name)), -1)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,6 +28,8 @@ from mmrl.errors import ConfigError, Failure, WeightsError
 from mmrl.pipeline.stages.caption import CaptionStage
 from tests.support.image_server import answer, picture
 from tests.support.serving_process import MODEL, transformers_server
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 KEY = "sk-a-very-secret-key"
 
@@ -95,7 +98,7 @@ class TestARealServer:
         assert profile.ids["captioner"].startswith(f"{MODEL}@server+")
         assert "captioner" not in profile.shown_as  # captions, no tags
         batch = pa.table({"key": ["one", "two"], "bytes": [picture(1), b"broken"]})
-        results = CaptionStage(profile).worker()(batch)
+        results = CaptionStage("captioner", profile).worker(NOW)(batch)
         assert results.done["sha256"].to_pylist() == ["one"]
         assert results.done["captioner"].to_pylist() == [profile.ids["captioner"]]
         assert [(one.key, one.reason) for one in results.failed] == [("two", Reason.BROKEN_IMAGE)]
@@ -464,12 +467,12 @@ def test_the_budget_bounds_a_runs_requests_and_begins_anew_with_the_next(server:
 
 def test_the_stage_counts_the_budget_once_a_run(server: Faults) -> None:
     settings = CaptionServerSettings(base_url=server.url, model="some/model", budget=3)
-    stage = CaptionStage(load_profile(Settings(caption_server=settings)))
+    stage = CaptionStage("captioner", load_profile(Settings(caption_server=settings)))
     batch = pa.table({"key": ["a", "b"], "bytes": [grey(10), grey(20)]})
-    worker = stage.worker()
+    worker = stage.worker(NOW)
     assert [worker(batch).done.num_rows for _ in range(3)] == [2, 1, 0]
     assert [one.reason for one in worker(batch).failed] == [Reason.CAPTION_BUDGET_SPENT] * 2
-    assert stage.worker()(batch).done.num_rows == 2
+    assert stage.worker(NOW)(batch).done.num_rows == 2
 
 
 def test_the_key_goes_to_the_server_and_nowhere_else(

@@ -56,11 +56,18 @@ def _table(rows: list[dict], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+def every_stage(profile: Profile) -> list[Stage]:
+    return [
+        CaptionStage("captioner", profile),
+        *(EmbedStage(space, profile) for space in SPACES),
+    ]
+
+
 def run(catalog: Catalog, stage: Stage) -> pa.Table:
     """Does all of a stage's pending work; returns what was pending."""
     pending = stage.pending(catalog, AS_OF)
     if pending.num_rows:
-        results = stage.worker()(stage.load(catalog, pending))
+        results = stage.worker(AS_OF)(stage.load(catalog, pending))
         stage.commit(catalog, results.done, AS_OF)
         catalog.fail(stage.name, results.failed, AS_OF)
     return pending
@@ -155,7 +162,7 @@ def test_vectors_in_the_catalog_are_the_encoders_own(filled: Catalog) -> None:
 
 
 def test_a_picture_is_captioned_once_and_an_abstention_is_kept(filled: Catalog) -> None:
-    stage = CaptionStage(PROFILE)
+    stage = CaptionStage("captioner", PROFILE)
     pending = run(filled, stage)
     assert set(pending["key"].to_pylist()) == {image_content(GOOD), image_content(BROKEN)}
     rows = filled.read("captions").to_pylist()
@@ -221,7 +228,8 @@ profile = load_profile(Settings())
 as_of = datetime(2026, 6, 1, tzinfo=UTC)
 counts = [EmbedStage(space, profile).pending(catalog, as_of).num_rows
           for space in ("title", "image", "visual")]
-print(counts, CaptionStage(profile).pending(catalog, as_of).num_rows, "torch" in sys.modules)
+captions = CaptionStage("captioner", profile).pending(catalog, as_of).num_rows
+print(counts, captions, "torch" in sys.modules)
 """
     assert printed(code).strip() == "[0, 0, 2] 2 False"
 
@@ -270,7 +278,7 @@ def test_a_profile_may_join_the_picture_with_its_caption_and_then_waits_for_it(
     profile = profile_of(visual_text="caption")
     stage = EmbedStage("visual", profile)
     assert stage.pending(filled, AS_OF).num_rows == 0
-    run(filled, CaptionStage(profile))
+    run(filled, CaptionStage("captioner", profile))
     failures = filled.read("failures", ["key", "reason", "detail"]).to_pylist()
     assert failures == [
         {"key": image_content(BROKEN), "reason": "prompt_echoed", "detail": "Describe this"}
@@ -286,7 +294,7 @@ def test_a_profile_may_join_the_picture_with_its_caption_and_then_waits_for_it(
 
 
 def test_what_a_captioner_found_where_is_kept_with_the_caption(filled: Catalog) -> None:
-    run(filled, CaptionStage(profile_of()))
+    run(filled, CaptionStage("captioner", profile_of()))
     (row,) = filled.read("captions").to_pylist()
     assert row["text"] == "a cat"
     assert json.loads(row["phrases"]) == [{"start": 0, "end": 5, "boxes": [[0.0, 0.0, 0.5, 1.0]]}]
@@ -302,14 +310,11 @@ def test_a_new_profile_embeds_only_what_its_new_encoders_lack_and_keeps_the_old_
     filled: Catalog,
 ) -> None:
     before = profile_of()
-    for stage in (CaptionStage(before), *(EmbedStage(space, before) for space in SPACES)):
+    for stage in every_stage(before):
         run(filled, stage)
     counts = {space: filled.count(f"embeddings_{space}_4") for space in SPACES}
     after = profile_of(image="another-image", captioner="another-captioner")
-    pending = {
-        stage.name: run(filled, stage).num_rows
-        for stage in (CaptionStage(after), *(EmbedStage(space, after) for space in SPACES))
-    }
+    pending = {stage.name: run(filled, stage).num_rows for stage in every_stage(after)}
     # Another captioner may do what the former failed on; its captions' texts are known.
     assert pending == {
         "caption": 2,

@@ -107,7 +107,7 @@ def test_a_stage_that_was_killed_before_its_last_commit_goes_on(catalog: Catalog
     stage = MergeStage(Settings())
     pending = stage.pending(catalog, END)
     chunk = pending.slice(0, 4)
-    stage.commit(catalog, stage.worker()(stage.load(catalog, chunk)).done, END)
+    stage.commit(catalog, stage.worker(END)(stage.load(catalog, chunk)).done, END)
     assert merge(catalog, END) == 2
     assert sorted(reasons(catalog)) == [f"p{number}" for number in range(6)]
 

@@ -16,14 +16,18 @@ from mmrl.pipeline.stages.pictures import add_bytes, encode_readable, pictures
 
 
 class CaptionStage:
-    """Reads the bytes of images, writes `captions`; the text is "" where the captioner abstains."""
+    """Reads the bytes of images, writes `captions`; the text is "" where the captioner abstains.
+
+    Args:
+        role: the profile's model that captions.
+    """
 
     name = "caption"
     chunk = 1024
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, role: str, profile: Profile) -> None:
         self._profile = profile
-        self._captioner = profile.ids["captioner"]
+        self._captioner = profile.ids[role]
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Pictures without a caption by this captioner: `key` is the image's sha256."""
@@ -38,7 +42,7 @@ class CaptionStage:
         """Adds `bytes`."""
         return add_bytes(catalog, pending, "key")
 
-    def worker(self) -> "CaptionWorker":
+    def worker(self, as_of: datetime) -> "CaptionWorker":
         """Makes the captioner."""
         return CaptionWorker(self._profile)
 

@@ -62,7 +62,7 @@ class EmbedStage:
             add_bytes(catalog, pending, "sha256") if "sha256" in pending.column_names else pending
         )
 
-    def worker(self) -> "EmbedWorker":
+    def worker(self, as_of: datetime) -> "EmbedWorker":
         """Makes the encoder."""
         return EmbedWorker(self._space, self._profile)
 

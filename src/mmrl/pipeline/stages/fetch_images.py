@@ -71,7 +71,7 @@ class FetchImagesStage:
         """Nothing to add: the worker brings the pictures."""
         return pending
 
-    def worker(self) -> "FetchImagesWorker":
+    def worker(self, as_of: datetime) -> "FetchImagesWorker":
         from mmrl.images.fetch import Fetcher
 
         return FetchImagesWorker(self._images, Fetcher(self._images))

@@ -66,7 +66,7 @@ class FilterStage:
             looks = catalog.lookup("observations", "post_id", ids, columns)
         return posts.join(_first_looks(looks), "post_id").select(_BATCH_SCHEMA.names)
 
-    def worker(self) -> "FilterWorker":
+    def worker(self, as_of: datetime) -> "FilterWorker":
         return FilterWorker(self.settings)
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:

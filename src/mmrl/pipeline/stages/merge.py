@@ -7,7 +7,7 @@ their own tables.
 
 import json
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -79,13 +79,12 @@ class MergeStage:
             _TEXT,
         )
         self._cursors, self._left = cursors, len(keys)
-        return pa.table({"key": keys, "as_of": pa.repeat(pa.scalar(as_of, TIME), len(keys))})
+        return pa.table({"key": keys})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds what is known of each post, its image and the looks that count."""
         keys = pending["key"]
         posts = _rows(catalog, "posts", "post_id", keys, _POST_COLUMNS)
-        posts = posts.append_column("as_of", pa.repeat(pending["as_of"][0], posts.num_rows))
         images = _rows(catalog, "post_images", "post_id", keys, ["post_id", "sha256"])
         posts = _join(posts, "post_id", images, "post_id")
         shapes = _rows(catalog, "images", "sha256", pc.unique(images["sha256"]), _IMAGE_COLUMNS)
@@ -103,41 +102,8 @@ class MergeStage:
                 posts = posts.append_column(f"{name}_{column}", values)
         return posts
 
-    def worker(self) -> "MergeStage":
-        return self
-
-    def __call__(self, batch: pa.Table) -> Results:
-        """Samples of posts, from what `load` gathered."""
-        titles = batch["title"].to_pylist()
-        images = batch["sha256"].to_pylist()
-        visual = [
-            None if image is None else visual_content(image, title)
-            for image, title in zip(images, titles, strict=True)
-        ]
-        score, unlabelled = self._label(batch)
-        columns = {
-            "post_id": batch["post_id"],
-            "rules": pa.repeat(self._rules, batch.num_rows),
-            "subreddit": batch["subreddit"],
-            "author_id": batch["author_id"],
-            "author_created_at": batch["first_author_created_at"],
-            "created_at": batch["created_at"],
-            "first_seen_at": batch["first_seen_at"],
-            "first_look_at": batch["first_observed_at"],
-            "subscribers": batch["first_subscribers"],
-            **post_features(_feature_inputs(batch)),
-            "title_content": pa.array(map(text_content, titles), pa.string()),
-            "image_content": batch["sha256"],
-            "visual_content": pa.array(visual, pa.string()),
-            "unlabelled": unlabelled,
-            "score": score,
-            **{
-                name: pc.if_else(pc.is_valid(score), batch[name], None)
-                for name in ("label_subscribers", "label_observed_at")
-            },
-        }
-        noted = Counter(reason for reason in unlabelled.to_pylist() if reason is not None)
-        return Results(pa.table(columns).select(SAMPLES.names).cast(SAMPLES), noted=noted)
+    def worker(self, as_of: datetime) -> "MergeWorker":
+        return MergeWorker(self._rules, self._mature_after, as_of)
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes a chunk; after the last one, where the next run is to go on reading."""
@@ -145,20 +111,6 @@ class MergeStage:
         self._left -= done.num_rows
         if self._left == 0:
             self._write_cursors(catalog)
-
-    def _label(self, batch: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-        """Scores, and for posts that have none the reason."""
-        removed = pc.is_valid(batch["label_removed_by"])
-        score = pc.if_else(removed, None, batch["label_score"])
-        mature_at = pc.add(batch["created_at"], pa.scalar(self._mature_after, pa.duration("us")))
-        unlabelled = pc.case_when(
-            pc.make_struct(removed, pc.is_valid(score), pc.greater(mature_at, batch["as_of"])),
-            str(Reason.REMOVED),
-            pa.scalar(None, pa.string()),
-            str(Reason.TOO_YOUNG),
-            str(Reason.SCORE_NOT_SETTLED),
-        )
-        return score, unlabelled
 
     def _told_more(self, catalog: Catalog, samples: pa.Table) -> pa.ChunkedArray:
         """Posts whose row lacks a label, or the first look, that their looks can give."""
@@ -191,6 +143,67 @@ class MergeStage:
         cursors = {"rules": self._rules, "rows": catalog.count("samples"), **self._cursors}
         row = {"name": [_CURSORS], "value": [json.dumps(cursors)]}
         catalog.upsert("meta", pa.table(row, schema=META))
+
+
+class MergeWorker:
+    """Makes samples of what `MergeStage.load` gathered of posts.
+
+    Args:
+        rules: the fingerprint that goes with each sample.
+        as_of: the present; a post that has not matured by then is too young for a label.
+    """
+
+    def __init__(self, rules: str, mature_after: timedelta, as_of: datetime) -> None:
+        self._rules = rules
+        self._mature_after = mature_after
+        self._as_of = as_of
+
+    def __call__(self, batch: pa.Table) -> Results:
+        titles = batch["title"].to_pylist()
+        images = batch["sha256"].to_pylist()
+        visual = [
+            None if image is None else visual_content(image, title)
+            for image, title in zip(images, titles, strict=True)
+        ]
+        score, unlabelled = self._label(batch)
+        columns = {
+            "post_id": batch["post_id"],
+            "rules": pa.repeat(self._rules, batch.num_rows),
+            "subreddit": batch["subreddit"],
+            "author_id": batch["author_id"],
+            "author_created_at": batch["first_author_created_at"],
+            "created_at": batch["created_at"],
+            "first_seen_at": batch["first_seen_at"],
+            "first_look_at": batch["first_observed_at"],
+            "subscribers": batch["first_subscribers"],
+            **post_features(_feature_inputs(batch)),
+            "title_content": pa.array(map(text_content, titles), pa.string()),
+            "image_content": batch["sha256"],
+            "visual_content": pa.array(visual, pa.string()),
+            "unlabelled": unlabelled,
+            "score": score,
+            **{
+                name: pc.if_else(pc.is_valid(score), batch[name], None)
+                for name in ("label_subscribers", "label_observed_at")
+            },
+        }
+        noted = Counter(reason for reason in unlabelled.to_pylist() if reason is not None)
+        return Results(pa.table(columns).select(SAMPLES.names).cast(SAMPLES), noted=noted)
+
+    def _label(self, batch: pa.Table) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+        """Scores, and for posts that have none the reason."""
+        removed = pc.is_valid(batch["label_removed_by"])
+        score = pc.if_else(removed, None, batch["label_score"])
+        mature_at = pc.add(batch["created_at"], pa.scalar(self._mature_after, pa.duration("us")))
+        too_young = pc.greater(mature_at, pa.scalar(self._as_of, TIME))
+        unlabelled = pc.case_when(
+            pc.make_struct(removed, pc.is_valid(score), too_young),
+            str(Reason.REMOVED),
+            pa.scalar(None, pa.string()),
+            str(Reason.TOO_YOUNG),
+            str(Reason.SCORE_NOT_SETTLED),
+        )
+        return score, unlabelled
 
 
 def _feature_inputs(batch: pa.Table) -> pa.Table:

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote, without
 from mmrl.config import Settings
-from mmrl.pipeline import Progress, StageReport
+from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.report.write import report_path, write_report
 from mmrl.runtime.meter import Meter
+from mmrl.runtime.progress import Progress
 from mmrl.serving.live import live_posts, predict_live
 from mmrl.times import parse_time
 
@@ -29,6 +30,11 @@ class PublishReport:
 
     stage: StageReport
     report: Path | None = None
+
+
+def publish_stage(run: WholeRun) -> PublishReport:
+    """Publishes as a stage of a run; see `publish`."""
+    return publish(run.catalog, run.settings, run.as_of, run.progress)
 
 
 def publish(

@@ -11,8 +11,9 @@ from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
-from mmrl.pipeline import Progress, StageReport
+from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.runtime.meter import Meter
+from mmrl.runtime.progress import Progress
 from mmrl.samples.load import load, samples_with_vectors
 from mmrl.samples.schema import NUMERIC_FEATURES
 
@@ -50,6 +51,11 @@ class TrainReport:
             "peak_bytes": self.stage.peak_bytes,
             "evaluation": self.evaluation,
         }
+
+
+def train_stage(run: WholeRun) -> TrainReport:
+    """Trains as a stage of a run; see `train_if_new`."""
+    return train_if_new(run.catalog, run.settings, run.as_of, run.progress, run.truth)
 
 
 def train_if_new(
