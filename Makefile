@@ -13,7 +13,7 @@ unexport UV_FIND_LINKS
 endif
 export DO_NOT_TRACK := true
 
-.PHONY: help setup setup-dev setup-airflow demo airflow test lint bench clean
+.PHONY: help setup setup-dev setup-airflow demo airflow test test-quick lint bench clean
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,9 @@ test: setup-dev setup-airflow  ## Lint, type-check, check the import contracts a
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-quick: setup-dev  ## Run the tests that are not slow (under 3 minutes on 2 cores)
+	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev  ## Lint, format, type-check and check the import contracts only
 	$(BIN)/python -m mmrl.stages > dags/mmrl_stages.json

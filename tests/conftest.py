@@ -26,6 +26,34 @@ settings.register_profile(
 settings.load_profile("mmrl")
 
 
+# What makes every test that asks for it slow: a model is trained, a server or mmrl is started.
+SLOW_FIXTURES = frozenset({"finished", "hub", "real_server", "trained", "trained_home"})
+
+# The files that take longest, begun first, so that no worker ends long after the others.
+LONGEST = (
+    "tests/deploy/test_airflow_run.py",
+    "tests/cli/test_weights.py",
+    "tests/pipeline/test_kill.py",
+    "tests/cli/test_cli.py",
+    "tests/test_earlier_home.py",
+    "tests/learning/registry/test_registry.py",
+    "tests/purge/test_purge.py",
+    "tests/collector/test_service.py",
+    "tests/encoders/caption_server/test_server.py",
+    "tests/catalog/test_catalog.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests slow by their fixtures, and puts the longest files first."""
+    place = {file: number for number, file in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONGEST)))
+    for item in items:
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data; tests that need it skip where it is missing."""

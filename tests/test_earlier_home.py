@@ -19,6 +19,8 @@ from PIL import Image
 from mmrl.catalog import Catalog
 from tests.support.paths import FIXTURES
 
+pytestmark = pytest.mark.slow
+
 ARCHIVE = FIXTURES / "earlier_home.tar.xz"
 MADE_AT = "/old-home"  # stands in the archive's mlflow.db for the folder the home was made in
 AS_OF = "2026-08-11T21:00:00Z"

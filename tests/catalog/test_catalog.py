@@ -75,6 +75,7 @@ def _insert_in_a_process(home: str, worker: int, start: "multiprocessing.synchro
     catalog.upsert("selection", selection([f"own{worker}"], "mine"))
 
 
+@pytest.mark.slow
 def test_processes_that_insert_the_same_new_keys_at_once_make_no_duplicates(
     tmp_path: Path,
 ) -> None:
@@ -102,6 +103,7 @@ def _compact_in_a_process(home: str, start: "multiprocessing.synchronize.Barrier
         catalog.compact()
 
 
+@pytest.mark.slow
 def test_compacting_beside_writers_fails_neither_and_loses_nothing(tmp_path: Path) -> None:
     home = str(tmp_path / "home")
     catalog = Catalog.open(home, create=True)

@@ -318,6 +318,7 @@ def test_a_bad_dump_is_one_sentence_and_what_was_kept_stays(run: Run, tmp_path: 
     assert Catalog.open(home[1]).count("posts", "post_id LIKE '%aaa1'") == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_with_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -366,6 +367,7 @@ def test_doctor_fails_only_on_what_stops_the_work(
     assert run("doctor", "--home", home).code == 1
 
 
+@pytest.mark.slow
 def test_help_is_quick_to_load_and_every_command_has_one(run: Run) -> None:
     code = (
         "import sys; sys.argv = ['mmrl', '--help']\n"

@@ -262,6 +262,7 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return asked
 
 
+@pytest.mark.slow
 def test_a_closed_subreddit_is_asked_for_once_a_day(
     make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -488,6 +489,7 @@ def server() -> Iterator[SandboxServer]:
         yield running
 
 
+@pytest.mark.slow
 def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxServer) -> None:
     for part in (0.3, 0.8):
         process = command(home, server, "collect")
@@ -504,6 +506,7 @@ def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxSer
     assert json.loads(said)["state"] == "stopped"
 
 
+@pytest.mark.slow
 def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused(
     home: Path, server: SandboxServer
 ) -> None:
@@ -531,6 +534,7 @@ def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused
     assert "sandbox-client-secret" not in said + complaint
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
     server.now += 600
     process = command(home, server, "collect", mode="scaled")
@@ -544,6 +548,7 @@ def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
     assert Catalog.open(home).count("posts") >= 80
 
 
+@pytest.mark.slow
 def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
     home: Path, server: SandboxServer
 ) -> None:
@@ -558,6 +563,7 @@ def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
     assert max(looks.count(post_id) for post_id in set(looks)) == 2
 
 
+@pytest.mark.slow
 def test_a_time_that_is_none_is_refused(home: Path, server: SandboxServer) -> None:
     process = command(home, server, "collect", "--for", "soon")
     _, complaint = process.communicate(timeout=60)

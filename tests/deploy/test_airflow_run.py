@@ -30,6 +30,8 @@ from tests.support.airflow_process import start_airflow, start_postgres
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.web_hook import WebHook, web_hook
 
+pytestmark = pytest.mark.slow
+
 DAILY = "mmrl_daily"
 POSTS, DAYS = 360, 25
 RUN_SECONDS = 600.0

@@ -12,6 +12,8 @@ from mmrl.stages import STAGES, as_json, names
 from tests.support.command import HANGS
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 DAGS = ROOT / "dags"
 PYTHON = ROOT / ".venv-airflow" / "bin" / "python"
 

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.kill import UNTIL_MERGE, kill_and_compare
+
+pytestmark = pytest.mark.slow
 
 
 def test_after_kill_minus_nine_the_next_run_ends_with_the_same_rows(tmp_path: Path) -> None:

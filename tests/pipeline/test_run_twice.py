@@ -4,10 +4,13 @@ import fcntl
 import json
 from pathlib import Path
 
+import pytest
+
 from mmrl.catalog import Catalog
 from tests.support.command import ending, start
 
 
+@pytest.mark.slow
 def test_a_stage_that_another_process_is_at_waits_for_it_and_says_so(tmp_path: Path) -> None:
     home = tmp_path / "home"
     Catalog.open(home, create=True)

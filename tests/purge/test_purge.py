@@ -201,6 +201,7 @@ stage.erase(Catalog.open(home), Settings(), {post: "deleted"}, AS_OF, Silent(), 
     ("place", "nth"),
     [("rows.persist", 6), ("stage.rewrite", 5), ("stage.drop_before", 4)],
 )
+@pytest.mark.slow
 def test_killed_at_any_step_the_next_purge_ends_it_and_others_lose_nothing(
     catalog: Catalog, place: str, nth: int
 ) -> None:
@@ -235,6 +236,7 @@ def _write_on(home: str, start: Any, stop: Any, ids: Any) -> None:
         ids.put(post.post_id)
 
 
+@pytest.mark.slow
 def test_beside_a_busy_writer_nothing_of_his_is_lost(tmp_path: Path) -> None:
     home = str(tmp_path / "home")
     catalog = Catalog.open(home, create=True)

@@ -4,6 +4,7 @@ import tempfile
 from datetime import datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from mmrl import samples
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from tests.support.samples_catalog import at, look, merge, post, write
+
+pytestmark = pytest.mark.slow
 
 END = 1_000.0  # hours after the start, later than all that happens below
 World = tuple[list[dict[str, Any]], list[dict[str, Any]]]

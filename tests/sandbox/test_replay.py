@@ -111,6 +111,7 @@ def test_what_cannot_be_replayed_is_said_in_one_sentence(table: Path, tmp_path: 
     assert isinstance(refused.exception, InputError)
 
 
+@pytest.mark.slow
 def test_the_command_replays_a_file_and_tells_no_law_of_it(table: Path) -> None:
     command = [sys.executable, "-m", "mmrl", "sandbox", "--port", "0", "--json"]
     command += ["--replay", str(table), "--images", str(table.parent / "images")]

@@ -523,6 +523,7 @@ def test_the_clock_runs_as_fast_as_told(world: World) -> None:
         assert server.now - first >= 100
 
 
+@pytest.mark.slow
 def test_a_sandbox_of_its_own_answers_and_ends_when_let_go() -> None:
     with start_process(posts=60, seed=2, days=5) as sandbox:
         assert sandbox.now == sandbox.start
@@ -539,6 +540,7 @@ def test_a_sandbox_of_its_own_answers_and_ends_when_let_go() -> None:
     eventually(lambda: ended(sandbox.url))
 
 
+@pytest.mark.slow
 def test_a_sandbox_of_its_own_ends_with_its_parent() -> None:
     code = (
         "import os; from mmrl.sandbox import start_process\n"

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.command import Answer, python
 
+pytestmark = pytest.mark.slow
+
 _RUN = "from mmrl.encoders.vision_library import ensure_torchvision, _declared; "
 
 

@@ -212,6 +212,7 @@ def test_another_encoder_makes_everything_pending_again(filled: Catalog) -> None
     assert EmbedStage("title", other).pending(filled, AS_OF).num_rows == 3
 
 
+@pytest.mark.slow
 def test_finding_that_nothing_is_pending_imports_no_model(filled: Catalog) -> None:
     for space in ("title", "image"):
         run(filled, EmbedStage(space, PROFILE))

@@ -27,6 +27,7 @@ def give(monkeypatch: pytest.MonkeyPatch, samples: pa.Table) -> None:
     monkeypatch.setattr(stage, "load", load)
 
 
+@pytest.mark.slow
 def test_it_trains_once_on_the_same_samples_and_again_on_new_ones(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
