@@ -15,6 +15,7 @@ from pydantic_settings import (
 )
 
 from mmrl.errors import ConfigError
+from mmrl.runtime.location import Location
 from mmrl.runtime.retry import CAPTIONS, IMAGES
 
 DEFAULT_SUBREDDITS = [
@@ -220,7 +221,7 @@ def load_settings(home: str | Path, **flags: Any) -> Settings:
         ConfigError: the file is no TOML, or a setting is unknown or wrong; names each one.
     """
     global _toml_file
-    path = None if "://" in str(home) else Path(home).expanduser() / "mmrl.toml"
+    path = Location.of(home).file("mmrl.toml")
     _toml_file = path if path is not None and path.is_file() else None
     try:
         return Settings(**flags)

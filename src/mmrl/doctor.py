@@ -12,6 +12,7 @@ from typing import Literal
 from mmrl.catalog import Catalog
 from mmrl.config import Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
+from mmrl.runtime.location import Location
 
 _LEAST_FREE_BYTES = 2 * 1024**3
 
@@ -40,8 +41,8 @@ def examine(home: str) -> list[Finding]:
     findings = [_python(), _home(home)]
     try:
         settings = load_settings(home)
-        file = Path(home) / "mmrl.toml"
-        found = str(file) if "://" not in home and file.is_file() else "defaults (no mmrl.toml)"
+        file = Location.of(home).file("mmrl.toml")
+        found = str(file) if file and file.is_file() else "defaults (no mmrl.toml)"
         own = sorted(
             name
             for name in os.environ
@@ -136,9 +137,10 @@ def _devices(settings: Settings) -> Finding:
 
 
 def _disk(home: str) -> Finding:
-    if "://" in home:
+    location = Location.of(home)
+    if not location.is_local:
         return Finding("disk", "ok", "object store")
-    folder = Path(home).absolute()
+    folder = location.path.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

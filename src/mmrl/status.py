@@ -17,6 +17,7 @@ from mmrl.collector.service import Status
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline.run import make_stage
+from mmrl.runtime.location import Location
 from mmrl.sources.files import importer
 from mmrl.stages import EMBEDDINGS, STAGES, StageInfo
 from mmrl.times import iso
@@ -207,7 +208,7 @@ def _models(catalog: Catalog) -> int:
     """How many versions were trained: they are numbered from 1, and none is ever taken away."""
     from mmrl.learning.registry.registry import Registry, last_training
 
-    if "://" in catalog.home:
+    if not Location.of(catalog.home).is_local:
         return len(Registry(catalog.home).list())
     last = last_training(catalog.home)
     return 0 if last is None else int(last["version"])

@@ -20,6 +20,7 @@ from mmrl.catalog.reasons import Reason
 from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
+from mmrl.runtime.location import Location
 from mmrl.runtime.retry import FAILURES
 
 if TYPE_CHECKING:
@@ -74,24 +75,23 @@ class Catalog:
         """
         import lancedb
 
-        home = str(home)
-        local = "://" not in home
-        with _clear_errors(home):
-            if local:
-                folder = Path(home).expanduser().absolute()
-                home = str(folder)
+        location = Location.of(home)
+        with _clear_errors(str(location)):
+            if location.is_local:
+                location = Location.of(location.path.absolute())
+                folder = location.path
                 if not (folder / "catalog").is_dir():
                     if not create:
                         raise NotFoundError(
-                            f"There is no mmrl home at {home}: make one with `mmrl init {home}`, "
-                            "or point --home (or MMRL_HOME) at one."
+                            f"There is no mmrl home at {folder}: make one with "
+                            f"`mmrl init {folder}`, or point --home (or MMRL_HOME) at one."
                         )
                     (folder / "catalog").mkdir(parents=True, exist_ok=True)
             caches = lancedb.Session(
                 index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
             )
-            address = f"{home.rstrip('/')}/catalog"
-            catalog = cls(home, lancedb.connect(address, session=caches))
+            address = str(location.join("catalog"))
+            catalog = cls(str(location), lancedb.connect(address, session=caches))
             catalog._check_format(create)
         return catalog
 

@@ -3,7 +3,6 @@
 import logging
 import warnings
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,8 +58,10 @@ def check_home(home: str) -> None:
         InputError: it is a file.
     """
     from mmrl.errors import InputError
+    from mmrl.runtime.location import Location
 
-    if "://" not in home and Path(home).expanduser().is_file():
+    location = Location.of(home)
+    if location.is_local and location.path.is_file():
         raise InputError(f"{home} is a file, not a home: give --home (or MMRL_HOME) a folder.")
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from mmrl.catalog.catalog import Catalog, fragments_of
 from mmrl.errors import CatalogError
+from mmrl.runtime.location import Location
 from mmrl.runtime.retry import PURGE_FILES
 
 _LEFTOVER_SECONDS = 600.0  # a file that no version names by then is of a process that was killed
@@ -51,8 +52,8 @@ def drop_leftovers(catalog: Catalog, table: str) -> int:
     Lance itself would keep them for a week. On an object store they are left to it.
     """
     dataset = catalog.opened(table).to_lance()
-    root = Path(catalog.home) / "catalog" / f"{table}.lance"
-    if "://" in catalog.home or not root.is_dir():
+    root = Location.of(catalog.home).file("catalog", f"{table}.lance")
+    if root is None or not root.is_dir():
         return 0
     named: set[str] = set()
     versions = [known["version"] for known in dataset.versions()]

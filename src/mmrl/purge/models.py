@@ -4,10 +4,10 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from mmrl.catalog import Catalog
+from mmrl.runtime.location import Location
 from mmrl.times import parse_time
 
 
@@ -22,8 +22,8 @@ class Met:
 
 def has_models(home: str) -> bool:
     """Whether a model may have been kept; answers without importing MLflow."""
-    server = bool(os.environ.get("MLFLOW_TRACKING_URI"))
-    return server or ("://" not in home and (Path(home) / "mlflow.db").is_file())
+    store = Location.of(home).file("mlflow.db")
+    return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (store is not None and store.is_file())
 
 
 def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:

@@ -28,6 +28,7 @@ from mmrl.purge.files import drop_before, drop_leftovers, rewrite
 from mmrl.purge.models import has_models, who_met
 from mmrl.purge.rows import Doomed
 from mmrl.purge.unshared import doom
+from mmrl.runtime.location import Location
 
 REQUESTED = "requested"  # the reason of posts that somebody asked to have erased
 _IN_REPORT = re.compile(r" · ([0-9A-Za-z_-]+)</p>")  # how a report names a post
@@ -233,7 +234,7 @@ def _count(catalog: Catalog, doomed: Doomed) -> None:
 
 def _reports(catalog: Catalog) -> list[Path]:
     """The reports in the home, and what killed processes left of some."""
-    if "://" in catalog.home:
-        return []
-    folder = Path(catalog.home) / "reports"
-    return sorted(path for path in folder.glob("*") if ".html" in path.name)
+    folder = Location.of(catalog.home).file("reports")
+    return (
+        [] if folder is None else sorted(path for path in folder.glob("*") if ".html" in path.name)
+    )

@@ -5,17 +5,19 @@ from pathlib import Path
 
 from mmrl.catalog import Catalog
 from mmrl.errors import InputError
+from mmrl.runtime.location import Location
 from mmrl.sources.post import SIMULATED
 
 
 def report_path(catalog: Catalog, version: str) -> Path:
     """Where a version's report lies."""
-    if "://" in catalog.home:
+    path = Location.of(catalog.home).file("reports", f"{version}.html")
+    if path is None:
         raise InputError(
             f"The home {catalog.home} is in an object store: say where the report is to be "
             "written with `mmrl report --out FILE`."
         )
-    return Path(catalog.home) / "reports" / f"{version}.html"
+    return path
 
 
 def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | None = None) -> Path:

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from mmrl.errors import Failure
+from mmrl.runtime.location import Location
 
 
 class Taken(Failure):
@@ -32,12 +32,12 @@ def only_one(
     Raises:
         Taken: it is held.
     """
-    if "://" in home:
+    path = Location.of(home).file("locks", name)
+    if path is None:
         yield
         return
     import fcntl
 
-    path = Path(home).expanduser() / "locks" / name
     path.parent.mkdir(exist_ok=True)
     with path.open("a+", encoding="ascii") as file:
         try:

@@ -26,6 +26,7 @@ from mmrl.learning.evaluation.metrics import Metric
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.registry.champion import Champion, Decision, decide
 from mmrl.learning.train import Trained
+from mmrl.runtime.location import Location
 from mmrl.times import parse_time
 
 if TYPE_CHECKING:
@@ -109,9 +110,9 @@ class Registry:
     """
 
     def __init__(self, home: str | Path) -> None:
-        self._home = str(home)
+        self._home = Location.of(home)
         self._server = os.environ.get("MLFLOW_TRACKING_URI")
-        if "://" in self._home and not self._server:
+        if not (self._home.is_local or self._server):
             raise ConfigError(
                 f"The home {self._home} is in an object store, where SQLite can't live: set "
                 "MLFLOW_TRACKING_URI to an MLflow server."
@@ -301,7 +302,7 @@ class Registry:
         # Importing MLflow sets its loggers up, so they are quietened once more.
         for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        store = self._server or f"sqlite:///{Path(self._home).absolute()}/mlflow.db"
+        store = self._server or f"sqlite:///{self._home.path.absolute()}/mlflow.db"
         return MlflowClient(tracking_uri=store, registry_uri=store)
 
     @cached_property
@@ -309,7 +310,7 @@ class Registry:
         found = self._client.get_experiment_by_name(MODEL)
         if found is not None:
             return str(found.experiment_id)
-        place = None if self._server else (Path(self._home).absolute() / "models").as_uri()
+        place = None if self._server else (self._home.path.absolute() / "models").as_uri()
         return str(self._client.create_experiment(MODEL, artifact_location=place))
 
     def _ensure_model(self) -> None:
@@ -318,7 +319,7 @@ class Registry:
 
     def _exists(self) -> bool:
         """False where nothing was ever kept: then no database is made just to look."""
-        return bool(self._server) or (Path(self._home) / "mlflow.db").is_file()
+        return bool(self._server) or (self._home.path / "mlflow.db").is_file()
 
     def _versions(self) -> "Sequence[ModelVersion]":
         if not self._exists():
@@ -425,9 +426,9 @@ class Registry:
         self._client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
 
     def _remember(self, fingerprint: str, as_of: str, version: str) -> None:
-        if "://" in self._home:
+        folder = self._home.file("models")
+        if folder is None:
             return
-        folder = Path(self._home) / "models"
         folder.mkdir(exist_ok=True)
         kept = {"fingerprint": fingerprint, "as_of": as_of, "version": version}
         partial = folder / f"{_LAST}.part"
@@ -440,15 +441,15 @@ def last_training(home: str | Path) -> dict[str, str] | None:
 
     None where there was none, or where the home is in an object store (ask `Registry.has`).
     """
-    path = Path(home) / "models" / _LAST
-    if "://" in str(home) or not path.is_file():
+    path = Location.of(home).file("models", _LAST)
+    if path is None or not path.is_file():
         return None
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def _is_local(uri: str) -> bool:
-    return uri.startswith("file:") or "://" not in uri
+    return uri.startswith("file:") or Location.of(uri).is_local
 
 
 def _metrics(run: "Run", model: str) -> dict[str, Metric]:

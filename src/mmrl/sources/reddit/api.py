@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mmrl.errors import ConfigError, SourceError
+from mmrl.runtime.location import Location
 from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
 from mmrl.sources.reddit.transport import Transport, put_aside_limits, requestor_class
@@ -100,9 +101,9 @@ def _own(home: str | Path | None, site: str) -> dict[str, str]:
 
     PRAW would look by itself, but reads its files once a process.
     """
-    path = find_credentials(home or "://", site)
-    if path is None and home and "://" not in str(home):
-        path = Path(home) / "praw.ini"
+    path = find_credentials(home, site)
+    if path is None and home is not None:
+        path = Location.of(home).file("praw.ini")
     return {} if path is None else _section(path, site)
 
 
@@ -130,13 +131,14 @@ def source_of(reddit: "praw.Reddit") -> str:
     return "sandbox" if host in ("127.0.0.1", "::1", "localhost") else "reddit"
 
 
-def find_credentials(home: str | Path, site: str) -> Path | None:
+def find_credentials(home: str | Path | None, site: str) -> Path | None:
     """The praw.ini whose section `site` holds a client_id, where `connect` would look for it.
 
     Raises:
         ConfigError: one on the way there can't be read, or is none.
     """
-    places = [] if "://" in str(home) else [Path(home) / "praw.ini"]
+    own = None if home is None else Location.of(home).file("praw.ini")
+    places = [] if own is None else [own]
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     places += [Path("praw.ini"), Path(config) / "praw.ini"]
     for path in places:

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from mmrl.runtime.location import Location
+
 _MINUTE = 60.0
 _UNSTATED = 60  # requests a minute until Reddit has stated its limit
 _LOST = 90.0  # seconds after which a request without an answer was its process's last
@@ -247,8 +249,9 @@ def budget_path(home: str, client_id: str) -> Path:
     The client is named by a hash, so that the file's name tells nothing.
     """
     name = f"budget-{hashlib.sha256(client_id.encode()).hexdigest()[:12]}.sqlite"
-    if "://" not in home:
-        return Path(home).expanduser() / name
+    path = Location.of(home).file(name)
+    if path is not None:
+        return path
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "mmrl" / name
 
