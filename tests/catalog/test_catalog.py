@@ -96,6 +96,35 @@ def test_processes_that_insert_the_same_new_keys_at_once_make_no_duplicates(
     assert len(ids) == len(set(ids)) == 503
 
 
+def _create_in_a_process(
+    home: str, worker: int, tables: int, start: "multiprocessing.synchronize.Barrier"
+) -> None:
+    catalog = Catalog.open(home)
+    rows = pa.table({"content": [f"w{worker}"], "encoder": ["e"], "vector": [[1.0, 2.0]]})
+    for number in range(tables):
+        start.wait(60)
+        catalog.insert(f"embeddings_made{number}_2", rows.cast(embeddings(2)))
+
+
+def test_processes_that_make_the_same_table_at_once_lose_no_row(tmp_path: Path) -> None:
+    home = str(tmp_path / "home")
+    tables, processes = 30, 3
+    catalog = Catalog.open(home, create=True)
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(processes)
+    workers = [
+        spawn.Process(target=_create_in_a_process, args=(home, number, tables, barrier))
+        for number in range(processes)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    assert [worker.exitcode for worker in workers] == [0] * processes
+    counts = [catalog.count(f"embeddings_made{number}_2") for number in range(tables)]
+    assert counts == [processes] * tables
+
+
 def _compact_in_a_process(home: str, start: "multiprocessing.synchronize.Barrier") -> None:
     catalog = Catalog.open(home)
     start.wait()

@@ -365,7 +365,11 @@ class Catalog:
         if not key_columns(schema):
             raise ValueError(f"table {name!r} has no schema with a key in mmrl.catalog.tables")
         with _clear_errors(self.home):
-            self._database.create_table(name, schema=schema, exist_ok=True)
+            try:
+                _create(self._database.uri, name, schema)
+            except (OSError, RuntimeError):
+                if self._open(name) is None:  # not even another process has made it
+                    raise
         return self._open(name)
 
     def _check_format(self, create: bool) -> None:
@@ -407,6 +411,24 @@ def without(rows: pa.Table, column: str, values: Iterable[str]) -> pa.Table:
     """The rows whose `column` is not among `values`: the anti-join that finds pending work."""
     known = pa.array(list(values), pa.string())
     return rows.filter(pc.invert(pc.is_in(rows[column], value_set=known)))
+
+
+def _create(database: str, name: str, schema: pa.Schema) -> None:
+    """Makes an empty table, or fails where there is one.
+
+    LanceDB's own `create_table` first looks whether there is a table and then writes one: of two
+    processes that do so at once, the second one's commit overwrites what the first one has written
+    since. A commit upon version 0 without retries is Lance's strict one: it succeeds only where no
+    version is there.
+    """
+    from lance import LanceDataset, LanceOperation
+
+    LanceDataset.commit(
+        str(Location.of(database).join(f"{name}.lance")),
+        LanceOperation.Overwrite(schema, []),
+        read_version=0,
+        max_retries=0,
+    )
 
 
 def _with_new_columns(opened: Any, name: str) -> Any:
