@@ -1,12 +1,13 @@
-"""The `filter` stage: which posts are worked on, and for each other one the reason why not.
+"""The `filter` stage: selects the posts to work on, and keeps a reason for each one left out.
 
-A decision is made once per post and set of rules. It looks at the post's facts and at its first
-look, so it does not change with the post's later fate. Rules are the settings and the version of
-the code that decides; when either changes, all posts are decided again.
+A decision is made once per post and set of rules. It reads the post's facts and its first
+observation, so it does not change with the post's later fate. Rules are the settings and the
+version of the code that decides; when either changes, all posts are decided again.
 """
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +22,9 @@ from mmrl.images.picture import Refused
 from mmrl.images.safety import check_url
 from mmrl.pipeline import Results
 
-DECISIONS_VERSION = 1  # raised when `decide` decides differently: all posts are decided again
+DECISIONS_VERSION = 1  # raised with the code of a rule: all posts are decided again
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")
-_MANY = 2_000  # above this, one pass over the looks since then costs less than asking for each
+_MANY = 2_000  # above this, one pass over the observations since costs less than asking for each
 _BATCH_SCHEMA = pa.schema(
     [
         *(SCHEMAS["posts"].field(name) for name in _FACTS if name != "first_seen_at"),
@@ -54,17 +55,19 @@ class FilterStage:
         )
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
-        """Adds the posts' facts, and score and removal at their first look."""
+        """Adds the posts' facts, and score and removal at their first observation."""
         ids = pending["key"].to_pylist()
         posts = catalog.lookup("posts", "post_id", ids, _FACTS).drop_columns(["first_seen_at"])
         columns = ["post_id", "observed_at", "score", "removed_by"]
         if len(ids) > _MANY:
             since = pc.min(pending["first_seen_at"]).as_py()
-            looks = catalog.read("observations", columns, f"observed_at >= {moment(since)}")
-            looks = looks.filter(pc.is_in(looks["post_id"], value_set=pa.array(ids, pa.string())))
+            observations = catalog.read("observations", columns, f"observed_at >= {moment(since)}")
+            observations = observations.filter(
+                pc.is_in(observations["post_id"], value_set=pa.array(ids, pa.string()))
+            )
         else:
-            looks = catalog.lookup("observations", "post_id", ids, columns)
-        return posts.join(_first_looks(looks), "post_id").select(_BATCH_SCHEMA.names)
+            observations = catalog.lookup("observations", "post_id", ids, columns)
+        return posts.join(_first_observations(observations), "post_id").select(_BATCH_SCHEMA.names)
 
     def worker(self, as_of: datetime) -> "FilterWorker":
         return FilterWorker(self.settings)
@@ -91,28 +94,42 @@ class FilterWorker:
 
 
 def decide(post: dict[str, Any], settings: Settings) -> Reason | None:
-    """Why a post is left out; None for one that is worked on.
+    """The reason why a post is left out; None for one that is worked on.
 
     Args:
-        post: subreddit, over_18, is_video, image_url, source, and of its first look score and
-            removed_by.
+        post: subreddit, over_18, is_video, image_url, source, and the score and removed_by of its
+            first observation.
     """
-    rules = settings.filter
-    if post["removed_by"] is not None:
-        return Reason.REMOVED
-    if rules.only_followed and post["subreddit"].lower() not in _followed(settings):
-        return Reason.SUBREDDIT_NOT_FOLLOWED
-    if post["over_18"] and not rules.over_18:
-        return Reason.OVER_18
-    if post["is_video"]:
-        return Reason.VIDEO
-    if post["image_url"] is None:
-        return Reason.NO_IMAGE
-    if not _may_fetch(post["image_url"], post["source"], settings):
-        return Reason.HOST_NOT_ALLOWED
-    if rules.min_score is not None and (post["score"] is None or post["score"] < rules.min_score):
-        return Reason.SCORE_BELOW_MINIMUM
-    return None
+    return next((reason for reason, applies in RULES if applies(post, settings)), None)
+
+
+def _not_followed(post: dict[str, Any], settings: Settings) -> bool:
+    return settings.filter.only_followed and post["subreddit"].lower() not in _followed(settings)
+
+
+def _host_not_allowed(post: dict[str, Any], settings: Settings) -> bool:
+    """Only imported tables may name files: a post from the net must never do so."""
+    url = post["image_url"]
+    if url.startswith("file://"):
+        return not post["source"].startswith("table:")
+    return isinstance(check_url(url, settings.images), Refused)
+
+
+def _below_minimum(post: dict[str, Any], settings: Settings) -> bool:
+    least = settings.filter.min_score
+    return least is not None and (post["score"] is None or post["score"] < least)
+
+
+# The first rule that applies leaves a post out. A new or changed rule raises DECISIONS_VERSION.
+RULES: tuple[tuple[Reason, Callable[[dict[str, Any], Settings], bool]], ...] = (
+    (Reason.REMOVED, lambda post, settings: post["removed_by"] is not None),
+    (Reason.SUBREDDIT_NOT_FOLLOWED, _not_followed),
+    (Reason.OVER_18, lambda post, settings: post["over_18"] and not settings.filter.over_18),
+    (Reason.VIDEO, lambda post, settings: post["is_video"]),
+    (Reason.NO_IMAGE, lambda post, settings: post["image_url"] is None),
+    (Reason.HOST_NOT_ALLOWED, _host_not_allowed),
+    (Reason.SCORE_BELOW_MINIMUM, _below_minimum),
+)
 
 
 def fingerprint(settings: Settings) -> str:
@@ -131,17 +148,10 @@ def _followed(settings: Settings) -> set[str]:
     return {name.lower() for name in settings.reddit.subreddits}
 
 
-def _may_fetch(url: str, source: str, settings: Settings) -> bool:
-    """Files only for imported tables: a post from the net must never name one."""
-    if url.startswith("file://"):
-        return source.startswith("table:")
-    return not isinstance(check_url(url, settings.images), Refused)
-
-
-def _first_looks(looks: pa.Table) -> pa.Table:
-    """Each post's earliest look: post_id, score, removed_by."""
-    ordered = looks.sort_by([("post_id", "ascending"), ("observed_at", "ascending")])
-    whole = pc.ScalarAggregateOptions(skip_nulls=False)  # the first look, not the first value
+def _first_observations(observations: pa.Table) -> pa.Table:
+    """Each post's earliest observation: post_id, score, removed_by."""
+    ordered = observations.sort_by([("post_id", "ascending"), ("observed_at", "ascending")])
+    whole = pc.ScalarAggregateOptions(skip_nulls=False)  # of the first row, not the first value
     grouped = ordered.group_by("post_id", use_threads=False).aggregate(
         [("score", "first", whole), ("removed_by", "first", whole)]
     )
