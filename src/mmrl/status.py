@@ -61,11 +61,11 @@ class Survey:
 
     Attributes:
         stages: a row a stage, in the pipeline's order, posts coming in first.
-        collector: the newest account that a collector gave of itself, `killed` where it calls
-            itself running and its process is gone; None where none ever ran.
-        gaps: the open ones; `gap_ids` ids of them are left to ask for, each counted once.
+        collector: the newest status that a collector wrote, `killed` where that says running and
+            the process is gone; None where none ever ran.
+        gaps: the open ones; `gap_ids` ids of them are still to be requested, each counted once.
         gaps_filled: how many were filled.
-        erased: posts that purges erased, by Reddit's word for why.
+        erased: posts that purges erased, by the reason that Reddit gives.
     """
 
     stages: list[StageStatus]
@@ -101,13 +101,13 @@ def survey(
     stages: Sequence[StageInfo] = STAGES,
 ) -> Survey:
     """The state of all stages at `as_of`; changes no table."""
-    found = Gaps(catalog)
+    open_gaps = Gaps(catalog)
     erased = _erased(catalog)
     return Survey(
         _stages(catalog, settings, as_of, stages, sum(erased.values())),
         _collector(catalog),
-        sorted(found.open, key=lambda gap: gap.found_at),
-        found.left,
+        sorted(open_gaps.open, key=lambda gap: gap.found_at),
+        open_gaps.left,
         catalog.count(gaps.TABLE, f"state = '{gaps.FILLED}'"),
         erased,
     )
@@ -146,7 +146,7 @@ def _stages(
         done, unit = _done(catalog, settings, info)
         left_out = _left_out(catalog, info)
         rows.append(StageStatus(info.name, done, unit, pending, left_out, failed(info.name)))
-    # Of a stage that this version does not have.
+    # Failures of stages that this version does not have.
     rows += [StageStatus(name, 0, "", failed=failed(name)) for name in sorted(failures)]
     return rows
 
@@ -172,7 +172,7 @@ def _left_out(catalog: Catalog, info: StageInfo) -> Counted:
 
 
 def _failures(catalog: Catalog) -> dict[str, Counter[Reason]]:
-    """How often each stage failed for each reason."""
+    """Failures by stage and reason."""
     counts: dict[str, Counter[Reason]] = {}
     for row in catalog.read("failures", ["stage", "reason"]).to_pylist():
         counts.setdefault(row["stage"], Counter())[Reason(row["reason"])] += 1
@@ -205,7 +205,7 @@ def _erased(catalog: Catalog) -> dict[str, int]:
 
 
 def _models(catalog: Catalog) -> int:
-    """How many versions were trained: they are numbered from 1, and none is ever taken away."""
+    """The number of model versions: they are numbered from 1, and none is ever removed."""
     from mmrl.learning.registry.registry import Registry, last_training
 
     if not Location.of(catalog.home).is_local:

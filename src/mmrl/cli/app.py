@@ -17,6 +17,7 @@ from mmrl.cli import (
 )
 from mmrl.cli import (
     models,
+    status,
     weights,
 )
 from mmrl.cli import (
@@ -96,7 +97,7 @@ app.command(
     help=running.run_help(),
     epilog="Examples: `mmrl run`, `mmrl run filter fetch-images`, `mmrl run embed merge`",
 )(running.run)
-app.command("status", rich_help_panel=WORK)(running.status)
+app.command("status", rich_help_panel=WORK)(status.status)
 app.command("train", rich_help_panel=USE)(models.train)
 app.add_typer(models.app, name="models", rich_help_panel=USE)
 app.command("report", rich_help_panel=USE, epilog="Example: `mmrl report latest --out it.html`")(

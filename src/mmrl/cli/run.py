@@ -1,27 +1,11 @@
-"""`mmrl run` and `mmrl status`."""
+"""`mmrl run`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_simulated
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
 from mmrl.stages import STAGES, groups
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from mmrl.status import StageStatus, Survey
-
-_ERASED = {  # Reddit's words, and ours
-    "deleted": "deleted by its author",
-    "author": "deleted by its author",
-    "account_deleted": "its author's account was deleted",
-    "moderator": "removed by moderators",
-    "automod_filtered": "held back by the subreddit's filter",
-    "reddit": "held back by Reddit's filters",
-    "absent": "not shown by Reddit any more",
-    "requested": "somebody asked for it",
-}
 
 
 def run_help() -> str:
@@ -69,77 +53,3 @@ def run(
         if report.published is not None and report.published.report is not None:
             typer.echo(f"Report: {report.published.report}")
         typer.echo(f"Next: mmrl status --home {home}")
-
-
-def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False) -> None:
-    """Shows a row a stage: what is done, pending, left out and failed, by reason.
-
-    Below: how the collector does or did when it was last heard of, what its listings did not reach
-    back to, and what was erased.
-    """
-    import json
-
-    from rich.console import Console
-
-    from mmrl.cli.collector import collector
-    from mmrl.status import survey
-
-    at = moment(as_of)
-    catalog, settings = open_home(home)
-    found = survey(catalog, settings, at)
-    if as_json:
-        typer.echo(json.dumps(found.as_dict()))
-        return
-    console = Console()
-    for table in (_counts(found.stages), _reasons(found), collector(found)):
-        if table.row_count:
-            console.print(table)
-            typer.echo()
-    say_if_simulated(catalog)
-    if not found.stages[0].done:
-        typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")
-    elif any(row.pending for row in found.stages):
-        typer.echo(f"Next: mmrl run --home {home}")
-
-
-def _counts(rows: "list[StageStatus]") -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("stage", no_wrap=True)
-    table.add_column("done", justify="right", no_wrap=True)
-    table.add_column("")
-    for name in ("pending", "left out", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        pending = "" if row.pending is None else f"{row.pending:,}"
-        left_out, failed = (
-            sum(count for _, count in counted) for counted in (row.left_out, row.failed)
-        )
-        table.add_row(
-            row.stage,
-            f"{row.done:,}",
-            row.unit,
-            pending,
-            f"{left_out:,}" if left_out else "",
-            f"{failed:,}" if failed else "",
-        )
-    return table
-
-
-def _reasons(found: "Survey") -> "Table":
-    """A line a reason: beside the counts, sentences would be folded to shreds in 80 columns."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column("why", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("", justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
-    for row in found.stages:
-        for what, counted in (("left out", row.left_out), ("failed", row.failed)):
-            for reason, count in counted:
-                table.add_row(row.stage, what, f"{count:,}", reason.sentence)
-    for word, count in found.erased.items():
-        table.add_row("purge", "erased", f"{count:,}", _ERASED.get(word, f"Reddit says {word!r}"))
-    return table

@@ -1,4 +1,4 @@
-"""Puts the pictures of the selected posts into words, once a picture and captioner."""
+"""The `caption` stage: captions the images of the selected posts, once an image and captioner."""
 
 import json
 from dataclasses import asdict
@@ -30,7 +30,7 @@ class CaptionStage:
         self._captioner = profile.ids[role]
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Pictures without a caption by this captioner: `key` is the image's sha256."""
+        """Images without a caption by this captioner: `key` is the image's sha256."""
         images = pictures(catalog)["sha256"].unique()
         found = pa.table({"key": images})
         where = f"captioner = {quote(self._captioner)}"

@@ -1,9 +1,9 @@
-"""Turns titles, captions, pictures, and pictures with a text into vectors.
+"""The `embed-*` stages: titles, captions, images, and images with a text become vectors.
 
 One stage a space. Equal contents are embedded once: a repost costs nothing. An empty caption (the
 captioner abstained) gets no vector and is never pending; its post's caption vector is missing, and
-what learns from it is told so. A profile says whether a picture is joined with its post's title or
-with its caption; where it is the caption, it waits for that.
+learners mask it. A profile says whether an image is joined with its post's title or with its
+caption; where it is the caption, it waits for that.
 """
 
 from collections import Counter
@@ -31,7 +31,7 @@ class EmbedStage:
     """Writes `embeddings_{space}_{dim}`.
 
     Args:
-        space: title, caption, image, or visual (a picture together with a text).
+        space: title, caption, image, or visual (an image together with a text).
     """
 
     def __init__(self, space: str, profile: Profile) -> None:
@@ -57,7 +57,7 @@ class EmbedStage:
         return without(contents, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
-        """Adds `bytes` where the space has pictures."""
+        """Adds `bytes` where the space has images."""
         return (
             add_bytes(catalog, pending, "sha256") if "sha256" in pending.column_names else pending
         )

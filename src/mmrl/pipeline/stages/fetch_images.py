@@ -1,6 +1,6 @@
-"""The `fetch-images` stage: the pictures of selected posts, and which post shows which picture.
+"""The `fetch-images` stage: the images of selected posts, and which post shows which image.
 
-An address is taken to hold the same picture for ever (Reddit and Imgur name a file once), so what
+An address is taken to hold the same image for ever (Reddit and Imgur name a file once), so what
 one post's address gave serves every later post with that address, without a request. Equal bytes
 from other addresses are kept once, by their SHA-256.
 """

@@ -1,6 +1,6 @@
-"""merge: what each post says of itself, and its label once it has one.
+"""The `merge` stage: samples with each post's own features, and its label once it has one.
 
-What depends on other posts (the author's and the subreddit's history, the percentile) is derived
+What depends on other posts (the author's and the subreddit's history, the percentile) is computed
 when samples are loaded, so that an import of older posts leaves nothing stale; vectors stay in
 their own tables.
 """
@@ -56,9 +56,9 @@ class MergeStage:
         self._rules = f"v{FEATURES_VERSION} mature {settings.label.mature_after_hours:g} h"
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Posts with no row, rows made by other rules, rows for whose label a look has come.
+        """Posts without a sample, with one of other rules, or with an observation that it lacks.
 
-        Only posts of which something was written since the last finished run are looked at.
+        Only posts of which something was written since the last finished run are checked.
         """
         cursors = self._read_cursors(catalog)
         touched = []
@@ -82,7 +82,7 @@ class MergeStage:
         return pa.table({"key": keys})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
-        """Adds what is known of each post, its image and the looks that count."""
+        """Adds the facts of each post and its image, and its first and its label observation."""
         keys = pending["key"]
         posts = _rows(catalog, "posts", "post_id", keys, _POST_COLUMNS)
         images = _rows(catalog, "post_images", "post_id", keys, ["post_id", "sha256"])
@@ -113,7 +113,7 @@ class MergeStage:
             self._write_cursors(catalog)
 
     def _told_more(self, catalog: Catalog, samples: pa.Table) -> pa.ChunkedArray:
-        """Posts whose row lacks a label, or the first look, that their looks can give."""
+        """Posts whose sample lacks a label, or a first observation, that there is now."""
         unseen = pc.is_null(samples["first_look_at"])
         lacking = samples.filter(pc.or_(unseen, pc.is_in(samples["unlabelled"], _WAITING)))
         unseen = pc.is_null(lacking["first_look_at"]).to_numpy()

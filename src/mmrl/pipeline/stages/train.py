@@ -1,4 +1,4 @@
-"""Trains a model when there is something new to learn from, and keeps it."""
+"""The `train` stage: trains a model when there is something new to learn from, and keeps it."""
 
 from dataclasses import dataclass
 from datetime import datetime

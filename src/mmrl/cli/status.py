@@ -1,0 +1,96 @@
+"""`mmrl status`."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_simulated
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mmrl.status import StageStatus, Survey
+
+_ERASED = {  # Reddit's words, and ours
+    "deleted": "deleted by its author",
+    "author": "deleted by its author",
+    "account_deleted": "its author's account was deleted",
+    "moderator": "removed by moderators",
+    "automod_filtered": "held back by the subreddit's filter",
+    "reddit": "held back by Reddit's filters",
+    "absent": "not shown by Reddit any more",
+    "requested": "somebody asked for it",
+}
+
+
+def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Shows each stage's work: done, pending, left out and failed, by reason.
+
+    Below: the collector's state, the gaps that its listings left, and what was erased.
+    """
+    import json
+
+    from rich.console import Console
+
+    from mmrl.cli.collector import collector
+    from mmrl.status import survey
+
+    at = moment(as_of)
+    catalog, settings = open_home(home)
+    state = survey(catalog, settings, at)
+    if as_json:
+        typer.echo(json.dumps(state.as_dict()))
+        return
+    console = Console()
+    for table in (_counts(state.stages), _reasons(state), collector(state)):
+        if table.row_count:
+            console.print(table)
+            typer.echo()
+    say_if_simulated(catalog)
+    if not state.stages[0].done:
+        typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")
+    elif any(row.pending for row in state.stages):
+        typer.echo(f"Next: mmrl run --home {home}")
+
+
+def _counts(rows: "list[StageStatus]") -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("stage", no_wrap=True)
+    table.add_column("done", justify="right", no_wrap=True)
+    table.add_column("")
+    for name in ("pending", "left out", "failed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        pending = "" if row.pending is None else f"{row.pending:,}"
+        left_out, failed = (
+            sum(count for _, count in counted) for counted in (row.left_out, row.failed)
+        )
+        table.add_row(
+            row.stage,
+            f"{row.done:,}",
+            row.unit,
+            pending,
+            f"{left_out:,}" if left_out else "",
+            f"{failed:,}" if failed else "",
+        )
+    return table
+
+
+def _reasons(state: "Survey") -> "Table":
+    """A row a reason; beside the counts, the sentences would not fit into 80 columns."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("why", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for row in state.stages:
+        for what, counted in (("left out", row.left_out), ("failed", row.failed)):
+            for reason, count in counted:
+                table.add_row(row.stage, what, f"{count:,}", reason.sentence)
+    for word, count in state.erased.items():
+        table.add_row("purge", "erased", f"{count:,}", _ERASED.get(word, f"Reddit says {word!r}"))
+    return table
