@@ -37,11 +37,11 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.keys import image_content
 from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
 from mmrl.config import Settings
+from mmrl.encoders.caption import Kosmos2
 from mmrl.encoders.device import loaded_models as loaded
 from mmrl.encoders.device import threads
 from mmrl.encoders.device.device import Place, choose_place
 from mmrl.encoders.hub.checkpoint import checkpoint
-from mmrl.encoders.kosmos import Kosmos2
 from mmrl.encoders.profiles import ROLES, Profile, load_profile
 from mmrl.pipeline import Silent, Stage, run_stage
 from mmrl.pipeline.stages.caption import CaptionStage

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 
 _PIECES = 16_000
 _XLM_R = {  # config.json of BAAI/bge-m3

@@ -13,8 +13,8 @@ import pytest
 
 from mmrl.encoders.hub.download import Plan, RemoteFile, require_space
 from mmrl.encoders.hub.models import hub_model
-from mmrl.encoders.listing import hub_profiles
 from mmrl.encoders.profiles import profile_models
+from mmrl.encoders.weights import hub_profiles
 from mmrl.errors import WeightsError
 from tests.support.command import ending, is_one_sentence
 from tests.support.hub_process import Hub, hub_process

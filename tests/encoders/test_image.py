@@ -14,10 +14,9 @@ from PIL import Image, features
 
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.image import SiglipImages, TimmImages
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.encoders.protocols import UnreadableImagesError
-from mmrl.encoders.siglip import SiglipImages
-from mmrl.encoders.timm_images import TimmImages
-from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import WeightsError
 from tests.support.command import printed
 from tests.support.tiny_image_models import WIDTH, save_siglip, save_timm
@@ -258,8 +257,8 @@ def test_broken_weights_are_a_clear_error(tmp_path: Path, name: str) -> None:
 
 def test_ids_are_known_without_a_model_library() -> None:
     code = (
-        "import sys; from mmrl.encoders.timm_images import TimmImages; "
-        "from mmrl.encoders.siglip import SiglipImages; "
+        "import sys; from mmrl.encoders.image import TimmImages; "
+        "from mmrl.encoders.image import SiglipImages; "
         "from mmrl.encoders.hub.checkpoint import Checkpoint; "
         f"print(TimmImages(Checkpoint('{VIT}')).id, SiglipImages(Checkpoint('{SIGLIP}')).id); "
         "print(sorted({'torch', 'transformers', 'timm', 'torchvision'} & set(sys.modules)))"

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mmrl.encoders.caption import Kosmos2
 from mmrl.encoders.caption_text import judge, tidy
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.kosmos import PROMPT, Kosmos2
 from mmrl.encoders.networks.kosmos2_grounding import Grounding
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned, UnreadableImagesError
 from mmrl.errors import WeightsError
@@ -62,7 +62,7 @@ def cards_way(folder: Path, image: bytes, tokens: int = TOKENS) -> Caption | Unc
     """One picture as the model's card does it, the prompt taken from its text."""
     processor, model = published(folder)
     rgb = Image.open(io.BytesIO(image)).convert("RGB")
-    inputs = processor(text=PROMPT, images=rgb, return_tensors="pt")
+    inputs = processor(text=Kosmos2.prompt, images=rgb, return_tensors="pt")
     generated = model.generate(
         pixel_values=inputs["pixel_values"],
         input_ids=inputs["input_ids"],
@@ -74,7 +74,7 @@ def cards_way(folder: Path, image: bytes, tokens: int = TOKENS) -> Caption | Unc
     )
     said = processor.batch_decode(generated, skip_special_tokens=True)[0]
     text, entities = processor.post_process_generation(said)
-    prompt = PROMPT.removeprefix("<grounding> ")
+    prompt = Kosmos2.prompt.removeprefix("<grounding> ")
     assert text.startswith(prompt)
     cut = len(prompt)
     phrases = [Phrase(start - cut, end - cut, tuple(boxes)) for _, (start, end), boxes in entities]
@@ -185,7 +185,7 @@ def test_bfloat16_captions_too(folder: Path) -> None:
 def test_the_id_needs_no_model_and_tells_prompt_and_cap(folder: Path) -> None:
     code = (
         "import sys; from mmrl.encoders.hub.checkpoint import Checkpoint; "
-        "from mmrl.encoders.kosmos import Kosmos2; "
+        "from mmrl.encoders.caption import Kosmos2; "
         f"one = Kosmos2(Checkpoint({MODEL!r})); print(one.id); "
         "print('torch' in sys.modules or 'transformers' in sys.modules)"
     )

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from mmrl.catalog.reasons import Reason
+from mmrl.encoders.caption import QwenCaptions
 from mmrl.encoders.caption_text import tidy
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.protocols import Caption, Uncaptioned, UnreadableImagesError
-from mmrl.encoders.qwen_captions import LEAST_TOKENS, PICTURE_TOKENS, PROMPT, QwenCaptions
 from mmrl.errors import ConfigError, WeightsError
 from tests.support.command import printed
 from tests.support.tiny_qwen_captions import save_qwen_captions
@@ -60,7 +60,10 @@ def card(folder: Path, images: list[bytes], together: bool, most: int = FEW) -> 
     processor = Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor.from_pretrained(
             folder,
-            size={"shortest_edge": LEAST_TOKENS * 32**2, "longest_edge": PICTURE_TOKENS * 32**2},
+            size={
+                "shortest_edge": QwenCaptions.least_tokens * 32**2,
+                "longest_edge": QwenCaptions.image_tokens * 32**2,
+            },
         ),
         tokenizer=PreTrainedTokenizerFast(
             tokenizer_file=str(folder / "tokenizer.json"),
@@ -71,7 +74,7 @@ def card(folder: Path, images: list[bytes], together: bool, most: int = FEW) -> 
         chat_template=json.loads((folder / "chat_template.json").read_text())["chat_template"],
     )
     model = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-    content = [{"type": "image"}, {"type": "text", "text": PROMPT}]
+    content = [{"type": "image"}, {"type": "text", "text": QwenCaptions.prompt}]
     prompt = processor.apply_chat_template(
         [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
     )
@@ -100,7 +103,11 @@ def _resized(data: bytes) -> Image.Image:
 
     image = Image.open(io.BytesIO(data)).convert("RGB")
     high, wide = smart_resize(
-        image.height, image.width, 32, LEAST_TOKENS * 32**2, PICTURE_TOKENS * 32**2
+        image.height,
+        image.width,
+        32,
+        QwenCaptions.least_tokens * 32**2,
+        QwenCaptions.image_tokens * 32**2,
     )
     return image.resize((wide, high))
 
@@ -216,7 +223,7 @@ def test_the_id_is_known_without_torch(folder):
 import sys
 from pathlib import Path
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.qwen_captions import QwenCaptions
+from mmrl.encoders.caption import QwenCaptions
 made = QwenCaptions(Checkpoint({NAME!r}, Path({str(folder)!r})), max_new_tokens={FEW})
 made.check()
 print(made.id)

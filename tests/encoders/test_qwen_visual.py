@@ -13,9 +13,9 @@ from PIL import Image
 
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.networks.patches import PICTURE_TOKENS, Grid
+from mmrl.encoders.networks.patches import Grid
 from mmrl.encoders.protocols import UnreadableImagesError
-from mmrl.encoders.qwen_visual import INSTRUCTION, QwenVisual
+from mmrl.encoders.visual import QwenVisual
 from mmrl.errors import InputError, WeightsError
 from tests.support.command import printed
 from tests.support.tiny_visual_models import PICTURES, QWEN_WIDTH, picture, save_qwen_visual
@@ -62,11 +62,13 @@ def authors_vectors(folder: Path, images: list[bytes], texts: list[str]) -> np.n
     pictures = []
     for data in images:
         image = Image.open(io.BytesIO(data)).convert("RGB")
-        high, wide = smart_resize(image.height, image.width, 32, 4 * 32**2, PICTURE_TOKENS * 32**2)
+        high, wide = smart_resize(
+            image.height, image.width, 32, 4 * 32**2, QwenVisual.image_tokens * 32**2
+        )
         pictures.append(image.resize((wide, high)))
     turns = [
         [
-            {"role": "system", "content": [{"type": "text", "text": INSTRUCTION}]},
+            {"role": "system", "content": [{"type": "text", "text": QwenVisual.instruction}]},
             {
                 "role": "user",
                 "content": [{"type": "image"}, *([{"type": "text", "text": text}] if text else [])],
@@ -168,7 +170,7 @@ def test_the_id_is_known_without_torch(folder):
 import sys
 from pathlib import Path
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.qwen_visual import QwenVisual
+from mmrl.encoders.visual import QwenVisual
 made = QwenVisual(Checkpoint("Qwen/Qwen3-VL-Embedding-2B", Path({str(folder)!r})))
 made.check()
 print(made.id, made.dim)
@@ -226,12 +228,12 @@ def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
 @settings(max_examples=300)
 @given(st.integers(1, 9_000), st.integers(1, 9_000))
 def test_pictures_are_sized_as_its_authors_do(width, height):
-    from mmrl.encoders.vision_library import ensure_torchvision
+    from mmrl.encoders.networks.torchvision import ensure_torchvision
 
     ensure_torchvision()
     from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 
     if max(width, height) > 200 * min(width, height):
         return
-    high, wide = smart_resize(height, width, 32, 4 * 32**2, PICTURE_TOKENS * 32**2)
-    assert Grid(16, 2).size(width, height) == (wide, high)
+    high, wide = smart_resize(height, width, 32, 4 * 32**2, QwenVisual.image_tokens * 32**2)
+    assert Grid(16, 2, 4, QwenVisual.image_tokens).size(width, height) == (wide, high)

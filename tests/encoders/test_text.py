@@ -14,12 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.encoders import text as hub_text
-from mmrl.encoders.bge_m3 import BgeM3
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.qwen_text import QwenText
-from mmrl.encoders.text import HubText
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
+from mmrl.encoders.text import BgeM3, HubText, QwenText
 from mmrl.errors import WeightsError
 from tests.support.command import printed
 from tests.support.paths import FIXTURES
@@ -280,8 +278,8 @@ def test_code_in_a_weights_file_is_never_run(folder: Path, tmp_path: Path) -> No
 
 def test_ids_are_known_without_a_model_library() -> None:
     code = (
-        "import sys; from mmrl.encoders.bge_m3 import BgeM3; "
-        "from mmrl.encoders.qwen_text import QwenText; "
+        "import sys; from mmrl.encoders.text import BgeM3; "
+        "from mmrl.encoders.text import QwenText; "
         "from mmrl.encoders.hub.checkpoint import Checkpoint; "
         f"print(BgeM3(Checkpoint('{BGE}')).id, QwenText(Checkpoint('{QWEN}')).id); "
         "print(sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"

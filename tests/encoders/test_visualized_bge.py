@@ -14,8 +14,9 @@ from PIL import Image
 
 from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
+from mmrl.encoders.networks.clip_image import SIDE, square
 from mmrl.encoders.protocols import UnreadableImagesError
-from mmrl.encoders.visualized_bge import SIDE, VisualizedBge, square
+from mmrl.encoders.visual import VisualizedBge
 from mmrl.errors import InputError, WeightsError
 from tests.support.command import printed
 from tests.support.paths import FIXTURES
@@ -153,7 +154,7 @@ def test_the_id_is_known_without_torch(folder):
 import sys
 from pathlib import Path
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.visualized_bge import VisualizedBge
+from mmrl.encoders.visual import VisualizedBge
 root = Path({str(folder)!r})
 made = VisualizedBge(Checkpoint("BAAI/bge-visualized", root / "visualized"),
                      Checkpoint("BAAI/bge-m3", root / "bge-m3"))
@@ -222,7 +223,7 @@ def test_a_pickle_with_code_in_it_is_refused(folder, tmp_path):
 @settings(max_examples=40)
 @given(width=st.integers(1, 700), height=st.integers(1, 700), seed=st.integers(0, 99))
 def test_a_picture_is_prepared_as_torchvision_does(width, height, seed):
-    from mmrl.encoders.vision_library import ensure_torchvision
+    from mmrl.encoders.networks.torchvision import ensure_torchvision
 
     ensure_torchvision()
     from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize

@@ -161,7 +161,7 @@ def _free_port() -> int:
 
 
 def _run_transformers() -> None:
-    from mmrl.encoders.vision_library import ensure_torchvision
+    from mmrl.encoders.networks.torchvision import ensure_torchvision
 
     ensure_torchvision()
     _decode_with_pillow()

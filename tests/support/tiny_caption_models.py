@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from tests.support.tiny_tokenizers import save_xlm_roberta_tokenizer
 
 KOSMOS_TAGS = (

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from tests.support import tiny_xlm_roberta
 from tests.support.tiny_tokenizers import save_qwen_tokenizer
 

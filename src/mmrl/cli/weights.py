@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from mmrl.config import Settings
     from mmrl.encoders.hub.models import HubModel
-    from mmrl.encoders.listing import Listed
+    from mmrl.encoders.weights import Listed
 
 app = typer.Typer(
     help="Fetches models from the Hugging Face hub, and lists what is there.",
@@ -41,8 +41,8 @@ def list_weights(
     from mmrl.cli.options import check_home
     from mmrl.config import load_settings
     from mmrl.encoders.hub.cache import cache_folder
-    from mmrl.encoders.listing import hub_profiles
-    from mmrl.encoders.listing import list_weights as look
+    from mmrl.encoders.weights import hub_profiles
+    from mmrl.encoders.weights import list_weights as look
 
     check_home(home)
     rows = look(load_settings(home), hub_profiles() if profile is None else [profile])
@@ -140,7 +140,7 @@ def fetch(
 def _absent(settings: "Settings", names: list[str], profile: str | None) -> "list[HubModel]":
     """The models to fetch; says of each other one why it is not."""
     from mmrl.encoders.hub.checkpoint import checkpoint
-    from mmrl.encoders.listing import needed
+    from mmrl.encoders.weights import needed
 
     if not names:
         chosen = profile or settings.profile

@@ -1,4 +1,4 @@
-"""Pictures through a network of the hub: what its image encoders have in common."""
+"""Image encoders of the hub: networks that turn images into vectors."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from mmrl.encoders.device.batch_size import BatchSize
-from mmrl.encoders.device.pictures import encode_pictures
+from mmrl.encoders.device.images import encode_images
 from mmrl.encoders.device.threads import ModelLock
 from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.hub.encoder import FromHub
 
 if TYPE_CHECKING:
     import torch
+
+    from mmrl.encoders.networks.siglip2 import SiglipNetwork
+    from mmrl.encoders.networks.timm_vit import TimmNetwork
 
 # On a GPU these are some 40,000 tokens, which fill any; more would only be decoded for longer
 # before the first batch is whole.
@@ -37,7 +40,7 @@ class ImageNetwork(Protocol):
 
 
 class HubImages(FromHub["_Loaded"]):
-    """An ImageEncoder.
+    """An ImageEncoder with weights of the hub.
 
     Attributes:
         rules: how vectors are taken; how pictures are prepared comes with the revision.
@@ -75,11 +78,51 @@ class HubImages(FromHub["_Loaded"]):
         def forward(chosen: Sequence[tuple[int, np.ndarray]]) -> "torch.Tensor":
             return net.vectors(np.stack([pixels for _, pixels in chosen]))
 
-        return encode_pictures(images, range(len(images)), net.prepare, net.batches, forward)
+        return encode_images(images, range(len(images)), net.prepare, net.batches, forward)
 
     def _load(self) -> "_Loaded":
         on_gpu = self._model.place.on_gpu
         return _Loaded(self.name, self.load(self._model), on_gpu=on_gpu)
+
+
+class TimmImages(HubImages):
+    """timm's image encoders: pooled features before the classifier.
+
+    As `forward_head(forward_features(x), pre_logits=True)` gives them, with the preparation that
+    the checkpoint's own data configuration says; not normalised, as timm does not.
+    """
+
+    name = "vit-large-patch16-384"
+    width = 1024
+    rules = "upright,prelogits"
+    width_at = ("num_features",)
+
+    def load(self, model: Checkpoint) -> "TimmNetwork":
+        """See `HubImages.load`."""
+        from mmrl.encoders.networks.timm_vit import TimmNetwork
+
+        return TimmNetwork(model.weights(), model.place)
+
+
+class SiglipImages(HubImages):
+    """SigLIP 2's image tower: vectors of length 1.
+
+    As transformers' `get_image_features` gives them (Tschannen et al. 2025, arXiv:2502.14786):
+    the whole image squeezed into a square, bilinear, then the tower's attention pooling. The
+    text tower of the same file is not loaded.
+    """
+
+    name = "siglip2-so400m-patch14-384"
+    width = 1152
+    rules = "upright,pooled,l2"
+    width_at = ("vision_config", "hidden_size")
+    share = 0.4
+
+    def load(self, model: Checkpoint) -> "SiglipNetwork":
+        """See `HubImages.load`."""
+        from mmrl.encoders.networks.siglip2 import SiglipNetwork
+
+        return SiglipNetwork(model.folder(), model.place)
 
 
 class _Loaded:

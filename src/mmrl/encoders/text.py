@@ -1,4 +1,4 @@
-"""Texts through a transformer of the hub: what its text encoders have in common.
+"""Text encoders of the hub: transformers that turn titles and captions into vectors.
 
 Texts are sorted by length, so that little is padded; a block of them is tokenized while the
 device works on the block before; a batch holds so many tokens, however many texts that is; and
@@ -16,7 +16,7 @@ import numpy as np
 
 from mmrl.encoders.device.batch_size import BatchSize
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.pictures import Rows
+from mmrl.encoders.device.images import Rows
 from mmrl.encoders.device.threads import ModelLock
 from mmrl.encoders.device.tokens import by_length, load_tokenizer, padded, tokenize
 from mmrl.encoders.hub.checkpoint import Checkpoint
@@ -24,6 +24,9 @@ from mmrl.encoders.hub.encoder import FromHub
 
 if TYPE_CHECKING:
     import torch
+
+    from mmrl.encoders.networks.bge_m3 import BgeM3Network
+    from mmrl.encoders.networks.qwen3 import QwenTextNetwork
 
 MAX_TOKENS = 8_192
 # Tokens a batch, padding included. On a GPU this is some 500 titles and keeps it busy for longer
@@ -48,7 +51,7 @@ class TextNetwork(Protocol):
 
 
 class HubText(FromHub["_Loaded"]):
-    """A TextEncoder.
+    """A TextEncoder with weights of the hub.
 
     Attributes:
         truncated: how many texts were cut at 8,192 tokens so far.
@@ -110,6 +113,46 @@ class HubText(FromHub["_Loaded"]):
     def _load(self) -> "_Loaded":
         network = self.load(self._model.folder(), self._model.place)
         return _Loaded(self.name, self._model, network)
+
+
+class BgeM3(HubText):
+    """BAAI/bge-m3's dense vectors: the first token's output of XLM-R, scaled to length 1.
+
+    As FlagEmbedding's `BGEM3FlagModel` gives them as `dense_vecs` (Chen et al. 2024,
+    arXiv:2402.03216). The other two kinds of vectors that the model can give are not used.
+    """
+
+    name = "bge-m3"
+    width = 1024
+    pooling = "cls"
+    pad = 1  # XLM-R's <pad>
+
+    def load(self, folder: Path, place: Place) -> "BgeM3Network":
+        """See `HubText.load`."""
+        from mmrl.encoders.networks.bge_m3 import BgeM3Network
+
+        return BgeM3Network(folder, place)
+
+
+class QwenText(HubText):
+    """Qwen3-Embedding's vectors: the output at the last token, scaled to length 1.
+
+    As its authors use it for documents: without an instruction, which is for queries of a search
+    (Zhang et al. 2025, arXiv:2506.05176). The tokenizer ends each text with the token that is
+    read.
+    """
+
+    name = "qwen3-embedding-0.6b"
+    width = 1024
+    stored = 2  # bfloat16
+    pooling = "last"
+    pad = 0  # any token: rows are padded at their ends, where a causal model never looks
+
+    def load(self, folder: Path, place: Place) -> "QwenTextNetwork":
+        """See `HubText.load`."""
+        from mmrl.encoders.networks.qwen3 import QwenTextNetwork
+
+        return QwenTextNetwork(folder, place)
 
 
 class _Loaded:

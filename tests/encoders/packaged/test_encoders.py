@@ -14,13 +14,13 @@ from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.reasons import Reason
 from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.encoders.packaged import efficientnet, minilm, weights
 from mmrl.encoders.packaged.labels import LabelBridge, Tags, label_names
 from mmrl.encoders.packaged.memo import Memo
 from mmrl.encoders.packaged.minilm import MiniLM
 from mmrl.encoders.profiles import ROLES, load_profile
 from mmrl.encoders.protocols import Caption, UnreadableImagesError
-from mmrl.encoders.vision_library import ensure_torchvision
 from mmrl.errors import ConfigError, WeightsError
 from mmrl.images.picture import UnreadableError
 from tests.support.command import printed

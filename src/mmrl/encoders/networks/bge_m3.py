@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.device.images import to_device
 from mmrl.encoders.networks.load import load_pretrained
 
 _PAD = 1  # XLM-R's <pad>, and the position of every <pad>

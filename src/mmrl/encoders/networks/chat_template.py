@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.errors import WeightsError
 
 ensure_torchvision()

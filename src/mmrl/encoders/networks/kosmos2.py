@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.device.images import to_device
 from mmrl.encoders.networks.greedy import greedy
 from mmrl.encoders.networks.load import load_pretrained
 from mmrl.errors import WeightsError

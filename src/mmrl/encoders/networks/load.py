@@ -7,7 +7,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.errors import WeightsError
 
 ensure_torchvision()

@@ -9,10 +9,6 @@ from PIL import Image
 from mmrl.images.decode import open_rgb
 from mmrl.images.picture import UnreadableError
 
-# A picture costs a token for every 32 x 32 pixels. Its authors allow 1,800 tokens, for pages of
-# small print; at 256 (512 x 512 pixels) an item costs a fifth of that.
-PICTURE_TOKENS = 256
-_LEAST_TOKENS = 4  # its authors'
 _LONGEST = 200  # times as long as wide; its authors refuse more
 
 
@@ -43,8 +39,8 @@ class Grid:
 
     side: int
     merge: int
-    least: int = _LEAST_TOKENS
-    most: int = PICTURE_TOKENS
+    least: int
+    most: int
 
     def patches(self, data: bytes) -> Patches:
         """A file's pixels, resized to whole tokens and no more than `most` of them.

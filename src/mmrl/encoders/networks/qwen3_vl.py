@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.device.images import to_device
 from mmrl.encoders.networks.patches import Patches
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.errors import WeightsError
 
 ensure_torchvision()

@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional as F
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.device.images import to_device
 from mmrl.encoders.device.tokens import load_tokenizer
 from mmrl.encoders.networks.chat_template import around
 from mmrl.encoders.networks.greedy import greedy
@@ -56,7 +56,7 @@ class QwenCaptionsNetwork:
         self._tokenizer = load_tokenizer(folder, model)
         self._around = around(folder / "chat_template.json", model)
 
-    def say(self, pictures: Sequence[Patches], prompt: str, most: int) -> list[str]:
+    def write(self, pictures: Sequence[Patches], prompt: str, most: int) -> list[str]:
         """What the model says of each picture, in at most `most` tokens."""
         before, between, after = (self._tokens(text) for text in self._around)
         ending = [*between, *self._tokens(prompt, markers=False), *after]

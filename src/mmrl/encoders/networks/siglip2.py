@@ -9,7 +9,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.pictures import to_device
+from mmrl.encoders.device.images import to_device
 from mmrl.encoders.networks.load import load_pretrained
 from mmrl.errors import WeightsError
 from mmrl.images.decode import open_rgb

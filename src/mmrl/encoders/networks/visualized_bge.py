@@ -22,7 +22,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmrl.encoders.vision_library import ensure_torchvision
+from mmrl.encoders.networks.clip_image import MEAN, SIDE, STD
+from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.errors import WeightsError
 
 ensure_torchvision()
@@ -31,10 +32,7 @@ import timm  # noqa: E402
 from transformers import AutoConfig  # noqa: E402
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaEncoder  # noqa: E402
 
-SIDE = 224  # of the pictures, in pixels
 PAD = 1  # XLM-R's <pad>; also the position of a padding token
-MEAN = (0.48145466, 0.4578275, 0.40821073)  # CLIP's
-STD = (0.26862954, 0.26130258, 0.27577711)
 _HEAD = 64  # width of an attention head in every EVA02-CLIP
 
 _TOWER = "model_visual.visual."

@@ -4,7 +4,7 @@ A profile is a file `NAME.toml` with a table for each of title, caption, image, 
 captioner: `class` is `module:name`, the other entries are the class's arguments. An argument
 `model` or `text_model` names a model of the hub and reaches the class as a `Checkpoint`. Classes
 are cheap to make (see `encoders.protocols`), so ids are known without loading a model.
-`visual_text` says which text is joined with the picture: the title (by default) or the caption.
+`visual_text` says which text is joined with the image: the title (by default) or the caption.
 """
 
 import tomllib
@@ -18,6 +18,7 @@ from typing import Any, cast
 from mmrl.catalog.tables import SPACES
 from mmrl.config import CaptionServerSettings, Settings
 from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
+from mmrl.encoders.profiles.moved import MOVED
 from mmrl.encoders.protocols import Captioner, Encoder, ImageEncoder, TextEncoder, VisualEncoder
 from mmrl.errors import ConfigError
 
@@ -32,7 +33,7 @@ class Profile:
     Attributes:
         name: as in the setting `profile`.
         shown_as: what people are told its captions and visual vectors are: "tags" is no caption.
-        visual_text: the text that the visual encoder gets with the picture: title or caption.
+        visual_text: the text that the visual encoder gets with the image: title or caption.
     """
 
     name: str
@@ -59,15 +60,15 @@ class Profile:
         return cast(TextEncoder, self._encoders["caption"])
 
     def image(self) -> ImageEncoder:
-        """Encodes pictures."""
+        """Encodes images."""
         return cast(ImageEncoder, self._encoders["image"])
 
     def visual(self) -> VisualEncoder:
-        """Encodes a picture and the text of `visual_text` together."""
+        """Encodes an image and the text of `visual_text` together."""
         return cast(VisualEncoder, self._encoders["visual"])
 
     def captioner(self) -> Captioner:
-        """Puts pictures into words."""
+        """Puts images into words."""
         return cast(Captioner, self._encoders["captioner"])
 
     def check(self) -> None:
@@ -109,8 +110,8 @@ def profile_models(name: str) -> dict[str, tuple[str, ...]]:
     Raises:
         ConfigError: there is no such profile.
     """
-    given = _read(name)
-    entries = {role: given.get(role, {}) for role in ROLES}
+    profile = _read(name)
+    entries = {role: profile.get(role, {}) for role in ROLES}
     return {
         role: tuple(entry[key] for key in _MODELS if key in entry)
         for role, entry in entries.items()
@@ -123,8 +124,8 @@ def profile_classes(name: str) -> dict[str, str]:
     Raises:
         ConfigError: there is no such profile.
     """
-    given = _read(name)
-    return {role: str(given.get(role, {}).get("class", "")) for role in ROLES}
+    profile = _read(name)
+    return {role: str(profile.get(role, {}).get("class", "")) for role in ROLES}
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -139,19 +140,19 @@ def _read(name: str) -> dict[str, Any]:
 def _load(
     name: str, weights: tuple[tuple[str, str], ...], device: str, dtype: str, server: str
 ) -> Profile:
-    given = _read(name)
-    shown_as = {str(role): str(words) for role, words in given.pop("shown_as", {}).items()}
-    visual_text = given.pop("visual_text", "title")
-    if set(given) != set(ROLES) or visual_text not in ("title", "caption"):
+    entries = _read(name)
+    shown_as = {str(role): str(words) for role, words in entries.pop("shown_as", {}).items()}
+    visual_text = entries.pop("visual_text", "title")
+    if set(entries) != set(ROLES) or visual_text not in ("title", "caption"):
         raise ConfigError(
-            f"The profile {name!r} has {', '.join(sorted(given)) or 'nothing'}, and the visual "
+            f"The profile {name!r} has {', '.join(sorted(entries)) or 'nothing'}, and the visual "
             f"text {visual_text!r}; it needs exactly {', '.join(ROLES)}, and title or caption."
         )
 
     def resolve(model: str) -> Checkpoint:
         return checkpoint(model, dict(weights), device, dtype)
 
-    encoders = {role: _make(name, role, given[role], resolve) for role in ROLES}
+    encoders = {role: _make(name, role, entries[role], resolve) for role in ROLES}
     server_settings = CaptionServerSettings.model_validate_json(server)
     if server_settings.base_url is not None:
         from mmrl.encoders.caption_server.server import ServerCaptions
@@ -170,7 +171,13 @@ def _make(
         for name, value in entry.items()
         if name != "class"
     }
-    module, _, attribute = str(entry.get("class", "")).partition(":")
+    path = str(entry.get("class", ""))
+    if path in MOVED:
+        raise ConfigError(
+            f"The profile {profile!r} makes its {role} encoder from {path}, which has moved: give "
+            f'class = "{MOVED[path]}".'
+        )
+    module, _, attribute = path.partition(":")
     try:
         return cast(Encoder, getattr(import_module(module), attribute)(**arguments))
     except (ImportError, AttributeError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Pictures with texts through a model: what the encoders of both have in common."""
+"""Images on the device: decoded ahead of a model, put through it in batches, rows fetched once."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -53,26 +53,26 @@ def same_number(images: Sequence[bytes], texts: Sequence[str]) -> None:
         )
 
 
-def encode_pictures(
+def encode_images(
     images: Sequence[bytes],
     order: Sequence[int],
     prepare: Callable[[bytes], Prepared],
     batches: BatchSize,
     forward: Callable[[Sequence[tuple[int, Prepared]]], "torch.Tensor"],
 ) -> np.ndarray:
-    """Decodes pictures ahead of a model and puts them through it in batches.
+    """Decodes images ahead of a model and puts them through it in batches.
 
     Args:
         order: places of images, in the order to be taken.
         prepare: a file to what the model takes; raises UnreadableError.
-        batches: counted in pictures.
+        batches: counted in images.
         forward: places and what was prepared for them, to rows on the device.
 
     Returns:
         rows of shape (len(images), dim), float32, in the order of the images.
 
     Raises:
-        UnreadableImagesError: at least one picture does not decode.
+        UnreadableImagesError: at least one image does not decode.
     """
     rows = Rows()
     errors: dict[int, UnreadableError] = {}

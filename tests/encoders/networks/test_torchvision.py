@@ -8,7 +8,7 @@ from tests.support.command import Answer, python
 
 pytestmark = pytest.mark.slow
 
-_RUN = "from mmrl.encoders.vision_library import ensure_torchvision, _declared; "
+_RUN = "from mmrl.encoders.networks.torchvision import ensure_torchvision, _declared; "
 
 
 def run(code: str, *first: Path) -> Answer:
