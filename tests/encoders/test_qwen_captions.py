@@ -149,7 +149,7 @@ def test_nothing_said_and_an_echo_are_no_captions(folder, monkeypatch):
     from mmrl.encoders.networks.qwen3_vl_captions import QwenCaptionsNetwork
 
     said = ["", " \n", "Describe this image in one or two plain sentences!", '"A <b>cat</b>."']
-    monkeypatch.setattr(QwenCaptionsNetwork, "say", lambda *_: [said.pop(0), said.pop(0)])
+    monkeypatch.setattr(QwenCaptionsNetwork, "write", lambda *_: [said.pop(0), said.pop(0)])
     empty, blank, echo, kept = captioner(folder).caption([PICTURES[0]] * 4)
     for got, reason in (
         (empty, Reason.EMPTY_CAPTION),
@@ -200,7 +200,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     unload()
     net = captioner(folder)
     want = net.caption(IMAGES)
-    whole, sizes = QwenCaptionsNetwork.say, []
+    whole, sizes = QwenCaptionsNetwork.write, []
 
     def scarce(self, pictures, prompt, most):
         import torch
@@ -210,7 +210,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
             raise torch.OutOfMemoryError("CUDA out of memory")
         return whole(self, pictures, prompt, most)
 
-    monkeypatch.setattr(QwenCaptionsNetwork, "say", scarce)
+    monkeypatch.setattr(QwenCaptionsNetwork, "write", scarce)
     with caplog.at_level(logging.WARNING):
         assert net.caption(IMAGES) == want
     assert sizes == [2, 1, 1, 1, 1, 1, 1]

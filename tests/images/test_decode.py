@@ -21,7 +21,8 @@ from mmrl.images.picture import UnreadableError
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
 from mmrl.purge.run import erase
-from mmrl.serving.predict import Draft, predict_draft
+from mmrl.serving.predict import predict_draft
+from mmrl.serving.prediction import Draft
 from tests.support.command import python
 from tests.support.image_server import picture
 

@@ -484,7 +484,7 @@ def test_a_comparison_of_different_test_posts_says_so() -> None:
 
 def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
     from mmrl.learning.registry.registry import Version
-    from mmrl.serving.predict import Interval, Prediction
+    from mmrl.serving.prediction import Interval, Prediction
 
     metrics = {"spearman": {"value": 0.4, "low": 0.3, "high": 0.5}, "rmse_log": None}
     version = Version("3", "run", "2026-10-10T00:00:00Z", True, metrics, {}, 400, "better")

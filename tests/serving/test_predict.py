@@ -21,7 +21,7 @@ from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import train
 from mmrl.serving import predict
-from mmrl.serving.predict import Draft, Prediction
+from mmrl.serving.prediction import Draft, Interval, Prediction
 from tests.support.learning_samples import AS_OF, DIMS, ENCODERS, make_samples
 from tests.support.samples_catalog import at, look, merge, post, write
 
@@ -33,6 +33,8 @@ SUBSCRIBERS = 1000
 
 class Made:
     """An encoder whose vectors are all the same."""
+
+    truncated = 0
 
     def __init__(self, space: str) -> None:
         self._vector = np.full(DIMS[space], 0.1, np.float32)
@@ -122,7 +124,7 @@ def test_a_percentile_lies_between_0_and_1_though_the_models_interval_reaches_fu
     wide = Quantiles(np.array([-0.2]), np.array([0.7]), np.array([1.3]), "percentile")
     monkeypatch.setattr(TrainedModel, "predict", lambda *_: wide)
     found = predicted(home, picture, "percentile").percentile
-    assert found == predict.Interval(0.0, 0.7, 1.0)
+    assert found == Interval(0.0, 0.7, 1.0)
 
 
 def test_a_model_of_percentiles_tells_a_percentile_where_too_few_posts_are_known_to_rank_a_score(

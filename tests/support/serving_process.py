@@ -172,7 +172,7 @@ def _run_transformers() -> None:
 
 
 def _decode_with_pillow() -> None:
-    """Pillow decodes where torchvision's own decoders don't load (see `vision_library`)."""
+    """Pillow decodes where torchvision's own decoders don't load (see `networks.torchvision`)."""
     import io
 
     import torchvision

@@ -32,7 +32,8 @@ def predict(
     from rich.console import Console
 
     from mmrl.cli.tables import prediction_table
-    from mmrl.serving.predict import Draft, predict_draft
+    from mmrl.serving.predict import predict_draft
+    from mmrl.serving.prediction import Draft
 
     at = moment(as_of)
     catalog, settings = open_home(home)

@@ -11,7 +11,7 @@ from mmrl.report.metric_names import METRICS, Measure, Metric, best, measure, me
 
 if TYPE_CHECKING:
     from mmrl.learning.registry.registry import Version
-    from mmrl.serving.predict import Interval, Prediction
+    from mmrl.serving.prediction import Interval, Prediction
 
 # Two short lines each, so that the table fits in 80 columns.
 _HEADS = {

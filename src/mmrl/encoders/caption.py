@@ -218,28 +218,10 @@ def caption_images(
     """
     captions: Captions = []
     errors: dict[int, UnreadableError] = {}
-    place = 0
-    for decoded in decode_ahead(images, prepare, batches.size):
-        good: list[Prepared] = []
-        for image in decoded:
-            if isinstance(image, UnreadableError):
-                errors[place] = image
-            else:
-                good.append(image)
-            place += 1
-        captions += _in_batches(good, batches, forward)
+    for batch in decode_ahead(images, prepare, batches.size, errors):
+        prepared = [image for _, image in batch]
+        for _, part in batches.run_items(prepared, forward):
+            captions += part
     if errors:
         raise UnreadableImagesError(errors, captions)
-    return captions
-
-
-def _in_batches(
-    images: Sequence[Prepared],
-    batches: BatchSize,
-    forward: Callable[[Sequence[Prepared]], Captions],
-) -> Captions:
-    captions: Captions = []
-    for batch in batches.split([1] * len(images)):
-        for _, part in batches.run(batch, lambda chosen: forward([images[i] for i in chosen])):
-            captions += part  # parts come in their order
     return captions

@@ -209,14 +209,20 @@ Prepared = TypeVar("Prepared")
 
 
 def decode_ahead(
-    images: Sequence[bytes], prepare: Callable[[bytes], Prepared], batch: int
-) -> Iterator[list[Prepared | UnreadableError]]:
-    """What `prepare` makes of the files, in their order, `batch` at a time.
-
-    A picture that does not decode stands as its error, so that it fails alone.
+    images: Sequence[bytes],
+    prepare: Callable[[bytes], Prepared],
+    batch: int,
+    errors: dict[int, UnreadableError],
+) -> Iterator[list[tuple[int, Prepared]]]:
+    """What `prepare` makes of the files that decode, with their places, in their order.
 
     Args:
         prepare: a file to whatever a model takes; raises UnreadableError.
+        batch: so many files at a time.
+        errors: gets the error of each file that does not decode, by its place.
+
+    Yields:
+        the readable ones of a batch; it may be none.
     """
 
     def attempt(data: bytes) -> Prepared | UnreadableError:
@@ -225,11 +231,24 @@ def decode_ahead(
         except UnreadableError as error:
             return error
 
+    def readable(
+        start: int, attempts: list[Future[Prepared | UnreadableError]]
+    ) -> list[tuple[int, Prepared]]:
+        good = []
+        for place, attempted in enumerate(attempts, start):
+            prepared = attempted.result()
+            if isinstance(prepared, UnreadableError):
+                errors[place] = prepared
+            else:
+                good.append((place, prepared))
+        return good
+
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as pool:
-        waiting: deque[list[Future[Prepared | UnreadableError]]] = deque()
+        waiting: deque[tuple[int, list[Future[Prepared | UnreadableError]]]] = deque()
         for start in range(0, len(images), batch):
-            waiting.append([pool.submit(attempt, data) for data in images[start : start + batch]])
+            files = images[start : start + batch]
+            waiting.append((start, [pool.submit(attempt, data) for data in files]))
             if len(waiting) > _AHEAD:
-                yield [future.result() for future in waiting.popleft()]
+                yield readable(*waiting.popleft())
         while waiting:
-            yield [future.result() for future in waiting.popleft()]
+            yield readable(*waiting.popleft())

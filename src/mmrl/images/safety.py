@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.picture import Refused
+from mmrl.runtime.loopback import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 4096
@@ -62,7 +63,7 @@ def host_allowed(host: str, images: ImageSettings) -> bool:
     name = _plain_host(host)
     if name is None:
         return False
-    if _names_loopback(name):
+    if is_loopback(name):
         return images.allow_loopback
     return any(_pattern(allowed).fullmatch(name) for allowed in images.allowed_hosts)
 
@@ -93,7 +94,7 @@ def check_url(url: str, images: ImageSettings, base: Address | None = None) -> A
         return _not_allowed("the address carries a user name")
     if host is None or not host_allowed(host, images):
         return _not_allowed(f"host {(parts.hostname or '')[:100]!r}")
-    if port not in (None, _PORTS[parts.scheme]) and not _names_loopback(host):
+    if port not in (None, _PORTS[parts.scheme]) and not is_loopback(host):
         return _not_allowed(f"port {port}")
     return Address(parts.scheme, host, port or _PORTS[parts.scheme], target)
 
@@ -136,7 +137,7 @@ def address_allowed(number: str, host: str, images: ImageSettings) -> bool:
         if ip.is_site_local:
             return False
     if ip.is_loopback:
-        return images.allow_loopback and _names_loopback(host)
+        return images.allow_loopback and is_loopback(host)
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -168,15 +169,6 @@ def _plain_host(host: str) -> str | None:
             return None
     name = host.lower().removesuffix(".")
     return name if len(name) <= 253 and _NAME.fullmatch(name) else None
-
-
-def _names_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @lru_cache(maxsize=1024)

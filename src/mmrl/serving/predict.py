@@ -1,8 +1,6 @@
-"""What a picture, a title, a community and an hour would come to, before anything is posted."""
+"""Predictions of drafts: an image, a title, a subreddit and an hour, before anything is posted."""
 
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ import pyarrow as pa
 from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
+from mmrl.encoders.contents import Encoded, caption_images, embed
 from mmrl.encoders.device.threads import use_threads
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Uncaptioned
@@ -20,69 +19,9 @@ from mmrl.images.probe import ImageFacts, probe
 from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
 from mmrl.samples import Known, vector_column
+from mmrl.serving.prediction import Draft, Interval, Prediction
 from mmrl.sources.post import SIMULATED
 from mmrl.times import iso
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A post that somebody thinks of.
-
-    Attributes:
-        image: the picture's file.
-        subreddit: without r/.
-        author: a user's name, or None for somebody unknown.
-    """
-
-    image: Path
-    title: str
-    subreddit: str
-    author: str | None = None
-    over_18: bool = False
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A middle, and the bounds between which the outcome lies 80 times in 100."""
-
-    low: float
-    middle: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a draft would come to.
-
-    Attributes:
-        score: upvotes less downvotes, once settled; None where the model learned percentiles, or
-            popularity while the subscribers are not known.
-        popularity: score per 1,000 subscribers; None where the subscribers are not known or the
-            model learned percentiles.
-        percentile: 0 to 1 among the subreddit's posts of the last 90 days. A model of percentiles
-            tells it; else it is where the score would stand, None where too few posts are known
-            or the score is None.
-        caption: what the captioner saw; "" where it was not sure.
-        caption_kind: what such a caption is, such as `tags` for the packaged profile's.
-        simulated: the model has learned from the sandbox's posts, which nobody ever wrote.
-        notes: what a reader should know, such as that the subreddit was never seen.
-    """
-
-    title: str
-    subreddit: str
-    posted_at: str
-    model_version: str
-    score: Interval | None
-    popularity: Interval | None
-    percentile: Interval | None
-    caption: str
-    caption_kind: str
-    simulated: bool
-    notes: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
 
 
 def predict_draft(
@@ -92,7 +31,7 @@ def predict_draft(
 
     Raises:
         NotFoundError: the image or the model version does not exist.
-        InputError: the file is no usable picture, or the title or the subreddit is empty.
+        InputError: the file is no usable image, or the title or the subreddit is empty.
         Failure: the captioner gave nothing.
     """
     use_threads(settings.threads)
@@ -101,27 +40,15 @@ def predict_draft(
     registered = Registry(catalog.home).load(version)
     profile = load_profile(settings)
     registered.model.require_encoders(profile.ids)
-    caption, vectors = _encode(profile, data, draft.title)
+    caption, vectors = encode_draft(profile, data, draft.title)
     subreddit = draft.subreddit.strip().strip("/").removeprefix("r/")
     author_id = _author_id(catalog, draft.author)
-    drafts = pa.table(
-        {
-            "subreddit": [subreddit],
-            "title": [draft.title],
-            "author_id": pa.array([author_id], pa.string()),
-            "over_18": [draft.over_18],
-            "spoiler": [False],
-            "is_gallery": [False],
-            "width": pa.array([facts.width], pa.int32()),
-            "height": pa.array([facts.height], pa.int32()),
-            "byte_size": pa.array([facts.byte_size], pa.int64()),
-        }
-    )
+    post = _as_post(draft, subreddit, author_id, facts)
     known = Known(catalog, settings, as_of)
-    features = known.features(drafts, vectors)
+    features = known.features(post, vectors)
     subscribers = features["subscribers"][0].as_py()
     quantiles = registered.model.predict(features)
-    score, popularity, percentile = _outcomes(quantiles, subscribers, known, drafts)
+    score, popularity, percentile = _outcomes(quantiles, subscribers, known, post)
     simulated = catalog.count("posts", SIMULATED) > 0
     return Prediction(
         title=draft.title,
@@ -141,8 +68,35 @@ def predict_draft(
     )
 
 
+def encode_draft(
+    profile: Profile, image: bytes, title: str
+) -> tuple[str, dict[str, pa.FixedSizeListArray]]:
+    """The caption of a draft's image, and the draft's vectors, as the stages make a post's.
+
+    Returns:
+        the caption ("" where the captioner abstains), and by space a column of one row, which is
+        null for the caption's where there is none.
+
+    Raises:
+        InputError: an encoder can't read the image.
+        Failure: the captioner gave nothing.
+    """
+    caption = _only(caption_images(profile.captioner(), [image])).text
+    texts = {"title": title, "caption": caption, "image": None}
+    texts["visual"] = texts[profile.visual_text]
+    vectors = {}
+    for space in SPACES:
+        text = texts[space]
+        vector = None
+        if space != "caption" or caption:
+            images = [image] if space in ("image", "visual") else None
+            vector = _only(embed(profile, space, None if text is None else [text], images))
+        vectors[space] = vector_column([vector], profile.dims[space])
+    return caption, vectors
+
+
 def _outcomes(
-    quantiles: Quantiles, subscribers: int | None, known: Known, draft: pa.Table
+    quantiles: Quantiles, subscribers: int | None, known: Known, post: pa.Table
 ) -> tuple[Interval | None, Interval | None, Interval | None]:
     """Score, popularity and percentile of a draft, as far as its quantiles tell them."""
     values = np.array([quantiles.q10[0], quantiles.q50[0], quantiles.q90[0]], dtype=np.float64)
@@ -152,7 +106,7 @@ def _outcomes(
         return None, None, None
     scores = np.expm1(values).clip(min=0)
     popularity = Interval(*(scores / subscribers * 1000).tolist()) if subscribers else None
-    shares = known.percentiles(pa.concat_tables([draft] * 3), scores)
+    shares = known.percentiles(pa.concat_tables([post] * 3), scores)
     percentile = None if np.isnan(shares).any() else Interval(*shares.tolist())
     return Interval(*scores.tolist()), popularity, percentile
 
@@ -176,22 +130,40 @@ def _read(draft: Draft, settings: Settings) -> tuple[bytes, ImageFacts]:
     return data, facts
 
 
-def _encode(
-    profile: Profile, image: bytes, title: str
-) -> tuple[str, dict[str, pa.FixedSizeListArray]]:
-    said = profile.captioner().caption([image])[0]
-    if isinstance(said, Uncaptioned):
-        raise Failure(f"The picture got no caption: {said.reason.sentence} ({said.detail}).")
-    caption = said.text
-    visual_text = title if profile.visual_text == "title" else caption
-    found: dict[str, np.ndarray | None] = {
-        "title": profile.title().encode([title])[0],
-        "caption": profile.caption().encode([caption])[0] if caption else None,
-        "image": profile.image().encode([image])[0],
-        "visual": profile.visual().encode([image], [visual_text])[0],
-    }
-    vectors = {space: vector_column([found[space]], profile.dims[space]) for space in SPACES}
-    return caption, vectors
+def _only(encoded: Encoded[Any]) -> Any:
+    """The result of a batch of one image.
+
+    Raises:
+        InputError: the image is to blame.
+        Failure: the model is.
+    """
+    for failure in encoded.failures.values():
+        if isinstance(failure, Uncaptioned):
+            raise Failure(
+                f"The picture got no caption: {failure.reason.sentence} ({failure.detail})."
+            )
+        raise InputError(
+            f"The image can't be encoded: {failure.reason.sentence} ({failure.detail}). Give "
+            "another still JPEG, PNG or WebP picture."
+        )
+    return encoded.results[0]
+
+
+def _as_post(draft: Draft, subreddit: str, author_id: str | None, facts: ImageFacts) -> pa.Table:
+    """The draft as a row of what is known of a post when it goes up."""
+    return pa.table(
+        {
+            "subreddit": [subreddit],
+            "title": [draft.title],
+            "author_id": pa.array([author_id], pa.string()),
+            "over_18": [draft.over_18],
+            "spoiler": [False],
+            "is_gallery": [False],
+            "width": pa.array([facts.width], pa.int32()),
+            "height": pa.array([facts.height], pa.int32()),
+            "byte_size": pa.array([facts.byte_size], pa.int64()),
+        }
+    )
 
 
 def _author_id(catalog: Catalog, name: str | None) -> str | None:

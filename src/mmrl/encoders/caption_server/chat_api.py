@@ -7,7 +7,6 @@ taken out of whatever a server says before that goes anywhere.
 """
 
 import base64
-import ipaddress
 import json
 import os
 import re
@@ -21,6 +20,7 @@ import httpx2
 
 from mmrl.config import CaptionServerSettings
 from mmrl.errors import ConfigError
+from mmrl.runtime.loopback import is_loopback
 
 _MOST_BYTES = 1_000_000  # of an answer: a caption has some hundreds
 _MOST_BYTES_OF_LIST = 16_000_000  # of a cloud's list of models
@@ -280,13 +280,4 @@ def _checked_url(given: str | None) -> tuple[str, bool]:
             f"{wanted}: the one given holds a user name, a ? or a #. A key goes into the "
             "environment variable that caption_server.key_variable names."
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", _is_loopback(host)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", is_loopback(host)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mmrl.errors import Failure
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _log = logging.getLogger(__name__)
@@ -63,6 +64,21 @@ class BatchSize:
                 waiting += [part[half:], part[:half]]
             else:
                 yield part, result[0]
+
+    def run_items(
+        self, items: Sequence[Item], forward: Callable[[Sequence[Item]], Result]
+    ) -> Iterator[tuple[Sequence[Item], Result]]:
+        """Calls `forward` on items that cost 1 each, in batches, in their order.
+
+        Yields:
+            the items of a batch, and what `forward` gave for them.
+
+        Raises:
+            Failure: one item alone does not fit.
+        """
+        for batch in self.split([1] * len(items)):
+            for part, result in self.run(batch, lambda chosen: forward([items[i] for i in chosen])):
+                yield [items[i] for i in part], result
 
     def _attempt(
         self, part: Sequence[int], forward: Callable[[Sequence[int]], Result]

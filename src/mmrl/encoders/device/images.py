@@ -76,30 +76,15 @@ def encode_images(
     """
     rows = Rows()
     errors: dict[int, UnreadableError] = {}
-    places = iter(order)
-    for decoded in decode_ahead([images[i] for i in order], prepare, batches.size):
-        good: list[tuple[int, Prepared]] = []
-        for found in decoded:
-            place = next(places)
-            if isinstance(found, UnreadableError):
-                errors[place] = found
-            else:
-                good.append((place, found))
-        _run(good, batches, forward, rows)
+    ordered = [images[i] for i in order]
+    for batch in decode_ahead(ordered, prepare, batches.size, errors):
+        items = [(order[place], prepared) for place, prepared in batch]
+        for part, vectors in batches.run_items(items, forward):
+            rows.add([place for place, _ in part], vectors)
     if errors:
-        raise UnreadableImagesError(errors, rows.stacked())
+        broken = {order[place]: error for place, error in errors.items()}
+        raise UnreadableImagesError(broken, rows.stacked())
     return rows.stacked()
-
-
-def _run(
-    good: Sequence[tuple[int, Prepared]],
-    batches: BatchSize,
-    forward: Callable[[Sequence[tuple[int, Prepared]]], "torch.Tensor"],
-    rows: Rows,
-) -> None:
-    for batch in batches.split([1] * len(good)):
-        for part, found in batches.run(batch, lambda chosen: forward([good[i] for i in chosen])):
-            rows.add([good[i][0] for i in part], found)
 
 
 def to_device(array: np.ndarray, place: Place) -> "torch.Tensor":

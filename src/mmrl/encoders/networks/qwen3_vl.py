@@ -1,4 +1,4 @@
-"""What Qwen3-VL's models are given: pictures as tokens, and the rows they stand in.
+"""Qwen3-VL on a device, from transformers: images as tokens, and the rows they stand in.
 
 transformers works out positions from what lies on the device, and waits for it each time. Here
 they are worked out on the host and handed over.
@@ -6,6 +6,7 @@ they are worked out on the host and handed over.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from mmrl.encoders.device.device import Place
 from mmrl.encoders.device.images import to_device
+from mmrl.encoders.networks.load import load_pretrained
 from mmrl.encoders.networks.patches import Patches
 from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.errors import WeightsError
@@ -27,27 +29,77 @@ from transformers.vision_utils import (  # noqa: E402
 )
 
 
-class QwenSight:
-    """Makes a Qwen3-VL model's inputs.
+@dataclass(frozen=True)
+class Read:
+    """What a model read of a batch of rows.
 
     Attributes:
+        states: the output at each row's last token, (n, width), on the device.
+        positions: of all tokens in time, height and width, (3, n, length), on the host.
+        last: the place of each row's last token, (n,), on the host.
+    """
+
+    states: torch.Tensor
+    positions: np.ndarray
+    last: np.ndarray
+
+
+class Qwen3Vl:
+    """One of Qwen3-VL's models in evaluation mode, with its inputs worked out on the host.
+
+    Attributes:
+        network: transformers' model, with its head where it has one.
         side: of a patch, in pixels.
         merge: this many patches down and across become one token.
     """
 
-    def __init__(self, model: Any, folder: Path, place: Place) -> None:
-        """Takes transformers' Qwen3VLModel, whose tower turns pictures to tokens.
+    def __init__(
+        self, kind: Any, folder: Path, place: Place, model: str, unused: tuple[str, ...] = ()
+    ) -> None:
+        """Loads it.
+
+        Args:
+            kind: transformers' class.
+            model: the name on the hub, for errors.
+            unused: beginnings of the names of weights that the file has and the class not.
 
         Raises:
-            WeightsError: `preprocessor_config.json` is broken.
+            WeightsError: a file is broken, or the weights are not the model's.
         """
+        self.network = load_pretrained(
+            kind, folder, place, model, unused=unused, use_safetensors=True
+        )
         self._place = place
-        self._model = model
-        vision = model.config.vision_config
+        self._model = self.network.base_model  # transformers' Qwen3VLModel
+        vision = self._model.config.vision_config
         self.side: int = vision.patch_size
         self.merge: int = vision.spatial_merge_size
         self._frames: int = vision.temporal_patch_size
         self._mean, self._std = _scale(folder)
+
+    def read(
+        self,
+        images: Sequence[Patches],
+        before: Sequence[int],
+        after: Sequence[Sequence[int]],
+        **cache: Any,
+    ) -> Read:
+        """Reads images in the rows they stand in; see `rows`.
+
+        Args:
+            cache: transformers' `use_cache` and `past_key_values`.
+        """
+        grids, seen = self.seen(images)
+        ids, positions, last = self.rows(images, before, after)
+        states = self._model(
+            input_ids=to_device(ids, self._place),
+            position_ids=to_device(positions, self._place),
+            image_grid_thw=grids,
+            mm_encoder_outputs={"image": seen},
+            **cache,
+        ).last_hidden_state
+        rows = torch.arange(len(ids), device=states.device)
+        return Read(states[rows, to_device(last, self._place)], positions, last)
 
     def seen(self, pictures: Sequence[Patches]) -> tuple[torch.Tensor, Any]:
         """How many patches each picture has, (n, 3), on the host; and the pictures' tokens."""

@@ -8,7 +8,6 @@ the padding, and a mask hides that.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,50 +18,33 @@ from mmrl.encoders.device.images import to_device
 from mmrl.encoders.device.tokens import load_tokenizer
 from mmrl.encoders.networks.chat_template import around
 from mmrl.encoders.networks.greedy import greedy
-from mmrl.encoders.networks.load import load_pretrained
 from mmrl.encoders.networks.patches import Patches
-from mmrl.encoders.networks.qwen3_vl import QwenSight
+from mmrl.encoders.networks.qwen3_vl import Qwen3Vl
 from mmrl.errors import WeightsError
 
 _CUT = "\N{REPLACEMENT CHARACTER}"  # what is left of a character whose bytes were cut apart
 
 
 class QwenCaptionsNetwork:
-    """The model in evaluation mode, and its tokenizer.
-
-    Attributes:
-        side: of a patch, in pixels.
-        merge: this many patches down and across become one token.
-    """
+    """The model in evaluation mode, and its tokenizer; arguments and errors as with `Qwen3Vl`."""
 
     def __init__(self, folder: Path, place: Place, model: str) -> None:
-        """Loads it.
-
-        Args:
-            model: the name on the hub, for errors.
-
-        Raises:
-            WeightsError: a file is broken, or the weights are not the model's.
-        """
         from transformers import Qwen3VLForConditionalGeneration
 
         self._place = place
-        self._model = load_pretrained(
-            Qwen3VLForConditionalGeneration, folder, place, model, use_safetensors=True
-        )
-        self._sight = QwenSight(self._model.model, folder, place)
-        self.side, self.merge = self._sight.side, self._sight.merge
+        self._model = Qwen3Vl(Qwen3VLForConditionalGeneration, folder, place, model)
+        self.side, self.merge = self._model.side, self._model.merge
         self._stops = _stops(folder, model)
         self._tokenizer = load_tokenizer(folder, model)
         self._around = around(folder / "chat_template.json", model)
 
-    def write(self, pictures: Sequence[Patches], prompt: str, most: int) -> list[str]:
-        """What the model says of each picture, in at most `most` tokens."""
+    def write(self, images: Sequence[Patches], prompt: str, most: int) -> list[str]:
+        """What the model says of each image, in at most `most` tokens."""
         before, between, after = (self._tokens(text) for text in self._around)
         ending = [*between, *self._tokens(prompt, markers=False), *after]
         with torch.inference_mode():
-            decoding = _Decoding(self._model, self._sight, self._place)
-            decoding.read(pictures, before, [ending] * len(pictures))
+            decoding = _Decoding(self._model, self._place)
+            decoding.read(images, before, [ending] * len(images))
             written = greedy(decoding, self._stops, most)
         texts = self._tokenizer.decode_batch(written, skip_special_tokens=True)
         return [text.rstrip(_CUT) for text in texts]
@@ -75,36 +57,27 @@ class QwenCaptionsNetwork:
 
 
 class _Decoding:
-    """A batch of pictures in the text model's cache; `read` comes first."""
+    """A batch of images in the text model's cache; `read` comes first."""
 
-    def __init__(self, model: Any, sight: QwenSight, place: Place) -> None:
+    def __init__(self, model: Qwen3Vl, place: Place) -> None:
         from transformers import DynamicCache
 
-        self._model, self._sight, self._place = model, sight, place
-        self._cache = DynamicCache(config=model.config.text_config)
+        self._model, self._network, self._place = model, model.network, place
+        self._cache = DynamicCache(config=self._network.config.text_config)
 
     def read(
-        self, pictures: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
+        self, images: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
     ) -> None:
-        """Reads the rows; see `QwenSight.rows`."""
-        grids, seen = self._sight.seen(pictures)
-        ids, positions, last = self._sight.rows(pictures, before, after)
-        states = self._model.model(
-            input_ids=to_device(ids, self._place),
-            position_ids=to_device(positions, self._place),
-            image_grid_thw=grids,
-            mm_encoder_outputs={"image": seen},
-            past_key_values=self._cache,
-            use_cache=True,
-        ).last_hidden_state
-        rows = np.arange(len(ids))
-        self._states = states[
-            torch.arange(len(ids), device=states.device), to_device(last, self._place)
-        ]
+        """Reads the rows; see `Qwen3Vl.rows`."""
+        cache = {"past_key_values": self._cache, "use_cache": True}
+        read = self._model.read(images, before, after, **cache)
+        self._states = read.states
+        rows, last = np.arange(len(images)), read.last
         # Time, height and width of the next token, the same for text: (3, n, 1).
-        self._next = to_device(positions[:, rows, last][:, :, None] + 1, self._place)
-        padded = last < ids.shape[1] - 1
-        there = np.arange(ids.shape[1]) <= last[:, None]
+        self._next = to_device(read.positions[:, rows, last][:, :, None] + 1, self._place)
+        length = read.positions.shape[2]
+        padded = last < length - 1
+        there = np.arange(length) <= last[:, None]
         # Without a mask the device's fastest attention can be taken.
         self._there = to_device(there, self._place) if padded.any() else None
 
@@ -116,7 +89,7 @@ class _Decoding:
         if self._there is not None:
             self._there = F.pad(self._there, (0, 1), value=True)
             mask = self._there[:, None, None, :]
-        states = self._model.model(
+        states = self._network.model(
             input_ids=tokens[:, None],
             position_ids=self._next,
             attention_mask=mask,
@@ -133,7 +106,7 @@ class _Decoding:
             self._there = self._there[rows]
 
     def _scores(self, states: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self._model.lm_head(states)
+        scores: torch.Tensor = self._network.lm_head(states)
         return scores
 
 

@@ -13,65 +13,37 @@ import torch
 from torch.nn import functional as F
 
 from mmrl.encoders.device.device import Place
-from mmrl.encoders.device.images import to_device
 from mmrl.encoders.device.tokens import load_tokenizer
 from mmrl.encoders.networks.chat_template import around
-from mmrl.encoders.networks.load import load_pretrained
 from mmrl.encoders.networks.patches import Patches
-from mmrl.encoders.networks.qwen3_vl import QwenSight
+from mmrl.encoders.networks.qwen3_vl import Qwen3Vl
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
 class QwenVisualNetwork:
-    """The model in evaluation mode.
-
-    Attributes:
-        side: of a patch, in pixels.
-        merge: this many patches down and across become one token.
-    """
+    """The model in evaluation mode; arguments and errors as with `Qwen3Vl`."""
 
     def __init__(self, folder: Path, place: Place, model: str) -> None:
-        """Loads it.
-
-        Args:
-            model: the name on the hub, for errors.
-
-        Raises:
-            WeightsError: a file is broken, or the weights are not the model's.
-        """
         from transformers import Qwen3VLModel
 
-        self._place = place
-        self._model = load_pretrained(
-            Qwen3VLModel, folder, place, model, unused=("lm_head.",), use_safetensors=True
-        )
-        self._sight = QwenSight(self._model, folder, place)
-        self.side, self.merge = self._sight.side, self._sight.merge
+        self._model = Qwen3Vl(Qwen3VLModel, folder, place, model, unused=("lm_head.",))
+        self.side, self.merge = self._model.side, self._model.merge
 
     def vectors(
-        self, pictures: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
+        self, images: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
     ) -> torch.Tensor:
         """Vectors of shape (n, dim), float32, each of length 1.
 
         Args:
-            pictures: one a row.
-            before: the tokens before every picture.
+            images: one a row.
+            before: the tokens before every image.
             after: the tokens after each.
         """
         with torch.inference_mode():
-            grids, seen = self._sight.seen(pictures)
-            ids, positions, last = self._sight.rows(pictures, before, after)
-            out = self._model(
-                input_ids=to_device(ids, self._place),
-                position_ids=to_device(positions, self._place),
-                image_grid_thw=grids,
-                mm_encoder_outputs={"image": seen},
-                use_cache=False,
-            ).last_hidden_state
-            chosen = out[torch.arange(len(ids), device=out.device), to_device(last, self._place)]
-            return F.normalize(chosen.float(), dim=-1)
+            states = self._model.read(images, before, after, use_cache=False).states
+            return F.normalize(states.float(), dim=-1)
 
 
 @dataclass(frozen=True)

@@ -76,23 +76,17 @@ class Backbone:
         names = [image_content(data) for data in images]
         found = self.memo.find(names)
         wanted = {n: data for n, data in zip(names, images, strict=True) if n not in found}
-        errors: dict[str, UnreadableError] = {}
-        order = iter(wanted)
-        for decoded in decode_ahead(list(wanted.values()), CROP.apply, BATCH):
-            good: list[tuple[str, np.ndarray]] = []
-            for pixels in decoded:
-                name = next(order)
-                if isinstance(pixels, UnreadableError):
-                    errors[name] = pixels
-                else:
-                    good.append((name, pixels))
-            if good:
-                rows = self.forward(np.stack([pixels for _, pixels in good]))
-                for (name, _), row in zip(good, rows, strict=True):
-                    found[name] = row
-                    self.memo.keep(name, row)
+        order = list(wanted)
+        errors: dict[int, UnreadableError] = {}
+        for batch in decode_ahead(list(wanted.values()), CROP.apply, BATCH, errors):
+            if batch:
+                rows = self.forward(np.stack([pixels for _, pixels in batch]))
+                for (place, _), row in zip(batch, rows, strict=True):
+                    found[order[place]] = row
+                    self.memo.keep(order[place], row)
         if errors:
-            raise UnreadableImagesError({i: errors[n] for i, n in enumerate(names) if n in errors})
+            broken = {order[place]: error for place, error in errors.items()}
+            raise UnreadableImagesError({i: broken[n] for i, n in enumerate(names) if n in broken})
         return np.stack([found[name] for name in names]) if names else np.empty((0, DIM), "f4")
 
     def probabilities(self, images: Sequence[bytes]) -> np.ndarray:

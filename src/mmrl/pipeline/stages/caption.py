@@ -6,13 +6,14 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, Failed, quote
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.catalog import without
 from mmrl.catalog.tables import CAPTIONS
+from mmrl.encoders.contents import caption_images
 from mmrl.encoders.profiles import Profile
-from mmrl.encoders.protocols import Phrase, Uncaptioned
+from mmrl.encoders.protocols import Phrase
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.pictures import add_bytes, encode_readable, pictures
+from mmrl.pipeline.stages.pictures import add_bytes, failed, pictures
 
 
 class CaptionStage:
@@ -35,8 +36,8 @@ class CaptionStage:
         found = pa.table({"key": images})
         where = f"captioner = {quote(self._captioner)}"
         found = without(found, "key", catalog.read("captions", ["sha256"], where)["sha256"])
-        failed = catalog.open_failures(self.name, as_of, self._captioner)
-        return without(found, "key", failed).sort_by("key")
+        waiting = catalog.open_failures(self.name, as_of, self._captioner)
+        return without(found, "key", waiting).sort_by("key")
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""
@@ -64,29 +65,21 @@ class CaptionWorker:
         )
 
     def __call__(self, batch: pa.Table) -> Results:
-        found, kept, failed = encode_readable(batch, self._captioner.caption)
-        rows = []
-        for image, caption in zip(kept["key"].to_pylist(), found or [], strict=True):
-            if isinstance(caption, Uncaptioned):
-                failed.append(
-                    Failed(
-                        image,
-                        caption.reason,
-                        caption.detail,
-                        caption.transient,
-                        self._captioner.id,
-                    )
-                )
-            else:
-                rows.append(
-                    {
-                        "sha256": image,
-                        "captioner": self._captioner.id,
-                        "text": caption.text,
-                        "phrases": _as_json(caption.phrases),
-                    }
-                )
-        return Results(pa.Table.from_pylist(rows, schema=CAPTIONS), failed)
+        captioned = caption_images(self._captioner, batch["bytes"].to_pylist())
+        images = batch["key"].to_pylist()
+        rows = [
+            {
+                "sha256": images[place],
+                "captioner": self._captioner.id,
+                "text": caption.text,
+                "phrases": _as_json(caption.phrases),
+            }
+            for place, caption in zip(captioned.places, captioned.results, strict=True)
+        ]
+        return Results(
+            pa.Table.from_pylist(rows, schema=CAPTIONS),
+            failed(batch, captioned.failures, self._captioner.id),
+        )
 
 
 def _as_json(phrases: tuple[Phrase, ...]) -> str | None:

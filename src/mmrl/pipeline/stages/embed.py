@@ -17,10 +17,11 @@ from mmrl.catalog import Catalog, quote
 from mmrl.catalog.catalog import without
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import SPACES, embeddings, embeddings_table
+from mmrl.encoders.contents import embed
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.pictures import add_bytes, encode_readable, pictures, selected
+from mmrl.pipeline.stages.pictures import add_bytes, failed, pictures, selected
 
 TEXTS_CUT = "texts cut at the model's limit"
 
@@ -81,31 +82,29 @@ class EmbedWorker:
         self._schema = embeddings(profile.dims[space])
 
     def __call__(self, batch: pa.Table) -> Results:
-        profile = self._profile
-        if self._space == "image":
-            vectors, kept, failed = encode_readable(batch, profile.image().encode)
-            return Results(self._rows(kept, vectors), failed)
-        texts = batch["text"].to_pylist()
-        if self._space == "visual":
-            visual = profile.visual()
-            cut_before = visual.truncated
-            vectors, kept, failed = encode_readable(batch, visual.encode, texts)
-            cut = visual.truncated - cut_before
-            return Results(self._rows(kept, vectors), failed, Counter({TEXTS_CUT: cut}))
-        encoder = profile.title() if self._space == "title" else profile.caption()
-        cut_before = encoder.truncated
-        rows = self._rows(batch, encoder.encode(texts))
-        return Results(rows, noted=Counter({TEXTS_CUT: encoder.truncated - cut_before}))
+        embedded = embed(
+            self._profile, self._space, _listed(batch, "text"), _listed(batch, "bytes")
+        )
+        kept = batch.take(pa.array(embedded.places, pa.int64()))
+        return Results(
+            self._rows(kept, embedded.results),
+            failed(batch, embedded.failures, self._encoder),
+            Counter({TEXTS_CUT: embedded.cut}),
+        )
 
-    def _rows(self, kept: pa.Table, vectors: np.ndarray | None) -> pa.Table:
+    def _rows(self, kept: pa.Table, vectors: np.ndarray) -> pa.Table:
         dim = self._schema.field("vector").type.list_size
-        flat = np.empty(0, np.float32) if vectors is None else np.ascontiguousarray(vectors).ravel()
+        flat = np.ascontiguousarray(vectors).ravel()
         columns = [
             kept["key"].combine_chunks().cast(pa.string()),
             pa.array([self._encoder] * len(kept), pa.string()),
             pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), dim),
         ]
         return pa.Table.from_arrays(columns, schema=self._schema)
+
+
+def _listed(batch: pa.Table, column: str) -> list | None:
+    return batch[column].to_pylist() if column in batch.column_names else None
 
 
 def _titles(catalog: Catalog, profile: Profile) -> pa.Table:

@@ -1,15 +1,13 @@
-"""What the caption and embed stages share: selected pictures, their bytes, and broken ones."""
+"""Selected images, their bytes and their failures, for the caption and embed stages."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, Failed, Reason
-from mmrl.encoders.protocols import UnreadableImagesError
-
-Encoded = TypeVar("Encoded")
+from mmrl.catalog import Catalog, Failed
+from mmrl.encoders.contents import Unencoded
+from mmrl.encoders.protocols import Uncaptioned
 
 
 def selected(catalog: Catalog) -> pa.Table:
@@ -32,44 +30,21 @@ def add_bytes(catalog: Catalog, rows: pa.Table, column: str) -> pa.Table:
     return rows.append_column("bytes", images["bytes"].take(place))
 
 
-def encode_readable(
-    batch: pa.Table, encode: Callable[..., Encoded], texts: Sequence[str] | None = None
-) -> tuple[Encoded | None, pa.Table, list[Failed]]:
-    """Calls `encode(images)` or `encode(images, texts)` on what decodes of a batch.
+def failed(batch: pa.Table, failures: Mapping[int, Unencoded], encoder: str) -> list[Failed]:
+    """The failures of a batch's rows, for `Results`.
 
     Args:
-        batch: columns `key` and `bytes`, and whatever else.
-        texts: one a row.
-
-    Returns:
-        what `encode` gave (None for no row), the rows it is for, and the rows that failed.
+        batch: with a column `key`.
+        failures: by the row's place.
+        encoder: the id of the captioner, where another one may do better.
     """
-    there = pc.is_valid(batch["bytes"]).to_pylist()
-    failed = [
-        Failed(key, Reason.BROKEN_IMAGE, "its bytes are not in the catalog")
-        for key, known in zip(batch["key"].to_pylist(), there, strict=True)
-        if not known
+    keys = batch["key"].to_pylist()
+    return [
+        Failed(keys[place], failure.reason, failure.detail, failure.transient, encoder)
+        if isinstance(failure, Uncaptioned)
+        else Failed(keys[place], failure.reason, failure.detail)
+        for place, failure in failures.items()
     ]
-    kept = [row for row, known in enumerate(there) if known]
-    for _ in range(2):  # once more for the good ones, where the encoder remembers them
-        if not kept:
-            break
-        rows = batch.take(pa.array(kept, pa.int64()))
-        images = rows["bytes"].to_pylist()
-        arguments = [images] if texts is None else [images, [texts[row] for row in kept]]
-        try:
-            return encode(*arguments), rows, failed
-        except UnreadableImagesError as error:
-            keys = rows["key"].to_pylist()
-            failed += [
-                Failed(keys[place], error.reasons[place], detail)
-                for place, detail in error.errors.items()
-            ]
-            readable = [place for place in range(len(kept)) if place not in error.errors]
-            if error.done is not None:
-                return error.done, rows.take(pa.array(readable, pa.int64())), failed
-            kept = [kept[place] for place in readable]
-    return None, batch.slice(0, 0), failed
 
 
 def _array(column: pa.ChunkedArray) -> pa.Array:

@@ -1,0 +1,76 @@
+"""A draft of a post, and the prediction that a model makes of it."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A post that somebody thinks of posting.
+
+    Attributes:
+        image: a still JPEG, PNG, WebP, GIF, AVIF or BMP file.
+        title: as it would be posted; not empty.
+        subreddit: its name, with or without r/.
+        author: a user's name, or None for somebody unknown.
+        over_18: marked as not safe for work.
+    """
+
+    image: Path
+    title: str
+    subreddit: str
+    author: str | None = None
+    over_18: bool = False
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A range of an outcome, in the outcome's own unit.
+
+    Attributes:
+        low, high: the bounds between which the outcome lies 80 times in 100.
+        middle: above and below which it lies as often.
+    """
+
+    low: float
+    middle: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says that a draft would come to.
+
+    Attributes:
+        title, subreddit: the draft's; the subreddit without r/.
+        posted_at: when it is taken to be posted, ISO 8601 in UTC.
+        model_version: the registered model that predicted.
+        score: upvotes less downvotes, once settled; None where the model learned percentiles, or
+            popularity while the subscribers are not known.
+        popularity: score per 1,000 subscribers; None where the subscribers are not known or the
+            model learned percentiles.
+        percentile: 0 to 1 among the subreddit's posts of the last 90 days. A model of percentiles
+            tells it; else it is where the score would stand, None where too few posts are known
+            or the score is None.
+        caption: what the captioner saw; "" where it was not sure.
+        caption_kind: what such a caption is, such as `tags` for the packaged profile's.
+        simulated: the model has learned from the sandbox's posts, which nobody ever wrote.
+        notes: what a reader should know, in sentences, such as that the subreddit was never seen.
+    """
+
+    title: str
+    subreddit: str
+    posted_at: str
+    model_version: str
+    score: Interval | None
+    popularity: Interval | None
+    percentile: Interval | None
+    caption: str
+    caption_kind: str
+    simulated: bool
+    notes: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
