@@ -73,7 +73,7 @@ def stored(home: Path, posts: list[tuple[str, str]]) -> Catalog:
 
 
 @pytest.mark.parametrize("profile_name", ["packaged", "own"])
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(posts=POSTS)
 def test_a_draft_gets_the_caption_and_vectors_of_a_stored_post_with_the_same_content(
     profile_name: str, posts: list[tuple[str, str]]
