@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 NAMES = (
+    "startup",
     "embed",
     "encoders",
     "merge",

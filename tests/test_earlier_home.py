@@ -1,15 +1,8 @@
-"""A home made by an earlier mmrl still runs, predicts, reports and purges.
-
-`fixtures/earlier_home.tar.xz` was made by version 0.1.0 at revision 613f299 with
-`mmrl demo --posts 130 --seed 3` (simulated posts; training as small as in this file), compacted.
-"""
+"""A home made by an earlier mmrl still runs, predicts, reports and purges."""
 
 import csv
 import json
-import sqlite3
-import tarfile
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +10,11 @@ import pytest
 from PIL import Image
 
 from mmrl.catalog import Catalog
-from tests.support.paths import FIXTURES
+from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 
 pytestmark = pytest.mark.slow
 
-ARCHIVE = FIXTURES / "earlier_home.tar.xz"
-MADE_AT = "/old-home"  # stands in the archive's mlflow.db for the folder the home was made in
-AS_OF = "2026-08-11T21:00:00Z"
 LATER = "2026-08-12T21:00:00Z"
-ADDRESSES = {
-    "runs": ["artifact_uri"],
-    "experiments": ["artifact_location"],
-    "model_versions": ["source", "storage_location"],
-}
 
 Run = Callable[..., str]
 
@@ -37,23 +22,15 @@ Run = Callable[..., str]
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     home = tmp_path / "home"
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(home, filter="data")
-    with closing(sqlite3.connect(home / "mlflow.db")) as database, database:
-        for table, columns in ADDRESSES.items():
-            for column in columns:
-                database.execute(  # names from the list above
-                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",  # noqa: S608
-                    (MADE_AT, str(home)),
-                )
+    unpack_earlier_home(home)
     return home
 
 
 @pytest.fixture
 def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command on the home and returns what it printed."""
-    for name, value in {"MIN_SAMPLES": "50", "BOOTSTRAP": "100", "ABLATION": "false"}.items():
-        monkeypatch.setenv(f"MMRL_TRAIN__{name}", value)
+    for name, value in train_variables().items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("MMRL_PURGE__SETTLE_SECONDS", "0")
 
     def run(*arguments: object) -> str:

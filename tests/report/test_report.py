@@ -18,7 +18,7 @@ from rich.console import Console
 from mmrl.catalog import Catalog
 from mmrl.cli.tables import comparison_table, metrics_table, prediction_table, versions_table
 from mmrl.errors import Failure
-from mmrl.report import build_report
+from mmrl.report.build import build_report
 from mmrl.report.examples import clean_title, find_misses
 from mmrl.report.funnel import left_out, steps
 from mmrl.report.metric_names import METRICS, best, measure, written

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.reasons import Reason
 from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns
 from mmrl.catalog.tombstones import not_purged
@@ -73,8 +74,7 @@ class Catalog:
             ConfigError: a newer mmrl wrote it.
             CatalogError: it can't be read or written.
         """
-        import lancedb
-
+        lancedb = import_lancedb()
         location = Location.of(home)
         with _clear_errors(str(location)):
             if location.is_local:

@@ -1,0 +1,65 @@
+"""What a command imports before it works; each import here costs everybody who calls mmrl."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import python
+from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
+
+LEARNING = {"torch", "tensorflow", "keras", "transformers", "catboost", "scipy", "sklearn"}
+WORK = {"lancedb", "lance", "pyarrow", "pandas", "numpy", "PIL", *LEARNING}
+NETWORK = {"praw", "httpcore", "httpx2", "lance_namespace_urllib3_client.api"}
+RECORDS = {"mlflow", "sqlalchemy", "jinja2", "matplotlib"}  # of models, and their reports
+
+
+def imported_by(code: str, **variables: str) -> set[str]:
+    """The modules that a new Python process holds when it has run a piece of code."""
+    after = "import sys\nprint('\\n' + '\\n'.join(sys.modules), file=sys.stderr)"
+    answer = python(f"{code}\n{after}", **variables)
+    assert answer.code == 0, answer.err
+    return set(answer.err.split())
+
+
+def command(*arguments: object) -> str:
+    """Code that runs a command and goes on."""
+    return (
+        "import sys\nfrom mmrl.cli import main\n"
+        f"sys.argv = {['mmrl', *map(str, arguments)]!r}\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code"
+    )
+
+
+@pytest.mark.parametrize(
+    "code", ["import mmrl", "import mmrl.cli.app", command("--help"), command("run", "--help")]
+)
+def test_help_imports_nothing_that_works_on_data(code: str) -> None:
+    modules = imported_by(code)
+    assert "mmrl" in modules
+    assert not modules & (WORK | NETWORK | RECORDS)
+
+
+def test_commands_that_find_nothing_to_do_load_no_models_and_no_networks(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    unpack_earlier_home(home)
+    at = ("--home", home, "--as-of", AS_OF)
+    imported_by(command("run", *at), **train_variables())
+    for name in ("run", "status"):
+        modules = imported_by(command(name, *at), **train_variables())
+        assert "lancedb" in modules
+        assert not modules & (LEARNING | NETWORK | RECORDS)
+
+
+def test_lance_s_client_for_rest_catalogs_works_when_asked_for() -> None:
+    code = (
+        "from mmrl.catalog.lancedb_import import import_lancedb\n"
+        "import_lancedb()\n"
+        "import lance_namespace_urllib3_client as client\n"
+        "from lance_namespace_urllib3_client import CreateTableRequest, Configuration, TableApi\n"
+        "assert client.TableApi is TableApi and Configuration().host\n"
+        "import lance_namespace_urllib3_client.models as models\n"
+        "assert models.DescribeTableRequest(id=['a']).to_dict()['id'] == ['a']\n"
+        "from pydantic import BaseModel\n"
+        "assert 'defer_build' not in BaseModel.model_config\n"
+    )
+    assert "lance_namespace_urllib3_client.api" in imported_by(code)
