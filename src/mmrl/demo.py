@@ -20,7 +20,7 @@ from mmrl.home import init
 from mmrl.pipeline import Meter, Progress, StageReport
 from mmrl.pipeline import run as pipeline
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
-from mmrl.sources.post import SIMULATED
+from mmrl.sources.kinds import SIMULATED
 from mmrl.sources.reddit.api import connect
 from mmrl.times import iso
 

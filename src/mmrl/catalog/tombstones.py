@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.catalog.fullnames import POST, fullname
 from mmrl.catalog.tables import META, PURGED_MARKS
 
 TABLE = "purged_marks"
@@ -87,7 +88,7 @@ def _marks(salt: bytes, things: Iterable[str]) -> list[str]:
 
 
 def _post(post_id: str) -> str:
-    return f"t3_{post_id}"
+    return fullname(POST, post_id)
 
 
 def _author(name: str) -> str:

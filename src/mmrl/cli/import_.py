@@ -1,4 +1,4 @@
-"""`mmrl import dump` and `mmrl import table`."""
+"""`mmrl import`: a command for each kind of file that holds posts."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, check_home, moment, quiet_libraries
+from mmrl.sources.kinds import FILES, TABLE, Kind
 
 if TYPE_CHECKING:
     from mmrl.sources.files.source import PostSource
@@ -25,52 +26,59 @@ ScoresAsOf = Annotated[
 ]
 
 
-@app.command(
-    epilog="Example: `mmrl import dump RS_2024-01.zst --subreddit EarthPorn --after 2024-01-15`"
-)
-def dump(
-    files: Annotated[
-        list[Path], typer.Argument(help="Newline-JSON files, plain or .zst.", show_default=False)
-    ],
-    subreddit: Annotated[
-        list[str] | None,
-        typer.Option("--subreddit", help="Only posts of this one; may be given several times."),
-    ] = None,
-    after: Annotated[
-        str | None, typer.Option("--after", metavar="TIME", help="Only posts created since then.")
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option("--before", metavar="TIME", help="Only posts created before.")
-    ] = None,
-    settled: Annotated[
-        bool, typer.Option("--settled", help="Scores that do not say their time are final.")
-    ] = False,
-    scores_as_of: ScoresAsOf = None,
-    home: Home = DEFAULT_HOME,
-    as_of: AsOf = None,
-    as_json: Json = False,
-) -> None:
-    """Imports Pushshift or Arctic Shift dumps: one submission as JSON a line.
+def _lines_command(kind: Kind) -> None:
+    """Makes the command of a kind of file that holds a post a line."""
 
-    Files are streamed, so their size does not matter. The home is made if it is not there.
-    """
-    from mmrl.sources.files.dump import DumpSource
-    from mmrl.times import parse_time
-
-    source = DumpSource(
-        files,
-        subreddits=subreddit or [],
-        after=None if after is None else parse_time(after),
-        before=None if before is None else parse_time(before),
-        settled=settled,
-        scores_as_of=None if scores_as_of is None else parse_time(scores_as_of),
+    @app.command(
+        kind.name,
+        help=f"{kind.help}\n\nFiles are streamed, so their size does not matter. The home is made "
+        "if it is not there.",
+        epilog=f"Example: `{kind.example}`",
     )
-    _import(source, [source.scores_rule()], home, as_of, as_json)
+    def command(
+        files: Annotated[
+            list[Path],
+            typer.Argument(help="Newline-JSON files, plain or .zst.", show_default=False),
+        ],
+        subreddit: Annotated[
+            list[str] | None,
+            typer.Option("--subreddit", help="Only posts of this one; may be given several times."),
+        ] = None,
+        after: Annotated[
+            str | None,
+            typer.Option("--after", metavar="TIME", help="Only posts created since then."),
+        ] = None,
+        before: Annotated[
+            str | None,
+            typer.Option("--before", metavar="TIME", help="Only posts created before."),
+        ] = None,
+        settled: Annotated[
+            bool, typer.Option("--settled", help="Scores that do not say their time are final.")
+        ] = False,
+        scores_as_of: ScoresAsOf = None,
+        home: Home = DEFAULT_HOME,
+        as_of: AsOf = None,
+        as_json: Json = False,
+    ) -> None:
+        from mmrl.times import parse_time
+
+        source = kind.load_reader()(
+            files,
+            subreddits=subreddit or [],
+            after=None if after is None else parse_time(after),
+            before=None if before is None else parse_time(before),
+            settled=settled,
+            scores_as_of=None if scores_as_of is None else parse_time(scores_as_of),
+        )
+        _import(source, [source.scores_rule()], home, as_of, as_json)
 
 
-@app.command(
-    epilog="Example: `mmrl import table posts.csv --images pictures --map score=score_2023`"
-)
+for _kind in FILES:
+    if _kind is not TABLE:  # which has columns and images, so a command of its own
+        _lines_command(_kind)
+
+
+@app.command(TABLE.name, epilog=f"Example: `{TABLE.example}`")
 def table(
     file: Annotated[
         Path,

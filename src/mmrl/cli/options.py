@@ -67,7 +67,7 @@ def check_home(home: str) -> None:
 
 def say_if_simulated(catalog: "Catalog") -> None:
     """Says under what is shown that it speaks of simulated posts, where it does."""
-    from mmrl.sources.post import SIMULATED
+    from mmrl.sources.kinds import SIMULATED
 
     simulated = catalog.count("posts", SIMULATED)
     if simulated:

@@ -45,11 +45,12 @@ def clock(wanted: str | None, reddit: Any, otherwise: "Clock") -> "Clock":
     """
     from mmrl.errors import InputError
     from mmrl.sandbox.clock import SandboxClock
+    from mmrl.sources.kinds import SANDBOX
     from mmrl.sources.reddit.api import source_of
 
     if wanted is None:
         return otherwise
-    if source_of(reddit) != "sandbox":
+    if source_of(reddit) != SANDBOX.name:
         raise InputError("--sandbox-clock goes with a sandbox, which this is not.")
     mode, _, ahead = wanted.partition(":")
     return SandboxClock(reddit.config.reddit_url, mode, float(ahead or 0))

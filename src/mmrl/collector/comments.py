@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from mmrl.catalog.fullnames import POST, bare_id, fullname
 from mmrl.collector.writer import Keeper
 from mmrl.sources.reddit import api as api
 
@@ -69,7 +70,7 @@ class CommentStream:
         """
         self._keeper.report.requests += 1
         for comment in api.comments(self._reddit):
-            post_id = str(comment.get("link_id")).removeprefix("t3_")
+            post_id = bare_id(POST, str(comment.get("link_id")))
             if str(comment.get("subreddit")).lower() in self._followed and post_id not in self._met:
                 self._met[post_id] = None
                 self._waiting[post_id] = None
@@ -86,7 +87,7 @@ class CommentStream:
         """Asks for the posts that wait, which count as met only once they came."""
         while self._waiting:
             batch = list(self._waiting)[: api.BATCH]
-            for answer in api.info(self._reddit, [f"t3_{post_id}" for post_id in batch]):
+            for answer in api.info(self._reddit, [fullname(POST, post_id) for post_id in batch]):
                 self._keeper.report.requests += 1
                 self._keeper.offer(answer)
             for post_id in batch:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.fullnames import POST, fullname
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.collector.writer import Keeper
 from mmrl.sources.reddit import api as api
@@ -85,7 +86,7 @@ class Gaps:
         lowest = min(gap.from_id for gap in self.open if gap.filled_to == top) + 1
         bottom = max(lowest, top - api.BATCH)
         fresh: list[str] = []
-        for answer in api.info(reddit, [f"t3_{to_base36(n)}" for n in range(bottom, top)]):
+        for answer in api.info(reddit, [fullname(POST, to_base36(n)) for n in range(bottom, top)]):
             keeper.report.requests += 1
             fresh += keeper.offer(answer)
         for gap in self.open:

@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed, moment
+from mmrl.catalog.fullnames import POST, fullname
 from mmrl.collector.writer import Kept, LookWriter, add_authors, read_live
+from mmrl.sources.kinds import ANSWERED
 from mmrl.sources.post import Refused
 from mmrl.sources.reddit import api as api
 from mmrl.times import from_epoch
@@ -31,8 +33,6 @@ ABSENT = "absent"  # `removed_by` of a post that Reddit no longer answers for
 _MISSED = timedelta(days=7)  # how long after its last checkpoint a missed look is still taken
 _HOUR = 3_600_000_000  # microseconds
 _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once more
-# A table's ids may be its own, unknown to Reddit.
-_FROM_REDDIT = "(source IN ('reddit', 'sandbox') OR source LIKE 'dump:%')"
 
 
 @dataclass
@@ -172,7 +172,7 @@ class Looks:
         author_of: dict[str, str] = {}
         for ask_again in (True, False):
             for answer in api.info(
-                self._reddit, [f"t3_{post_id}" for post_id in ids if post_id in waiting]
+                self._reddit, [fullname(POST, post_id) for post_id in ids if post_id in waiting]
             ):
                 self.report.requests += 1
                 now = self._now()
@@ -218,7 +218,7 @@ def upcoming(
     posts = catalog.read(
         "posts",
         ["post_id", "created_at"],
-        f"created_at > {moment(since)} AND created_at <= {moment(as_of)} AND {_FROM_REDDIT}",
+        f"created_at > {moment(since)} AND created_at <= {moment(as_of)} AND {ANSWERED}",
     )
     looks = catalog.read(
         "observations", ["post_id", "observed_at"], f"observed_at > {moment(since)}"

@@ -27,6 +27,7 @@ from mmrl.config import RedditSettings
 from mmrl.errors import ConfigError, MmrlError
 from mmrl.runtime.clock import Halt
 from mmrl.runtime.retry import COLLECTOR
+from mmrl.sources.kinds import REDDIT
 from mmrl.sources.reddit import api as api
 from mmrl.sources.reddit.budget import Priority
 from mmrl.sources.reddit.transport import Later, Transport
@@ -488,7 +489,7 @@ class Service:
         if abs(skew) < _SKEW_WORTH_SAYING or self._skew_told:
             return
         self._skew_told = True
-        if api.source_of(self._reddit) == "reddit":  # a sandbox has a time of its own
+        if api.source_of(self._reddit) == REDDIT.name:  # a sandbox has a time of its own
             self._tell(
                 f"This machine's clock is {abs(skew):,.0f} s {'behind' if skew > 0 else 'ahead of'}"
                 " Reddit's: looks are dated by Reddit's clock. Set this one right (NTP)."

@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment
+from mmrl.catalog.fullnames import POST, fullname
 from mmrl.collector.looks import ABSENT
 from mmrl.pipeline import Progress
 from mmrl.sources.fields import text
 from mmrl.sources.files.importer import rows
+from mmrl.sources.kinds import REDDIT, known_to
 from mmrl.sources.reddit import api as api
 from mmrl.sources.submission import removed_by
 
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
 
 _COMMIT = 50  # requests a commit
 _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once more
-_ASKED_OF = {  # a simulated Reddit knows nothing of real posts
-    "reddit": "(source = 'reddit' OR source LIKE 'dump:%')",
-    "sandbox": "source = 'sandbox'",
-}
 
 
 @dataclass
@@ -48,14 +46,16 @@ class RecheckReport:
     gone: Counter[str] = field(default_factory=Counter)
 
 
-def due(catalog: Catalog, every: timedelta, as_of: datetime, source: str = "reddit") -> list[str]:
+def due(
+    catalog: Catalog, every: timedelta, as_of: datetime, source: str = REDDIT.name
+) -> list[str]:
     """The posts of which nobody has seen for that long whether they stand; oldest check first.
 
     Args:
         source: who would be asked, `reddit` or `sandbox`.
     """
     since = moment(as_of - every)
-    posts = catalog.read("posts", ["post_id", "first_seen_at"], _ASKED_OF[source])
+    posts = catalog.read("posts", ["post_id", "first_seen_at"], known_to(source))
     looked = catalog.read("observations", ["post_id"], f"observed_at > {since}")["post_id"]
     checks = catalog.read("checks", ["post_id", "checked_at"])
     place = pc.index_in(posts["post_id"], value_set=checks["post_id"].combine_chunks())
@@ -119,7 +119,7 @@ def _check(
     found: dict[str, str | None] = {}
     for ask_again in (True, False):
         missing = [post_id for post_id in ids if post_id not in found]
-        for answer in api.info(reddit, [f"t3_{post_id}" for post_id in missing]):
+        for answer in api.info(reddit, [fullname(POST, post_id) for post_id in missing]):
             report.requests += 1
             for submission in answer:
                 post_id = str(submission.get("id"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmrl.catalog import Catalog
 from mmrl.errors import InputError
 from mmrl.runtime.location import Location
-from mmrl.sources.post import SIMULATED
+from mmrl.sources.kinds import SIMULATED
 
 
 def report_path(catalog: Catalog, version: str) -> Path:

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from mmrl.catalog.fullnames import ACCOUNT, COMMENT, POST, SUBREDDIT, bare_id, fullname
 from mmrl.sandbox.world import PICTURED, Post, World
 
 LISTING_DEPTH = 1_000  # Reddit shows no more of any listing
@@ -83,12 +84,12 @@ class Api:
             start = max(start, end - limit)
         page = shown[start : min(end, start + limit)]
         more = start + len(page) < len(shown) and bool(page)
-        children = [thing("t3", self.post(post, now)) for post in page]
-        return listing(children, f"t3_{page[-1].id}" if more else None)
+        children = [thing(POST, self.post(post, now)) for post in page]
+        return listing(children, fullname(POST, page[-1].id) if more else None)
 
     def _place(self, shown: Sequence[Post], fullname: str, older: bool) -> int:
         """Where in a listing those older than a post begin, or the newer ones end."""
-        post = self._by_id.get(fullname.removeprefix("t3_"))
+        post = self._by_id.get(bare_id(POST, fullname))
         if post is None:
             return len(shown) if older else 0
         return bisect_left(shown, -post.number + older, key=lambda other: -other.number)
@@ -101,16 +102,16 @@ class Api:
     ) -> Json:
         """Posts and subreddits by fullname; those that are not there yet are left out."""
         children: list[Json] = []
-        for fullname in fullnames:
-            kind, _, name = fullname.partition("_")
+        for asked in fullnames:
+            kind, _, name = asked.partition("_")
             post = self._by_id.get(name)
-            if kind == "t3" and post is not None and post.created <= now:
+            if kind == POST and post is not None and post.created <= now:
                 if not held_back(post.id, now - post.created):
-                    children.append(thing("t3", self.post(post, now)))
-            elif kind == "t5":
+                    children.append(thing(POST, self.post(post, now)))
+            elif kind == SUBREDDIT:
                 for number, subreddit in enumerate(self.world.subreddits):
                     if subreddit.id == name:
-                        children.append(thing("t5", self.about(number, now)))
+                        children.append(thing(SUBREDDIT, self.about(number, now)))
         return listing(children, None)
 
     def find(self, post_id: str, now: float) -> Post | None:
@@ -123,7 +124,7 @@ class Api:
         subreddit = self.world.subreddits[number]
         return {
             "id": subreddit.id,
-            "name": f"t5_{subreddit.id}",
+            "name": fullname(SUBREDDIT, subreddit.id),
             "display_name": subreddit.name,
             "display_name_prefixed": f"r/{subreddit.name}",
             "title": f"{subreddit.name} (simulated)",
@@ -137,12 +138,12 @@ class Api:
     def accounts(self, ids: Iterable[str], now: float) -> Json:
         """Accounts by fullname, as `/api/user_data_by_account_ids` answers."""
         found = {}
-        for fullname in ids:
-            number = self._author_by_id.get(fullname.removeprefix("t2_"))
+        for name in ids:
+            number = self._author_by_id.get(bare_id(ACCOUNT, name))
             if number is not None:
                 link, comment = self._karma(number, now)
                 author = self.world.authors[number]
-                found[fullname] = {
+                found[name] = {
                     "name": author.name,
                     "created_utc": author.created,
                     "link_karma": link,
@@ -179,7 +180,7 @@ class Api:
                 break
             count = post.comments_at(now)
             if post.subreddit in wanted and count and not self._removed(post, now):
-                children.append(thing("t1", self._comment(post, count, now)))
+                children.append(thing(COMMENT, self._comment(post, count, now)))
         return listing(children, None)
 
     def post(self, post: Post, now: float) -> Json:
@@ -191,10 +192,10 @@ class Api:
         score = max(post.score_at(now), 1 if now - post.created < 600 and post.score else 0)
         shown: Json = {
             "id": post.id,
-            "name": f"t3_{post.id}",
+            "name": fullname(POST, post.id),
             "title": post.title,
             "subreddit": subreddit.name,
-            "subreddit_id": f"t5_{subreddit.id}",
+            "subreddit_id": fullname(SUBREDDIT, subreddit.id),
             "subreddit_name_prefixed": f"r/{subreddit.name}",
             "subreddit_subscribers": self._subscribers(post.subreddit, now),
             "author": author.name if author else "[deleted]",
@@ -216,7 +217,7 @@ class Api:
             "locked": False,
         }
         if author is not None:
-            shown["author_fullname"] = f"t2_{author.id}"
+            shown["author_fullname"] = fullname(ACCOUNT, author.id)
         return {**shown, **self._media(post, permalink)}
 
     def _media(self, post: Post, permalink: str) -> Json:
@@ -253,7 +254,12 @@ class Api:
             "post_hint": "image",
         }
         if post.kind == "crosspost":
-            parent = {"id": f"x{post.id}", "name": f"t3_x{post.id}", "is_video": False, **shown}
+            parent = {
+                "id": f"x{post.id}",
+                "name": fullname(POST, f"x{post.id}"),
+                "is_video": False,
+                **shown,
+            }
             return {
                 **shown,
                 "crosspost_parent": parent["name"],
@@ -265,12 +271,12 @@ class Api:
         subreddit = self.world.subreddits[post.subreddit]
         return {
             "id": f"c{post.id}{count:x}",
-            "name": f"t1_c{post.id}{count:x}",
-            "link_id": f"t3_{post.id}",
-            "parent_id": f"t3_{post.id}",
+            "name": fullname(COMMENT, f"c{post.id}{count:x}"),
+            "link_id": fullname(POST, post.id),
+            "parent_id": fullname(POST, post.id),
             "link_title": post.title,
             "subreddit": subreddit.name,
-            "subreddit_id": f"t5_{subreddit.id}",
+            "subreddit_id": fullname(SUBREDDIT, subreddit.id),
             "author": "sim_reader",
             "body": "Simulated.",
             "score": 1,

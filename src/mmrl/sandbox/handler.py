@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 
+from mmrl.catalog.fullnames import ACCOUNT, POST, SUBREDDIT, bare_id
 from mmrl.errors import InputError
 from mmrl.sandbox.api import listing, picture_of, thing
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
@@ -89,7 +90,7 @@ class Handler(Wire):
                 post = api.find(post_id, now)
                 if post is None:
                     return self.missing()
-                page = listing([thing("t3", api.post(post, now))], None)
+                page = listing([thing(POST, api.post(post, now))], None)
                 self.send_json(200, [page, listing([], None)])
             case ["api", "user_data_by_account_ids"]:
                 self._accounts(now)
@@ -99,7 +100,7 @@ class Handler(Wire):
                     return self.missing()
                 if sandbox.misfortune.suspended(user["id"]):
                     user = {"name": name, "is_suspended": True, "total_karma": 0}
-                self.send_json(200, thing("t2", user))
+                self.send_json(200, thing(ACCOUNT, user))
             case _:
                 self.missing()
         return None
@@ -170,7 +171,9 @@ class Handler(Wire):
         sandbox = self.server.sandbox
         if "sr_name" in self.query:
             numbers = self._subreddits(self.query["sr_name"].replace(",", "+"))
-            found = [thing("t5", sandbox.api.about(number, now)) for number in numbers[:_MOST_IDS]]
+            found = [
+                thing(SUBREDDIT, sandbox.api.about(number, now)) for number in numbers[:_MOST_IDS]
+            ]
             return self.send_json(200, listing(found, None))
         ids = self.query.get("id", "").split(",")[:_MOST_IDS]
         held_back = sandbox.misfortune.held_back
@@ -179,12 +182,12 @@ class Handler(Wire):
     def _about(self, name: str, now: float) -> None:
         if not self._closed(name):
             api = self.server.sandbox.api
-            self.send_json(200, thing("t5", api.about(api.numbers([name])[0], now)))
+            self.send_json(200, thing(SUBREDDIT, api.about(api.numbers([name])[0], now)))
 
     def _accounts(self, now: float) -> None:
         sandbox = self.server.sandbox
         ids = [item for item in self.query.get("ids", "").split(",") if item][:_MOST_IDS]
-        known = [item for item in ids if not sandbox.misfortune.suspended(item.removeprefix("t2_"))]
+        known = [item for item in ids if not sandbox.misfortune.suspended(bare_id(ACCOUNT, item))]
         found = sandbox.api.accounts(known, now)
         self.send_json(200, found) if found else self.missing()
 

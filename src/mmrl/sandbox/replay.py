@@ -13,14 +13,12 @@ from urllib.request import url2pathname
 
 from mmrl.errors import InputError
 from mmrl.sandbox.world import World
-from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.source import PostSource
-from mmrl.sources.files.table import TableSource
+from mmrl.sources.kinds import recognised
 from mmrl.sources.post import Parsed, Refused
 
 NO_SCORE = "no_score"
 DOUBLE = "double"
-_TABLES = frozenset({".csv", ".tsv", ".parquet"})
 
 
 @dataclass(frozen=True)
@@ -53,13 +51,12 @@ def replay(
     Raises:
         InputError: the file can't be read, or holds no post that can be replayed.
     """
-    source: PostSource
-    if _TABLES & set(path.suffixes):
-        source = TableSource(path, images=images, subreddit=subreddit)
-    elif images is not None:
-        raise InputError(f"{path} is a dump, which names no files: --images goes with a table.")
-    else:
-        source = DumpSource([path], subreddits=[subreddit] if subreddit else [])
+    kind = recognised(path)
+    if images is not None and not kind.local_files:
+        raise InputError(
+            f"{path} is a {kind.name}, which names no files: --images goes with a table."
+        )
+    source: PostSource = kind.load_reader().of_file(path, subreddit=subreddit, images=images)
     rows: dict[str, dict[str, object]] = {}
     left_out: Counter[str] = Counter()
     for batch in source.batches(as_of):

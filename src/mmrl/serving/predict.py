@@ -20,7 +20,7 @@ from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
 from mmrl.samples import Known, vector_column
 from mmrl.serving.prediction import Draft, Interval, Prediction
-from mmrl.sources.post import SIMULATED
+from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
 
 

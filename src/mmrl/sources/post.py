@@ -6,8 +6,6 @@ from typing import Any
 
 from mmrl.catalog.reasons import Reason
 
-SIMULATED = "source = 'sandbox'"  # a filter of `posts`: those that nobody ever wrote
-
 
 @dataclass(frozen=True)
 class Unstated:

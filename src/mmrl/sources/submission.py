@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from mmrl.catalog.fullnames import ACCOUNT, POST, bare_id, kind_of
 from mmrl.catalog.reasons import Reason
 from mmrl.sources.fields import Unreadable, count, flag, moment, number, text, unescaped
 from mmrl.sources.post import Parsed, Refused, Unstated
@@ -52,7 +53,7 @@ def parse_submission(
     data = submission.get("data")
     kind = submission.get("kind")
     if isinstance(data, Mapping) and isinstance(kind, str):
-        if kind != "t3":
+        if kind != POST:
             return Refused(Reason.NOT_A_POST, f"kind is {text(kind)!r}, a post's is 't3'")
         submission = data
     try:
@@ -97,7 +98,7 @@ def _parse(
         "is_gallery": media.gallery_size is not None or data.get("is_gallery") is True,
         "is_video": media.is_video,
         "gallery_size": media.gallery_size,
-        "crosspost_parent": crosspost.removeprefix("t3_") if crosspost else None,
+        "crosspost_parent": bare_id(POST, crosspost) if crosspost else None,
         "flair": flair if raw_json or flair is None else unescaped(flair),
         "domain": text(data.get("domain")),
         "image_url": media.image_url,
@@ -185,7 +186,7 @@ def _after_creation(look: datetime, created_at: datetime) -> datetime:
 
 def _post_id(data: dict[str, Any], any_id: bool) -> str:
     fullname = text(data.get("name"))
-    if fullname and re.match(r"t[124-9]_", fullname):
+    if fullname and kind_of(fullname) not in (None, POST):
         raise Unreadable(Reason.NOT_A_POST, f"its name is {fullname[:40]!r}, a post's begins t3_")
     if "link_id" in data and "title" not in data:
         raise Unreadable(Reason.NOT_A_POST, "it has a link_id and no title: a comment")
@@ -197,7 +198,7 @@ def _post_id(data: dict[str, Any], any_id: bool) -> str:
         if any(name in data for name in ("title", "url", "selftext", "score")):
             raise Unreadable(Reason.NO_ID, "has no id")
         raise Unreadable(Reason.NOT_A_POST, "has no id, title, url, text or score")
-    bare = given.removeprefix("t3_")
+    bare = bare_id(POST, given)
     if not (_ANY_ID if any_id else _ID).fullmatch(bare):
         expected = "letters, digits, - and _" if any_id else "base 36, such as 102cj7y"
         raise Unreadable(Reason.BAD_VALUE, f"id is {given[:40]!r}, expected {expected}")
@@ -217,10 +218,8 @@ def _subreddit(data: dict[str, Any], post_id: str) -> str:
 
 
 def _author_id(data: dict[str, Any]) -> str | None:
-    fullname = text(data.get("author_fullname"))
-    if fullname is None or not _ID.fullmatch(fullname.removeprefix("t2_")):
-        return None
-    return fullname.removeprefix("t2_")
+    bare = bare_id(ACCOUNT, text(data.get("author_fullname")) or "")
+    return bare if _ID.fullmatch(bare) else None
 
 
 def _kind(value: object) -> str:

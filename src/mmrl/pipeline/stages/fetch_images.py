@@ -22,6 +22,7 @@ from mmrl.images.files import read_picture
 from mmrl.images.picture import Refused
 from mmrl.images.probe import Picture
 from mmrl.pipeline import Results
+from mmrl.sources.kinds import may_name_files
 
 if TYPE_CHECKING:
     from mmrl.images.fetch import Fetcher
@@ -162,8 +163,8 @@ def _kept(got: Picture | Refused) -> _Found:
 
 
 def _may_ask(post: dict[str, Any]) -> bool:
-    """Only an imported table may name files: a post from the net must not."""
-    return not post["image_url"].startswith(_FILE) or post["source"].startswith("table:")
+    """Whether the address may be asked for: a post from the net must not name files."""
+    return not post["image_url"].startswith(_FILE) or may_name_files(post["source"])
 
 
 def _row(post_id: str, kept: _Kept, picture: Picture | None) -> dict[str, Any]:

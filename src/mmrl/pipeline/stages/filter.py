@@ -21,6 +21,7 @@ from mmrl.config import Settings
 from mmrl.images.picture import Refused
 from mmrl.images.safety import check_url
 from mmrl.pipeline import Results
+from mmrl.sources.kinds import may_name_files
 
 DECISIONS_VERSION = 1  # raised with the code of a rule: all posts are decided again
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")
@@ -111,7 +112,7 @@ def _host_not_allowed(post: dict[str, Any], settings: Settings) -> bool:
     """Only imported tables may name files: a post from the net must never do so."""
     url = post["image_url"]
     if url.startswith("file://"):
-        return not post["source"].startswith("table:")
+        return not may_name_files(post["source"])
     return isinstance(check_url(url, settings.images), Refused)
 
 

@@ -13,6 +13,7 @@ from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
 from mmrl.sources.files.lines import LineStream, existing
 from mmrl.sources.files.source import BATCH, Batch, unstated
+from mmrl.sources.kinds import DUMP
 from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.submission import parse_submission
 
@@ -62,6 +63,13 @@ class DumpSource:
         self._after, self._before = after, before
         self._settled, self._scores_as_of = settled, scores_as_of
         self._seen: Counter[str] = Counter()  # posts by subreddit, wanted or not
+
+    @classmethod
+    def of_file(
+        cls, path: Path, *, subreddit: str | None = None, images: Path | None = None
+    ) -> "DumpSource":
+        """One dump, of one subreddit or of all; it names no image files."""
+        return cls([path], subreddits=[subreddit] if subreddit else [])
 
     def scores_rule(self) -> str:
         """In a sentence, when scores of unknown age count as labels."""
@@ -123,9 +131,7 @@ class DumpSource:
             submission = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             return Refused(Reason.NOT_A_POST, f"not JSON: {error}")
-        result = parse_submission(
-            submission, source=f"dump:{path.name}", as_of=as_of, unstated=look
-        )
+        result = parse_submission(submission, source=DUMP.mark(path), as_of=as_of, unstated=look)
         if isinstance(result, Refused):
             return result if self._wanted_at_all(submission) else None
         post = result.post

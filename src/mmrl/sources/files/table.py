@@ -14,6 +14,7 @@ from mmrl.sources.files.columns import Columns, map_columns
 from mmrl.sources.files.image_folder import ImageFolder
 from mmrl.sources.files.lines import LineStream, existing
 from mmrl.sources.files.source import BATCH, Batch, unstated
+from mmrl.sources.kinds import TABLE
 from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.submission import parse_submission
 
@@ -74,6 +75,13 @@ class TableSource:
         self._settled = "checked_at" not in self.columns.of if settled is None else settled
         self.images_found = 0
         self.images_missing = 0
+
+    @classmethod
+    def of_file(
+        cls, path: Path, *, subreddit: str | None = None, images: Path | None = None
+    ) -> "TableSource":
+        """One table by its own columns; `subreddit` is for rows that name none."""
+        return cls(path, subreddit=subreddit, images=images)
 
     def describe(self) -> list[str]:
         """The mapping and the rule for scores, a line each, to show before the import."""
@@ -142,7 +150,7 @@ class TableSource:
             fields["url_overridden_by_dest"] = image
         result = parse_submission(
             fields,
-            source=f"table:{self.path.name}",
+            source=TABLE.mark(self.path),
             as_of=as_of,
             unstated=look,
             any_id=True,

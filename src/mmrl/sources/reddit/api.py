@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from mmrl.catalog.fullnames import ACCOUNT, COMMENT, POST, SUBREDDIT, bare_id, fullname
 from mmrl.errors import ConfigError, SourceError
 from mmrl.runtime.location import Location
 from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
+from mmrl.sources.kinds import REDDIT, SANDBOX
 from mmrl.sources.reddit.transport import Transport, put_aside_limits, requestor_class
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ def source_of(reddit: "praw.Reddit") -> str:
     Reddit itself is never on this machine, so one that answers on loopback is a sandbox.
     """
     host = urlsplit(reddit.config.reddit_url).hostname or ""
-    return "sandbox" if host in ("127.0.0.1", "::1", "localhost") else "reddit"
+    return SANDBOX.name if host in ("127.0.0.1", "::1", "localhost") else REDDIT.name
 
 
 def find_credentials(home: str | Path | None, site: str) -> Path | None:
@@ -170,7 +172,7 @@ def newest(
         except (Forbidden, NotFound, Redirect, UnavailableForLegalReasons) as error:
             raise Unreachable(_short(error)) from error
     children, following = _listing(answer)
-    return [child for kind, child in children if kind == "t3"], following
+    return [child for kind, child in children if kind == POST], following
 
 
 def info(reddit: "praw.Reddit", fullnames: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
@@ -189,14 +191,14 @@ def about(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[dict[str
     for batch in batches(names):
         with _clear_errors():
             answer = _get(reddit, "api/info", {"sr_name": ",".join(batch)})
-        yield [child for kind, child in _listing(answer)[0] if kind == "t5"]
+        yield [child for kind, child in _listing(answer)[0] if kind == SUBREDDIT]
 
 
 def comments(reddit: "praw.Reddit", subreddit: str = "all") -> list[dict[str, Any]]:
     """The hundred newest comments, newest first."""
     with _clear_errors():
         answer = _get(reddit, f"r/{subreddit}/comments", {"limit": BATCH})
-    return [child for kind, child in _listing(answer)[0] if kind == "t1"]
+    return [child for kind, child in _listing(answer)[0] if kind == COMMENT]
 
 
 def authors(reddit: "praw.Reddit", ids: Iterable[str]) -> Iterator[dict[str, Author]]:
@@ -224,7 +226,7 @@ def _authors(reddit: "praw.Reddit", ids: list[str]) -> Iterator[dict[str, Author
     found: dict[str, Author] = {}
     with _clear_errors():
         try:
-            asked = {"ids": ",".join(f"t2_{account}" for account in ids)}
+            asked = {"ids": ",".join(fullname(ACCOUNT, account) for account in ids)}
             # What PRAW's `partial_redditors` asks, which makes an object of each account.
             answer = _get(reddit, "api/user_data_by_account_ids", asked)
         except (BadRequest, Forbidden, RedditAPIException):
@@ -235,8 +237,8 @@ def _authors(reddit: "praw.Reddit", ids: list[str]) -> Iterator[dict[str, Author
         if not isinstance(answer, dict):
             raise SourceError("Reddit answered with something that is no list of accounts.")
         found = {
-            fullname.removeprefix("t2_"): _author(data)
-            for fullname, data in answer.items()
+            bare_id(ACCOUNT, name): _author(data)
+            for name, data in answer.items()
             if isinstance(data, dict)
         }
     yield found

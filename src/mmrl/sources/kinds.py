@@ -1,0 +1,112 @@
+"""The kinds of sources that posts come from, each written once.
+
+`posts.source` holds a kind's name, for a file with the file's name behind it: `reddit`,
+`dump:RS_2024-01.zst`. Whatever depends on where a post came from asks here.
+
+A new kind of file takes two files: its reader in `sources/files/`, a `PostSource` with the
+arguments of `DumpSource`, and its entry in `KINDS` here. The command `mmrl import NAME`, the filter,
+fetching, purge and the sandbox's replay follow the entry.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of source.
+
+    Attributes:
+        name: small letters; the command's name for a kind of file.
+        known_to: the live source that can be asked about its posts later; None: no one can.
+        simulated: nobody ever wrote its posts.
+        local_files: its posts may name image files of this machine. A post from the net must not.
+        reader: the class that reads its files, as `module:Class`; None for a live source.
+        suffixes: names of its files have one of these; of a kind without suffixes are all others.
+        help, example: of its command.
+    """
+
+    name: str
+    known_to: str | None = None
+    simulated: bool = False
+    local_files: bool = False
+    reader: str | None = None
+    suffixes: tuple[str, ...] = ()
+    help: str = ""
+    example: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether it is asked over the network; the others are files."""
+        return self.reader is None
+
+    @property
+    def condition(self) -> str:
+        """A filter of the table `posts`: the posts of this kind."""
+        return f"source = '{self.name}'" if self.live else f"source LIKE '{self.name}:%'"
+
+    def mark(self, path: Path) -> str:
+        """What `posts.source` holds for the posts of a file."""
+        return f"{self.name}:{path.name}"
+
+    def of(self, source: str) -> bool:
+        """Whether a value of `posts.source` is of this kind."""
+        return source == self.name if self.live else source.startswith(f"{self.name}:")
+
+    def load_reader(self) -> Any:
+        """The class that reads its files, see `PostSource`; imported only when it is used."""
+        module, _, name = (self.reader or "").partition(":")
+        return getattr(import_module(module), name)
+
+
+REDDIT = Kind("reddit", known_to="reddit")
+SANDBOX = Kind("sandbox", known_to="sandbox", simulated=True)
+DUMP = Kind(
+    "dump",
+    known_to="reddit",
+    reader="mmrl.sources.files.dump:DumpSource",
+    help="Imports Pushshift or Arctic Shift dumps: one submission as JSON a line.",
+    example="mmrl import dump RS_2024-01.zst --subreddit EarthPorn --after 2024-01-15",
+)
+TABLE = Kind(  # its ids may be its own, unknown to Reddit
+    "table",
+    local_files=True,
+    reader="mmrl.sources.files.table:TableSource",
+    suffixes=(".csv", ".tsv", ".parquet"),
+    help="Imports a table of posts, with a folder of their images if there is one.",
+    example="mmrl import table posts.csv --images pictures --map score=score_2023",
+)
+KINDS = (REDDIT, SANDBOX, DUMP, TABLE)
+FILES = tuple(kind for kind in KINDS if not kind.live)
+
+
+def condition(kinds: Iterable[Kind]) -> str:
+    """A filter of the table `posts`: the posts of any of these kinds."""
+    return "(" + " OR ".join(kind.condition for kind in kinds) + ")"
+
+
+SIMULATED = condition(kind for kind in KINDS if kind.simulated)
+ANSWERED = condition(kind for kind in KINDS if kind.known_to is not None)
+
+
+def known_to(live: str) -> str:
+    """A filter of the table `posts`: those that this live source can be asked about.
+
+    A simulated Reddit knows nothing of real posts, and Reddit nothing of simulated ones.
+    """
+    return condition(kind for kind in KINDS if kind.known_to == live)
+
+
+def may_name_files(source: str) -> bool:
+    """Whether a post with this `posts.source` may name an image file of this machine."""
+    return any(kind.local_files and kind.of(source) for kind in KINDS)
+
+
+def recognised(path: Path, kinds: Sequence[Kind] = FILES) -> Kind:
+    """The kind of a file, told by its name."""
+    suffixes = set(path.suffixes)
+    fitting = [kind for kind in kinds if suffixes.intersection(kind.suffixes)]
+    return (fitting or [kind for kind in kinds if not kind.suffixes])[0]
