@@ -90,7 +90,7 @@ def _credentials(home: str, settings: Settings) -> list[Finding]:
 
 
 def _site(home: str, site: str) -> Finding:
-    from mmrl.sources.reddit.api import find_credentials
+    from mmrl.sources.reddit.credentials import find_credentials
 
     try:
         found = find_credentials(home, site)

@@ -55,8 +55,10 @@ def test_filters_of_posts_find_the_kinds_they_are_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("RS_2024-01.zst", DUMP), ("RS_2024-01", DUMP), ("posts.jsonl", DUMP)]
-    + [("posts.csv", TABLE), ("posts.tsv.zst", TABLE), ("posts.parquet", TABLE)],
+    [
+        *(("RS_2024-01.zst", DUMP), ("RS_2024-01", DUMP), ("posts.jsonl", DUMP)),
+        *(("posts.csv", TABLE), ("posts.tsv.zst", TABLE), ("posts.parquet", TABLE)),
+    ],
 )
 def test_a_file_is_recognised_by_its_name(name: str, kind: kinds.Kind) -> None:
     assert kinds.recognised(Path(name)) == kind

@@ -129,7 +129,7 @@ def _all(
     from mmrl.purge.removals import find_gone
     from mmrl.purge.run import erase
     from mmrl.runtime.clock import Halt
-    from mmrl.sources.reddit.api import find_credentials
+    from mmrl.sources.reddit.credentials import find_credentials
 
     checked = RecheckReport()
     error: MmrlError | None = None

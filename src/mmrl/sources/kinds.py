@@ -4,8 +4,8 @@
 `dump:RS_2024-01.zst`. Whatever depends on where a post came from asks here.
 
 A new kind of file takes two files: its reader in `sources/files/`, a `PostSource` with the
-arguments of `DumpSource`, and its entry in `KINDS` here. The command `mmrl import NAME`, the filter,
-fetching, purge and the sandbox's replay follow the entry.
+arguments of `DumpSource`, and its entry in `KINDS` here. The command `mmrl import NAME`, the
+filter, fetching, purge and the sandbox's replay follow the entry.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,14 +1,11 @@
-"""Talks to Reddit through PRAW, a hundred things a request, and says plainly what goes wrong.
+"""Reddit's API through PRAW: requests for up to a hundred things, and errors in one sentence.
 
 Answers are read as the JSON they are: PRAW's objects would make a request of their own for each
 attribute that an answer lacks.
 """
 
 import configparser
-import hashlib
 import itertools
-import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,20 +16,16 @@ from urllib.parse import urlsplit
 
 from mmrl.catalog.fullnames import ACCOUNT, COMMENT, POST, SUBREDDIT, bare_id, fullname
 from mmrl.errors import ConfigError, SourceError
-from mmrl.runtime.location import Location
 from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
 from mmrl.sources.kinds import REDDIT, SANDBOX
+from mmrl.sources.reddit.credentials import how_to_set, section_of, user_agent
 from mmrl.sources.reddit.transport import Transport, put_aside_limits, requestor_class
 
 if TYPE_CHECKING:
     import praw
 
 BATCH = 100  # the most that Reddit answers for in one request
-_HOW = (
-    "put client_id, client_secret and user_agent of a Reddit app under [{site}] in praw.ini "
-    "(`mmrl init` writes a template)"
-)
 
 
 @dataclass(frozen=True)
@@ -46,10 +39,6 @@ class Author:
 
 class Unreachable(Exception):  # noqa: N818 - a finding about subreddits, not a fault
     """A listing that Reddit does not give: a private, banned, renamed or unknown subreddit."""
-
-
-class _NoSection(ConfigError):  # noqa: N818 - another file may have it
-    """A praw.ini that lacks a site."""
 
 
 def connect(
@@ -75,81 +64,34 @@ def connect(
     from praw.exceptions import ClientException
 
     settings: dict[str, Any] = {"check_for_updates": False, "check_for_async": False}
-    own = {} if "client_id" in options else _own(home, site)
+    own = {} if "client_id" in options else section_of(home, site)
     by_site = () if own or "client_id" in options else (site,)
-    settings["user_agent"] = _user_agent({**own, **options})
+    settings["user_agent"] = user_agent({**own, **options})
     if transport is not None:
         settings["requestor_class"] = requestor_class()
         settings["requestor_kwargs"] = {"transport": transport}
     try:
         reddit = praw.Reddit(*by_site, **{**settings, **own, **options})
     except configparser.NoSectionError:
-        raise ConfigError(
-            f"There are no credentials for Reddit: {_HOW.format(site=site)}."
-        ) from None
+        raise ConfigError(f"There are no credentials for Reddit: {how_to_set(site)}.") from None
     except (ClientException, configparser.Error) as error:
         raise ConfigError(
-            f"The credentials for Reddit are incomplete ({error}): {_HOW.format(site=site)}."
+            f"The credentials for Reddit are incomplete ({error}): {how_to_set(site)}."
         ) from None
     if not reddit.config.client_id:
-        raise ConfigError(f"client_id is empty: {_HOW.format(site=site)}.")
+        raise ConfigError(f"client_id is empty: {how_to_set(site)}.")
     if transport is not None:
         put_aside_limits(reddit)
     return reddit
 
 
-def _own(home: str | Path | None, site: str) -> dict[str, str]:
-    """The section in the first praw.ini that has it; what the home's lacks where none does.
-
-    PRAW would look by itself, but reads its files once a process.
-    """
-    path = find_credentials(home, site)
-    if path is None and home is not None:
-        path = Location.of(home).file("praw.ini")
-    return {} if path is None else _section(path, site)
-
-
-def _user_agent(given: dict[str, Any]) -> str:
-    """As Reddit wants it: `<platform>:<app>:<version> (by /u/<name>)`; the user's own if given.
-
-    Without an account's name the client is named, by a hash of its id.
-    """
-    from mmrl import __version__
-
-    if given.get("user_agent"):
-        return str(given["user_agent"])
-    client = hashlib.sha256(str(given.get("client_id")).encode()).hexdigest()[:8]
-    name = given.get("username")
-    by = f" (by /u/{name})" if name else ""
-    return f"{sys.platform}:mmrl-{client}:v{__version__}{by}"
-
-
 def source_of(reddit: "praw.Reddit") -> str:
-    """What posts of this connection are marked with: `reddit`, or `sandbox` for simulated ones.
+    """The live source that a connection leads to, as `posts.source` names it.
 
-    Reddit itself is never on this machine, so one that answers on loopback is a sandbox.
+    Reddit is never on this machine, so whatever answers on loopback is a sandbox.
     """
     host = urlsplit(reddit.config.reddit_url).hostname or ""
     return SANDBOX.name if host in ("127.0.0.1", "::1", "localhost") else REDDIT.name
-
-
-def find_credentials(home: str | Path | None, site: str) -> Path | None:
-    """The praw.ini whose section `site` holds a client_id, where `connect` would look for it.
-
-    Raises:
-        ConfigError: one on the way there can't be read, or is none.
-    """
-    own = None if home is None else Location.of(home).file("praw.ini")
-    places = [] if own is None else [own]
-    config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    places += [Path("praw.ini"), Path(config) / "praw.ini"]
-    for path in places:
-        try:
-            if _section(path, site).get("client_id"):
-                return path
-        except _NoSection:
-            continue
-    return None
 
 
 def newest(
@@ -176,9 +118,9 @@ def newest(
 
 
 def info(reddit: "praw.Reddit", fullnames: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
-    """What Reddit knows under these fullnames (`t3_...`, `t5_...`), a list for each request.
+    """Posts or subreddits by fullname (`t3_...`, `t5_...`), a list for each request.
 
-    What is not there any more is absent from the answer.
+    Those that no longer exist are absent from the answer.
     """
     for batch in batches(fullnames):
         with _clear_errors():
@@ -187,7 +129,7 @@ def info(reddit: "praw.Reddit", fullnames: Iterable[str]) -> Iterator[list[dict[
 
 
 def about(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
-    """Subreddits by name, a list for each request; those that are not there lack."""
+    """Subreddits by name, a list for each request; those that do not exist are absent."""
     for batch in batches(names):
         with _clear_errors():
             answer = _get(reddit, "api/info", {"sr_name": ",".join(batch)})
@@ -202,10 +144,10 @@ def comments(reddit: "praw.Reddit", subreddit: str = "all") -> list[dict[str, An
 
 
 def authors(reddit: "praw.Reddit", ids: Iterable[str]) -> Iterator[dict[str, Author]]:
-    """Accounts by id (without `t2_`), a part for each request; suspended and deleted ones lack.
+    """Accounts by bare id, a part for each request; suspended and deleted ones are absent.
 
-    A request that Reddit refuses is asked again in halves, so that one odd account costs none but
-    itself.
+    A request that Reddit refuses is sent again in halves, so that only the account at fault is
+    missing from the answers.
     """
     for batch in batches(ids):
         yield from _authors(reddit, batch)
@@ -268,29 +210,6 @@ def _listing(answer: Any) -> tuple[list[tuple[str, dict[str, Any]]], str | None]
         raise SourceError(
             "Reddit answered with something that is no listing: try again later."
         ) from None
-
-
-def _section(path: Path, site: str) -> dict[str, str]:
-    """The settings of one site in a praw.ini; empty where there is no such file."""
-    if not path.is_file():
-        return {}
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8"))
-    except (configparser.Error, UnicodeDecodeError):
-        # The parser's own message quotes the line, which may be the secret.
-        raise ConfigError(f"{path} is no valid INI file: {_HOW.format(site=site)}.") from None
-    except OSError as error:
-        raise ConfigError(
-            f"{path} can't be read ({error.strerror}): let the user that runs mmrl read it."
-        ) from None
-    if not parser.has_section(site):
-        sections = ", ".join(parser.sections()) or "none"
-        raise _NoSection(
-            f"{path} has no section [{site}] (it has {sections}): {_HOW.format(site=site)}, or "
-            "name another one in mmrl.toml (reddit.site, reddit.observe_site)."
-        )
-    return {name: value for name, value in parser.items(site) if value}
 
 
 def _get(reddit: "praw.Reddit", path: str, params: Mapping[str, str | int]) -> Any:
