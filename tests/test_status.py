@@ -15,8 +15,8 @@ import pytest
 from mmrl.catalog import Catalog, Failed, Reason
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli import main
-from mmrl.collector.cursors import State
-from mmrl.collector.service import Status
+from mmrl.collector.cursors import Cursors
+from mmrl.collector.status import Status
 from mmrl.config import Settings
 from mmrl.sandbox import Faults
 from mmrl.sandbox.world import SUBREDDITS
@@ -139,7 +139,7 @@ def test_the_collectors_account_gaps_and_closed_subreddits_are_shown_in_80_colum
 def account(catalog: Catalog, **said: Any) -> None:
     """Writes a collector's account of itself."""
     status = Status(started_at=START, at=START + timedelta(hours=1))
-    State(catalog).save(NOON, {**status.as_dict(), **said})
+    Cursors(catalog).save(NOON, {**status.as_dict(), **said})
 
 
 def test_a_collector_that_was_killed_is_not_called_running(catalog: Catalog, show: Show) -> None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrl.catalog import Catalog
-from mmrl.collector.observe import observe
-from mmrl.collector.once import sweep
+from mmrl.collector.once import observe, sweep
 from mmrl.config import Settings, load_settings
 from mmrl.errors import InputError
 from mmrl.home import init

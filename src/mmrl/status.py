@@ -9,11 +9,11 @@ from typing import Any
 
 from mmrl.catalog import Catalog, Reason, quote
 from mmrl.catalog.tables import embeddings_table
-from mmrl.collector import gaps, looks
+from mmrl.collector import gaps, observations
 from mmrl.collector import writer as keep
 from mmrl.collector.cursors import read_status
 from mmrl.collector.gaps import Gap, Gaps
-from mmrl.collector.service import Status
+from mmrl.collector.status import Status
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline.run import make_stage
@@ -135,7 +135,7 @@ def _stages(
             "observe",
             catalog.count("observations"),
             "observations",
-            failed=failed(looks.STAGE),
+            failed=failed(observations.STAGE),
         ),
         StageStatus("purge", erased, "posts erased"),
     ]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS
-from mmrl.collector.observe import due, observe
-from mmrl.collector.once import sweep
+from mmrl.collector.observations import due
+from mmrl.collector.once import observe, sweep
 from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError, SourceError
 from mmrl.sources.reddit.api import connect

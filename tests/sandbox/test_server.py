@@ -23,8 +23,8 @@ from prawcore.sessions import FiniteRetryStrategy
 
 from mmrl.catalog import Catalog, Reason
 from mmrl.catalog.tables import SCHEMAS
-from mmrl.collector.observe import observe
-from mmrl.collector.once import SweepReport, sweep
+from mmrl.collector.once import observe, sweep
+from mmrl.collector.writer import SweepReport
 from mmrl.config import Settings
 from mmrl.errors import ConfigError, InputError, SourceError
 from mmrl.pipeline import Silent, run_stage

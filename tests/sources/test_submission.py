@@ -70,16 +70,16 @@ def without(name: str) -> dict[str, Any]:
 
 def test_a_modern_post_becomes_a_post_and_a_look() -> None:
     result = parsed(submission(link_flair_text="Cats", spoiler=True, permalink="/r/aww/x"))
-    assert result.look is not None
+    assert result.observation is not None
     assert result.post["post_id"] == "17vabcd"
     assert result.post["author_id"] == "abc12"
     assert result.post["created_at"] == CREATED_AT
     assert result.post["flair"] == "Cats"
     assert result.post["spoiler"] is True
-    assert result.look["score"] == 12
-    assert result.look["subscribers"] == 30_000_000
+    assert result.observation["score"] == 12
+    assert result.observation["subscribers"] == 30_000_000
     assert set(result.post) == set(SCHEMAS["posts"].names)
-    assert set(result.look) == set(SCHEMAS["observations"].names)
+    assert set(result.observation) == set(SCHEMAS["observations"].names)
 
 
 def test_a_listings_child_is_read_and_a_comment_is_not() -> None:
@@ -140,9 +140,9 @@ def test_old_field_names_and_number_texts_are_understood() -> None:
     assert result.post["title"] == "Old & good"
     assert result.post["over_18"] is False
     assert result.post["author_name"] is None
-    assert result.look is not None
-    assert result.look["score"] == 4260
-    assert result.look["removed_by"] is None
+    assert result.observation is not None
+    assert result.observation["score"] == 4260
+    assert result.observation["removed_by"] is None
 
 
 def test_texts_are_unescaped_once_and_only_where_reddit_escaped_them() -> None:
@@ -171,42 +171,42 @@ def test_a_lone_surrogate_does_not_reach_the_catalog() -> None:
 )
 def test_removal_is_noted_on_the_look(changes: dict[str, Any], removed_by: str | None) -> None:
     result = parsed(submission(**changes))
-    assert result.look is not None
-    assert result.look["removed_by"] == removed_by
+    assert result.observation is not None
+    assert result.observation["removed_by"] == removed_by
     assert result.post["author_name"] != "[deleted]"
 
 
 def test_a_score_is_dated_by_arctic_shifts_second_retrieval() -> None:
     again = CREATED + 36 * 3600 + 60
     result = parsed(submission(retrieved_on=CREATED + 20, _meta={"retrieved_2nd_on": again}))
-    assert result.look is not None
-    assert result.look["observed_at"] == datetime.fromtimestamp(again, tz=UTC)
+    assert result.observation is not None
+    assert result.observation["observed_at"] == datetime.fromtimestamp(again, tz=UTC)
     assert result.post["first_seen_at"] == CREATED_AT + timedelta(seconds=20)
-    assert result.look["settled"] is True
+    assert result.observation["settled"] is True
     assert result.stated
 
 
 @pytest.mark.parametrize("name", ["retrieved_on", "retrieved_utc"])
 def test_a_score_is_dated_by_its_only_retrieval(name: str) -> None:
     result = parsed(submission(**{name: CREATED + 20}, _meta={"note": "no_2nd_retrieval"}))
-    assert result.look is not None
-    assert result.look["observed_at"] == CREATED_AT + timedelta(seconds=20)
+    assert result.observation is not None
+    assert result.observation["observed_at"] == CREATED_AT + timedelta(seconds=20)
     assert result.stated
 
 
 def test_a_score_of_unknown_age_is_settled_only_where_the_caller_says_so() -> None:
     for settled in (False, True):
         result = parsed(submission(), settled=settled)
-        assert result.look is not None
-        assert result.look["settled"] is settled
-        assert result.look["observed_at"] == NOW
+        assert result.observation is not None
+        assert result.observation["settled"] is settled
+        assert result.observation["observed_at"] == NOW
         assert not result.stated
 
 
 def test_a_look_is_never_before_its_post() -> None:
     slow_clock = parsed(submission(retrieved_on=CREATED - 30))
-    assert slow_clock.look is not None
-    assert slow_clock.look["observed_at"] == CREATED_AT
+    assert slow_clock.observation is not None
+    assert slow_clock.observation["observed_at"] == CREATED_AT
     assert refusal(submission(retrieved_on=CREATED - 200_000)) == Reason.BAD_VALUE
     assert refusal(submission(retrieved_on=NOW.timestamp() + 200_000)) == Reason.BAD_VALUE
 
@@ -239,9 +239,9 @@ def test_whatever_comes_is_parsed_or_refused(given: object) -> None:
         result = parse(candidate)
         if isinstance(result, Parsed):
             pa.Table.from_pylist([result.post], schema=SCHEMAS["posts"])
-            if result.look is not None:
-                pa.Table.from_pylist([result.look], schema=SCHEMAS["observations"])
-                assert result.look["observed_at"] >= result.post["created_at"]
+            if result.observation is not None:
+                pa.Table.from_pylist([result.observation], schema=SCHEMAS["observations"])
+                assert result.observation["observed_at"] >= result.post["created_at"]
         else:
             result.detail.encode()
 
@@ -263,5 +263,5 @@ def test_every_recorded_post_of_the_api_is_parsed_or_refused_with_a_reason(
         if isinstance(result, Parsed) and raw["domain"] == "i.redd.it":
             assert result.post["image_url"].startswith("https://i.redd.it/")
         if isinstance(result, Parsed) and raw.get("removed_by_category"):
-            assert result.look is not None
-            assert result.look["removed_by"]
+            assert result.observation is not None
+            assert result.observation["removed_by"]

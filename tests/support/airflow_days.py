@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mmrl.catalog import Catalog
-from mmrl.collector.observe import observe
-from mmrl.collector.once import sweep
+from mmrl.collector.once import observe, sweep
 from mmrl.config import load_settings
 from mmrl.home import init
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process

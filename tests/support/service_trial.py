@@ -7,7 +7,8 @@ from typing import Any
 
 from mmrl.catalog import Catalog
 from mmrl.collector.gaps import to_base36
-from mmrl.collector.service import Service, Status
+from mmrl.collector.service import Service
+from mmrl.collector.status import Status
 from mmrl.config import RedditSettings
 from mmrl.sandbox import SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS

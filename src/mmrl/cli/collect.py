@@ -110,8 +110,8 @@ def observe(
     """
     import json
 
-    from mmrl.collector.looks import ObserveReport
-    from mmrl.collector.observe import observe as look
+    from mmrl.collector.observations import ObserveReport
+    from mmrl.collector.once import observe as look
     from mmrl.runtime.lock import Taken, only_one
     from mmrl.sources.reddit.budget import Priority
     from mmrl.sources.reddit.connection import open_connection

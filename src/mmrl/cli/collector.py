@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mmrl.collector.service import Status
+    from mmrl.collector.status import Status
     from mmrl.status import Survey
 
 _GAPS_NAMED = 5

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from mmrl.collector.service import Status
+    from mmrl.collector.status import Status
 
 _SUBREDDITS = 6  # shown by name in the live lines
 

@@ -1,9 +1,9 @@
-"""Finds posts through their comments, as the original system did: the newest comments of r/all.
+"""Discovery through the newest comments of r/all, as the original system found its posts.
 
-This sees a sample that is not fair: a post is found once somebody comments on it, so those that
-nobody does are never found, busy ones are found early and quiet ones late, and r/all leaves out
-subreddits that chose not to be in it. Of r/all's comments only the newest hundred of each poll are
-read; at busy hours that is a part of them. Learn from such posts only beside others found so.
+The sample is biased. A post is found only once somebody comments on it: posts without comments
+never, busy ones early, quiet ones late. r/all leaves out subreddits that opted out of it, and each
+poll reads only the newest hundred comments, which at busy hours are a part of them. So train on
+such posts only together with others that were found this way.
 """
 
 from collections import OrderedDict
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     import praw
 
 _REMEMBERED = 50_000  # posts that were met before
-_LONGEST = timedelta(seconds=60)  # how long a post met waits for others, to be asked for together
+_LONGEST = timedelta(seconds=60)  # how long a post waits for others, to be asked for in one request
 
 
 class CommentStream:
-    """Polls the comments of r/all; the followed subreddits' posts under them go to the keeper.
+    """Polls the comments of r/all, and hands the followed subreddits' posts to the keeper.
 
     Args:
         now: tells the time of an answer that has just come.
         every_seconds: time between two polls.
 
     Attributes:
-        newest_age: how old the newest post was when it was first seen, lately.
-        polled_at: when a poll last came to its end.
+        newest_age: None; comments do not tell it.
+        polled_at: when a poll last ended.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class CommentStream:
         return self._due_at
 
     def poll(self) -> None:
-        """Reads a page of comments, and asks for posts where enough of them wait.
+        """Reads a page of comments, and asks for their posts once enough of them wait.
 
         Raises:
-            SourceError, ConfigError: no answer; wrong credentials. Posts met still wait.
+            SourceError, ConfigError: no answer; wrong credentials. The posts still wait.
         """
         self._keeper.report.requests += 1
         for comment in api.comments(self._reddit):
@@ -84,7 +84,7 @@ class CommentStream:
         self.polled_at = self._now()
 
     def ask(self) -> None:
-        """Asks for the posts that wait, which count as met only once they came."""
+        """Asks for the posts that wait; they wait until Reddit has answered."""
         while self._waiting:
             batch = list(self._waiting)[: api.BATCH]
             for answer in api.info(self._reddit, [fullname(POST, post_id) for post_id in batch]):

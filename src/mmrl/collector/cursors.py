@@ -1,9 +1,8 @@
-"""What the collector has to know after a restart: how far each subreddit was read, and which are
-closed.
+"""Cursors: how far each subreddit was read, and which are closed; kept over restarts.
 
 A subreddit's frontier is the newest post id of the last poll that reached back to the frontier
-before it. Everything up to it has been seen. That a post is known proves less: it may have been
-found another way, or written just before a kill, with the posts below it still unseen.
+before it. Every post up to it has been seen. A known post proves less: it may have been found
+another way, or written just before a kill, with the posts below it still unseen.
 """
 
 import json
@@ -19,23 +18,23 @@ from mmrl.errors import InputError
 from mmrl.times import iso, parse_time
 
 TABLE = "service"
-STATUS = "collect"  # the row that holds the service's own account of itself
+STATUS = "collect"  # the row that holds the service's status
 _TIMES = ("retry_at", "checked_at", "full_check_at")
 _SUBREDDIT = "subreddit/"
 
 
 @dataclass
-class Followed:
-    """One subreddit.
+class Cursor:
+    """How far one subreddit was read.
 
     Attributes:
         frontier: every post up to this id (as a number) has been seen; None: never read.
-        confirmed: the frontier at the last time that it was known to be shown. A multireddit
-            leaves out a closed one without a word, so polls alone don't tell.
-        closed: Reddit's answer where it does not show it; asked again at `retry_at`.
+        confirmed: the frontier when the subreddit was last known to be open. Polls do not tell
+            this: a multireddit leaves out a closed subreddit silently.
+        closed: Reddit's answer where it does not show the subreddit; asked again at `retry_at`.
         fresh: its posts found since its own listing was last read.
         checked_to, checked_before: the newest id at the last check, and at the one before.
-        checked_at, full_check_at: when that was, over some hours and over a day.
+        checked_at, full_check_at: when the last check and the last daily check were.
     """
 
     frontier: int | None = None
@@ -49,7 +48,7 @@ class Followed:
     full_check_at: datetime | None = None
 
     def as_json(self) -> str:
-        """For the table."""
+        """The value for the table `service`."""
         return json.dumps(
             {
                 name: iso(value) if isinstance(value, datetime) else value
@@ -59,30 +58,30 @@ class Followed:
         )
 
 
-class State:
+class Cursors:
     """The rows of the table `service`; changes wait for `save`."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._followed: dict[str, Followed] = {}
+        self._cursors: dict[str, Cursor] = {}
         self._saved: dict[str, str] = {}
         for row in catalog.read(TABLE, ["name", "value"]).to_pylist():
             if row["name"].startswith(_SUBREDDIT):
-                self._followed[row["name"].removeprefix(_SUBREDDIT)] = _followed(row["value"])
+                self._cursors[row["name"].removeprefix(_SUBREDDIT)] = _read(row["value"])
                 self._saved[row["name"]] = row["value"]
 
-    def of(self, subreddit: str) -> Followed:
-        """What is known of a subreddit."""
-        return self._followed.setdefault(subreddit.lower(), Followed())
+    def of(self, subreddit: str) -> Cursor:
+        """A subreddit's cursor; a new one where it was never read."""
+        return self._cursors.setdefault(subreddit.lower(), Cursor())
 
     def advance(self, subreddit: str, frontier: int) -> None:
-        """Everything of it up to this id has been seen."""
-        found = self.of(subreddit)
-        found.frontier = max(frontier, found.frontier or 0)
+        """Notes that every post of a subreddit up to this id has been seen."""
+        cursor = self.of(subreddit)
+        cursor.frontier = max(frontier, cursor.frontier or 0)
 
     def save(self, at: datetime, status: dict[str, Any] | None = None) -> None:
-        """Writes what changed, and the service's account of itself, in one commit."""
-        values = {_SUBREDDIT + name: found.as_json() for name, found in self._followed.items()}
+        """Writes the cursors that changed, and the service's status, in one commit."""
+        values = {_SUBREDDIT + name: cursor.as_json() for name, cursor in self._cursors.items()}
         changed = {name: value for name, value in values.items() if self._saved.get(name) != value}
         if status is not None:
             changed[STATUS] = json.dumps(status)
@@ -93,27 +92,27 @@ class State:
 
 
 def read_status(catalog: Catalog) -> dict[str, Any] | None:
-    """The newest account that a collector gave of itself; None where none ever ran."""
+    """The status that a collector wrote last; None where none ever ran."""
     rows = catalog.read(TABLE, ["value"], f"name = '{STATUS}'")["value"].to_pylist()
-    found: dict[str, Any] | None = json.loads(rows[0]) if rows else None
-    return found
+    status: dict[str, Any] | None = json.loads(rows[0]) if rows else None
+    return status
 
 
-def _followed(value: str) -> Followed:
-    """Reads a row; one that can't be read is as if it had never been, and costs a longer poll."""
+def _read(value: str) -> Cursor:
+    """Reads a row; one that can't be read counts as absent, and costs a longer poll."""
     try:
-        given = json.loads(value)
-        times = {name: parse_time(given[name]) for name in _TIMES if name in given}
-        frontier = given.get("frontier")
-        confirmed = given.get("confirmed")
-        return Followed(
+        saved = json.loads(value)
+        times = {name: parse_time(saved[name]) for name in _TIMES if name in saved}
+        frontier = saved.get("frontier")
+        confirmed = saved.get("confirmed")
+        return Cursor(
             None if frontier is None else int(frontier),
             None if confirmed is None else int(confirmed),
-            given.get("closed"),
-            fresh=int(given.get("fresh", 0)),
-            checked_to=int(given.get("checked_to", 0)),
-            checked_before=int(given.get("checked_before", 0)),
+            saved.get("closed"),
+            fresh=int(saved.get("fresh", 0)),
+            checked_to=int(saved.get("checked_to", 0)),
+            checked_before=int(saved.get("checked_before", 0)),
             **times,
         )
     except (ValueError, TypeError, InputError):
-        return Followed()
+        return Cursor()

@@ -1,9 +1,9 @@
-"""Gaps: posts that no listing shows any more because too many came after them.
+"""Gaps: ranges of ids whose posts no listing shows any more, because too many came after them.
 
-Reddit's ids are numbers counted up, over all of Reddit. So what a listing did not reach back to
-lies between two ids, and `info` answers for a hundred ids a request, of whatever subreddit. A gap
-is kept in the table `gaps` before the frontier moves past it, filled newest first as requests
-allow, and taken up again after a restart.
+Reddit's ids count up over all of Reddit. So the posts that a listing did not reach back to lie
+between two ids, and one request to `info` answers for a hundred ids of any subreddit. A gap is
+written to the table `gaps` before the frontier moves past it. It is filled newest first as the
+budget allows, and work on it goes on after a restart.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Gaps:
         self._changed: dict[str, Gap] = {}
 
     def found(self, subreddits: Sequence[str], from_id: int, to_id: int, at: datetime) -> None:
-        """Notes that nothing is known of these subreddits between two ids."""
+        """Notes that these subreddits were not read between two ids."""
         if to_id - from_id <= 1:
             return
         names = "+".join(sorted(name.lower() for name in subreddits))
@@ -78,7 +78,7 @@ class Gaps:
         """Asks for the hundred newest ids that are left, of all gaps at once; returns how many.
 
         Raises:
-            SourceError, ConfigError: see `reddit.info`; nothing is taken as asked then.
+            SourceError, ConfigError: see `api.info`; the ids are then still left.
         """
         if not self.open:
             return 0

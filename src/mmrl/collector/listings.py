@@ -1,14 +1,16 @@
-"""Finds new posts in the listings of the followed subreddits.
+"""Discovery of new posts in the listings of the followed subreddits.
 
-Subreddits are polled together as multireddits. A poll reads back, a hundred posts a page, until it
-has met posts below the frontier: the newest id of the last poll that did so. Then nothing lies
-between. Where the listing ends before (Reddit shows 1,000 posts and no more), each subreddit's own
-listing is read, which reaches further back; what even that does not show is a gap (see `gaps`).
+Polls. Subreddits are polled together, as multireddits. A poll reads back, a hundred posts a page,
+until it meets posts below the frontier: the newest id of the last poll that got this far. Then no
+post lies between the two polls. Reddit shows only the newest 1,000 posts of a listing. Where it
+ends above the frontier, each subreddit's own listing is read, which reaches further back. What
+that does not show either is a gap (see `gaps`). A group is polled again when about half a page of
+new posts is expected, so that each page overlaps the one before.
 
-How soon a group is polled again follows its rate: half a page, so that the rest of each
-page is known already. Posts that were held back for a while show up further down, in the place of
-their creation. So each subreddit's own listing, which reaches further back than that of many, is
-read again after some hundreds of its posts, every few hours over those, and once a day over that.
+Checks. Reddit holds some posts back and then lists them by their time of creation, below the
+frontier, where polls do not look. So each subreddit's own listing is read again from time to time:
+after some hundreds of its posts, or after a few hours, back to the last check; and once a day back
+to the last daily check.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mmrl.collector.cursors import State
+from mmrl.collector.cursors import Cursors
 from mmrl.collector.gaps import Gaps
 from mmrl.collector.writer import Keeper
 from mmrl.sources.fields import Unreadable, moment
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 50  # subreddits asked for in one listing
 _MOST = 1_000  # Reddit shows the newest 1,000 posts of a listing, no more
-_NEARLY = 900  # a listing that ended after so many ended at that limit: some are left out of pages
+_NEARLY = 900  # a listing that ended after so many ended at that limit: pages leave some posts out
 _OVERLAP = 25  # posts below the frontier that a poll reads before it stops
 _A_POLL = 50  # new posts that a poll is to find
 _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
@@ -51,9 +53,9 @@ class Group:
 
 
 class Discovery:
-    """Polls the followed subreddits; what it finds goes to the keeper.
+    """Polls the followed subreddits, and hands their posts to the keeper.
 
-    Frontiers and gaps change in memory: save gaps, then posts, then the state.
+    Frontiers and gaps change in memory: write the posts, then the gaps, then the cursors.
 
     Args:
         now: tells the time of an answer that has just come.
@@ -61,14 +63,14 @@ class Discovery:
         tell: is given a sentence for whoever watches.
 
     Attributes:
-        newest_age: how old the newest post was when a poll first saw it, lately.
-        polled_at: when a poll last came to its end.
+        newest_age: the newest post's age when the last poll saw it.
+        polled_at: when a poll last ended.
     """
 
     def __init__(
         self,
         reddit: "praw.Reddit",
-        state: State,
+        cursors: Cursors,
         keeper: Keeper,
         gaps: Gaps,
         subreddits: Sequence[str],
@@ -77,7 +79,7 @@ class Discovery:
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._reddit = reddit
-        self._state = state
+        self._cursors = cursors
         self._keeper = keeper
         self._gaps = gaps
         self._now = now
@@ -86,7 +88,7 @@ class Discovery:
         self._names = list({name.lower(): name for name in subreddits}.values())
         self._regroup(now())
         for name in self._names:
-            if (why := self._state.of(name).closed) is not None:  # since before a restart
+            if (why := self._cursors.of(name).closed) is not None:  # since before a restart
                 self._keeper.report.unreachable[name] = why
         # When and with which id the last post was created of a listing that ended at the limit.
         self._oldest: tuple[datetime, int] | None = None
@@ -98,7 +100,7 @@ class Discovery:
         """Every group is due now: at the start, or because the clock was found to be wrong."""
         self._regroup(now)
 
-    # When
+    # Times
 
     def next_poll(self) -> datetime | None:
         """When a group is due next; None where all subreddits are closed."""
@@ -108,7 +110,7 @@ class Discovery:
         """When something is due to be read further back than a poll does."""
         return min((self._check_at(name) for name in self._names), default=None)
 
-    # What
+    # Work
 
     def poll(self) -> None:
         """Polls the group that is due first.
@@ -117,57 +119,60 @@ class Discovery:
             SourceError, ConfigError: no answer; wrong credentials. It stays due.
         """
         group = min(self._groups, key=lambda group: group.due_at)
-        fresh = [name for name in group.names if self._state.of(name).frontier is None]
+        fresh = [name for name in group.names if self._cursors.of(name).frontier is None]
         read = [name for name in group.names if name not in fresh]
         interval = self._longest
-        # One that was never read goes by itself: the others' frontier is none for it.
+        # Those that were never read go by themselves: the others' frontier is not theirs.
         for names in filter(None, (read, fresh)):
             interval = min(interval, self._read(names))
         self.polled_at = self._now()
         group.due_at = self.polled_at + interval
 
     def check(self) -> None:
-        """Reads the listing of the subreddit whose check is due first by itself, and further back.
+        """Reads one subreddit's own listing, further back than a poll; the one due first.
 
-        A multireddit leaves out without a word what is closed, and may leave out more.
+        It also tells whether the subreddit is closed, which a multireddit leaves out silently.
 
         Raises:
             SourceError, ConfigError: no answer; wrong credentials. It stays due.
         """
         name = min(self._names, key=self._check_at)
-        was_closed = self._state.of(name).closed
-        found = self._state.of(name)
+        was_closed = self._cursors.of(name).closed
+        cursor = self._cursors.of(name)
         now = self._now()
-        last, last_full = found.checked_at or now, found.full_check_at or now
+        last, last_full = cursor.checked_at or now, cursor.full_check_at or now
         full = now - last_full >= _FULL_CHECK_EVERY
         highest, self._oldest = self._highest, None
         self._read([name], last_full - _FULL_CHECK_OVERLAP if full else last - _CHECK_OVERLAP)
-        if found.closed is None:
+        if cursor.closed is None:
             if self._oldest is not None and self._oldest[0] > last - _HELD_BACK:
                 # So much was posted that what was held back then is beyond its listing.
-                self._gaps.found([name], found.checked_before, self._oldest[1], now)
-            found.checked_before = found.checked_to
-            found.checked_to = max(found.checked_to, highest)
-            found.checked_at, found.fresh = now, 0
-            found.full_check_at = now if full else last_full
+                self._gaps.found([name], cursor.checked_before, self._oldest[1], now)
+            cursor.checked_before = cursor.checked_to
+            cursor.checked_to = max(cursor.checked_to, highest)
+            cursor.checked_at, cursor.fresh = now, 0
+            cursor.full_check_at = now if full else last_full
             if was_closed:
                 self._tell(f"r/{name} is shown again.")
                 self._regroup(self._now())
 
     def compare(self, shown: set[str]) -> None:
-        """Takes the names (lower case) of the subreddits that Reddit tells of; checks the others.
+        """Compares the followed subreddits with those that Reddit shows, and reads the others.
 
-        A closed one that Reddit tells of again is asked for now instead of tomorrow.
+        A closed one that Reddit shows again is due now instead of tomorrow.
+
+        Args:
+            shown: names in lower case.
 
         Raises:
             SourceError, ConfigError: no answer; wrong credentials.
         """
         for name in self._names:
-            found = self._state.of(name)
-            if found.closed is None and name.lower() in shown:
-                found.confirmed = found.frontier
+            cursor = self._cursors.of(name)
+            if cursor.closed is None and name.lower() in shown:
+                cursor.confirmed = cursor.frontier
             elif name.lower() in shown:
-                found.retry_at = self._now()
+                cursor.retry_at = self._now()
         for group in list(self._groups):
             for name in group.names:
                 if name.lower() not in shown:
@@ -179,27 +184,27 @@ class Discovery:
         return [name for group in self._groups for name in group.names]
 
     def _check_at(self, name: str) -> datetime:
-        found = self._state.of(name)
-        if found.closed is not None:
-            return found.retry_at or self._began
-        if found.fresh >= _CHECK_AFTER:
+        cursor = self._cursors.of(name)
+        if cursor.closed is not None:
+            return cursor.retry_at or self._began
+        if cursor.fresh >= _CHECK_AFTER:
             return self._began
-        return (found.checked_at or self._began) + _CHECK_EVERY
+        return (cursor.checked_at or self._began) + _CHECK_EVERY
 
     def _regroup(self, now: datetime) -> None:
         self._began = now
-        names = [name for name in self._names if self._state.of(name).closed is None]
+        names = [name for name in self._names if self._cursors.of(name).closed is None]
         self._groups = [
             Group(names[start : start + TOGETHER], now) for start in range(0, len(names), TOGETHER)
         ]
 
     def _read(self, names: list[str], since: datetime | None = None) -> timedelta:
-        """Reads a listing back to its subreddits' frontier; returns when to come again.
+        """Reads a listing back to its subreddits' frontier; returns the time until the next poll.
 
         Args:
-            since: further, to posts that are older than this.
+            since: read on, to posts that are older than this.
         """
-        frontiers = [self._state.of(name).frontier for name in names]
+        frontiers = [self._cursors.of(name).frontier for name in names]
         frontier = None if None in frontiers else min(filter(None, frontiers), default=None)
         after, read, below = None, 0, 0
         newest, oldest = 0, 0
@@ -214,7 +219,7 @@ class Discovery:
                 return self._part(names, since, str(error))
             now = self._now()
             for name in self._keeper.offer(posts):
-                self._state.of(name).fresh += 1
+                self._cursors.of(name).fresh += 1
             numbers = [number for post in posts if (number := _number(post)) is not None]
             if read == 0:
                 interval = self._interval(posts, now)
@@ -234,17 +239,17 @@ class Discovery:
         else:
             for name in names:
                 self._reopen(name)
-                self._state.advance(name, max(newest, highest))
-                followed = self._state.of(name)
+                self._cursors.advance(name, max(newest, highest))
+                cursor = self._cursors.of(name)
                 if len(names) == 1:
-                    followed.confirmed = followed.frontier
-                if followed.checked_at is None and max(newest, highest):  # else it bounds nothing
-                    followed.checked_at = followed.full_check_at = self._now()
-                    followed.checked_before = followed.checked_to = max(newest, highest)
+                    cursor.confirmed = cursor.frontier
+                if cursor.checked_at is None and max(newest, highest):  # else it bounds nothing
+                    cursor.checked_at = cursor.full_check_at = self._now()
+                    cursor.checked_before = cursor.checked_to = max(newest, highest)
         return interval
 
     def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
-        """One of them spoils the listing: halves find out which, in few requests."""
+        """Reads the listing in halves, as Reddit refuses the whole because of one subreddit."""
         if len(names) == 1:
             self._close(names[0], why)
             return self._longest
@@ -253,7 +258,7 @@ class Discovery:
         return min(self._read(part, since) for part in parts)
 
     def _fall_short(self, names: list[str], frontier: int, oldest: int, newest: int) -> None:
-        """The listing ended before the frontier came."""
+        """Reads single listings where a listing ended above the frontier; then notes a gap."""
         if len(names) > 1:
             for name in names:
                 self._read([name])
@@ -261,21 +266,21 @@ class Discovery:
         self._keeper.report.gap = True
         self._gaps.found(names, frontier, oldest, self._now())
         self._reopen(names[0])
-        self._state.advance(names[0], newest)
+        self._cursors.advance(names[0], newest)
         self._tell(
             f"r/{names[0]}: too much was posted since it was last read; "
             f"{self._gaps.left:,} ids are left to ask for."
         )
 
     def _close(self, name: str, why: str) -> None:
-        found = self._state.of(name)
-        news = found.closed is None
-        found.closed = why
+        cursor = self._cursors.of(name)
+        news = cursor.closed is None
+        cursor.closed = why
         if news:  # polls since then may have missed its posts
-            found.frontier = found.confirmed
+            cursor.frontier = cursor.confirmed
         self._keeper.report.unreachable[name] = why
-        others = any(self._state.of(other).closed is None for other in self._names)
-        found.retry_at = self._now() + (_CLOSED_FOR if others else _ALL_CLOSED_FOR)
+        others = any(self._cursors.of(other).closed is None for other in self._names)
+        cursor.retry_at = self._now() + (_CLOSED_FOR if others else _ALL_CLOSED_FOR)
         for group in self._groups:
             group.names = [other for other in group.names if other != name]
         self._groups = [group for group in self._groups if group.names]
@@ -283,12 +288,12 @@ class Discovery:
             self._tell(f"r/{name} is left out: Reddit says {why}. It is asked for again daily.")
 
     def _reopen(self, name: str) -> None:
-        found = self._state.of(name)
-        found.closed, found.retry_at = None, None
+        cursor = self._cursors.of(name)
+        cursor.closed, cursor.retry_at = None, None
         self._keeper.report.unreachable.pop(name, None)
 
     def _interval(self, posts: list[dict[str, Any]], now: datetime) -> timedelta:
-        """How long as many posts took to come about as a poll is to find, within bounds."""
+        """How long the posts that a poll is to find took to be made, within the bounds."""
         times = sorted((_created(post, now) for post in posts), reverse=True)
         if times:
             age = max(now - times[0], timedelta(0))
@@ -299,7 +304,7 @@ class Discovery:
 
 
 def _number(post: dict[str, Any]) -> int | None:
-    """A post's id as the number that it is; None for one that is none."""
+    """A post's id as a number; None where it is not base 36."""
     try:
         return int(str(post.get("id")), 36)
     except ValueError:

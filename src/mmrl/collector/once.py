@@ -1,42 +1,76 @@
-"""One sweep of Reddit: the followed subreddits' new posts, each with its first look."""
+"""One round of work, as of one moment: a sweep for new posts, or the observations that are due.
 
-from collections.abc import Sequence
+The service (see `service`) does the same without an end, with the time of each answer.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mmrl.catalog import Catalog
-from mmrl.collector.cursors import State
+from mmrl.collector.cursors import Cursors
 from mmrl.collector.gaps import Gaps
 from mmrl.collector.listings import TOGETHER, Discovery
-from mmrl.collector.writer import STAGE, Keeper, SweepReport, read_live
+from mmrl.collector.observations import Observations, ObserveReport
+from mmrl.collector.writer import Keeper, SweepReport
+from mmrl.config import Settings
 
 if TYPE_CHECKING:
     import praw
 
-__all__ = ["STAGE", "SweepReport", "read_live", "sweep"]
+_COMMIT = 5_000  # observations a commit: fifty requests, half a minute at Reddit's rate limit
 
 
 def sweep(
     reddit: "praw.Reddit", catalog: Catalog, subreddits: Sequence[str], as_of: datetime
 ) -> SweepReport:
-    """Keeps every post that is new since the last sweep, and a first look at it, as of one moment.
+    """Keeps every post that is new since the last sweep, with its first observation.
 
-    Authors' karma and the subreddits' subscribers belong to the first look: later they would tell
-    of the post's own success. The service (see `service`) does the same without an end, with the
-    time of each answer.
+    Authors' karma and the subreddits' subscribers belong to the first observation: later ones
+    would tell of the post's own success.
 
     Raises:
         ConfigError: Reddit refuses the credentials.
         SourceError: Reddit does not answer; nothing of this sweep is kept, the next one finds it.
     """
     report = SweepReport()
-    state = State(catalog)
+    cursors = Cursors(catalog)
     gaps = Gaps(catalog)
     keeper = Keeper(reddit, catalog, lambda: as_of, report)
-    discovery = Discovery(reddit, state, keeper, gaps, subreddits, lambda: as_of)
+    discovery = Discovery(reddit, cursors, keeper, gaps, subreddits, lambda: as_of)
     for _ in range(0, len(discovery.open_names), TOGETHER):
         discovery.poll()
     keeper.flush()
     gaps.save()
-    state.save(as_of)
+    cursors.save(as_of)
     return report
+
+
+def observe(
+    reddit: "praw.Reddit",
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    now: Callable[[], datetime] | None = None,
+) -> ObserveReport:
+    """Makes every observation that is due at `as_of`.
+
+    Args:
+        now: tells the time of an answer that has just come; without it, every observation is
+            dated `as_of`.
+
+    Raises:
+        ConfigError: Reddit refuses the credentials.
+        SourceError: Reddit does not answer; the observations made before are kept.
+    """
+    observations = Observations(
+        reddit, catalog, settings.reddit.checkpoints_hours, now or (lambda: as_of)
+    )
+    observations.reload(as_of)
+    try:
+        while observations.take():
+            if observations.waiting >= _COMMIT:
+                observations.flush()
+    finally:  # also when Reddit stops answering half way
+        observations.flush()
+    return observations.report

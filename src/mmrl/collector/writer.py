@@ -1,4 +1,4 @@
-"""Keeps posts as Reddit sends them: each once, with its first look, many in one commit."""
+"""Posts as Reddit sends them, written once each with their first observation, many a commit."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     import praw
 
 STAGE = "collect"  # under this name refused posts are kept in `failures`
-_REMEMBERED = 50_000  # ids of known posts that are not looked up again
+_REMEMBERED = 50_000  # ids of known posts that are not asked of the catalog again
 _SUBSCRIBERS_FOR = timedelta(hours=1)
 _AUTHORS_WITHIN = timedelta(minutes=5)  # a post is kept without its author's facts after that
 
 
 @dataclass
 class SweepReport:
-    """What was found.
+    """What a search for new posts found.
 
     Attributes:
         seen: posts in the answers; `new` were not known, and are now.
-        requests: sent to Reddit, those for a token and repetitions left out.
+        requests: sent to Reddit, without those for a token and repetitions.
         subreddits: new posts by subreddit.
         refused: unusable posts by reason code.
         unreachable: subreddits that Reddit does not show, with its answer.
-        gap: the listing ended before a known post came; what is between is to be filled.
+        gap: a listing ended before a known post came; the ids between are still to be filled.
     """
 
     seen: int = 0
@@ -55,19 +55,19 @@ class _Found:
 
 @dataclass(frozen=True)
 class Kept:
-    """A post that was written, for whoever looks at it again."""
+    """A post that was written, for whoever observes it again."""
 
     post_id: str
     created_at: datetime
-    looked_at: datetime
+    observed_at: datetime
 
 
-class LookWriter:
-    """Writes looks, at a cost that follows how many they are.
+class ObservationWriter:
+    """Writes observations, at a cost that follows how many they are.
 
     Args:
-        new_times: each look has a time of its own, so no look can be there already; False where
-            work is done as of one moment, and maybe again.
+        new_times: each observation has a time of its own, so none can be there already; False
+            where work is done as of one moment, and maybe again.
     """
 
     def __init__(self, catalog: Catalog, new_times: bool) -> None:
@@ -75,13 +75,13 @@ class LookWriter:
         self._sure = new_times
         self._new_times = new_times
 
-    def write(self, looks: list[dict[str, Any]]) -> None:
-        """Writes looks; until `done` they may be handed in again."""
+    def write(self, observations: list[dict[str, Any]]) -> None:
+        """Writes observations; until `done` they may be handed in again."""
         append, self._sure = self._sure, False
         if append:
-            self._catalog.append("observations", rows("observations", looks))
+            self._catalog.append("observations", rows("observations", observations))
         else:
-            self._catalog.insert("observations", rows("observations", looks))
+            self._catalog.insert("observations", rows("observations", observations))
 
     def done(self) -> None:
         """What was written will not be handed in again."""
@@ -89,15 +89,15 @@ class LookWriter:
 
 
 class Keeper:
-    """Takes what was found, and writes what is new of it when told to.
+    """Takes posts as they are found, and writes the new ones when told to.
 
-    What waits is lost with the process; the listing shows it again, because a frontier is saved
-    only after the posts before it.
+    Posts that wait are lost with the process. The listing shows them again, because a frontier is
+    saved only after the posts before it.
 
     Args:
         now: tells the time of an answer that has just come.
         followed: only posts of these subreddits are kept; None: all.
-        new_times: see `LookWriter`.
+        new_times: see `ObservationWriter`.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Keeper:
         self._now = now
         self._source = api.source_of(reddit)
         self._followed = None if followed is None else {name.lower() for name in followed}
-        self._writer = LookWriter(catalog, new_times)
+        self._writer = ObservationWriter(catalog, new_times)
         self._waiting: dict[str, _Found] = {}
         self._refused: dict[str, Failed] = {}
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -157,23 +157,25 @@ class Keeper:
         """Writes what waits and is not in the catalog, with authors' facts and subscribers.
 
         Args:
-            final: there is no later; what Reddit does not tell now is left out.
+            final: there is no later attempt; what Reddit does not tell now is left out.
 
         Raises:
             SourceError: Reddit did not tell of the authors; all still waits.
         """
         self._drop_known()
         posts = [found.parsed.post for found in self._waiting.values()]
-        looks = [found.parsed.look for found in self._waiting.values() if found.parsed.look]
+        observations = [
+            found.parsed.observation for found in self._waiting.values() if found.parsed.observation
+        ]
         try:
-            self._add_authors(posts, looks)
-            self._add_subscribers(looks)
+            self._add_authors(posts, observations)
+            self._add_subscribers(observations)
         except (MmrlError, Halt):
             late = self.since is not None and self._now() - self.since > _AUTHORS_WITHIN
             if not (final or late):
                 raise
-        # Looks first: a post that is known then always has the look that came with it.
-        self._writer.write(looks)
+        # Observations first: a post that is known then always has the one that came with it.
+        self._writer.write(observations)
         self.report.new += self._catalog.insert("posts", rows("posts", posts))
         self._writer.done()
         self._catalog.fail(STAGE, self._refused.values(), self._now())
@@ -202,18 +204,18 @@ class Keeper:
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
-    def _add_authors(self, posts: list[dict[str, Any]], looks: list[dict[str, Any]]) -> None:
+    def _add_authors(self, posts: list[dict[str, Any]], observations: list[dict[str, Any]]) -> None:
         author_of = {post["post_id"]: post["author_id"] for post in posts if post["author_id"]}
-        add_authors(self._reddit, looks, author_of, self.report)
+        add_authors(self._reddit, observations, author_of, self.report)
 
-    def _add_subscribers(self, looks: list[dict[str, Any]]) -> None:
+    def _add_subscribers(self, observations: list[dict[str, Any]]) -> None:
         """Asks for the subscribers where the posts do not carry them already."""
         now = self._now()
-        lacking = {
-            look["post_id"]: self._waiting[look["post_id"]].subreddit_id
-            for look in looks
-            if look["subscribers"] is None and self._waiting[look["post_id"]].subreddit_id
-        }
+        lacking = {}
+        for observation in observations:
+            subreddit_id = self._waiting[observation["post_id"]].subreddit_id
+            if observation["subscribers"] is None and subreddit_id:
+                lacking[observation["post_id"]] = subreddit_id
         stale = {
             name
             for name in lacking.values()
@@ -222,10 +224,10 @@ class Keeper:
         for part in api.info(self._reddit, sorted(stale)):
             self.report.requests += 1
             self.learn_subscribers(part)
-        for look in looks:
-            told = self._subscribers.get(lacking.get(look["post_id"], ""))
+        for observation in observations:
+            told = self._subscribers.get(lacking.get(observation["post_id"], ""))
             if told is not None:
-                look["subscribers"] = told[1]
+                observation["subscribers"] = told[1]
 
     def learn_subscribers(self, subreddits: Iterable[dict[str, Any]]) -> None:
         """Takes subscribers from objects of subreddits that have just come."""
@@ -237,30 +239,30 @@ class Keeper:
 
 def add_authors(
     reddit: "praw.Reddit",
-    looks: Iterable[dict[str, Any]],
+    observations: Iterable[dict[str, Any]],
     author_of: dict[str, str],
     report: Any,
 ) -> None:
-    """Puts authors' karma and age into looks; left out where Reddit does not tell.
+    """Puts authors' karma and age into observations; left out where Reddit does not tell them.
 
     Args:
-        author_of: account ids (without `t2_`) by post id.
+        author_of: bare account ids by post id.
         report: its `requests` is counted up.
     """
     known: dict[str, api.Author] = {}
     for part in api.authors(reddit, author_of.values()):
         report.requests += 1
         known |= part
-    for look in looks:
-        author = known.get(author_of.get(look["post_id"], ""))
+    for observation in observations:
+        author = known.get(author_of.get(observation["post_id"], ""))
         if author is not None:
-            look["author_link_karma"] = author.link_karma
-            look["author_comment_karma"] = author.comment_karma
-            look["author_created_at"] = author.created_at
+            observation["author_link_karma"] = author.link_karma
+            observation["author_comment_karma"] = author.comment_karma
+            observation["author_created_at"] = author.created_at
 
 
 def read_live(submission: dict[str, Any], source: str, as_of: datetime) -> Parsed | Refused:
-    """A post as Reddit just sent it: the look is now, and its score is what it is at this age."""
+    """A post as Reddit just sent it: observed now, with the score it has at this age."""
     return parse_submission(
         submission,
         source=source,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment
 from mmrl.catalog.fullnames import POST, fullname
-from mmrl.collector.looks import ABSENT
+from mmrl.collector.observations import ABSENT
 from mmrl.pipeline import Progress
 from mmrl.sources.fields import text
 from mmrl.sources.files.importer import rows

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mmrl.catalog import Catalog
-from mmrl.collector.looks import ABSENT
+from mmrl.collector.observations import ABSENT
 from mmrl.config import PurgeSettings
 
 # What moderators and Reddit's filters take away they may give back; all else is for good.

@@ -79,8 +79,8 @@ def _row(parsed: Parsed | Refused) -> dict[str, object] | str:
     """What `World.from_posts` takes, or why not."""
     if isinstance(parsed, Refused):
         return str(parsed.reason)
-    post, look = parsed.post, parsed.look
-    if look is None or look["score"] is None:
+    post, observation = parsed.post, parsed.observation
+    if observation is None or observation["score"] is None:
         return NO_SCORE
     url = urlsplit(post["image_url"] or "")
     return {
@@ -88,7 +88,7 @@ def _row(parsed: Parsed | Refused) -> dict[str, object] | str:
         "title": post["title"],
         "subreddit": post["subreddit"],
         "created": post["created_at"].timestamp(),
-        "score": look["score"],
+        "score": observation["score"],
         "author": post["author_name"],
         "file": url2pathname(url.path) if url.scheme == "file" else None,
     }

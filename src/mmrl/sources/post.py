@@ -9,11 +9,11 @@ from mmrl.catalog.reasons import Reason
 
 @dataclass(frozen=True)
 class Unstated:
-    """What holds for a score whose object does not say when it was looked at.
+    """What holds for a score whose object does not state when it was observed.
 
     Attributes:
-        at: the time to record the look under; the latest at which it can have been.
-        settled: may the score be trusted for the age the post had then?
+        at: the time to record the observation under; the latest at which it can have been made.
+        settled: whether the score is trusted for the age that the post had then.
     """
 
     at: datetime
@@ -22,15 +22,15 @@ class Unstated:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A post, and the look at its score; None where the object has no score.
+    """A post, and the observation of its score; None where the object has no score.
 
     Attributes:
-        post, look: rows of the catalog's `posts` and `observations`.
-        stated: did the object itself say when its score was looked at?
+        post, observation: rows of the catalog's `posts` and `observations`.
+        stated: whether the object itself states when its score was observed.
     """
 
     post: dict[str, Any]
-    look: dict[str, Any] | None
+    observation: dict[str, Any] | None
     stated: bool
 
 

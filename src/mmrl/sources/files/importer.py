@@ -112,9 +112,9 @@ def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport
     parsed = [row for _, row in batch.rows if isinstance(row, Parsed)]
     posts = {row.post["post_id"]: row.post for row in reversed(parsed)}  # the first one counts
     looks = {
-        (row.look["post_id"], row.look["observed_at"]): row.look
+        (row.observation["post_id"], row.observation["observed_at"]): row.observation
         for row in reversed(parsed)
-        if row.look is not None
+        if row.observation is not None
     }
     # Looks first: a post that is known then always has the look that came with it.
     report.looks += catalog.insert("observations", rows("observations", looks.values()))
@@ -135,7 +135,9 @@ def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
     Only a score whose time of look nobody knew can change so: the user has said since that it is
     final.
     """
-    said = {row.post["post_id"]: row.look for row in parsed if row.look and not row.stated}
+    said = {
+        row.post["post_id"]: row.observation for row in parsed if row.observation and not row.stated
+    }
     ids = [post_id for post_id, look in said.items() if look["settled"]]
     if not ids:
         return
@@ -164,9 +166,9 @@ def _count(
             report.without_image += 1
         else:
             report.with_image += 1
-        if row.look is not None and not row.stated:
+        if row.observation is not None and not row.stated:
             report.unstated += 1
-            report.unsettled += not row.look["settled"]
+            report.unsettled += not row.observation["settled"]
     times = [row.post["created_at"] for row in parsed]
     if times:
         report.first = min(times) if report.first is None else min(report.first, *times)

@@ -1,9 +1,9 @@
-"""Looks again at posts that have reached a checkpoint age, a hundred a request.
+"""Observations of posts that have reached a checkpoint age, a hundred posts a request.
 
-What is due follows from the looks there are: a post is due when it has passed a checkpoint since
-its newest look. So a look that was missed is taken as soon as possible, at its true age. The
-posts that wait for a checkpoint are kept in a queue; its size follows the posts of the last days,
-never the size of the catalog or how long the process runs.
+A post is due when it has passed a checkpoint since its newest observation. So an observation that
+was missed is made as soon as possible, and dated by its true age. The posts that wait for a
+checkpoint stand in a queue, whose size follows the posts of the last days, not the catalog's size
+nor how long the process has run.
 """
 
 import heapq
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed, moment
 from mmrl.catalog.fullnames import POST, fullname
-from mmrl.collector.writer import Kept, LookWriter, add_authors, read_live
+from mmrl.collector.writer import Kept, ObservationWriter, add_authors, read_live
 from mmrl.sources.kinds import ANSWERED
 from mmrl.sources.post import Refused
 from mmrl.sources.reddit import api as api
@@ -30,20 +30,21 @@ if TYPE_CHECKING:
 
 STAGE = "observe"  # under this name unusable answers are kept in `failures`
 ABSENT = "absent"  # `removed_by` of a post that Reddit no longer answers for
-_MISSED = timedelta(days=7)  # how long after its last checkpoint a missed look is still taken
+_MISSED = timedelta(days=7)  # how long after the last checkpoint a missed one is still made
 _HOUR = 3_600_000_000  # microseconds
 _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once more
 
 
 @dataclass
 class ObserveReport:
-    """What a round of looks did.
+    """What a round of observations did.
 
     Attributes:
-        due: posts to look at; `looked` were.
-        absent: those among them that Reddit no longer answers for; their look says so.
-        late: looks taken more than ten minutes after their age.
-        requests: sent to Reddit, those for a token and repetitions left out.
+        due: posts to observe.
+        looked: observations written.
+        absent: of those, the ones that say that Reddit no longer shows the post.
+        late: observations made more than ten minutes after they were due.
+        requests: sent to Reddit, without those for a token and repetitions.
         refused: unusable answers by reason code.
     """
 
@@ -55,13 +56,13 @@ class ObserveReport:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-class Looks:
-    """The queue of looks, and those taken that wait to be written.
+class Observations:
+    """The queue of posts to observe, and the observations that wait to be written.
 
     Args:
-        checkpoints_hours: ages to look at.
+        checkpoints_hours: the ages at which a post is observed.
         now: tells the time of an answer that has just come.
-        new_times: see `LookWriter`.
+        new_times: see `ObservationWriter`.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Looks:
     ) -> None:
         self._reddit = reddit
         self._catalog = catalog
-        self._writer = LookWriter(catalog, new_times)
+        self._writer = ObservationWriter(catalog, new_times)
         self._checkpoints = np.sort(np.array(checkpoints_hours, dtype=float) * _HOUR)
         self._now = now
         self._queue: list[tuple[int, int, str]] = []  # due at, created at (microseconds), post
@@ -84,17 +85,17 @@ class Looks:
         self.report = ObserveReport()
 
     def reload(self, as_of: datetime) -> None:
-        """Makes the queue anew from the catalog; looks that wait to be written must be, before."""
+        """Makes the queue anew from the catalog; to be called after `flush`."""
         ids, created, next_at = upcoming(self._catalog, self._checkpoints, as_of)
         at, began = next_at.tolist(), created.tolist()
         self._queue = list(zip(at, began, ids.to_pylist(), strict=True))
         heapq.heapify(self._queue)
 
     def add(self, kept: Sequence[Kept]) -> None:
-        """Queues posts that have just been kept, for the checkpoints after their first look."""
+        """Queues posts that were just written, for the checkpoints still ahead of them."""
         for post in kept:
             created = _micros(post.created_at)
-            self._push(created, post.post_id, _micros(post.looked_at) - created)
+            self._push(created, post.post_id, _micros(post.observed_at) - created)
 
     @property
     def queued(self) -> int:
@@ -103,11 +104,11 @@ class Looks:
 
     @property
     def waiting(self) -> int:
-        """Looks that wait to be written."""
+        """Observations that wait to be written."""
         return len(self._taken) + len(self._failed)
 
     def due(self, now: datetime) -> int:
-        """How many looks are due, up to a few hundred."""
+        """How many posts are due, counted up to a few hundred."""
         at = _micros(now)
         # A heap's children come after their parent, so only branches that are due are walked.
         found, places = 0, [0]
@@ -119,37 +120,37 @@ class Looks:
         return found
 
     def next_at(self, now: datetime, wait: timedelta) -> datetime | None:
-        """When to take looks: once a request is full of them, or the first one has waited."""
+        """When to observe: once a request is full, or the first post has waited this long."""
         if not self._queue:
             return None
         first = from_epoch(self._queue[0][0] / 1_000_000)
         return first if first <= now and self.due(now) >= api.BATCH else first + wait
 
     def take(self) -> int:
-        """Looks at the hundred posts that have been due longest; returns how many were due.
+        """Observes the hundred posts that have been due longest; returns how many were due.
 
         Raises:
-            SourceError, ConfigError: no answer; wrong credentials. They stay due.
+            SourceError, ConfigError: no answer; wrong credentials. The posts stay due.
         """
         at = _micros(self._now())
         taken: list[tuple[int, int, str]] = []
         while self._queue and self._queue[0][0] <= at and len(taken) < api.BATCH:
             taken.append(heapq.heappop(self._queue))
         try:
-            looked_at = self._look([post_id for _, _, post_id in taken])
+            observed_at = self._observe([post_id for _, _, post_id in taken])
         except BaseException:
             for entry in taken:
                 heapq.heappush(self._queue, entry)
             raise
         for due_at, created, post_id in taken:
-            late = looked_at - timedelta(minutes=10) > from_epoch(due_at / 1_000_000)
+            late = observed_at - timedelta(minutes=10) > from_epoch(due_at / 1_000_000)
             self.report.late += late
-            self._push(created, post_id, _micros(looked_at) - created)
+            self._push(created, post_id, _micros(observed_at) - created)
         self.report.due += len(taken)
         return len(taken)
 
     def flush(self) -> None:
-        """Writes the looks taken, in one commit."""
+        """Writes the observations that wait, in one commit."""
         self._writer.write(self._taken)
         self._writer.done()
         self.report.looked += len(self._taken)
@@ -164,10 +165,10 @@ class Looks:
             due_at = created + int(self._checkpoints[following])
             heapq.heappush(self._queue, (due_at, created, post_id))
 
-    def _look(self, ids: list[str]) -> datetime:
-        """Takes one look at each; returns when."""
+    def _observe(self, ids: list[str]) -> datetime:
+        """Observes each post once; returns when."""
         waiting = set(ids)
-        looks: list[dict[str, Any]] = []
+        observations: list[dict[str, Any]] = []
         failed: list[Failed] = []
         author_of: dict[str, str] = {}
         for ask_again in (True, False):
@@ -184,22 +185,23 @@ class Looks:
                     result = read_live(submission, api.source_of(self._reddit), now)
                     if isinstance(result, Refused):
                         failed.append(Failed(post_id, result.reason, result.detail))
-                    elif result.look is not None:
-                        looks.append(result.look)
+                    elif result.observation is not None:
+                        observations.append(result.observation)
                         if result.post["author_id"]:
                             author_of[post_id] = result.post["author_id"]
             if not (ask_again and len(ids) >= _SUSPECT and len(waiting) > len(ids) / 2):
                 break
-        add_authors(self._reddit, looks, author_of, self.report)
+        add_authors(self._reddit, observations, author_of, self.report)
         now = self._now()
-        self._taken += looks + [_absent(post_id, now) for post_id in ids if post_id in waiting]
+        absent = [_absent(post_id, now) for post_id in ids if post_id in waiting]
+        self._taken += observations + absent
         self._failed += failed
         self.report.absent += len(waiting)
         return now
 
 
 def due(catalog: Catalog, checkpoints_hours: Sequence[float], as_of: datetime) -> list[str]:
-    """The posts that have passed a checkpoint since their newest look, oldest first."""
+    """The posts that have passed a checkpoint since their newest observation, oldest first."""
     checkpoints = np.sort(np.array(checkpoints_hours, dtype=float) * _HOUR)
     ids, created, next_at = upcoming(catalog, checkpoints, as_of)
     chosen = np.flatnonzero(next_at <= _micros(as_of))
@@ -210,9 +212,9 @@ def due(catalog: Catalog, checkpoints_hours: Sequence[float], as_of: datetime) -
 def upcoming(
     catalog: Catalog, checkpoints: np.ndarray, as_of: datetime
 ) -> tuple[pa.ChunkedArray, np.ndarray, np.ndarray]:
-    """The posts that wait for a checkpoint: ids, when created, and when their next look is due.
+    """The posts that wait for a checkpoint: their ids, when they were created, when they are due.
 
-    Times are microseconds since 1970. A post that was never looked at is due since its creation.
+    Times are microseconds since 1970. A post that was never observed is due since its creation.
     """
     since = as_of - timedelta(microseconds=float(checkpoints.max())) - _MISSED
     posts = catalog.read(
@@ -220,14 +222,14 @@ def upcoming(
         ["post_id", "created_at"],
         f"created_at > {moment(since)} AND created_at <= {moment(as_of)} AND {ANSWERED}",
     )
-    looks = catalog.read(
+    observations = catalog.read(
         "observations", ["post_id", "observed_at"], f"observed_at > {moment(since)}"
     )
     created = posts["created_at"].cast(pa.int64()).to_numpy()
-    place = pc.index_in(looks["post_id"], value_set=posts["post_id"].combine_chunks())
-    known = looks["observed_at"].cast(pa.int64()).filter(place.is_valid()).to_numpy()
+    place = pc.index_in(observations["post_id"], value_set=posts["post_id"].combine_chunks())
+    known = observations["observed_at"].cast(pa.int64()).filter(place.is_valid()).to_numpy()
     place = place.drop_null().to_numpy()
-    newest = np.full(len(created), -1)  # age at the newest look; -1: none yet
+    newest = np.full(len(created), -1)  # age at the newest observation; -1: none yet
     np.maximum.at(newest, place, known - created[place])
     covered = np.searchsorted(checkpoints, newest, side="right")
     next_at = np.where(
@@ -238,7 +240,7 @@ def upcoming(
 
 
 def _absent(post_id: str, at: datetime) -> dict[str, Any]:
-    """A look that found nothing: no score, but the post is known to be gone."""
+    """An observation without a score, which says that the post is gone."""
     return {"post_id": post_id, "observed_at": at, "settled": True, "removed_by": ABSENT}
 
 

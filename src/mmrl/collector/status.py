@@ -1,0 +1,118 @@
+"""How the collector does: the account it gives to whoever watches, and keeps in the catalog."""
+
+import os
+import socket
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mmrl.collector.observations import Observations
+from mmrl.collector.writer import SweepReport
+from mmrl.errors import MmrlError
+from mmrl.sources.reddit.transport import Transport
+from mmrl.times import iso, parse_time
+
+_TIMES = frozenset({"started_at", "at", "polled_at", "last_error_at"})
+
+
+@dataclass
+class Status:
+    """How the collector does.
+
+    Attributes:
+        state: running, stopped, or failed: `last_error` ended it.
+        seen, kept: posts in answers; those of them that were new and are written.
+        subreddits: kept posts by subreddit.
+        looks, looks_late, looks_due: observations made; made over ten minutes late; due now.
+        requests: sent, tries and tokens included; `used` of `limit` in the last 60 seconds.
+        newest_age: seconds between a post's creation and its first sight, the newest one lately.
+        polled_at: when discovery last read back to what it knew.
+        gap_ids: ids that gaps leave to ask for.
+        left_out: subreddits that Reddit does not show, with its answer.
+        last_error, last_error_at: the newest failure; `failing` while it lasts.
+        skew: seconds that Reddit's clock is ahead of this machine's, where they don't agree.
+    """
+
+    state: str = "running"
+    started_at: datetime | None = None
+    at: datetime | None = None
+    seen: int = 0
+    kept: int = 0
+    subreddits: dict[str, int] = field(default_factory=dict)
+    looks: int = 0
+    looks_late: int = 0
+    looks_due: int = 0
+    gone: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    used: int = 0
+    limit: int | None = None
+    newest_age: float | None = None
+    polled_at: datetime | None = None
+    gap_ids: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    failing: bool = False
+    faults: dict[str, int] = field(default_factory=dict)
+    skew: float = 0.0
+    process: int = field(default_factory=os.getpid)
+    host: str = field(default_factory=socket.gethostname)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json` and the catalog: times as ISO 8601."""
+        return {
+            name: iso(value) if isinstance(value, datetime) else value
+            for name, value in vars(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any]) -> "Status":
+        """What `as_dict` gave; what another version of mmrl knew besides is left out."""
+        known = {field.name for field in fields(cls)} & set(given)
+        values: dict[str, Any] = {name: given[name] for name in known}
+        for name in known & _TIMES:
+            values[name] = values[name] and parse_time(values[name])
+        return cls(**values)
+
+    def count_posts(self, report: SweepReport) -> None:
+        """Takes what was found and written since the start."""
+        self.seen, self.kept = report.seen, report.new
+        self.subreddits = dict(report.subreddits)
+        self.refused = dict(report.refused)
+        self.left_out = dict(report.unreachable)
+
+    def count_observations(self, observations: Observations, at: datetime) -> None:
+        """Takes what was observed since the start, and what is due; after `count_posts`."""
+        report = observations.report
+        self.looks, self.looks_late = report.looked, report.late
+        self.looks_due, self.gone = observations.due(at), report.absent
+        self.refused |= report.refused
+
+    def count_requests(self, transports: Iterable[Transport]) -> None:
+        """Takes what was sent since the start, and where the clients' budgets stand."""
+        transports = list(transports)
+        self.requests = sum(transport.sent.total() for transport in transports)
+        self.faults = {}
+        for transport in transports:
+            for name, count in transport.faults.items():
+                self.faults[name] = self.faults.get(name, 0) + count
+        states = [state for transport in transports if (state := transport.state())]
+        self.used = sum(state.used for state in states)
+        self.limit = sum(state.limit for state in states) or None
+
+    def note(self, error: Exception, at: datetime) -> None:
+        """Takes an error as the newest one."""
+        self.last_error, self.last_error_at = in_words(error), at
+
+
+def in_words(error: Exception) -> str:
+    """An error's own sentence if it is one of ours; else its kind and place, never its content."""
+    if isinstance(error, MmrlError):
+        return str(error)
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    where = "".join(f" in {Path(frame.filename).name}, line {frame.lineno}" for frame in last)
+    return f"An error that was not foreseen: {type(error).__name__}{where}."

@@ -1,0 +1,106 @@
+"""The kinds of work that the collector does, and its upkeep of the catalog."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mmrl.catalog import Catalog
+from mmrl.collector.status import in_words
+from mmrl.errors import ConfigError
+from mmrl.runtime.retry import COLLECTOR
+from mmrl.sources.reddit.transport import Later
+
+_LONGEST_YIELD = 30.0  # seconds that work waits for others before the budget is asked again
+_COMPACT_EVERY = timedelta(minutes=20)
+_DROP_EVERY = timedelta(hours=6)
+_RELOAD_EVERY = timedelta(hours=6)  # posts that others brought in are due observations, too
+_TABLES = ("posts", "observations", "service", "gaps", "failures")
+
+
+@dataclass
+class Task:
+    """A kind of work: when it is due, and what to do.
+
+    Attributes:
+        not_before: after a failure, when to try again; `failures` in a row.
+    """
+
+    name: str
+    due: Callable[[], datetime | None]
+    work: Callable[[], None]
+    not_before: datetime | None = None
+    failures: int = 0
+
+    def at(self) -> datetime | None:
+        """When to do it; None: not at all."""
+        due = self.due()
+        if due is None or self.not_before is None:
+            return due
+        return max(due, self.not_before)
+
+    def run(self, now: Callable[[], datetime], tell: Callable[[str], None]) -> Exception | None:
+        """Does it once. A failure is returned, and makes the work wait.
+
+        Args:
+            tell: is given a sentence when failures begin, and when they end.
+
+        Raises:
+            ConfigError: Reddit refuses the credentials.
+        """
+        try:
+            self.work()
+        except Later as later:
+            self.not_before = now() + timedelta(seconds=min(later.seconds, _LONGEST_YIELD))
+        except ConfigError:
+            raise
+        except Exception as error:
+            self.failures += 1
+            wait = COLLECTOR.wait(self.failures, random.random())
+            self.not_before = now() + timedelta(seconds=wait)
+            if self.failures == 1:
+                tell(in_words(error))
+            return error
+        else:
+            if self.failures:
+                tell(f"{self.name}: works again after {self.failures} failures.")
+            self.failures, self.not_before = 0, None
+        return None
+
+
+class Upkeep:
+    """Keeps tables fast over weeks of small commits, and the queue of observations complete.
+
+    Args:
+        keep: how long old versions of the tables are kept.
+        reload: makes the queue of observations anew from the catalog.
+    """
+
+    def __init__(
+        self, catalog: Catalog, keep: timedelta, reload: Callable[[], None], now: datetime
+    ) -> None:
+        self._catalog = catalog
+        self._keep = keep
+        self._reload = reload
+        self.restart(now)
+
+    def restart(self, now: datetime) -> None:
+        """All is due now but compaction, which has nothing to do yet."""
+        self._drop_at = self._reload_at = now
+        self._compact_at = now + _COMPACT_EVERY
+
+    def next_at(self) -> datetime:
+        """When something is due next."""
+        return min(self._compact_at, self._drop_at, self._reload_at)
+
+    def work(self, now: datetime) -> None:
+        """Does one of the things that are due."""
+        if now >= self._reload_at:
+            self._reload()
+            self._reload_at = now + _RELOAD_EVERY
+        elif now >= self._compact_at:
+            self._compact_at = now + _COMPACT_EVERY
+            self._catalog.compact(_TABLES)
+        else:
+            self._drop_at = now + _DROP_EVERY
+            self._catalog.drop_versions(_TABLES, self._keep)
