@@ -523,6 +523,18 @@ def test_the_clock_runs_as_fast_as_told(world: World) -> None:
         assert server.now - first >= 100
 
 
+def test_a_clock_that_tells_its_time_is_not_a_fraction_of_a_microsecond_ahead(
+    world: World,
+) -> None:
+    with SandboxServer(world) as server:
+        for seconds in (0.0000002, 1 / 3, 0.1234567, 0.9999998):
+            server.now = 1_780_274_165 + seconds
+            assert from_epoch(server.now).timestamp() == server.now
+            before = server.now
+            server.now += 60
+            assert server.now - before == 60
+
+
 @pytest.mark.slow
 def test_a_sandbox_of_its_own_answers_and_ends_when_let_go() -> None:
     with start_process(posts=60, seed=2, days=5) as sandbox:

@@ -1,6 +1,4 @@
-"""The present and waiting, as the service sees them: handed in, so that a simulated clock can drive
-everything.
-"""
+"""Clocks: the present and waiting, handed in so that a simulated clock can drive the collector."""
 
 import threading
 from datetime import UTC, datetime
@@ -8,27 +6,27 @@ from typing import Protocol
 
 
 class Halt(BaseException):
-    """The service was told to end while it waited."""
+    """The clock was stopped while something waited for it."""
 
 
 class Clock(Protocol):
-    """Tells the time and lets it pass."""
+    """Tells the time, and waits."""
 
     def now(self) -> datetime:
         """The present, aware, UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:
-        """Waits, or less long once `stop` was called."""
+        """Waits, at most until `stop` is called."""
         ...
 
     def stop(self) -> None:
-        """Ends every wait, the present one too."""
+        """Ends the present wait, and every later one at once."""
         ...
 
     @property
     def stopping(self) -> bool:
-        """Was `stop` called?"""
+        """Whether `stop` was called."""
         ...
 
 

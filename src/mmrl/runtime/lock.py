@@ -1,4 +1,4 @@
-"""One process at a time: locks on files in the home, which end with the process that holds them."""
+"""Locks: files in the home that one process at a time holds, until it ends."""
 
 import os
 from collections.abc import Callable, Iterator

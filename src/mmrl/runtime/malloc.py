@@ -1,4 +1,4 @@
-"""The memory of a process that runs for weeks."""
+"""Settings of the C library's allocator, for processes that run for weeks."""
 
 import ctypes
 import platform

@@ -1,4 +1,4 @@
-"""How long a piece of work took and how much memory the process held meanwhile."""
+"""Wall-clock time and peak memory of a piece of work."""
 
 import threading
 import time

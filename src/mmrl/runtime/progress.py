@@ -1,6 +1,6 @@
-"""How work tells whoever watches how far it is; the command line shows bars, tests watch nothing.
+"""Progress of work, told to whoever watches: bars on the command line, nobody in tests.
 
-Work is announced with its size, advanced, and finished; a size of None means unknown.
+A piece of work starts with its size, advances, and finishes. A size of None is an unknown one.
 """
 
 from typing import Protocol
@@ -14,16 +14,16 @@ class Progress(Protocol):
         ...
 
     def advance(self, units: int) -> None:
-        """Some of it is done, and kept."""
+        """So many units more are done, and kept."""
         ...
 
     def finish(self, summary: str) -> None:
-        """It ended; a few words on how."""
+        """The piece of work ended; `summary` says how in a few words."""
         ...
 
 
 class Silent:
-    """Nobody watches."""
+    """Progress that nobody watches."""
 
     def start(self, name: str, total: int | None) -> None: ...
 

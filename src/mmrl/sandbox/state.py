@@ -47,9 +47,13 @@ class State:
 
     @property
     def now(self) -> float:
-        """The simulated time, in epoch seconds."""
+        """The simulated time, in epoch seconds.
+
+        It has whole microseconds, as a caller's clock has: were it finer, a caller that waits
+        for exactly a minute would be a fraction of a microsecond early.
+        """
         moment, set_at = self._clock
-        return moment + self._speed * (time.monotonic() - set_at)
+        return round(moment + self._speed * (time.monotonic() - set_at), 6)
 
     @now.setter
     def now(self, value: float) -> None:

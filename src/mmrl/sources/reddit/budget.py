@@ -1,18 +1,17 @@
-"""One budget of requests for every process that uses the same Reddit client.
+"""Request budget shared by all processes of one client.
 
-Reddit counts requests by client, so `mmrl collect`, `mmrl observe` and `mmrl purge` share what it
-allows through a small SQLite file. Each asks before a request and tells when the answer came. It
-goes ahead only if all of these hold:
+Reddit counts requests by client. `mmrl collect`, `mmrl observe` and `mmrl purge` share the limit
+through a small SQLite file: a process asks before each request, and notes when the answer came. A
+request may be sent only if all of these hold:
 
-* In no 60 seconds more requests than the limit. A request reaches Reddit some time between its
-  start and its answer's end. A new one is allowed only while fewer than the limit are unanswered
-  or were answered in the last 60 seconds; so among those that reach Reddit in any 60 seconds, the
-  one that asked last had fewer than the limit before it. The bound is strict, not an average.
-* What Reddit last said is left of its window (`X-Ratelimit-Remaining`, `-Reset`), less what is on
-  its way, is not spent, and is spent evenly over the time until the window ends.
-* Lower priorities leave a part to higher ones, and come in smaller bursts.
+* The limit a minute. Fewer requests than the limit are unanswered or were answered in the last
+  60 seconds. Reddit counts a request at some time between its start and the end of its answer,
+  so in no 60 seconds does it count more than the limit. The bound is strict, not an average.
+* Reddit's own window. What Reddit last stated as left (`X-Ratelimit-Remaining`, `-Reset`) is more
+  than the requests on their way, and it is spent evenly over the time until the window ends.
+* Priorities. Lower ones leave a part of the limit to higher ones, and come in smaller bursts.
 
-Requests of a process that was killed count as on their way until they can be no more.
+A request of a killed process counts as unanswered for 90 seconds, then as answered.
 """
 
 import hashlib
@@ -29,12 +28,12 @@ from mmrl.runtime.location import Location
 
 _MINUTE = 60.0
 _UNSTATED = 60  # requests a minute until Reddit has stated its limit
-_LOST = 90.0  # seconds after which a request without an answer was its process's last
+_LOST = 90.0  # seconds without an answer, after which the process is taken as killed
 _KEPT = 2 * _LOST  # seconds that requests are remembered
 
 
 class Priority(IntEnum):
-    """Who goes first where there is not enough for all."""
+    """What a request is for; the lower the number, the sooner it is sent."""
 
     DISCOVERY = 0
     LOOKS = 1
@@ -42,7 +41,7 @@ class Priority(IntEnum):
     PURGE = 3
 
 
-# The part of the limit that each may use up; what is left is for those before it.
+# The part of the limit that each priority may use; the rest is left to higher ones.
 _SHARE = {
     Priority.DISCOVERY: 1.0,
     Priority.LOOKS: 0.85,
@@ -54,14 +53,14 @@ _BURST = 10.0  # seconds in which all but discovery use at most a third of their
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to send one request now; hand it to `answered` when its answer came, or failed."""
+    """Leave to send one request now; to be handed to `answered` when its answer came, or failed."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class BudgetState:
-    """Where a client stands.
+    """How much of a client's budget is used.
 
     Attributes:
         used: requests that may have reached Reddit in the last 60 seconds.
@@ -81,7 +80,7 @@ class Budget:
     """The budget of one client, shared through a file.
 
     Args:
-        path: the file, see `budget_path`; made where it is not.
+        path: the file, see `budget_path`; made where it does not exist.
         per_minute: the user's own limit, where lower than Reddit's.
         window_seconds: how long Reddit's windows are (its headers tell only what is left of one).
     """
@@ -100,7 +99,7 @@ class Budget:
             self._connect()
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Closes the file."""
         self._database.close()
 
     def ask(self, priority: Priority, now: float) -> Ticket | float:
@@ -140,7 +139,7 @@ class Budget:
             database.execute("UPDATE window SET paused_until = max(paused_until, ?)", (until,))
 
     def state(self, now: float) -> BudgetState:
-        """Where the client stands now."""
+        """How much of the budget is used now."""
         with self._transaction():
             self._forget(now)
             remaining, total, resets_at, _ = self._read_window()
@@ -244,9 +243,9 @@ class Budget:
 
 
 def budget_path(home: str, client_id: str) -> Path:
-    """Where a client's budget lies: in the home, or in the user's folder where that is remote.
+    """The file of a client's budget: in the home, or in the user's state folder for a remote one.
 
-    The client is named by a hash, so that the file's name tells nothing.
+    The client is named by a hash, so the file's name gives no credential away.
     """
     name = f"budget-{hashlib.sha256(client_id.encode()).hexdigest()[:12]}.sqlite"
     path = Location.of(home).file(name)

@@ -1,4 +1,4 @@
-"""Opens connections as the commands use them: patient, and within their client's shared budget."""
+"""Connections as the commands use them: with repetitions, within their client's shared budget."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ def open_connection(
     """A connection and the transport that its requests go through; asks nothing yet.
 
     Args:
-        home: where praw.ini and the budget are looked for first.
+        home: the home whose praw.ini counts first, and which holds the budget.
         site: the section of praw.ini; that of the settings by default.
 
     Raises:

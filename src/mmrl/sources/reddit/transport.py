@@ -1,8 +1,8 @@
-"""Carries PRAW's requests to Reddit: within the shared budget, patiently, with the time of answers.
+"""Transport of PRAW's requests: within the shared budget, repeated where an error may pass.
 
-PRAW's own limiter and retries sleep by themselves and know one process only; here both are put
-aside. Every request, those for a token too, asks the budget first and is tried again after what
-passes: 429, 5xx, a reset or cut connection, silence, an answer that is no JSON.
+It replaces PRAW's own limiter and retries, which sleep on their own and know one process only.
+Every request, those for a token too, asks the budget first. It is sent again after errors that may
+pass: 429, 5xx, a reset or cut connection, a time-out, an answer that is no JSON.
 """
 
 import logging
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _SHORTEST_PAUSE = 0.5  # seconds, whatever a Retry-After asks for
-_UNSAID_PAUSE = 5.0  # seconds that all processes keep still after a 429 without a Retry-After
+_DEFAULT_PAUSE = 5.0  # seconds that all processes send nothing after a 429 without a Retry-After
 _CLOCKS_AGREE = 5.0  # seconds; the Date header has whole ones, and answers take their time
 
 
@@ -43,19 +43,19 @@ class Later(Exception):  # noqa: N818 - no error: others go first
 
 
 class Transport:
-    """What one connection's requests go through.
+    """Sends the requests of one connection.
 
     Args:
-        budget: shared with other processes; None asks nobody.
-        patience: seconds that a request is tried again for, before `NoAnswer`.
+        budget: shared with other processes; None for no limit.
+        patience: seconds that a request is repeated for, before `NoAnswer`.
 
     Attributes:
-        priority: of the requests at hand, see `at`.
-        sent: requests by priority, tries and tokens included.
-        faults: what went wrong, by name, also where a later try helped.
+        priority: of the requests to come, see `at`.
+        sent: requests by priority, with repetitions and those for tokens.
+        faults: errors by name, also those where a repetition helped.
         asking: a request is on its way.
-        finishing: requests may be sent though the clock was stopped, but nothing is waited for.
-        last_fault: the newest of them in words; None after an answer.
+        finishing: requests may be sent though the clock was stopped, but nothing waits.
+        last_fault: the newest fault in words; None after an answer.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Transport:
         self._ahead: deque[float] = deque(maxlen=9)  # Reddit's clock minus this one, in seconds
 
     def now(self) -> datetime:
-        """The present by Reddit's clock, as far as its answers tell; by this machine's before."""
+        """The present by Reddit's clock, as its answers tell; by this machine's before the first."""
         return self.clock.now() + timedelta(seconds=self.skew)
 
     @property
@@ -88,8 +88,8 @@ class Transport:
         """Requests within the block have this priority.
 
         Args:
-            may_wait: False: if the first request would have to wait for the budget, there is
-                `Later` instead, so that the caller does something else meanwhile.
+            may_wait: if False and the first request would have to wait for the budget, `Later`
+                is raised, so that the caller can do something else meanwhile.
         """
         before = self.priority, self._may_wait
         self.priority, self._may_wait = priority, may_wait
@@ -99,40 +99,40 @@ class Transport:
             self.priority, self._may_wait = before
 
     def state(self) -> BudgetState | None:
-        """Where the client's budget stands; None without one."""
+        """How much of the client's budget is used; None without one."""
         return None if self.budget is None else self.budget.state(self._seconds())
 
     def send(self, http: "requests.Session", *args: Any, **options: Any) -> "requests.Response":
-        """Sends one request until it is answered.
+        """Sends a request, and repeats it until it is answered.
 
         Raises:
-            NoAnswer: patience has run out.
+            NoAnswer: it was not answered within the patience given.
             Halt: the clock was stopped while it waited.
         """
         began = self._seconds()
         tries = 0
         while True:
-            said, response, wait = self._try(http, args, options)
+            fault, response, wait = self._try(http, args, options)
             if response is not None:
                 self.last_fault = None
                 return response
             tries += 1
-            self.faults[said] += 1
-            self.last_fault = said
+            self.faults[fault] += 1
+            self.last_fault = fault
             if wait is None:
                 wait = REDDIT.wait(tries, random.random())
             if self._seconds() - began + wait > self.patience:
                 raise NoAnswer(
-                    f"Reddit does not answer as it should ({said}): what was read so far is kept; "
+                    f"Reddit does not answer as it should ({fault}): what was read so far is kept; "
                     "try again later."
                 )
-            _log.debug("Reddit: %s, trying again in %.1f s", said, wait)
+            _log.debug("Reddit: %s, trying again in %.1f s", fault, wait)
             self._sleep(wait)
 
     def _try(
         self, http: "requests.Session", args: Any, options: Any
     ) -> "tuple[str, requests.Response | None, float | None]":
-        """What was said, the answer if it is one, and how long to wait if Reddit said so."""
+        """The fault in words, the answer if there is one, and the wait that Reddit asked for."""
         from http.client import HTTPException
 
         import requests
@@ -156,7 +156,7 @@ class Transport:
             if wait is not None:
                 wait = min(max(wait, _SHORTEST_PAUSE), REDDIT.longest_asked)
             if self.budget is not None:
-                self.budget.pause(self._seconds() + (wait or _UNSAID_PAUSE))
+                self.budget.pause(self._seconds() + (wait or _DEFAULT_PAUSE))
             return "429 Too Many Requests", None, wait
         if response.status_code == 403 and not _is_json(response):
             # Not a closed subreddit, for which the API answers in JSON.
@@ -207,9 +207,9 @@ class Transport:
 
 
 def put_aside_limits(reddit: "praw.Reddit") -> None:
-    """Puts PRAW's own limiter and retries aside: a transport does both.
+    """Turns PRAW's own limiter and retries off, as a transport does both.
 
-    One repetition is left to PRAW, at once: the one after a 401, for which it gets a new token.
+    One repetition is left to PRAW: after a 401 it gets a new token and repeats at once.
     """
     from prawcore.rate_limit import RateLimiter
     from prawcore.sessions import FiniteRetryStrategy
@@ -235,7 +235,7 @@ def put_aside_limits(reddit: "praw.Reddit") -> None:
 
 
 def requestor_class() -> type:
-    """The class of requestors that PRAW is to use; takes the keyword `transport`."""
+    """The class of requestors for PRAW that send through a transport."""
     import prawcore
 
     class Requestor(prawcore.Requestor):
