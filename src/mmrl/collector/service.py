@@ -75,23 +75,8 @@ class Service:
         self._keeper = Keeper(
             reddit, catalog, self._now, self._report, settings.subreddits, new_times=True
         )
-        self._finder: Discovery | CommentStream
-        self._discovery: Discovery | None = None
-        if settings.discovery == "new":
-            self._finder = self._discovery = Discovery(
-                reddit,
-                self._cursors,
-                self._keeper,
-                self._gaps,
-                settings.subreddits,
-                self._now,
-                settings.poll_seconds,
-                tell,
-            )
-        else:
-            self._finder = CommentStream(
-                reddit, self._keeper, settings.subreddits, self._now, settings.poll_seconds[0]
-            )
+        self._finder = self._make_finder()
+        self._discovery = self._finder if isinstance(self._finder, Discovery) else None
         self._observations: Observations | None = None
         if looks:
             self._observations = Observations(
@@ -112,6 +97,24 @@ class Service:
             Task("upkeep", self._upkeep.next_at, lambda: self._upkeep.work(self._now())),
         ]
         self._begin(now)
+
+    def _make_finder(self) -> Discovery | CommentStream:
+        """Whatever finds posts, as the settings say."""
+        settings = self._settings
+        if settings.discovery == "new":
+            return Discovery(
+                self._reddit,
+                self._cursors,
+                self._keeper,
+                self._gaps,
+                settings.subreddits,
+                self._now,
+                settings.poll_seconds,
+                self._tell,
+            )
+        return CommentStream(
+            self._reddit, self._keeper, settings.subreddits, self._now, settings.poll_seconds[0]
+        )
 
     def _begin(self, now: datetime) -> None:
         """Makes everything due that is done now and then, by a clock that is right now."""

@@ -1,4 +1,4 @@
-"""Reads single values out of what other people's files and APIs hold, or says what is wrong."""
+"""Parsers of single values from files and APIs: text, numbers, times, truth values."""
 
 import html
 import math

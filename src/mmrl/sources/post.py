@@ -1,4 +1,4 @@
-"""A post as every source gives it, and what its scores are worth."""
+"""Posts as every source gives them: parsed with an observation of their score, or refused."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,7 @@
-"""Finds the one still image of a post in the post's own JSON; never opens a page.
+"""The still image of a post, found in the post's own JSON; no page is opened.
 
-The order is the order of certainty: a gallery names its images, a direct link is one, a preview is
-what Reddit itself fetched, and an Imgur page of a single picture names its file.
+Looked for in the order of certainty: a gallery names its images, a direct link is one, a preview is
+an image that Reddit itself fetched, and an Imgur page of a single image names its file.
 """
 
 import re
@@ -19,7 +19,7 @@ _VIDEO_HOSTS = (
     *("redgifs.com", "tiktok.com", "twitch.tv", "dailymotion.com"),
 )
 _FILE_HOSTS = ("i.redd.it", "i.reddituploads.com")  # every address there is an image
-# Sites where a page shows one picture, so that Reddit's preview of the page is that picture.
+# Sites where a page shows one image, so that Reddit's preview of the page is that image.
 # Elsewhere (a newspaper...) the preview is an illustration, not what was posted.
 _PICTURE_SITES = (
     *("imgur.com", "flickr.com", "flic.kr", "500px.com", "deviantart.com", "artstation.com"),
@@ -35,7 +35,7 @@ class Media:
 
     Attributes:
         image_url: the still image to learn from; None for texts, links and videos.
-        is_video: a moving picture.
+        is_video: whether it is a video.
         gallery_size: how many images a gallery lists; None for anything else.
     """
 
@@ -45,7 +45,7 @@ class Media:
 
 
 def find_media(post: dict[str, Any]) -> Media:
-    """The media of a post, looked for in its crosspost's parent where it is one."""
+    """The media of a post; for a crosspost those of its parent."""
     parents = post.get("crosspost_parent_list")
     if isinstance(parents, list) and parents and isinstance(parents[-1], dict):
         post = parents[-1]
@@ -73,7 +73,7 @@ def split(address: str) -> SplitResult | None:
 
 
 def _on(parts: SplitResult, hosts: tuple[str, ...]) -> bool:
-    """Is the address on one of the hosts or below one of them?"""
+    """Whether the address is on one of the hosts, or on a subdomain of one."""
     host = (parts.hostname or "").rstrip(".")
     return any(host == known or host.endswith("." + known) for known in hosts)
 
@@ -157,9 +157,9 @@ def _preview(post: dict[str, Any], parts: SplitResult) -> str | None:
 
 
 def _imgur_page(parts: SplitResult) -> str | None:
-    """The file behind `imgur.com/ID`, which holds exactly one picture (albums have other paths).
+    """The file behind `imgur.com/ID`, which holds exactly one image (albums have other paths).
 
-    Ids have 5 or 7 signs; Imgur serves a picture's still whatever suffix is asked for.
+    Ids have 5 or 7 signs; Imgur serves an image's still whatever suffix is asked for.
     """
     if parts.hostname not in ("imgur.com", "www.imgur.com", "m.imgur.com"):
         return None

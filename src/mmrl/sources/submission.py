@@ -1,13 +1,13 @@
-"""Reads one Reddit submission, of any age and from any tool, into rows of the catalog.
+"""Parser of Reddit submissions: one JSON object of any age and tool into rows of the catalog.
 
-Understood are the objects of Reddit's API (with `raw_json=1` or not), of Pushshift, of Arctic Shift
-and those of tables whose columns were given Reddit's names.
+It reads the objects of Reddit's API (with `raw_json=1` or without), of Pushshift, of Arctic Shift,
+and rows of tables whose columns were given Reddit's names.
 
-A score is worth what the age at which it was looked at is worth, so each look's time matters:
+A score says little without the post's age at that time, so each observation needs a time:
 
 * Arctic Shift since 2023-11: `_meta.retrieved_2nd_on`, when score and comments were fetched again.
 * Arctic Shift before, Pushshift: `retrieved_on` or `retrieved_utc`.
-* None of these: what the caller states for the whole source (see `Unstated`).
+* Otherwise what the caller states for the whole source (see `Unstated`).
 """
 
 import re
@@ -38,13 +38,13 @@ def parse_submission(
     raw_json: bool = False,
     any_id: bool = False,
 ) -> Parsed | Refused:
-    """Reads one submission; whatever it is given, it never raises.
+    """Reads one submission; never raises, whatever it is given.
 
     Args:
         submission: what was parsed from JSON; a listing's `{"kind": "t3", "data": {...}}` too.
         source: kept in `posts.source`, such as `reddit` or `dump:RS_2023-11.zst`.
-        as_of: the present; a look later than this is refused.
-        unstated: what to take for scores without a time of look.
+        as_of: the present; an observation later than this is refused.
+        unstated: what holds for a score whose object does not state when it was observed.
         raw_json: the texts come unescaped, as the API sends them when asked for `raw_json=1`.
         any_id: ids need not be Reddit's (a table may have its own).
     """
@@ -83,7 +83,7 @@ def _parse(
     crosspost = text(data.get("crosspost_parent"))
     flair = text(data.get("link_flair_text"))
     media = find_media(data)
-    first_seen_at, observed_at, settled = _looked_at(data, created_at, as_of, unstated)
+    first_seen_at, observed_at, settled = _times(data, created_at, as_of, unstated)
     post = {
         "post_id": post_id,
         "subreddit": subreddit,
@@ -105,10 +105,11 @@ def _parse(
         "first_seen_at": first_seen_at,
         "source": source,
     }
-    return Parsed(post, _look(data, post_id, title, observed_at, settled), settled is None)
+    observation = _observation(data, post_id, title, observed_at, settled)
+    return Parsed(post, observation, stated=settled is None)
 
 
-def _look(
+def _observation(
     data: dict[str, Any], post_id: str, title: str, observed_at: datetime, settled: bool | None
 ) -> dict[str, Any] | None:
     score = count(
@@ -116,7 +117,7 @@ def _look(
         "score",
         least=-10_000_000_000,
     )
-    look = {
+    observation = {
         "post_id": post_id,
         "observed_at": observed_at,
         "score": score,
@@ -129,19 +130,19 @@ def _look(
         "author_created_at": None,
         "removed_by": removed_by(data, title),
     }
-    return look if score is not None or look["removed_by"] else None
+    return observation if score is not None or observation["removed_by"] else None
 
 
 def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
-    """Who took the post away: Reddit's own word where it says one (`moderator`, `deleted`...).
+    """Who removed the post: Reddit's own word where it states one (`moderator`, `deleted`...).
 
-    `account_deleted` where only the author is gone; None for a post that stands.
+    `account_deleted` where only the author's account is gone; None for a post that still stands.
     """
     meta = data.get("_meta")
     later = text(meta.get("removal_type")) if isinstance(meta, Mapping) else None
-    said = text(data.get("removed_by_category")) or later
-    if said:
-        return said
+    stated = text(data.get("removed_by_category")) or later
+    if stated:
+        return stated
     body = text(data.get("selftext"))
     if body == "[removed]" or title == "[removed]":
         return "moderator"
@@ -150,12 +151,12 @@ def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
     return "account_deleted" if text(data.get("author")) == "[deleted]" else None
 
 
-def _looked_at(
+def _times(
     data: dict[str, Any], created_at: datetime, as_of: datetime, unstated: Unstated
 ) -> tuple[datetime, datetime, bool | None]:
-    """When the post was first seen, when its score was looked at, and whether it is settled.
+    """When the post was first seen, when its score was observed, and whether it is settled.
 
-    The last is None where the object states the time of its look itself.
+    The last is None where the object itself states the time of its observation.
     """
     meta = data.get("_meta")
     again = meta.get("retrieved_2nd_on") if isinstance(meta, Mapping) else None
@@ -165,23 +166,24 @@ def _looked_at(
     if first is None and second is None:
         at = _after_creation(unstated.at, created_at)
         return at, at, unstated.settled
-    looked = second or first
-    assert looked is not None
-    if looked > as_of + _SKEW:
+    observed = second or first
+    assert observed is not None
+    if observed > as_of + _SKEW:
         raise Unreadable(
-            Reason.BAD_VALUE, f"its score was looked at in the future, {looked.isoformat()}"
+            Reason.BAD_VALUE, f"its score was observed in the future, {observed.isoformat()}"
         )
-    looked = _after_creation(looked, created_at)
-    return _after_creation(min(first or looked, looked), created_at), looked, None
+    observed = _after_creation(observed, created_at)
+    return _after_creation(min(first or observed, observed), created_at), observed, None
 
 
-def _after_creation(look: datetime, created_at: datetime) -> datetime:
-    if created_at - look > _SKEW:
+def _after_creation(observed: datetime, created_at: datetime) -> datetime:
+    if created_at - observed > _SKEW:
         raise Unreadable(
             Reason.BAD_VALUE,
-            f"created {created_at.isoformat()}, after its score was looked at {look.isoformat()}",
+            f"created {created_at.isoformat()}, after its score was observed "
+            f"({observed.isoformat()})",
         )
-    return max(look, created_at)
+    return max(observed, created_at)
 
 
 def _post_id(data: dict[str, Any], any_id: bool) -> str:
@@ -190,18 +192,18 @@ def _post_id(data: dict[str, Any], any_id: bool) -> str:
         raise Unreadable(Reason.NOT_A_POST, f"its name is {fullname[:40]!r}, a post's begins t3_")
     if "link_id" in data and "title" not in data:
         raise Unreadable(Reason.NOT_A_POST, "it has a link_id and no title: a comment")
-    given = data.get("id")
-    if any_id and isinstance(given, int) and abs(given) < 10**18:
-        given = str(given)
-    given = text(given) or fullname
-    if given is None:
+    stated = data.get("id")
+    if any_id and isinstance(stated, int) and abs(stated) < 10**18:
+        stated = str(stated)
+    post_id = text(stated) or fullname
+    if post_id is None:
         if any(name in data for name in ("title", "url", "selftext", "score")):
             raise Unreadable(Reason.NO_ID, "has no id")
         raise Unreadable(Reason.NOT_A_POST, "has no id, title, url, text or score")
-    bare = bare_id(POST, given)
+    bare = bare_id(POST, post_id)
     if not (_ANY_ID if any_id else _ID).fullmatch(bare):
         expected = "letters, digits, - and _" if any_id else "base 36, such as 102cj7y"
-        raise Unreadable(Reason.BAD_VALUE, f"id is {given[:40]!r}, expected {expected}")
+        raise Unreadable(Reason.BAD_VALUE, f"id is {post_id[:40]!r}, expected {expected}")
     return bare
 
 

@@ -1,12 +1,12 @@
-"""Which column of a table holds what: guessed from common names, or as the user says."""
+"""Columns of a table by what they hold: guessed from common names, or named by the user."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmrl.errors import InputError
 
-# What a table may tell, under the names that people give it; the first name found is taken.
-# Upper and lower case, spaces and punctuation are one (`Post ID` is `post_id`).
+# The fields that a table may have, under the names that people give them; the first name found is
+# taken. Case, spaces and punctuation do not count (`Post ID` is `post_id`).
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "id": ("id", "post_id", "submission_id", "reddit_id", "link_id", "fullname", "name"),
     "title": ("title", "post_title", "submission_title", "headline", "raw_caption"),
@@ -55,7 +55,7 @@ class Columns:
     Attributes:
         of: the column of each field that has one.
         given: fields whose column the user named; the others were guessed.
-        unmapped: columns that hold nothing mmrl reads.
+        unmapped: columns that mmrl does not read.
     """
 
     of: dict[str, str]

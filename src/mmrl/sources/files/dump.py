@@ -1,4 +1,4 @@
-"""Dumps: one submission as JSON a line, plain or Zstandard, as Pushshift and Arctic Shift write."""
+"""Dumps of Pushshift and Arctic Shift: one submission as JSON a line, plain or Zstandard."""
 
 import re
 from collections import Counter
@@ -17,12 +17,12 @@ from mmrl.sources.kinds import DUMP
 from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.submission import parse_submission
 
-# A month of Reddit is a hundred gigabytes of JSON, of which few lines are wanted. The names of the
-# subreddits that a line mentions tell most of the others without parsing them.
+# A month of Reddit is a hundred gigabytes of JSON, of which few lines are asked for. Most of the
+# others are told by the subreddits that a line mentions, without parsing it.
 _MENTIONED = re.compile(rb'"subreddit(?:_name_prefixed)?"\s*:\s*"([^"\\]*)"')
 _ASCII_ESCAPE = b"\\u00"  # such a line could hide a name from the expression above
 _NAMED = 5  # subreddits named when none matches
-_OUTSIDE = 200_000  # lines left out between two signs of life
+_OUTSIDE = 200_000  # lines left out between two advances of the progress
 
 
 class DumpSource:
@@ -32,9 +32,9 @@ class DumpSource:
         paths: newline-JSON files.
         subreddits: only posts of these (upper and lower case are one); all by default.
         after, before: only posts created at or after, and before, these times.
-        settled: scores that do not say when they were looked at are final (Pushshift and Arctic
+        settled: scores that do not say when they were observed are final (Pushshift and Arctic
             Shift do say it, so this is for other files).
-        scores_as_of: when such scores were looked at, if known.
+        scores_as_of: when such scores were observed, if known.
 
     Raises:
         InputError: a file is missing, or the times contradict each other.
@@ -59,10 +59,10 @@ class DumpSource:
                 "no post can be in between."
             )
         self.subreddits = [name.removeprefix("/").removeprefix("r/") for name in subreddits]
-        self._wanted = {name.lower() for name in self.subreddits}
+        self._followed = {name.lower() for name in self.subreddits}
         self._after, self._before = after, before
         self._settled, self._scores_as_of = settled, scores_as_of
-        self._seen: Counter[str] = Counter()  # posts by subreddit, wanted or not
+        self._seen: Counter[str] = Counter()  # posts by subreddit, asked for or not
 
     @classmethod
     def of_file(
@@ -72,13 +72,13 @@ class DumpSource:
         return cls([path], subreddits=[subreddit] if subreddit else [])
 
     def scores_rule(self) -> str:
-        """In a sentence, when scores of unknown age count as labels."""
+        """The rule for scores without a time, as a sentence for the user."""
         if self._scores_as_of is not None:
-            return f"Scores with no time of look were looked at on {self._scores_as_of:%Y-%m-%d}."
+            return f"Scores without a time were observed on {self._scores_as_of:%Y-%m-%d}."
         if self._settled:
-            return "Scores with no time of look count as final (--settled)."
+            return "Scores without a time count as final (--settled)."
         return (
-            "Scores with no time of look give no label: --settled if they are final, "
+            "Scores without a time give no label: --settled if they are final, "
             "--scores-as-of DATE if you know when they were taken."
         )
 
@@ -86,14 +86,14 @@ class DumpSource:
         """Reads the files in batches; see `PostSource`."""
         matched = False
         for path in self.paths:
-            look = unstated(path, as_of, self._settled, self._scores_as_of)
-            for batch in self._file(path, as_of, look):
+            rule = unstated(path, as_of, self._settled, self._scores_as_of)
+            for batch in self._file(path, as_of, rule):
                 matched = matched or any(isinstance(row, Parsed) for _, row in batch.rows)
                 yield batch
         if not matched:
             raise InputError(self._nothing())
 
-    def _file(self, path: Path, as_of: datetime, look: Unstated) -> Iterator[Batch]:
+    def _file(self, path: Path, as_of: datetime, rule: Unstated) -> Iterator[Batch]:
         rows: list[tuple[str, Parsed | Refused]] = []
         outside = position = 0
         broken: InputError | None = None
@@ -109,7 +109,7 @@ class DumpSource:
                     break
                 if not line.strip():
                     continue
-                result = self._line(line, path, as_of, look)
+                result = self._line(line, path, as_of, rule)
                 if result is None:
                     outside += 1
                 else:
@@ -122,21 +122,21 @@ class DumpSource:
             raise broken
 
     def _line(
-        self, line: bytes, path: Path, as_of: datetime, look: Unstated
+        self, line: bytes, path: Path, as_of: datetime, rule: Unstated
     ) -> Parsed | Refused | None:
         """One line's post; None for one that was not asked for."""
-        if self._wanted and self._mentions_no_wanted(line):
+        if self._followed and self._mentions_others_only(line):
             return None
         try:
             submission = orjson.loads(line)
         except orjson.JSONDecodeError as error:
             return Refused(Reason.NOT_A_POST, f"not JSON: {error}")
-        result = parse_submission(submission, source=DUMP.mark(path), as_of=as_of, unstated=look)
+        result = parse_submission(submission, source=DUMP.mark(path), as_of=as_of, unstated=rule)
         if isinstance(result, Refused):
-            return result if self._wanted_at_all(submission) else None
+            return result if self._asked_for(submission) else None
         post = result.post
         self._seen[post["subreddit"]] += 1
-        if self._wanted and post["subreddit"].lower() not in self._wanted:
+        if self._followed and post["subreddit"].lower() not in self._followed:
             return None
         if self._after is not None and post["created_at"] < self._after:
             return None
@@ -144,8 +144,8 @@ class DumpSource:
             return None
         return result
 
-    def _mentions_no_wanted(self, line: bytes) -> bool:
-        """Is it certain, without parsing, that the line's post is of another subreddit?
+    def _mentions_others_only(self, line: bytes) -> bool:
+        """Whether the line's post is certainly of another subreddit; found without parsing it.
 
         A crosspost's line mentions its parent's subreddit too, in no known order, so all count.
         """
@@ -153,18 +153,18 @@ class DumpSource:
             return False
         names = _MENTIONED.findall(line)
         bare = [name.removeprefix(b"r/").decode("utf-8", "replace") for name in names]
-        if not bare or any(name.lower() in self._wanted for name in bare):
+        if not bare or any(name.lower() in self._followed for name in bare):
             return False
         self._seen[bare[-1]] += 1
         return True
 
-    def _wanted_at_all(self, submission: Any) -> bool:
-        """Should a refused object be reported? Not if it says that it is of another subreddit."""
+    def _asked_for(self, submission: Any) -> bool:
+        """Whether to report a refused object; not if it says that it is of another subreddit."""
         name = submission.get("subreddit") if isinstance(submission, dict) else None
-        return not self._wanted or not isinstance(name, str) or name.lower() in self._wanted
+        return not self._followed or not isinstance(name, str) or name.lower() in self._followed
 
     def _nothing(self) -> str:
-        """Why no post came of it, in a sentence."""
+        """Why no post was read, as a sentence for the user."""
         if not self._seen:
             return (
                 f"No post could be read from {self.name}: expected one Reddit submission as JSON "

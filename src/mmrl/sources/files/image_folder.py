@@ -1,4 +1,4 @@
-"""Image files that came with a table: found by path or by post id, never outside their folder."""
+"""Folder of the image files of a table: found by path or by post id, never outside the folder."""
 
 import os
 from pathlib import Path

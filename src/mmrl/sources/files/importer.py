@@ -1,7 +1,7 @@
-"""Writes what a source holds into the catalog, batch by batch.
+"""Importer: writes a file's posts and observations into the catalog, batch by batch.
 
-A post's facts and looks are inserted, never changed, so the same file may be read again: what is
-known stays, what a kill or a broken file left out is added.
+Posts and observations are inserted, never changed. So the same file may be read again: known rows
+stay, and those that a kill or a broken file left out are added.
 """
 
 from collections import Counter
@@ -28,12 +28,13 @@ class ImportReport:
     """What an import did.
 
     Attributes:
-        read: rows looked at and asked for.
-        new: posts that were not known; `known` were.
+        read: rows read, but for those outside.
+        new: posts that were not known.
+        known: posts that were known before.
         looks: observations that were not known.
-        unstated: posts whose score does not say when it was looked at.
-        unsettled: those among them whose score gives no label.
-        outside: rows of other subreddits or times than were asked for.
+        unstated: posts whose score does not say when it was observed.
+        unsettled: of those, the posts whose score gives no label.
+        outside: rows of subreddits or times that were not asked for.
         refused: unusable rows by reason code.
         subreddits: usable posts by subreddit.
         first, last: the oldest and the newest usable post's creation.
@@ -111,13 +112,13 @@ def import_posts(
 def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport) -> None:
     parsed = [row for _, row in batch.rows if isinstance(row, Parsed)]
     posts = {row.post["post_id"]: row.post for row in reversed(parsed)}  # the first one counts
-    looks = {
+    observations = {
         (row.observation["post_id"], row.observation["observed_at"]): row.observation
         for row in reversed(parsed)
         if row.observation is not None
     }
-    # Looks first: a post that is known then always has the look that came with it.
-    report.looks += catalog.insert("observations", rows("observations", looks.values()))
+    # Observations first: a post that is known then always has the one that came with it.
+    report.looks += catalog.insert("observations", rows("observations", observations.values()))
     _settle(catalog, parsed)
     new = catalog.insert("posts", rows("posts", posts.values()))
     failed = [
@@ -130,24 +131,23 @@ def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport
 
 
 def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
-    """Marks looks as settled that an earlier import of the same file left open.
+    """Marks observations as settled that an earlier import of the same file left open.
 
-    Only a score whose time of look nobody knew can change so: the user has said since that it is
-    final.
+    Only scores without a time of their own change so: the user has said since that they are final.
     """
-    said = {
+    undated = {
         row.post["post_id"]: row.observation for row in parsed if row.observation and not row.stated
     }
-    ids = [post_id for post_id, look in said.items() if look["settled"]]
+    ids = [post_id for post_id, observation in undated.items() if observation["settled"]]
     if not ids:
         return
     left_open = catalog.lookup(
         "observations", "post_id", ids, ["post_id", "observed_at"], "settled = false"
     ).to_pylist()
     now_settled = [
-        said[row["post_id"]]
+        undated[row["post_id"]]
         for row in left_open
-        if said[row["post_id"]]["observed_at"] == row["observed_at"]
+        if undated[row["post_id"]]["observed_at"] == row["observed_at"]
     ]
     catalog.upsert("observations", rows("observations", now_settled))
 

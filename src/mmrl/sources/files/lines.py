@@ -1,4 +1,4 @@
-"""Reads large files as a stream of lines, plain or Zstandard, in bounded memory."""
+"""Lines of large files, plain or Zstandard, read in bounded memory."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ _FOREIGN = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x0
 
 
 class BrokenOffError(InputError):
-    """A file ended or broke in the middle; what came before it is good and was handed over."""
+    """A file ends or breaks in the middle; the lines before that are good and were handed over."""
 
 
 class LineStream:

@@ -1,4 +1,4 @@
-"""What every file of posts is to the importer: batches of rows, read in order."""
+"""The protocol of files that posts are imported from: batches of rows, read in order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Protocol
 
 from mmrl.sources.post import Parsed, Refused, Unstated
 
-BATCH = 10_000  # rows a commit: what a kill loses at most; some 40 MB as Python objects
+BATCH = 10_000  # rows a commit, and so the most that a kill loses; some 40 MB as Python objects
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Batch:
     """Some rows of a file.
 
     Attributes:
-        rows: each with the place it has in its file, such as `posts.csv:17`.
-        outside: rows that were not asked for (another subreddit, another time), and left.
-        units: how far this batch brings the reading on, in the source's units (bytes).
+        rows: each with its place in its file, such as `posts.csv:17`.
+        outside: rows left out, as they are of a subreddit or time that was not asked for.
+        units: how much of the source was read for this batch, in its units (bytes).
     """
 
     rows: Sequence[tuple[str, Parsed | Refused]]
@@ -41,7 +41,7 @@ class PostSource(Protocol):
     def size(self) -> int: ...
 
     def batches(self, as_of: datetime) -> Iterator[Batch]:
-        """Reads it; `as_of` is the present.
+        """Reads it, as of a moment.
 
         Raises:
             InputError: while iterating, when it can't be read any further; the batches before
@@ -51,11 +51,11 @@ class PostSource(Protocol):
 
 
 def unstated(path: Path, as_of: datetime, settled: bool, scores_as_of: datetime | None) -> Unstated:
-    """What holds for scores that do not say when they were looked at.
+    """What holds for a file's scores that do not say when they were observed.
 
-    They were looked at when the user says (`scores_as_of`), and then count for what they are at
-    that age. Otherwise all that is certain is that the file was last written after it; the look is
-    recorded under that time, and is a label only if `settled`.
+    The user may state the time (`scores_as_of`); the score then counts for the age that the post
+    had. Otherwise it is only certain that the file was last written afterwards: the observation is
+    dated by the file, and gives a label only if `settled`.
     """
     if scores_as_of is not None:
         return Unstated(scores_as_of, settled=True)

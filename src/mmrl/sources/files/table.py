@@ -33,19 +33,19 @@ csv.field_size_limit(min(sys.maxsize, 1 << 26))
 class TableSource:
     """A table file whose columns have been mapped.
 
-    A score counts for what it is at the age at which it was looked at. A `checked_at` column tells
-    that time. Where a table has such a column and a row leaves it empty, the row gives no label
-    unless `settled` says so. A table without such a column counts as taken at the end: its posts
-    that were mature when the file was last written give labels, unless `settled` is false.
+    A score counts for the age at which it was observed. A `checked_at` column states that time;
+    a row that leaves it empty gives no label unless `settled` is true. The scores of a table
+    without such a column count as final: posts that were mature when the file was last written
+    give labels, unless `settled` is false.
 
     Args:
         path: .csv, .tsv, .csv.zst, .tsv.zst or .parquet.
         columns: field to column where the guess would be wrong, see `mmrl.sources.files.columns`.
         subreddit: for rows that name none.
         images: a folder with the posts' image files.
-        settled: scores that do not say when they were looked at are final, or are not; None: as
+        settled: scores that do not say when they were observed are final, or are not; None: as
             described above.
-        scores_as_of: when such scores were looked at, if known.
+        scores_as_of: when such scores were observed, if known.
 
     Raises:
         InputError: the file or the folder can't be read, or a column is missing.
@@ -84,7 +84,7 @@ class TableSource:
         return cls(path, subreddit=subreddit, images=images)
 
     def describe(self) -> list[str]:
-        """The mapping and the rule for scores, a line each, to show before the import."""
+        """The columns and the rule for scores, a line each, to show before the import."""
         lines = self.columns.lines()
         if self._subreddit:
             lines.append(f"subreddit, where a row has none: {self._subreddit}")
@@ -95,17 +95,17 @@ class TableSource:
         return [*lines, self.scores_rule()]
 
     def scores_rule(self) -> str:
-        """In a sentence, when scores count as labels."""
+        """The rule for scores without a time, as a sentence for the user."""
         checked = self.columns.of.get("checked_at")
-        known = f"{checked} says when scores were looked at; where it is empty, " if checked else ""
+        known = f"{checked} says when scores were observed; where it is empty, " if checked else ""
         if self._scores_as_of is not None:
-            rule = f"scores were looked at on {self._scores_as_of:%Y-%m-%d} (--scores-as-of)"
+            rule = f"scores were observed on {self._scores_as_of:%Y-%m-%d} (--scores-as-of)"
         elif not self._settled:
             hint = ": say --settled if they are final" if self._by_guess else " (--not-settled)"
             rule = f"scores give no label{hint}"
         elif self._by_guess:
             rule = (
-                "no column says when scores were looked at, so they count as final for posts that "
+                "no column says when scores were observed, so they count as final for posts that "
                 "were mature when the file was written: say --not-settled if they were taken early"
             )
         else:
@@ -115,7 +115,7 @@ class TableSource:
 
     def batches(self, as_of: datetime) -> Iterator[Batch]:
         """Reads the table in batches; see `PostSource`."""
-        look = unstated(self.path, as_of, self._settled, self._scores_as_of)
+        rule = unstated(self.path, as_of, self._settled, self._scores_as_of)
         rows: list[tuple[str, Parsed | Refused]] = []
         position = done = 0
         records = self._parquet_records() if self._parquet else self._csv_records()
@@ -130,14 +130,14 @@ class TableSource:
             if broken is not None:
                 yield Batch(rows, 0, position - done)
                 raise broken
-            result = record if isinstance(record, Refused) else self._row(record, as_of, look)
+            result = record if isinstance(record, Refused) else self._row(record, as_of, rule)
             rows.append((f"{self.path.name}:{number}", result))
             if len(rows) == BATCH:
                 yield Batch(rows, 0, position - done)
                 rows, done = [], position
         yield Batch(rows, 0, self.size - done)
 
-    def _row(self, record: dict[str, Any], as_of: datetime, look: Unstated) -> Parsed | Refused:
+    def _row(self, record: dict[str, Any], as_of: datetime, rule: Unstated) -> Parsed | Refused:
         fields = {
             _REDDIT.get(field, field): _value(field, record.get(column))
             for field, column in self.columns.of.items()
@@ -152,7 +152,7 @@ class TableSource:
             fields,
             source=TABLE.mark(self.path),
             as_of=as_of,
-            unstated=look,
+            unstated=rule,
             any_id=True,
         )
         if self._folder is not None and isinstance(result, Parsed):
@@ -235,7 +235,7 @@ def _decoded(stream: LineStream) -> Iterator[str]:
 
 
 def _value(field: str, value: Any) -> Any:
-    """A cell, None where tables write that there is nothing."""
+    """A cell's value; None for the ways in which tables write a missing one."""
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, str) and field not in _TEXTS and value.strip().lower() in _MISSING:

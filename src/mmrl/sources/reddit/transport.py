@@ -74,7 +74,7 @@ class Transport:
         self._ahead: deque[float] = deque(maxlen=9)  # Reddit's clock minus this one, in seconds
 
     def now(self) -> datetime:
-        """The present by Reddit's clock, as its answers tell; by this machine's before the first."""
+        """The present by Reddit's clock; by this machine's until Reddit has answered."""
         return self.clock.now() + timedelta(seconds=self.skew)
 
     @property
