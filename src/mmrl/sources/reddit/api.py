@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from mmrl.catalog.fullnames import ACCOUNT, COMMENT, POST, SUBREDDIT, bare_id, fullname
 from mmrl.errors import ConfigError, SourceError
+from mmrl.runtime.loopback import is_loopback
 from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
 from mmrl.sources.kinds import REDDIT, SANDBOX
@@ -91,7 +92,7 @@ def source_of(reddit: "praw.Reddit") -> str:
     Reddit is never on this machine, so whatever answers on loopback is a sandbox.
     """
     host = urlsplit(reddit.config.reddit_url).hostname or ""
-    return SANDBOX.name if host in ("127.0.0.1", "::1", "localhost") else REDDIT.name
+    return SANDBOX.name if is_loopback(host) else REDDIT.name
 
 
 def newest(
