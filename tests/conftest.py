@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,9 @@ from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.images.decode import use_limit
 from tests.support.paths import ROOT
+
+if TYPE_CHECKING:
+    from mmrl.learning.train import Trained
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -74,3 +78,22 @@ def pixel_limit() -> Iterator[None]:
     """Puts the process's pixel limit back after a test that sets another."""
     yield
     use_limit(Settings().images.max_pixels)
+
+
+@pytest.fixture(scope="session")
+def trained() -> "Trained":
+    """A model that learned 500 made-up samples of the packaged encoders. Change nothing in it."""
+    from tests.support.filled_home import train_packaged
+
+    return train_packaged()
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, trained: "Trained") -> Path:
+    """A home that holds that model as version 1. Copy it before anything is written to it."""
+    from mmrl.learning.registry.registry import Registry
+
+    home = tmp_path_factory.mktemp("trained") / "home"
+    Catalog.open(home, create=True)
+    Registry(home).register(trained, trained.test_samples, fingerprint="one")
+    return home

@@ -1,6 +1,7 @@
 """A model learns a law that is known, is judged honestly, and is the same after it was saved."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,8 @@ from mmrl.config import Settings
 from mmrl.errors import CatalogError, InputError, NotFoundError
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.train import Trained, blend_weight, train
-from tests.support.learning_samples import AS_OF, ENCODERS, make_samples
-
-SAMPLES = make_samples(700, missing=0.15)
-
-
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    truth = SAMPLES.select(["post_id", "expected_log_score"])
-    return train(SAMPLES, options(), ENCODERS, AS_OF, truth=truth, table_versions={"posts": 3})
+from tests.support.filled_home import ENCODERS, packaged_samples
+from tests.support.learning_samples import AS_OF, make_samples
 
 
 def options(**train_settings: object) -> Settings:
@@ -76,7 +70,7 @@ def test_test_predictions_tell_the_same_story_as_the_metrics(trained: Trained) -
 
 
 def test_quantiles_never_cross(trained: Trained) -> None:
-    said = trained.model.predict(make_samples(300, seed=7))
+    said = trained.model.predict(packaged_samples(300, seed=7))
     assert (said.q10 <= said.q50).all()
     assert (said.q50 <= said.q90).all()
 
@@ -84,7 +78,7 @@ def test_quantiles_never_cross(trained: Trained) -> None:
 def test_a_loaded_model_predicts_what_the_saved_one_did(trained: Trained, tmp_path: Path) -> None:
     trained.model.save(tmp_path / "model")
     loaded = TrainedModel.load(tmp_path / "model")
-    new = make_samples(200, seed=3, missing=0.4)
+    new = packaged_samples(200, seed=3, missing=0.4)
     before, after = trained.model.predict(new, ENCODERS), loaded.predict(new, ENCODERS)
     for name in ("q10", "q50", "q90"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-5)
@@ -93,7 +87,7 @@ def test_a_loaded_model_predicts_what_the_saved_one_did(trained: Trained, tmp_pa
 
 
 def test_a_prediction_does_not_depend_on_the_posts_beside_it(trained: Trained) -> None:
-    new = make_samples(50, seed=5)
+    new = packaged_samples(50, seed=5)
     whole = trained.model.predict(new).q50
     one = trained.model.predict(new.slice(17, 1)).q50
     assert one[0] == pytest.approx(whole[17], abs=1e-5)
@@ -102,7 +96,7 @@ def test_a_prediction_does_not_depend_on_the_posts_beside_it(trained: Trained) -
 def test_a_draft_without_author_labels_or_picture_is_predicted(trained: Trained) -> None:
     from mmrl.samples.schema import AUTHOR_FEATURES, LABELS
 
-    draft = make_samples(5, seed=9).drop_columns([*LABELS, "image", "visual", "caption"])
+    draft = packaged_samples(5, seed=9).drop_columns([*LABELS, "image", "visual", "caption"])
     for name in AUTHOR_FEATURES:
         at = draft.schema.get_field_index(name)
         draft = draft.set_column(at, name, pa.nulls(5, pa.float32()))
@@ -112,8 +106,9 @@ def test_a_draft_without_author_labels_or_picture_is_predicted(trained: Trained)
 
 
 def test_vectors_of_another_encoder_are_refused_by_name(trained: Trained) -> None:
-    with pytest.raises(InputError, match=r"title: other instead of made-up-title"):
-        trained.model.predict(make_samples(5), {**ENCODERS, "title": "other"})
+    refused = re.escape(f"title: other instead of {ENCODERS['title']}")
+    with pytest.raises(InputError, match=refused):
+        trained.model.predict(packaged_samples(5), {**ENCODERS, "title": "other"})
 
 
 def test_too_few_labelled_posts_are_refused_with_what_to_do() -> None:

@@ -17,22 +17,15 @@ from mmrl.config import Settings
 from mmrl.errors import ConfigError, NotFoundError
 from mmrl.learning.registry.champion import Champion, decide
 from mmrl.learning.registry.registry import Registry, last_training
-from mmrl.learning.train import Trained, train
+from mmrl.learning.train import Trained
 from mmrl.pipeline import Silent
 from mmrl.purge.rows import purged_of
 from mmrl.purge.run import erase
 from mmrl.report.write import write_report
 from tests.support.command import printed
-from tests.support.learning_samples import AS_OF, ENCODERS, QUICK_TRAINING, make_samples
+from tests.support.filled_home import ENCODERS, SAMPLES, packaged_samples
+from tests.support.learning_samples import AS_OF
 from tests.support.purge_home import keep, make_post, where
-
-SAMPLES = make_samples(500)
-
-
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    settings = Settings(threads=2, train=QUICK_TRAINING)
-    return train(SAMPLES, settings, ENCODERS, AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +95,13 @@ def test_a_version_is_shown_with_its_whole_evaluation(home: Path, trained: Train
     shown = Registry(home).show("1")
     assert shown.evaluation == json.loads(json.dumps(trained.evaluation))
     assert "champion" in shown.summary()
-    assert "made-up-title" in shown.summary()
+    assert ENCODERS["title"] in shown.summary()
 
 
 def test_a_loaded_version_predicts_as_it_did(home: Path, trained: Trained) -> None:
     loaded = Registry(home).load("champion")
     assert loaded.version == "1"
-    new = make_samples(40, seed=2)
+    new = packaged_samples(40, seed=2)
     np.testing.assert_allclose(
         loaded.model.predict(new).q50, trained.model.predict(new).q50, atol=1e-5
     )

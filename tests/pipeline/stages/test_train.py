@@ -1,8 +1,6 @@
 """Training runs when there is something new to learn from, and says so when there is not."""
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -13,25 +11,15 @@ from mmrl.errors import InputError
 from mmrl.learning.registry.registry import Registry
 from mmrl.pipeline.stages import train as stage
 from mmrl.runtime.progress import Silent
-from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
-
-SETTINGS = Settings(threads=2, train=QUICK_TRAINING)
-
-
-def give(monkeypatch: pytest.MonkeyPatch, samples: pa.Table) -> None:
-    """Has the stage find these samples in the catalog."""
-
-    def load(*_: Any, columns: Sequence[str] | None = None, **__: Any) -> pa.Table:
-        return samples if columns is None else samples.select(list(columns))
-
-    monkeypatch.setattr(stage, "load", load)
+from tests.support.filled_home import SETTINGS, fill_samples, packaged_samples
+from tests.support.learning_samples import AS_OF, make_samples
 
 
 @pytest.mark.slow
 def test_it_trains_once_on_the_same_samples_and_again_on_new_ones(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog,
 ) -> None:
-    give(monkeypatch, make_samples(260))
+    fill_samples(catalog, packaged_samples(260))
     first = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
     assert (first.version, first.promoted, first.stage.done) == ("1", True, 260)
     assert first.evaluation is not None
@@ -41,15 +29,15 @@ def test_it_trains_once_on_the_same_samples_and_again_on_new_ones(
     assert (again.version, again.stage.pending) == (None, 0)
     assert "Nothing new to learn from since version 1" in again.message
 
-    give(monkeypatch, make_samples(261))
+    fill_samples(catalog, packaged_samples(261))
     assert stage.train_if_new(catalog, SETTINGS, AS_OF, Silent()).version == "2"
     assert len(Registry(catalog.home).list()) == 2
 
 
 def test_too_few_samples_are_no_error_in_a_daily_run_but_one_when_forced(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog,
 ) -> None:
-    give(monkeypatch, make_samples(70))
+    fill_samples(catalog, packaged_samples(70))
     report = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
     assert report.stage.pending == 0
     assert "needs 200" in report.message
@@ -58,12 +46,12 @@ def test_too_few_samples_are_no_error_in_a_daily_run_but_one_when_forced(
 
 
 def test_too_short_a_time_is_no_error_in_a_daily_run_but_one_when_forced(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog,
 ) -> None:
-    samples = make_samples(260)
+    samples = packaged_samples(260)
     at = samples.schema.get_field_index("created_at")
     together = pa.array([AS_OF - timedelta(days=30)] * 260, samples.schema.field(at).type)
-    give(monkeypatch, samples.set_column(at, "created_at", together))
+    fill_samples(catalog, samples.set_column(at, "created_at", together))
     report = stage.train_if_new(catalog, SETTINGS, AS_OF, Silent())
     assert (report.stage.pending, report.too_few) == (0, True)
     assert "over a longer time" in report.message
