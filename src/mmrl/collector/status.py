@@ -1,4 +1,4 @@
-"""How the collector does: the account it gives to whoever watches, and keeps in the catalog."""
+"""Status of the collector: given to whoever watches, and kept in the catalog."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ _TIMES = frozenset({"started_at", "at", "polled_at", "last_error_at"})
 
 @dataclass
 class Status:
-    """How the collector does.
+    """What the collector did since its start, and where it stands.
 
     Attributes:
         state: running, stopped, or failed: `last_error` ended it.

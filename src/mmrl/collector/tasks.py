@@ -1,4 +1,4 @@
-"""The kinds of work that the collector does, and its upkeep of the catalog."""
+"""Tasks: the kinds of work that the collector does, and its upkeep of the catalog."""
 
 import random
 from collections.abc import Callable
