@@ -210,7 +210,7 @@ def test_weights_that_lack_tables_are_refused(folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("chat_template.jinja", "{{ messages[1].content[1].text }}", "of a picture and a text"),
+        ("chat_template.jinja", "{{ messages[1].content[1].text }}", "of an image and a text"),
         ("chat_template.jinja", "{% if %}", "no chat template that works"),
         ("tokenizer.json", "{}", "is no tokenizer"),
         ("model.safetensors", "short", "can't be loaded"),

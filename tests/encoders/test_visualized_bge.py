@@ -131,7 +131,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     net = encoder(folder)
     images, texts = [*PICTURES, PICTURES[0]], [*TEXTS, "again"]
     want = net.encode(images, texts)
-    whole, sizes = VisualizedBgeNetwork.with_pictures, []
+    whole, sizes = VisualizedBgeNetwork.with_images, []
 
     def scarce(self, pixels, tokens, mask):
         import torch
@@ -141,7 +141,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
             raise torch.OutOfMemoryError("CUDA out of memory")
         return whole(self, pixels, tokens, mask)
 
-    monkeypatch.setattr(VisualizedBgeNetwork, "with_pictures", scarce)
+    monkeypatch.setattr(VisualizedBgeNetwork, "with_images", scarce)
     with caplog.at_level(logging.WARNING):
         assert np.abs(net.encode(images, texts) - want).max() < 1e-5
     assert sizes == [4, 2, 1, 1, 2, 1, 1]

@@ -96,7 +96,7 @@ def test_every_command_that_decodes_pictures_does_so_under_the_homes_setting(
 
 @pytest.mark.parametrize("image_format", ["ICO", "PPM", "TGA", "EPS"])
 def test_formats_that_pages_do_not_show_are_never_opened(image_format: str) -> None:
-    with pytest.raises(UnreadableError, match="not a picture") as caught:
+    with pytest.raises(UnreadableError, match="not an image") as caught:
         open_rgb(saved(Image.new("RGB", (64, 48)), image_format))
     assert caught.value.reason == Reason.BROKEN_IMAGE
 

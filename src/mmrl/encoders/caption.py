@@ -157,7 +157,7 @@ class QwenCaptions(HubCaptions["_LoadedQwen"]):
         if not prompt.strip() or max_new_tokens < 1 or picture_tokens < self.least_tokens:
             raise ConfigError(
                 f"A captioner was given the prompt {prompt!r}, {max_new_tokens} new tokens and "
-                f"{picture_tokens} tokens a picture: give a prompt, 1 or more, and "
+                f"{picture_tokens} tokens an image: give a prompt, 1 or more, and "
                 f"{self.least_tokens} or more."
             )
         super().__init__(model)

@@ -1,4 +1,4 @@
-"""What any captioner's words must be before they count as a caption."""
+"""Captions from a captioner's words: tidied, or refused as empty or as the prompt repeated."""
 
 import hashlib
 import re
@@ -87,8 +87,9 @@ def _cut(text: str, kept: list[int]) -> list[int]:
     end = LONGEST
     while end > LONGEST * 0.9 and not text[kept[end]].isspace():
         end -= 1
-    found = end if text[kept[end]].isspace() else LONGEST
-    return _without_space(text, kept[:found])
+    if not text[kept[end]].isspace():
+        end = LONGEST
+    return _without_space(text, kept[:end])
 
 
 def _without_space(text: str, kept: list[int]) -> list[int]:

@@ -35,7 +35,7 @@ class ImageNetwork(Protocol):
         ...
 
     def vectors(self, pixels: np.ndarray) -> "torch.Tensor":
-        """Vectors of prepared pictures, stacked; float32, left on the device."""
+        """Vectors of prepared images, stacked; float32, left on the device."""
         ...
 
 
@@ -43,7 +43,7 @@ class HubImages(FromHub["_Loaded"]):
     """An ImageEncoder with weights of the hub.
 
     Attributes:
-        rules: how vectors are taken; how pictures are prepared comes with the revision.
+        rules: how vectors are taken; how images are prepared comes with the revision.
         width: the number of dimensions it is published with.
         width_at: where a local folder's `config.json` says the width.
     """
@@ -68,7 +68,7 @@ class HubImages(FromHub["_Loaded"]):
         """Vectors of shape (len(images), dim), float32.
 
         Raises:
-            UnreadableImagesError: at least one picture does not decode.
+            UnreadableImagesError: at least one image does not decode.
             WeightsError: the weights are missing or not the published ones.
         """
         if not len(images):
@@ -132,7 +132,7 @@ class _Loaded:
         self._network = network
         self._lock = ModelLock()
         self.prepare = network.prepare
-        self.batches = BatchSize(name, _ON_GPU if on_gpu else _ON_CPU, "pictures")
+        self.batches = BatchSize(name, _ON_GPU if on_gpu else _ON_CPU, "images")
 
     def vectors(self, pixels: np.ndarray) -> "torch.Tensor":
         """See `ImageNetwork`."""

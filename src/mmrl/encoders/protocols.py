@@ -1,4 +1,4 @@
-"""What an encoder promises.
+"""Protocols of encoders and captioners.
 
 An encoder is cheap to make: it knows its `id` and `dim` at once and loads its weights at the
 first call. So a stage can find out that nothing is to be done without importing a model.
@@ -21,12 +21,12 @@ from mmrl.images.picture import UnreadableError
 
 
 class UnreadableImagesError(InputError):
-    """Some of the pictures given do not decode.
+    """Some images of a call do not decode.
 
-    Raised once every readable picture of the call has been through the model.
+    Raised once every readable image of the call has been through the model.
 
     Attributes:
-        errors: for each unreadable picture its position in the call and what is wrong with it.
+        errors: for each unreadable image its position in the call and what is wrong with it.
         reasons: for each of these positions the code from the closed list.
         done: what the call would have returned for the readable ones alone; None where the encoder
             remembers them, so that asking again costs little.
@@ -34,22 +34,22 @@ class UnreadableImagesError(InputError):
 
     def __init__(self, errors: Mapping[int, UnreadableError | str], done: Any = None) -> None:
         """Takes each error as the decoder raised it; a text alone means a broken image."""
-        found = {
+        unreadable = {
             place: UnreadableError(error) if isinstance(error, str) else error
             for place, error in sorted(errors.items())
         }
-        self.errors = {place: error.detail for place, error in found.items()}
-        self.reasons = {place: error.reason for place, error in found.items()}
+        self.errors = {place: error.detail for place, error in unreadable.items()}
+        self.reasons = {place: error.reason for place, error in unreadable.items()}
         self.done = done
         first = next(iter(self.errors.items()), (0, ""))
         super().__init__(
             f"{len(self.errors)} of the given images can't be decoded (number {first[0] + 1}: "
-            f"{first[1]}): give JPEG, PNG, WebP or another still picture that Pillow reads."
+            f"{first[1]}): give JPEG, PNG, WebP or another still image that Pillow reads."
         )
 
 
 class Encoder(Protocol):
-    """What all of them have.
+    """What every encoder and captioner has.
 
     Attributes:
         id: `name@revision+preprocessing`, known before any weights are loaded.
@@ -82,7 +82,7 @@ class TextEncoder(Encoder, Protocol):
 
 
 class ImageEncoder(Encoder, Protocol):
-    """Pictures to vectors."""
+    """Images to vectors."""
 
     dim: int
 
@@ -99,7 +99,7 @@ class ImageEncoder(Encoder, Protocol):
 
 
 class VisualEncoder(Encoder, Protocol):
-    """A picture and a text together to one vector; `truncated` as with a TextEncoder."""
+    """An image and a text together to one vector; `truncated` as with a TextEncoder."""
 
     dim: int
     truncated: int
@@ -109,21 +109,21 @@ class VisualEncoder(Encoder, Protocol):
 
         Args:
             images: encoded files.
-            texts: as many; an empty text leaves the picture alone to speak.
+            texts: as many; an empty text leaves the image alone to speak.
 
         Raises:
-            UnreadableImagesError: at least one picture does not decode.
+            UnreadableImagesError: at least one image does not decode.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A part of a caption that names something in the picture, and where that is.
+    """A part of a caption that names something in the image, and where that is.
 
     Attributes:
         start, end: the part's place in the caption's text, in characters.
-        boxes: left, top, right, bottom of each place it was seen at, as shares of the picture's
+        boxes: left, top, right, bottom of each place it was seen at, as shares of the image's
             width and height, from 0 to 1.
     """
 
@@ -134,11 +134,11 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Caption:
-    """A picture in words.
+    """An image in words.
 
     Attributes:
         text: "" where the captioner abstains, which only some may do.
-        phrases: what of the text was found where in the picture; none from most captioners.
+        phrases: what of the text was found where in the image; none from most captioners.
     """
 
     text: str
@@ -147,7 +147,7 @@ class Caption:
 
 @dataclass(frozen=True)
 class Uncaptioned:
-    """A picture that got no caption, and why.
+    """An image that got no caption, and why.
 
     Attributes:
         reason: one of the closed list, such as `empty_caption`.
@@ -161,12 +161,12 @@ class Uncaptioned:
 
 
 class Captioner(Encoder, Protocol):
-    """Pictures to words."""
+    """Images to words."""
 
     def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
-        """One result a picture, in the order given.
+        """One result an image, in the order given.
 
         Raises:
-            UnreadableImagesError: at least one picture does not decode.
+            UnreadableImagesError: at least one image does not decode.
         """
         ...

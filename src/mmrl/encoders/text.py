@@ -107,8 +107,8 @@ class HubText(FromHub["_Loaded"]):
             return net.vectors([tokens[order[i]] for i in chosen], self.pad)
 
         for batch in net.batches.split([len(tokens[i]) for i in order]):
-            for part, found in net.batches.run(batch, forward):
-                rows.add([places[order[i]] for i in part], found)
+            for part, vectors in net.batches.run(batch, forward):
+                rows.add([places[order[i]] for i in part], vectors)
 
     def _load(self) -> "_Loaded":
         network = self.load(self._model.folder(), self._model.place)

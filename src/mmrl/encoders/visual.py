@@ -30,16 +30,16 @@ class VisualNetwork(Protocol):
     """Network and tokenizer in memory.
 
     Attributes:
-        pictures: how many the network takes at once.
+        images: how many the network takes at once.
     """
 
-    pictures: BatchSize
+    images: BatchSize
 
     def prepare(self, data: bytes) -> Any:
         """A file as the network takes it.
 
         Raises:
-            UnreadableError: see `open_rgb`; or the network can't take such a picture.
+            UnreadableError: see `open_rgb`; or the network can't take such an image.
         """
         ...
 
@@ -47,8 +47,8 @@ class VisualNetwork(Protocol):
         """Each text's token ids, and how many texts were cut."""
         ...
 
-    def together(self, pictures: Sequence[Any], tokens: Sequence[list[int]]) -> "torch.Tensor":
-        """Vectors of pictures and texts, float32, each of length 1, left on the device."""
+    def together(self, images: Sequence[Any], tokens: Sequence[list[int]]) -> "torch.Tensor":
+        """Vectors of images and texts, float32, each of length 1, left on the device."""
         ...
 
 
@@ -76,11 +76,11 @@ class HubVisual(FromHub[Loaded]):
 
         Args:
             images: encoded files.
-            texts: as many; an empty text leaves the picture alone to speak.
+            texts: as many; an empty text leaves the image alone to speak.
 
         Raises:
             InputError: there are not as many texts as images.
-            UnreadableImagesError: at least one picture does not decode.
+            UnreadableImagesError: at least one image does not decode.
             WeightsError: the weights are missing or not the published ones.
         """
         same_number(images, texts)
@@ -92,7 +92,7 @@ class HubVisual(FromHub[Loaded]):
         def forward(chosen: Sequence[tuple[int, Any]]) -> "torch.Tensor":
             return net.together([p for _, p in chosen], [tokens[i] for i, _ in chosen])
 
-        return encode_images(images, by_length(tokens), net.prepare, net.pictures, forward)
+        return encode_images(images, by_length(tokens), net.prepare, net.images, forward)
 
     def _tokens(self, net: Loaded, texts: Sequence[str]) -> list[list[int]]:
         tokens, cut = net.tokenize(texts)
@@ -142,18 +142,18 @@ class _LoadedQwen:
         self._lock = ModelLock()
         net, tokens = self._network, (QwenVisual.least_tokens, QwenVisual.image_tokens)
         self.prepare = Grid(net.side, net.merge, *tokens).patches
-        self.pictures = BatchSize(QwenVisual.name, 32 if model.place.on_gpu else 2, "pictures")
+        self.images = BatchSize(QwenVisual.name, 32 if model.place.on_gpu else 2, "images")
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
         """Each text's token ids, without the prompt's, and how many texts were cut."""
         return tokenize(self._tokenizer, texts, markers=False)
 
-    def together(self, pictures: Sequence[Patches], tokens: Sequence[list[int]]) -> "torch.Tensor":
+    def together(self, images: Sequence[Patches], tokens: Sequence[list[int]]) -> "torch.Tensor":
         """See `VisualNetwork`."""
         with self._lock:
             prompt = self._prompt
             endings = [prompt.between + text + prompt.after for text in tokens]
-            return self._network.vectors(pictures, prompt.before, endings)
+            return self._network.vectors(images, prompt.before, endings)
 
 
 class VisualizedBge(HubVisual["_LoadedBge"]):
@@ -178,7 +178,7 @@ class VisualizedBge(HubVisual["_LoadedBge"]):
         return self._text_model.width(1024, "hidden_size")
 
     def encode_images(self, images: Sequence[bytes]) -> np.ndarray:
-        """Vectors of pictures alone; else as `encode`."""
+        """Vectors of images alone; else as `encode`."""
         return self.encode(images, [""] * len(images))
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
@@ -211,7 +211,7 @@ class _LoadedBge:
         folder = text_model.folder()
         self._place = model.place
         network = load(model.weights(), folder)
-        # A picture and a text of this many tokens have positions.
+        # An image and a text of this many tokens have positions.
         self._max_tokens = min(_MAX_TOKENS, network.positions - network.patches)
         self._network: VisualizedBgeNetwork = network.to(
             self._place.torch_device, self._place.torch_dtype
@@ -220,7 +220,7 @@ class _LoadedBge:
         self._tokenizer.enable_truncation(self._max_tokens)
         self._lock = ModelLock()
         on_gpu = self._place.on_gpu
-        self.pictures = BatchSize(VisualizedBge.name, 64 if on_gpu else 4, "pictures")
+        self.images = BatchSize(VisualizedBge.name, 64 if on_gpu else 4, "images")
         self.texts = BatchSize(VisualizedBge.name, 16_384 if on_gpu else 2_048, "tokens")
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], int]:
@@ -231,16 +231,14 @@ class _LoadedBge:
         """See `square`."""
         return square(data)
 
-    def together(
-        self, pictures: Sequence[np.ndarray], tokens: Sequence[list[int]]
-    ) -> "torch.Tensor":
+    def together(self, images: Sequence[np.ndarray], tokens: Sequence[list[int]]) -> "torch.Tensor":
         """See `VisualNetwork`."""
         import torch
 
         with self._lock, torch.inference_mode():
             ids, mask = self._padded(tokens)
-            pixels = to_device(np.stack(pictures), self._place)
-            return self._network.with_pictures(pixels, ids, mask)
+            pixels = to_device(np.stack(images), self._place)
+            return self._network.with_images(pixels, ids, mask)
 
     def texts_alone(self, tokens: Sequence[list[int]]) -> "torch.Tensor":
         """Vectors of texts, on the device."""

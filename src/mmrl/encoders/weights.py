@@ -1,4 +1,4 @@
-"""Which weights profiles need, and what of them is on this machine."""
+"""Weights that profiles need, and what of them is on this machine."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -77,18 +77,18 @@ def needed(profile: str, settings: Settings) -> dict[str, tuple[str, ...]]:
 
 
 def list_weights(settings: Settings, profiles: Sequence[str]) -> list[Listed]:
-    """Every model of these profiles.
+    """What is known of every model of these profiles.
 
     Raises:
         ConfigError: there is no such profile, or a folder under `weights` is none.
     """
-    found: list[Listed] = []
+    listed: list[Listed] = []
     for profile in profiles:
         for model, roles in needed(profile, settings).items():
             place = checkpoint(model, settings.weights, settings.device, settings.dtype)
-            found.append(_of_hub(profile, roles, place))
-        found.extend(_of_packages(profile))
-    return found
+            listed.append(_of_hub(profile, roles, place))
+        listed.extend(_of_packages(profile))
+    return listed
 
 
 def _of_hub(profile: str, roles: tuple[str, ...], place: Checkpoint) -> Listed:

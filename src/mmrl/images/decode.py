@@ -1,4 +1,4 @@
-"""The one decoder of strangers' image files: what it opens, how large, and what comes out.
+"""Decoder of strangers' image files: what it opens, how large, and what comes out.
 
 How many pixels a file may have is the setting `images.max_pixels`, whoever decodes. Encoders are
 made from a profile, by the path of a class, and get no settings; so the limit is set once for the
@@ -7,7 +7,7 @@ is then decoded by every later stage, and under a limit that was lowered since, 
 refuses it alike.
 
 Many files are decoded in a few threads (Pillow releases Python's lock in it) a bounded number of
-batches ahead of the model, so that memory does not grow with the number of pictures.
+batches ahead of the model, so that memory does not grow with the number of images.
 """
 
 import io
@@ -47,7 +47,7 @@ def use_limit(max_pixels: int) -> None:
 
 
 def sniff(head: bytes) -> str | None:
-    """The format of a web page's picture that a file's first `SNIFFED_BYTES` bytes announce.
+    """The format of a web page's image that a file's first `SNIFFED_BYTES` bytes announce.
 
     Returns:
         one of `FORMATS`; None for any other file, and for a TIFF, which browsers don't show.
@@ -80,7 +80,7 @@ def opened(
         max_pixels: width x height; None takes the limit of `use_limit`.
 
     Raises:
-        UnreadableError: the file is broken, no picture or too large, or what is done with it inside
+        UnreadableError: the file is broken, no image or too large, or what is done with it inside
             the `with` trips over its bytes. Its reason is TOO_MANY_PIXELS or BROKEN_IMAGE.
     """
     limit = _max_pixels if max_pixels is None else max_pixels
@@ -98,15 +98,15 @@ def opened(
         detail = f"more than {2 * limit:,} pixels, {limit:,} at most"
         raise UnreadableError(detail, Reason.TOO_MANY_PIXELS) from None
     except Image.UnidentifiedImageError:  # its own words name an object's address
-        raise UnreadableError("not a picture, or its header can't be read") from None
+        raise UnreadableError("not an image, or its header can't be read") from None
     except Exception as error:  # decoders of hostile bytes raise whatever they like
         raise UnreadableError(f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation of a loaded picture, 1 to 8; from 5 on it lies on its side.
+    """The EXIF orientation of a loaded image, 1 to 8; from 5 on it lies on its side.
 
-    It is 1 (upright) where the EXIF can't be read: a picture is not refused for its notes.
+    It is 1 (upright) where the EXIF can't be read: an image is not refused for its notes.
     """
     try:
         value = image.getexif().get(_ORIENTATION, 1)
@@ -117,11 +117,11 @@ def orientation(image: Image.Image) -> int:
 
 @dataclass(frozen=True)
 class Crop:
-    """How a picture becomes a square: the centre of it, resized (bicubic, antialiased).
+    """How an image becomes a square: the centre of it, resized (bicubic, antialiased).
 
     Attributes:
         side: of the result, in pixels.
-        share: of the picture's shorter side that is kept.
+        share: of the image's shorter side that is kept.
         enough: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as the shorter side
             keeps this many pixels: several times faster on a photograph of 12 megapixels.
     """
@@ -149,7 +149,7 @@ class Crop:
 
 
 def open_rgb(data: bytes, enough: int | None = None) -> Image.Image:
-    """A stranger's file as an RGB picture, upright as EXIF says.
+    """A stranger's file as an RGB image, upright as EXIF says.
 
     Transparency is laid on white, as a browser's page would show it.
 
@@ -164,8 +164,8 @@ def open_rgb(data: bytes, enough: int | None = None) -> Image.Image:
         shorter = min(width, height)
         if enough is not None and image.format == "JPEG" and shorter > enough:
             # draft() picks the smallest decoding that is at least as large as asked for.
-            wanted = [-(-length * enough // shorter) for length in (width, height)]
-            image.draft(None, (wanted[0], wanted[1]))
+            wide, high = (-(-length * enough // shorter) for length in (width, height))
+            image.draft(None, (wide, high))
         image.load()
         if orientation(image) != 1:
             # In place: a copy of a photograph takes longer than its decoding.
@@ -174,10 +174,10 @@ def open_rgb(data: bytes, enough: int | None = None) -> Image.Image:
 
 
 def middle(rgb: Image.Image) -> Image.Image:
-    """The middle of a picture that is extremely long, and any other picture as it is.
+    """The middle of an image that is extremely long, and any other image as it is.
 
-    Models look at the middle square of a picture, after its shorter side was resized; all of a
-    picture of 1 x 50,000 pixels would then need gigabytes.
+    Models look at the middle square of an image, after its shorter side was resized; all of an
+    image of 1 x 50,000 pixels would then need gigabytes.
     """
     width, height = rgb.size
     longest = _LONGEST * min(width, height)

@@ -1,4 +1,7 @@
-"""Is it a still picture that can be learned from? Nothing is decoded before its size is known."""
+"""Probe of image files: the facts of a still image, or why it is refused.
+
+Nothing is decoded before its size is known.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ class ImageFacts:
     Attributes:
         width, height: in pixels, as people see it (turned as EXIF says).
         format: JPEG, PNG, WEBP, GIF, AVIF or BMP: what it is, whatever its name or server says.
-        phash: 64-bit perceptual hash (DCT) of the picture, 16 hex digits.
+        phash: 64-bit perceptual hash (DCT) of the image, 16 hex digits.
     """
 
     sha256: str
@@ -50,7 +53,7 @@ class Picture:
 def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
     """The facts of an image file, or why it is refused.
 
-    The whole picture is decoded once, so that a truncated file shows itself here and not in a
+    The whole image is decoded once, so that a truncated file shows itself here and not in a
     model's batch. Safe to call from several threads.
     """
     import imagehash
@@ -81,14 +84,14 @@ def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
 def _refuse_unread(
     image: "Image", image_format: str, byte_size: int, images: ImageSettings
 ) -> Refused | None:
-    """What the header alone gives away, of a picture that is not too large to decode."""
+    """What the header alone gives away, of an image that is not too large to decode."""
     width, height = image.size
     host = placeholder_with(image_format, width, height, byte_size)
     if host is not None:
         return Refused(Reason.IMAGE_REMOVED_PLACEHOLDER, f"{host} own file")
     if min(width, height) < images.min_side:
         return Refused(Reason.TOO_SMALL, f"{width} x {height}, {images.min_side} a side at least")
-    # A JPEG with several pictures in it (MPO, from phones) is a still one with its preview.
+    # A JPEG with several images in it (MPO, from phones) is a still one with its preview.
     if image_format != "JPEG" and getattr(image, "is_animated", False):
         return Refused(Reason.ANIMATED, image_format)
     return None

@@ -115,7 +115,7 @@ def _read(draft: Draft, settings: Settings) -> tuple[bytes, ImageFacts]:
     if not draft.title.strip() or not draft.subreddit.strip():
         raise InputError("A prediction needs a title and a subreddit: neither may be empty.")
     if not draft.image.is_file():
-        raise NotFoundError(f"There is no image file at {draft.image}: give the path of a picture.")
+        raise NotFoundError(f"There is no image file at {draft.image}: give the path of an image.")
     if draft.image.stat().st_size > settings.images.max_bytes:
         raise InputError(
             f"{draft.image} is larger than {settings.images.max_bytes:,} bytes "
@@ -125,7 +125,7 @@ def _read(draft: Draft, settings: Settings) -> tuple[bytes, ImageFacts]:
     facts = probe(data, settings.images)
     if not isinstance(facts, ImageFacts):
         raise InputError(
-            f"{draft.image}: {facts.reason.sentence}. Give a still JPEG, PNG or WebP picture."
+            f"{draft.image}: {facts.reason.sentence}. Give a still JPEG, PNG or WebP image."
         )
     return data, facts
 
@@ -140,11 +140,11 @@ def _only(encoded: Encoded[Any]) -> Any:
     for failure in encoded.failures.values():
         if isinstance(failure, Uncaptioned):
             raise Failure(
-                f"The picture got no caption: {failure.reason.sentence} ({failure.detail})."
+                f"The image got no caption: {failure.reason.sentence} ({failure.detail})."
             )
         raise InputError(
             f"The image can't be encoded: {failure.reason.sentence} ({failure.detail}). Give "
-            "another still JPEG, PNG or WebP picture."
+            "another still JPEG, PNG or WebP image."
         )
     return encoded.results[0]
 

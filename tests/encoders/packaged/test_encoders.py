@@ -172,7 +172,7 @@ def test_pictures_that_do_not_decode_fail_alone_and_are_named() -> None:
     with pytest.raises(UnreadableImagesError) as caught:
         encoder.encode([good, b"no picture", cut, b"", good])
     assert set(caught.value.errors) == {1, 2, 3}
-    assert "not a picture" in caught.value.errors[1]
+    assert "not an image" in caught.value.errors[1]
     assert encoder.encode([good, good]).shape == (2, 1280)
 
 

@@ -1,6 +1,6 @@
-"""The part of OpenAI's chat API that captioning needs, as vLLM, llama.cpp and clouds speak it.
+"""Client of OpenAI's chat API, as far as captioning needs it: vLLM, llama.cpp, clouds.
 
-One request to `POST {base_url}/chat/completions` holds one picture (a data URL) and the prompt.
+One request to `POST {base_url}/chat/completions` holds one image (a data URL) and the prompt.
 What servers differ in is settled here: how the answer's length is bounded, and in how many ways
 an error is told. The key is read from the environment for each client, sent as a Bearer token, and
 taken out of whatever a server says before that goes anywhere.
@@ -120,11 +120,11 @@ class ChatServer:
         return " ".join(text.split())[:_LONGEST_SAID]
 
     def request(self, jpeg: bytes) -> dict[str, Any]:
-        """The body of a request for one picture's caption."""
+        """The body of a request for one image's caption."""
         url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-        picture = {"type": "image_url", "image_url": {"url": url}}
+        image = {"type": "image_url", "image_url": {"url": url}}
         prompt = {"type": "text", "text": self._settings.prompt}
-        messages = [{"role": "user", "content": [picture, prompt]}]
+        messages = [{"role": "user", "content": [image, prompt]}]
         return {"model": self._settings.model, "messages": messages, **self._options}
 
     def adapt(self, sent: dict[str, Any], answer: Answer) -> bool:

@@ -1,8 +1,8 @@
-"""Pictures on their way to a captioning server: how often each is asked for, and who is to blame.
+"""Requests for captions: how often each image is sent, and whether it or the server is to blame.
 
-Each picture ends as a caption or as a reason. What is the settings' or the server's fault (a wrong
-model name, a bad key, a server that is down) must not be written down as the pictures' fault: where
-nothing has gone well yet and a picture is refused or gets no answer, a picture of our own is sent;
+Each image ends as a caption or as a reason. What is the settings' or the server's fault (a wrong
+model name, a bad key, a server that is down) must not be written down as the images' fault: where
+nothing has gone well yet and an image is refused or gets no answer, an image of our own is sent;
 if that fails too, all of the call ends there, with the server's own words.
 """
 
@@ -36,8 +36,8 @@ from mmrl.images.picture import UnreadableError
 from mmrl.runtime.retry import CAPTIONS, retry_after
 
 JPEG_QUALITY = 85
-# May be about the one picture: its size, its format, what it shows.
-_ABOUT_THE_PICTURE = frozenset({400, 403, 413, 415, 422, 451})
+# May be about the one image: its size, its format, what it shows.
+_ABOUT_THE_IMAGE = frozenset({400, 403, 413, 415, 422, 451})
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -68,7 +68,7 @@ class _Again:
 
 @dataclass(frozen=True)
 class _Refused:
-    """A request that the server would not serve, for its picture or for the settings."""
+    """A request that the server would not serve, for its image or for the settings."""
 
     detail: str
     failure: Failure
@@ -148,13 +148,13 @@ class Captioning:
             attempt += 1
 
     async def _is_well(self, answered: int, attempts: int) -> bool:
-        """Does the server serve any picture? If not, `stopped` says why, or the budget is spent.
+        """Does the server serve any image? If not, `stopped` says why, or the budget is spent.
 
-        Asks with a picture of our own, unless there have been more answers than `answered`.
+        Asks with an image of our own, unless there have been more answers than `answered`.
         """
         async with self._asking:
             if self._answered <= answered and self.stopped is None:
-                got = await self._try(_own_picture(), attempts)
+                got = await self._try(_own_image(), attempts)
                 if isinstance(got, _Again | _Refused):
                     self.stopped = got.failure
             return self._answered > answered and self.stopped is None
@@ -198,7 +198,7 @@ class Captioning:
         failure = not_serving(self._server, self._settings, answer)
         if CAPTIONS.retries(answer.status):
             return _Again(detail, failure, retry_after(answer.headers))
-        if answer.status in _ABOUT_THE_PICTURE:
+        if answer.status in _ABOUT_THE_IMAGE:
             return _Refused(detail, failure)
         self.stopped = self.stopped or failure
         return self._left()
@@ -215,7 +215,7 @@ class Captioning:
 
 
 def not_serving(server: ChatServer, settings: CaptionServerSettings, answer: Answer) -> Failure:
-    """The error that ends the work after an answer which no picture is to blame for."""
+    """The error that ends the work after an answer which no image is to blame for."""
     variable = settings.key_variable
     known = bool(os.environ.get(variable, "").strip())
     if answer.status in (401, 403):
@@ -237,23 +237,23 @@ def not_serving(server: ChatServer, settings: CaptionServerSettings, answer: Ans
 
 
 def _small_jpeg(data: bytes, side: int) -> bytes:
-    """A picture as it is sent: its longer side at most `side`, in RGB, with no metadata.
+    """An image as it is sent: its longer side at most `side`, in RGB, with no metadata.
 
     Raises:
         UnreadableError: see `open_rgb`.
     """
-    picture = open_rgb(data, side)
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    # A picture of its own: Pillow would write on the comment and profile that came with a file.
-    plain = Image.frombytes("RGB", picture.size, picture.tobytes())
+    image = open_rgb(data, side)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    # An image of its own: Pillow would write on the comment and profile that came with a file.
+    plain = Image.frombytes("RGB", image.size, image.tobytes())
     file = io.BytesIO()
     plain.save(file, "JPEG", quality=JPEG_QUALITY)
     return file.getvalue()
 
 
 @cache
-def _own_picture() -> bytes:
-    """A picture that nobody minds, to find out what a server does with any picture."""
+def _own_image() -> bytes:
+    """An image that nobody minds, to find out what a server does with any image."""
     file = io.BytesIO()
     Image.linear_gradient("L").convert("RGB").save(file, "JPEG")
     return file.getvalue()

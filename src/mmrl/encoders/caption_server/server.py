@@ -1,6 +1,6 @@
-"""Captions by a server that speaks OpenAI's chat API: vLLM, llama.cpp, a cloud.
+"""Captioner whose model runs on a server that speaks OpenAI's chat API: vLLM, llama.cpp, a cloud.
 
-A picture leaves this machine small, as a JPEG without its metadata.
+An image leaves this machine small, as a JPEG without its metadata.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ class ServerCaptions:
     """A Captioner whose model runs elsewhere.
 
     The id holds what decides on the words: the model's name as the server has it, the prompt's
-    hash, the longest answer, the size of the picture. It leaves out the address: a server that
+    hash, the longest answer, the size of the image. It leaves out the address: a server that
     moves is the same model. A server that puts another model under the same name must be given
     another name for it, or captions of both are taken for the same.
 
-    A picture that does not decode is no error here but an Uncaptioned with BROKEN_IMAGE, so that
-    no other picture is paid for twice.
+    An image that does not decode is no error here but an Uncaptioned with BROKEN_IMAGE, so that
+    no other image is paid for twice.
 
     Args:
         sleep: how to wait, in seconds.
@@ -102,21 +102,21 @@ class ServerCaptions:
             more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
             raise WeightsError(
                 f"The captioning server at {url} has no model {wanted!r}; it has {names}{more}: "
-                "set caption_server.model to one of them that takes pictures."
+                "set caption_server.model to one of them that takes images."
             )
 
     def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
-        """One result a picture, in the order given; `concurrency` are asked for at once.
+        """One result an image, in the order given; `concurrency` are asked for at once.
 
         Raises:
             ConfigError: the key can't be sent.
-            Failure: no picture got a caption and the server or the settings are to blame; where
+            Failure: no image got a caption and the server or the settings are to blame; where
                 some did, they are returned, and the rest is Uncaptioned and worth another try.
         """
         return asyncio.run(self._caption_all(images)) if images else []
 
     async def _caption_all(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "picture") as threads:
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "image") as threads:
             async with self._server.connect() as connection:
                 run = Captioning(
                     self._settings,

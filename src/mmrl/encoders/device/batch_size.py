@@ -1,6 +1,6 @@
 """Batches as large as the device holds: out of memory halves them, and says so.
 
-A size counts what a batch costs: pictures, or tokens with their padding.
+A size counts what a batch costs: images, or tokens with their padding.
 """
 
 import logging

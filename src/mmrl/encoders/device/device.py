@@ -1,4 +1,4 @@
-"""Where a model runs and in which number format, and why: a GPU in bfloat16, a CPU in float32."""
+"""Device and number format of a model, and why: a GPU in bfloat16, a CPU in float32."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -39,8 +39,8 @@ class Place:
         """The number format, for torch."""
         import torch
 
-        found: torch.dtype = getattr(torch, self.dtype)
-        return found
+        number_format: torch.dtype = getattr(torch, self.dtype)
+        return number_format
 
     @property
     def on_gpu(self) -> bool:
@@ -67,18 +67,18 @@ def choose_place(device: str = "auto", dtype: str = "auto") -> Place:
         )
     if device == "auto":
         if torch.cuda.is_available():
-            found, why = "cuda:0", f"a CUDA GPU is there ({torch.cuda.get_device_name(0)})"
+            name, why = "cuda:0", f"a CUDA GPU is there ({torch.cuda.get_device_name(0)})"
         elif torch.backends.mps.is_available():
-            found, why = "mps", "Apple's GPU is there"
+            name, why = "mps", "Apple's GPU is there"
         else:
-            found, why = "cpu", "no GPU is there, or this torch was built without CUDA"
+            name, why = "cpu", "no GPU is there, or this torch was built without CUDA"
     else:
-        found, why = _named(device), f'set by device = "{device}"'
+        name, why = _named(device), f'set by device = "{device}"'
     if dtype == "auto":
-        chosen, because = _best_format(found)
+        chosen, because = _best_format(name)
     else:
         chosen, because = dtype, f'set by dtype = "{dtype}"'
-    return Place(found, chosen, f"{why}; {chosen}: {because}")
+    return Place(name, chosen, f"{why}; {chosen}: {because}")
 
 
 def _named(device: str) -> str:

@@ -49,7 +49,7 @@ def same_number(images: Sequence[bytes], texts: Sequence[str]) -> None:
     if len(images) != len(texts):
         raise InputError(
             f"{len(images)} images were given with {len(texts)} texts; give as many texts, "
-            'with "" for a picture without one.'
+            'with "" for an image without one.'
         )
 
 

@@ -1,4 +1,4 @@
-"""How many CPU threads the models take, set once for the process."""
+"""CPU threads of the models, set once for the process."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Texts as tokens: what the encoders of texts have in common, with pictures or without."""
+"""Texts as tokens: loading a tokenizer, cutting, sorting by length and padding."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The hub's cache on this machine, in huggingface_hub's own layout, so that its tools see it too.
+"""Cache of the hub on this machine, in huggingface_hub's own layout: its tools see it too.
 
     models--BAAI--bge-m3/
       blobs/HASH              a file's bytes; HASH as the hub tells it

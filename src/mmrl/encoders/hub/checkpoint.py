@@ -72,8 +72,8 @@ class Checkpoint:
         folder = self.expected_at
         if folder is None:
             return list(self.model.files)
-        wanted = [name for name in self.model.files if name != self.model.weights]
-        return [name for name in (*wanted, self._weights_name) if not (folder / name).is_file()]
+        others = [name for name in self.model.files if name != self.model.weights]
+        return [name for name in (*others, self._weights_name) if not (folder / name).is_file()]
 
     def folder(self) -> Path:
         """The folder with all its files.
@@ -107,18 +107,18 @@ class Checkpoint:
             return other
         return self.model.weights
 
-    def said(self, *path: str) -> int:
-        """A number of its `config.json`, such as `said("text_config", "hidden_size")`.
+    def config_number(self, *path: str) -> int:
+        """A number of its `config.json`, such as `config_number("text_config", "hidden_size")`.
 
         Raises:
             WeightsError: the file is missing or does not say it.
         """
         file = self.folder() / "config.json"
         try:
-            found = json.loads(file.read_text("utf-8"))
+            value = json.loads(file.read_text("utf-8"))
             for name in path:
-                found = found[name]
-            return int(found)
+                value = value[name]
+            return int(value)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(
                 f"{file} does not say `{'.'.join(path)}` ({error}): run `mmrl weights fetch "
@@ -127,12 +127,12 @@ class Checkpoint:
 
     def width(self, published: int, *path: str) -> int:
         """How many dimensions its vectors have: as published, but for a local folder that says
-        otherwise; see `said`.
+        otherwise; see `config_number`.
 
         Raises:
             WeightsError: a local folder's `config.json` is missing or does not say it.
         """
-        return published if self.local is None else self.said(*path)
+        return published if self.local is None else self.config_number(*path)
 
     def check(self) -> None:
         """Looks for its files without loading them.
@@ -206,19 +206,19 @@ def _digest(weights: Path) -> str:
     now = {"size": stat.st_size, "modified_ns": stat.st_mtime_ns}
     kept = weights.with_name(f".{weights.name}.mmrl-sha256.json")
     try:
-        known = json.loads(kept.read_text("utf-8"))
-        if all(known.get(name) == value for name, value in now.items()):
-            return str(known["sha256"])
+        note = json.loads(kept.read_text("utf-8"))
+        if all(note.get(name) == value for name, value in now.items()):
+            return str(note["sha256"])
     except (OSError, ValueError, KeyError, AttributeError):
         pass  # not worked out yet, or not readable: work it out
     try:
         with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsError(f"{weights} can't be read: {error.strerror}.") from error
     with suppress(OSError):  # a read-only folder: it is worked out again in the next process
-        kept.write_text(json.dumps({**now, "sha256": found}), "utf-8")
-    return found
+        kept.write_text(json.dumps({**now, "sha256": digest}), "utf-8")
+    return digest
 
 
 def checkpoint(name: str, folders: dict[str, str], device: str, dtype: str) -> Checkpoint:

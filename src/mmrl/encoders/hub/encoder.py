@@ -1,4 +1,4 @@
-"""What all encoders and captioners with a checkpoint of the hub have in common."""
+"""Base of all encoders and captioners with a checkpoint of the hub."""
 
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar

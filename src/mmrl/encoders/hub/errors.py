@@ -1,10 +1,14 @@
-"""What goes wrong with the hub, in sentences that say what to do. A token is never in them."""
+"""Errors of the hub in sentences that say what to do; a token is never in them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from mmrl.encoders.hub.models import HubModel
 from mmrl.errors import MmrlError, WeightsError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 _ACCESS = (
     "make a token that may read at https://huggingface.co/settings/tokens and set it as HF_TOKEN"
@@ -29,21 +33,19 @@ def explained(model: HubModel) -> Iterator[None]:
 
 
 def _sentence(model: HubModel, error: BaseException) -> str:
+    """What went wrong, and what to do."""
     from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.errors import (
-        EntryNotFoundError,
         GatedRepoError,
         HfHubHTTPError,
         HTTPError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
     )
 
     if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__  # it only says that asking failed, and nothing was there
-    name, again = model.name, f"run `mmrl weights fetch {model.name}` again"
+    name, again = model.name, _again(model)
     if isinstance(error, OfflineModeIsEnabled):
         return f"{name} can't be fetched while HF_HUB_OFFLINE is set: unset it and {again}."
     if isinstance(error, GatedRepoError):
@@ -52,29 +54,7 @@ def _sentence(model: HubModel, error: BaseException) -> str:
             f"{ENDPOINT}/{name}, {_ACCESS}, and {again}."
         )
     if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
-        if isinstance(error, RevisionNotFoundError):
-            return (
-                f"The hub's {name} has no commit {model.revision or 'main'} (any more): update "
-                "mmrl, or name a folder with its files under [weights] in mmrl.toml."
-            )
-        if isinstance(error, RepositoryNotFoundError):
-            return (
-                f"{ENDPOINT} has no repository {name}, or shows it only to those who may see it "
-                f"(it answered {status}): if HF_ENDPOINT is set, see that it is right; otherwise "
-                f"{_ACCESS}, and {again}."
-            )
-        if isinstance(error, EntryNotFoundError):
-            return f"The hub's {name} lacks a file that mmrl needs: update mmrl."
-        if status in (401, 403):
-            return (
-                f"{ENDPOINT} refuses {name} ({status}): the token (HF_TOKEN, or what `hf auth "
-                f"login` kept) is wrong or may not read it; {_ACCESS}, and {again}."
-            )
-        return (
-            f"{ENDPOINT} answered {status} when asked for {name}: wait a while and {again}; if "
-            "HF_ENDPOINT is set, see that it is right."
-        )
+        return _of_an_answer(model, error)
     if isinstance(error, HTTPError):
         return (
             f"{ENDPOINT} can't be reached for {name}, or broke off ({_cause(error)}). What came "
@@ -94,16 +74,54 @@ def _sentence(model: HubModel, error: BaseException) -> str:
     )
 
 
+def _of_an_answer(model: HubModel, error: "HfHubHTTPError") -> str:
+    """The same, where the hub answered with an error's status."""
+    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    name, again, status = model.name, _again(model), error.response.status_code
+    if isinstance(error, RevisionNotFoundError):
+        return (
+            f"The hub's {name} has no commit {model.revision or 'main'} (any more): update "
+            "mmrl, or name a folder with its files under [weights] in mmrl.toml."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return (
+            f"{ENDPOINT} has no repository {name}, or shows it only to those who may see it "
+            f"(it answered {status}): if HF_ENDPOINT is set, see that it is right; otherwise "
+            f"{_ACCESS}, and {again}."
+        )
+    if isinstance(error, EntryNotFoundError):
+        return f"The hub's {name} lacks a file that mmrl needs: update mmrl."
+    if status in (401, 403):
+        return (
+            f"{ENDPOINT} refuses {name} ({status}): the token (HF_TOKEN, or what `hf auth "
+            f"login` kept) is wrong or may not read it; {_ACCESS}, and {again}."
+        )
+    return (
+        f"{ENDPOINT} answered {status} when asked for {name}: wait a while and {again}; if "
+        "HF_ENDPOINT is set, see that it is right."
+    )
+
+
+def _again(model: HubModel) -> str:
+    return f"run `mmrl weights fetch {model.name}` again"
+
+
 def _cause(error: BaseException) -> str:
     """The kind of a network error, and what the system said of it.
 
     The error's own words are left out: where a header is the trouble they repeat it, token and
     all.
     """
-    kind, said = type(error).__name__, ""
+    kind, words = type(error).__name__, ""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.strerror:
-            said = f": {seen.strerror}"
+            words = f": {seen.strerror}"
         seen = seen.__cause__ or seen.__context__
-    return kind + said
+    return kind + words

@@ -1,4 +1,4 @@
-"""The models mmrl takes from the Hugging Face hub: pinned revisions, files, sizes, licences.
+"""Models that mmrl takes from the Hugging Face hub: pinned revisions, files, sizes, licences.
 
 The facts are in `hub.toml`; this module reads them. Nothing here touches network or disk.
 """
@@ -61,10 +61,10 @@ def gigabytes(size_bytes: int) -> str:
 @cache
 def hub_models() -> dict[str, HubModel]:
     """All of them, by name."""
-    given = tomllib.loads(files(__package__).joinpath("hub.toml").read_text("utf-8"))
+    entries = tomllib.loads(files(__package__).joinpath("hub.toml").read_text("utf-8"))
     return {
         name: HubModel(name, files=tuple(entry.pop("files")), **entry)
-        for name, entry in given.items()
+        for name, entry in entries.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""The prompt that a model's own chat template makes of a picture and a text."""
+"""The prompt that a model's own chat template makes of an image and a text."""
 
 import json
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ ensure_torchvision()
 
 from transformers.utils.chat_template_utils import render_jinja_template  # noqa: E402
 
-_PICTURE = "<|image_pad|>"  # stands for each of a picture's tokens
+_IMAGE = "<|image_pad|>"  # stands for each of an image's tokens
 _TEXT = "\N{OBJECT REPLACEMENT CHARACTER}"  # where the text goes; in no template
 
 
 def around(path: Path, model: str, before: Sequence[dict[str, Any]] = ()) -> tuple[str, str, str]:
-    """The prompt's text before the picture, from there to the user's text, and after that.
+    """The prompt's text before the image, from there to the user's text, and after that.
 
     Args:
         path: a file of the template: Jinja itself, or `chat_template` in a `.json`.
         model: the name on the hub, for errors.
-        before: the turns before the user's, which is a picture and a text.
+        before: the turns before the user's, which is an image and a text.
 
     Raises:
-        WeightsError: the file is broken, or does not put a picture and a text in this order.
+        WeightsError: the file is broken, or does not put an image and a text in this order.
     """
     turn = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": _TEXT}]}
     try:
@@ -42,12 +42,12 @@ def around(path: Path, model: str, before: Sequence[dict[str, Any]] = ()) -> tup
             f"{path} holds no chat template that works ({type(error).__name__}: {error}): run "
             f"`mmrl weights fetch {model}`."
         ) from error
-    start, picture, rest = made.partition(_PICTURE)
+    start, image, rest = made.partition(_IMAGE)
     between, text, end = rest.partition(_TEXT)
-    if not (start and picture and between and text and end):
+    if not (start and image and between and text and end):
         raise WeightsError(
-            f"The chat template in {path} makes {made!r} of a picture and a text; it should hold "
-            f"{_PICTURE} and then the text, with marks around them: run `mmrl weights fetch "
+            f"The chat template in {path} makes {made!r} of an image and a text; it should hold "
+            f"{_IMAGE} and then the text, with marks around them: run `mmrl weights fetch "
             f"{model}`."
         )
     return start, between, end

@@ -1,4 +1,4 @@
-"""Texts of many rows at once, each token the likeliest.
+"""Greedy decoding of many rows at once: each token the likeliest.
 
 What `generate` of transformers does with `do_sample=False`, without asking the device after every
 token whether all rows have ended: that would leave it idle in between. And rows that have ended

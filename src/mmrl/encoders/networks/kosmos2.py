@@ -1,4 +1,4 @@
-"""Kosmos-2's network on a device, from transformers, and its preparation of pictures."""
+"""Kosmos-2's network on a device, from transformers, and its preparation of images."""
 
 import json
 from collections.abc import Sequence
@@ -53,9 +53,9 @@ class KosmosNetwork:
         self._stops = {stops} if isinstance(stops, int) else set(stops)
 
     def prompt(self, tokenizer: Tokenizer, text: str) -> list[int]:
-        """The tokens of a picture and a text, as transformers' Kosmos2Processor makes them.
+        """The tokens of an image and a text, as transformers' Kosmos2Processor makes them.
 
-        The picture's own tokens stand where the words of its features go. They are looked up and
+        The image's own tokens stand where the words of its features go. They are looked up and
         then overwritten, and only have to be none of `<s> <pad> </s> <unk>`.
         """
         written = f"<s>{' '.join(['<image>'] * (1 + self._queries))} </image> {text.strip()}"
@@ -65,7 +65,7 @@ class KosmosNetwork:
         return tokens
 
     def write(self, pixels: np.ndarray, prompt: Sequence[int], most: int) -> list[list[int]]:
-        """New tokens for each picture, at most `most`.
+        """New tokens for each image, at most `most`.
 
         Args:
             pixels: of shape (n, side, side, 3), uint8.
@@ -73,14 +73,13 @@ class KosmosNetwork:
         """
         with torch.inference_mode():
             scaled = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
-            given = scaled.permute(0, 3, 1, 2).to(self._place.torch_dtype)
-            seen = self._seen(given)
+            seen = self._seen(scaled.permute(0, 3, 1, 2).to(self._place.torch_dtype))
             tokens = torch.tensor([list(prompt)], device=self._place.torch_device)
             decoding = _Decoding(self._model.text_model, seen, tokens.expand(len(pixels), -1))
             return greedy(decoding, self._stops, most)
 
     def _seen(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pictures as the text model's words, as transformers' `generate` makes them."""
+        """Images as the text model's words, as transformers' `generate` makes them."""
         vision = self._model.vision_model
         states = vision.model.post_layernorm(vision(pixel_values=pixels).last_hidden_state)
         words: torch.Tensor = self._model.image_to_text_projection(F.normalize(states, dim=-1))[0]
@@ -88,7 +87,7 @@ class KosmosNetwork:
 
 
 class _Decoding:
-    """A batch of pictures in the text model's cache."""
+    """A batch of images in the text model's cache."""
 
     def __init__(self, model: Any, seen: torch.Tensor, prompt: torch.Tensor) -> None:
         from transformers import DynamicCache
@@ -111,13 +110,13 @@ class _Decoding:
     def keep(self, rows: torch.Tensor) -> None:
         self._cache.batch_select_indices(rows)
 
-    def _scores(self, tokens: torch.Tensor, **given: torch.Tensor) -> torch.Tensor:
+    def _scores(self, tokens: torch.Tensor, **images: torch.Tensor) -> torch.Tensor:
         out = self._model(
             input_ids=tokens,
             past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
-            **given,
+            **images,
         )
         scores: torch.Tensor = out.logits[:, -1]
         return scores
@@ -126,7 +125,7 @@ class _Decoding:
 class _Preparation:
     """What a folder's `preprocessor_config.json` says, as transformers' CLIPImageProcessorPil does.
 
-    The published file says that the whole picture is squeezed into a square. One that gives a
+    The published file says that the whole image is squeezed into a square. One that gives a
     shortest edge and no more has the shorter side resized, and the middle cut out.
 
     Attributes:
@@ -136,17 +135,17 @@ class _Preparation:
     def __init__(self, folder: Path, model: str) -> None:
         path = folder / "preprocessor_config.json"
         try:
-            given = json.loads(path.read_text("utf-8"))
-            size = given["size"]
-            self._squeezed = "shortest_edge" not in size or bool(given.get("use_square_size"))
+            settings = json.loads(path.read_text("utf-8"))
+            size = settings["size"]
+            self._squeezed = "shortest_edge" not in size or bool(settings.get("use_square_size"))
             edge = size.get("shortest_edge")
             self._size = (edge, edge) if edge is not None else (size["width"], size["height"])
-            self._resample = Image.Resampling(given.get("resample", Image.Resampling.BICUBIC))
-            self.mean: list[float] = given["image_mean"]
-            self.std: list[float] = given["image_std"]
+            self._resample = Image.Resampling(settings.get("resample", Image.Resampling.BICUBIC))
+            self.mean: list[float] = settings["image_mean"]
+            self.std: list[float] = settings["image_std"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(
-                f"{path} does not say how to prepare pictures ({error}): run `mmrl weights fetch "
+                f"{path} does not say how to prepare images ({error}): run `mmrl weights fetch "
                 f"{model}`."
             ) from error
 

@@ -1,4 +1,4 @@
-"""Loads a network of transformers from a local folder: whole, quiet, and nothing from elsewhere."""
+"""Loading of transformers' networks from a local folder: whole, quiet, nothing from elsewhere."""
 
 import pickle
 from pathlib import Path
@@ -36,7 +36,7 @@ def load_pretrained(
     """
     again = f"Fetch it anew with `mmrl weights fetch {model}`."
     try:
-        network, found = kind.from_pretrained(
+        network, report = kind.from_pretrained(
             folder,
             local_files_only=True,
             weights_only=True,
@@ -55,9 +55,9 @@ def load_pretrained(
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         why = " ".join(str(error).split())[:300]
         raise WeightsError(f"{model} can't be loaded from {folder}: {why}. {again}") from error
-    missing = sorted(found["missing_keys"])
-    unexpected = sorted(key for key in found["unexpected_keys"] if not key.startswith(unused))
-    other = sorted(entry[0] for entry in found["mismatched_keys"])
+    missing = sorted(report["missing_keys"])
+    unexpected = sorted(key for key in report["unexpected_keys"] if not key.startswith(unused))
+    other = sorted(entry[0] for entry in report["mismatched_keys"])
     missing = [key for key in missing if key not in other]
     if missing or unexpected or other:
         some = ", ".join([*missing, *unexpected, *other][:3])

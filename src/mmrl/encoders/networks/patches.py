@@ -14,7 +14,7 @@ _LONGEST = 200  # times as long as wide; its authors refuse more
 
 @dataclass(frozen=True)
 class Patches:
-    """A picture as the model takes it.
+    """An image as the model takes it.
 
     Attributes:
         pixels: of shape (rows * columns, 3, side, side), uint8, in the order of the model's tokens:
@@ -29,12 +29,12 @@ class Patches:
 
 @dataclass(frozen=True)
 class Grid:
-    """How pictures are cut.
+    """How images are cut.
 
     Attributes:
         side: of a patch, in pixels.
         merge: this many patches down and across become one token.
-        least, most: tokens of a picture, but for an extremely long one.
+        least, most: tokens of an image, but for an extremely long one.
     """
 
     side: int
@@ -46,7 +46,7 @@ class Grid:
         """A file's pixels, resized to whole tokens and no more than `most` of them.
 
         Raises:
-            UnreadableError: see `open_rgb`; or the picture is extremely long.
+            UnreadableError: see `open_rgb`; or the image is extremely long.
         """
         rgb = open_rgb(data)
         wide, high = self.size(*rgb.size)
@@ -65,7 +65,7 @@ class Grid:
         return Patches(np.ascontiguousarray(ordered), rows, columns)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of whole tokens, close to the picture's shape, as its authors do."""
+        """Width and height of whole tokens, close to the image's shape, as its authors do."""
         if max(width, height) > _LONGEST * min(width, height):
             raise UnreadableError(
                 f"{width} x {height} pixels: more than {_LONGEST} times as long as wide"

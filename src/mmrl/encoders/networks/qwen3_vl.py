@@ -101,12 +101,12 @@ class Qwen3Vl:
         rows = torch.arange(len(ids), device=states.device)
         return Read(states[rows, to_device(last, self._place)], positions, last)
 
-    def seen(self, pictures: Sequence[Patches]) -> tuple[torch.Tensor, Any]:
-        """How many patches each picture has, (n, 3), on the host; and the pictures' tokens."""
-        grids = torch.tensor([[1, p.rows, p.columns] for p in pictures])
-        pixels = np.concatenate([p.pixels for p in pictures])
+    def seen(self, images: Sequence[Patches]) -> tuple[torch.Tensor, Any]:
+        """How many patches each image has, (n, 3), on the host; and the images' tokens."""
+        grids = torch.tensor([[1, p.rows, p.columns] for p in images])
+        pixels = np.concatenate([p.pixels for p in images])
         x = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
-        # A picture is a film of two equal frames.
+        # An image is a film of two equal frames.
         x = x.unsqueeze(2).expand(-1, -1, self._frames, -1, -1).flatten(1)
         visual = self._model.visual
         indices, weights = get_vision_interpolation_indices_and_weights(
@@ -131,27 +131,27 @@ class Qwen3Vl:
         )
 
     def rows(
-        self, pictures: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
+        self, images: Sequence[Patches], before: Sequence[int], after: Sequence[Sequence[int]]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Tokens (n, length), positions (3, n, length) and the place of each row's last token.
 
         Rows are padded at their ends. Positions are of time, height and width. Text counts up all
-        three; a picture's tokens have the time it starts at, and text after it goes on behind its
+        three; an image's tokens have the time it starts at, and text after it goes on behind its
         longer side.
 
         Args:
-            before: the tokens before every picture.
+            before: the tokens before every image.
             after: the tokens after each.
         """
         start = len(before)
-        tokens = [p.rows * p.columns // self.merge**2 for p in pictures]
+        tokens = [p.rows * p.columns // self.merge**2 for p in images]
         lengths = np.array([start + n + len(end) for n, end in zip(tokens, after, strict=True)])
-        ids = np.zeros((len(pictures), lengths.max()), np.int64)
+        ids = np.zeros((len(images), lengths.max()), np.int64)
         positions = np.zeros((3, *ids.shape), np.int64)
         ids[:, :start] = before
         positions[:, :, :start] = np.arange(start)
-        for row, (picture, count, end) in enumerate(zip(pictures, tokens, after, strict=True)):
-            high, wide = picture.rows // self.merge, picture.columns // self.merge
+        for row, (image, count, end) in enumerate(zip(images, tokens, after, strict=True)):
+            high, wide = image.rows // self.merge, image.columns // self.merge
             stop = start + count
             ids[row, start:stop] = self._model.config.image_token_id
             ids[row, stop : lengths[row]] = end

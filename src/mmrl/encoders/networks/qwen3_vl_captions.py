@@ -1,6 +1,6 @@
 """Qwen3-VL-Instruct's network on a device, from transformers, and its prompt.
 
-Rows of a batch have different lengths, as pictures have. They are padded at their ends while the
+Rows of a batch have different lengths, as images have. They are padded at their ends while the
 prompt is read, where a causal model's other tokens never look; what is written then stands behind
 the padding, and a mask hides that.
 """

@@ -48,11 +48,11 @@ class QwenVisualNetwork:
 
 @dataclass(frozen=True)
 class Prompt:
-    """The tokens around a picture and a text.
+    """The tokens around an image and a text.
 
     Attributes:
         tokenizer: neither pads nor cuts yet.
-        before: the tokens before the picture.
+        before: the tokens before the image.
         between: those from there to the text.
         after: those after the text.
     """
@@ -70,7 +70,7 @@ def load_prompt(folder: Path, instruction: str, model: str) -> Prompt:
         model: the name on the hub, for errors.
 
     Raises:
-        WeightsError: a file is broken, or the template does not put a picture and a text in this
+        WeightsError: a file is broken, or the template does not put an image and a text in this
             order.
     """
     tokenizer = load_tokenizer(folder, model)

@@ -1,4 +1,4 @@
-"""SigLIP 2's image tower on a device, from transformers, and its preparation of pictures."""
+"""SigLIP 2's image tower on a device, from transformers, and its preparation of images."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ class SiglipNetwork:
             mean, std = settings["image_mean"], settings["image_std"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise WeightsError(
-                f"{path} does not say how to prepare pictures ({error}): run `mmrl weights fetch "
+                f"{path} does not say how to prepare images ({error}): run `mmrl weights fetch "
                 f"{NAME}`."
             ) from error
         self._mean = torch.tensor(mean, device=place.torch_device)
@@ -63,5 +63,5 @@ class SiglipNetwork:
     def vectors(self, pixels: np.ndarray) -> torch.Tensor:
         """Vectors of length 1, float32, of pixels of shape (n, side, side, 3), uint8."""
         scaled = (to_device(pixels, self._place).float() / 255 - self._mean) / self._std
-        given = scaled.permute(0, 3, 1, 2).to(self._place.torch_dtype)
-        return F.normalize(self._model(pixel_values=given).pooler_output.float(), dim=-1)
+        scaled = scaled.permute(0, 3, 1, 2).to(self._place.torch_dtype)
+        return F.normalize(self._model(pixel_values=scaled).pooler_output.float(), dim=-1)

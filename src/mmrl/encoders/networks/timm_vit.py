@@ -1,4 +1,4 @@
-"""A network of timm on a device, and its preparation of pictures, from a published folder."""
+"""Network of timm on a device, and its preparation of images, from a published folder."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ class TimmNetwork:
     def prepare(self, data: bytes) -> np.ndarray:
         """A file as pixels of shape (3, side, side), uint8, as timm prepares it.
 
-        Unlike timm, a picture is turned upright and transparency laid on white first.
+        Unlike timm, an image is turned upright and transparency laid on white first.
 
         Raises:
             UnreadableError: see `open_rgb`.
@@ -95,8 +95,8 @@ def _read(weights: Path) -> dict[str, torch.Tensor]:
             from safetensors.torch import load_file
 
             return load_file(weights)
-        given: dict[str, torch.Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
-        return given
+        state: dict[str, torch.Tensor] = torch.load(weights, map_location="cpu", weights_only=True)
+        return state
     except Exception as error:  # both libraries raise many kinds for a broken file
         raise WeightsError(
             f"{weights} can't be read as weights ({type(error).__name__}: {str(error)[:200]}). "

@@ -1,4 +1,4 @@
-"""Makes torchvision importable beside a torch that was built for another device.
+"""torchvision beside a torch that was built for another device: made importable.
 
 PyPI's torchvision for Linux is built for CUDA. Beside a CPU build of torch its compiled operators
 can't be loaded, and its Python part then fails at import because it registers shapes for two of

@@ -9,7 +9,7 @@ arXiv:2406.04292), on timm's EVA02-CLIP tower and transformers' XLM-R:
 - the text's first token stands before them at position 0, its other tokens after them, from 257;
 - the vector is the first token's output, scaled to length 1.
 
-A text without a picture has XLM-R's own positions, which begin at 2.
+A text without an image has XLM-R's own positions, which begin at 2.
 """
 
 import math
@@ -65,8 +65,8 @@ class VisualizedBgeNetwork(nn.Module):
     """Its parts have the names of the published file, except for those within timm's tower.
 
     Attributes:
-        positions: how many tokens it has positions for, picture and text together.
-        patches: tokens a picture becomes.
+        positions: how many tokens it has positions for, image and text together.
+        patches: tokens an image becomes.
     """
 
     def __init__(self, tower: nn.Module, config: Any) -> None:
@@ -86,22 +86,22 @@ class VisualizedBgeNetwork(nn.Module):
         self.positions: int = config.max_position_embeddings
         self.patches: int = tower.patch_embed.num_patches  # type: ignore[union-attr, assignment]
 
-    def with_pictures(
+    def with_images(
         self, pixels: torch.Tensor, tokens: torch.Tensor, mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Vectors of pictures and texts together, float32.
+        """Vectors of images and texts together, float32.
 
         Args:
             pixels: of shape (n, 224, 224, 3), uint8, RGB.
             tokens: of shape (n, length), padded at the end.
             mask: of the same shape, false where padded; None where nothing is.
         """
-        pictures = self._pictures(pixels)
+        images = self._images(pixels)
         length = tokens.shape[1]
         positions = torch.arange(self.patches, self.patches + length, device=tokens.device)
         positions[0] = 0
         texts = self._texts(tokens, positions)
-        x = torch.cat([texts[:, :1], pictures, texts[:, 1:]], dim=1)
+        x = torch.cat([texts[:, :1], images, texts[:, 1:]], dim=1)
         if mask is not None:
             mask = F.pad(mask, (self.patches, 0), value=True)
         return self._first(x, mask)
@@ -111,7 +111,7 @@ class VisualizedBgeNetwork(nn.Module):
         positions = torch.arange(PAD + 1, PAD + 1 + tokens.shape[1], device=tokens.device)
         return self._first(self._texts(tokens, positions), mask)
 
-    def _pictures(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _images(self, pixels: torch.Tensor) -> torch.Tensor:
         dtype = self.visual_proj.weight.dtype
         # Colour by colour with plain numbers: sending tables of them would wait for the device.
         colours = (pixels[..., i].float() / 255 for i in range(3))

@@ -1,4 +1,4 @@
-"""What an ImageNet classifier says of a picture, as words (tags) and as a vector (label bridge).
+"""Tags and label bridge: an ImageNet classifier's labels as words and as a vector.
 
 Neither is a caption or a joint embedding: both know a thousand things, most of them objects and
 animals, no person among them.
@@ -41,7 +41,7 @@ class Tags:
     """A Captioner: the surest labels as a phrase such as `espresso, tea cup`; "" when unsure.
 
     Args:
-        sure: the first label's least probability; under it the picture gets no tags.
+        sure: the first label's least probability; under it the image gets no tags.
         also: the least probability of a further label.
         most: how many labels at most.
     """
@@ -55,7 +55,7 @@ class Tags:
         EFFICIENTNET_LITE2.path()
 
     def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
-        """One phrase a picture, the surest label first.
+        """One phrase an image, the surest label first.
 
         Raises:
             UnreadableImagesError: at least one does not decode.
@@ -76,10 +76,10 @@ class Tags:
 
 
 class LabelBridge:
-    """A VisualEncoder: the picture as a mean of its labels' sentence vectors, joined with a text.
+    """A VisualEncoder: the image as a mean of its labels' sentence vectors, joined with a text.
 
     With p_k the probabilities of the ten likeliest labels and v_k their MiniLM vectors, the
-    picture is u = Σ p_k v_k scaled to length 1; with t the text's vector, the result is u + t
+    image is u = Σ p_k v_k scaled to length 1; with t the text's vector, the result is u + t
     scaled to length 1, or u alone where the text is empty.
     """
 
@@ -102,17 +102,17 @@ class LabelBridge:
         """Vectors of shape (len(images), 384), float32, each of length 1.
 
         Raises:
-            UnreadableImagesError: at least one picture does not decode.
+            UnreadableImagesError: at least one image does not decode.
         """
         if len(images) != len(texts):
             raise ValueError(f"{len(images)} images but {len(texts)} texts: give as many of each")
         if not len(images):
             return np.empty((0, DIM), np.float32)
-        pictures = self._pictures(backbone().probabilities(images))
+        seen = self._joined(backbone().probabilities(images))
         there = np.array([[bool(text)] for text in texts])
-        return _unit(pictures + np.where(there, self._text.encode(texts), 0.0))
+        return _unit(seen + np.where(there, self._text.encode(texts), 0.0))
 
-    def _pictures(self, probabilities: np.ndarray) -> np.ndarray:
+    def _joined(self, probabilities: np.ndarray) -> np.ndarray:
         likeliest = np.argpartition(probabilities, CLASSES - _BRIDGED, axis=1)[:, -_BRIDGED:]
         weights = np.take_along_axis(probabilities, likeliest, axis=1)
         return _unit(np.einsum("nk,nkd->nd", weights, _label_vectors()[likeliest]))

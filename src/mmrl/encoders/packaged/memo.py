@@ -1,7 +1,7 @@
-"""Remembers the vectors of what was encoded last, within a bound.
+"""Memo of the vectors of what was encoded last, within a bound.
 
 Stages ask for the same contents one after another: tags, image vector and label bridge for the
-same pictures, title and label bridge for the same titles. With a memo the second and third pay for
+same images, title and label bridge for the same titles. With a memo the second and third pay for
 a look-up instead of a pass of the network. When it is full a random one makes room: stages walk
 the same contents in the same order, and dropping the oldest would then drop each one just before
 it is asked for again.

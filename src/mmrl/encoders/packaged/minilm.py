@@ -51,18 +51,18 @@ class MiniLM:
         if not len(texts):
             return np.empty((0, DIM), np.float32)
         net = network()
-        found = net.memo.find(texts)
-        wanted = [text for text in dict.fromkeys(texts) if text not in found]
-        tokens, truncated = net.tokenize(wanted)
+        vectors = net.memo.find(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in vectors]
+        tokens, truncated = net.tokenize(new)
         self.truncated += truncated
         order = by_length(tokens)
         for start in range(0, len(order), _BATCH):
             chosen = order[start : start + _BATCH]
             rows = net.forward([tokens[i] for i in chosen])
             for place, row in zip(chosen, rows, strict=True):
-                found[wanted[place]] = row
-                net.memo.keep(wanted[place], row)
-        return np.stack([found[text] for text in texts])
+                vectors[new[place]] = row
+                net.memo.keep(new[place], row)
+        return np.stack([vectors[text] for text in texts])
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Weights that come in Python packages: found, and checked against a recorded SHA-256."""
+"""Weights in Python packages, checked against a recorded SHA-256."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Profiles: which encoder serves each space, read from a TOML file of this folder.
+"""Profiles: the encoder of each space and the captioner, from a TOML file of this folder.
 
 A profile is a file `NAME.toml` with a table for each of title, caption, image, visual and
 captioner: `class` is `module:name`, the other entries are the class's arguments. An argument
