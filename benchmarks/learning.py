@@ -23,6 +23,7 @@ import pyarrow as pa
 from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.train import train
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import History
@@ -161,24 +162,24 @@ def main() -> None:
             _print(posts, seed, trained.evaluation, time.perf_counter() - started)
 
 
-def _print(posts: int, seed: int, evaluation: dict, seconds: float) -> None:
-    splits, models = evaluation["splits"], evaluation["models"]
-    sizes = "/".join(str(splits[part]["posts"]) for part in ("train", "validation", "test"))
+def _print(posts: int, seed: int, evaluation: Evaluation, seconds: float) -> None:
+    splits, models = evaluation.splits, evaluation.models
+    sizes = "/".join(str(part.posts) for part in splits.parts.values())
     print(f"\n{posts:,} posts, seed {seed} ({sizes}), {seconds:.0f} s, simulated")
-    ceiling = models["noise_ceiling"]["metrics"]["spearman"]["value"]
+    ceiling = models["noise_ceiling"].metrics["spearman"]
     for name, model in models.items():
-        found = model["metrics"]["spearman"]
-        within = model["metrics"]["spearman_within"]["value"]
-        r2 = model["metrics"]["r2_log"]["value"]
-        cover = model["metrics"].get("coverage_80")
-        print(
-            f"  {name:20} Spearman {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
-            f"  {found['value'] / ceiling:4.0%} of the ceiling  within {within:.3f}  R2 {r2:.3f}"
-            + (f"  coverage {cover['value']:.2f}" if cover else "")
+        overall, within, r2 = (
+            model.metrics[metric] for metric in ("spearman", "spearman_within", "r2_log")
         )
-    print(f"  {evaluation['verdict']}")
-    if evaluation["ablation"]:
-        lost = {row["name"]: round(row["r2_log"]["value"], 3) for row in evaluation["ablation"]}
+        cover = model.metrics.get("coverage_80")
+        print(
+            f"  {name:20} Spearman {overall.value:.3f} [{overall.low:.3f}, {overall.high:.3f}]"
+            f"  {overall.value / ceiling.value:4.0%} of the ceiling  within {within.value:.3f}"
+            f"  R2 {r2.value:.3f}" + (f"  coverage {cover.value:.2f}" if cover else "")
+        )
+    print(f"  {evaluation.verdict}")
+    if evaluation.ablation:
+        lost = {row.name: round(row.losses["r2_log"].value, 3) for row in evaluation.ablation}
         print(f"  R2 lost without: {json.dumps(lost)}")
 
 

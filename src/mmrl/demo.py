@@ -16,6 +16,7 @@ from mmrl.collector.once import observe, sweep
 from mmrl.config import Settings, load_settings
 from mmrl.errors import InputError
 from mmrl.home import init
+from mmrl.learning.evaluation.record import as_json
 from mmrl.pipeline import Meter, Progress, StageReport
 from mmrl.pipeline import run as pipeline
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
@@ -41,7 +42,7 @@ class DemoReport:
     def as_dict(self) -> dict[str, Any]:
         """Counts a stage and table, splits, metrics, the noise ceiling, version, report, costs."""
         trained = self.run.trained
-        evaluation = trained.evaluation if trained and trained.evaluation else {}
+        evaluation = trained.evaluation if trained else None
         stages = [self.collected, *self.run.stages]
         return {
             "simulated": True,
@@ -59,12 +60,12 @@ class DemoReport:
                 for stage in stages
             },
             "tables": {name: self.catalog.count(name) for name in self.catalog.table_names()},
-            "splits": evaluation.get("splits"),
+            "splits": as_json(evaluation.splits) if evaluation else None,
             "models": {
-                name: {"kind": model["kind"], "metrics": model["metrics"]}
-                for name, model in evaluation.get("models", {}).items()
+                name: {"kind": model.kind, "metrics": as_json(model.metrics)}
+                for name, model in (evaluation.models if evaluation else {}).items()
             },
-            "noise_ceiling": evaluation.get("noise_ceiling"),
+            "noise_ceiling": as_json(evaluation.noise_ceiling) if evaluation else None,
             "model_version": trained.version if trained else None,
             "report": str(self.run.published.report) if self.run.published else None,
         }

@@ -206,7 +206,8 @@ def _erased(catalog: Catalog) -> dict[str, int]:
 
 def _models(catalog: Catalog) -> int:
     """The number of model versions: they are numbered from 1, and none is ever removed."""
-    from mmrl.learning.registry.registry import Registry, last_training
+    from mmrl.learning.registry.last_training import last_training
+    from mmrl.learning.registry.registry import Registry
 
     if not Location.of(catalog.home).is_local:
         return len(Registry(catalog.home).list())

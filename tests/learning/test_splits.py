@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl.errors import InputError
-from mmrl.learning.splits import describe, seen_authors, split_at_random, split_by_time
+from mmrl.learning.evaluation.evaluate import splits_of
+from mmrl.learning.splits import seen_authors, split_at_random, split_by_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", "UTC")
@@ -112,7 +113,7 @@ def test_a_random_split_says_that_it_leaks() -> None:
         samples, np.ones(100, bool), validation_share=0.1, test_share=0.2, seed=0
     )
     assert split.leaking
-    assert describe(split, samples)["leaking"]
+    assert splits_of(split, samples).leaking
     assert len(np.unique(np.concatenate([split.train, split.validation, split.test]))) == 100
 
 

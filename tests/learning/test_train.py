@@ -10,10 +10,18 @@ import pytest
 
 from mmrl.config import Settings
 from mmrl.errors import CatalogError, InputError, NotFoundError
+from mmrl.learning.blend import blend_weight
+from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.model import TrainedModel
-from mmrl.learning.train import Trained, blend_weight, train
+from mmrl.learning.train import Trained, train
 from tests.support.filled_home import ENCODERS, packaged_samples
 from tests.support.learning_samples import AS_OF, make_samples
+
+
+def spearman_of(evaluation: Evaluation, model: str) -> Measure:
+    measure = evaluation.models[model].metrics["spearman"]
+    assert measure is not None
+    return measure
 
 
 def options(**train_settings: object) -> Settings:
@@ -22,8 +30,7 @@ def options(**train_settings: object) -> Settings:
 
 def test_the_model_learns_what_the_baselines_cannot_read(trained: Trained) -> None:
     found = {
-        name: model["metrics"]["spearman"]["value"]
-        for name, model in trained.evaluation["models"].items()
+        name: spearman_of(trained.evaluation, name).value for name in trained.evaluation.models
     }
     assert found["mmrl"] > 0.8 * found["noise_ceiling"]
     assert found["network"] > 0.75 * found["noise_ceiling"]
@@ -33,7 +40,7 @@ def test_the_model_learns_what_the_baselines_cannot_read(trained: Trained) -> No
 
 
 def test_an_evaluation_is_plain_json_with_every_part_of_its_contract(trained: Trained) -> None:
-    evaluation = json.loads(json.dumps(trained.evaluation, allow_nan=False))
+    evaluation = json.loads(trained.evaluation.to_json())
     assert {
         *("format", "mmrl_version", "as_of", "profile", "target", "encoders", "table_versions"),
         *("splits", "models", "differences", "beats_all_baselines", "verdict", "ablation"),
@@ -55,18 +62,20 @@ def test_test_predictions_tell_the_same_story_as_the_metrics(trained: Trained) -
     from scipy.stats import spearmanr
 
     table = trained.test_predictions
-    models = trained.evaluation["models"]
-    assert table.num_rows == trained.evaluation["splits"]["test"]["posts"]
+    models = trained.evaluation.models
+    assert table.num_rows == trained.evaluation.splits.test.posts
     for column, model in (("q50", "mmrl"), ("network", "network"), ("boosting", "boosting")):
         found = spearmanr(table[column], table["log_score"]).statistic
-        assert found == pytest.approx(models[model]["metrics"]["spearman"]["value"], abs=1e-6)
+        assert found == pytest.approx(spearman_of(trained.evaluation, model).value, abs=1e-6)
     inside = [
         low <= true <= high
         for low, true, high in zip(
             *(table[name].to_pylist() for name in ("q10", "log_score", "q90")), strict=True
         )
     ]
-    assert np.mean(inside) == pytest.approx(models["mmrl"]["metrics"]["coverage_80"]["value"])
+    coverage = models["mmrl"].metrics["coverage_80"]
+    assert coverage is not None
+    assert np.mean(inside) == pytest.approx(coverage.value)
 
 
 def test_quantiles_never_cross(trained: Trained) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from rich.console import Console
 from mmrl.catalog import Catalog
 from mmrl.cli.tables import comparison_table, metrics_table, prediction_table, versions_table
 from mmrl.errors import Failure
+from mmrl.learning.evaluation.metrics import METRICS, best
+from mmrl.learning.evaluation.record import AblationRow, Evaluation, Measure
+from mmrl.learning.registry.version import Comparison, Version
 from mmrl.report.build import build_report
 from mmrl.report.examples import clean_title, find_misses
 from mmrl.report.funnel import left_out, steps
-from mmrl.report.metric_names import METRICS, best, measure, written
 from mmrl.report.sentences import verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, made_of
@@ -209,8 +212,7 @@ def test_what_is_missing_is_said_to_be_unknown_and_why(
     filled: tuple[Catalog, pa.Table], tmp_path: Path
 ) -> None:
     catalog, predictions = filled
-    evaluation = make_evaluation(ceiling=False)
-    evaluation |= {"ablation": [], "calibration": [], "training": {}}
+    evaluation = replace(make_evaluation(ceiling=False), ablation=[], calibration=[])
     for name in ("q10", "q50", "q90"):
         place = predictions.schema.get_field_index(name)
         nothing = pa.nulls(predictions.num_rows, pa.float64())
@@ -237,7 +239,7 @@ def test_a_percentile_model_is_reported_in_percentiles(
         predictions = predictions.set_column(place, name, constant)
     out = build_report(
         catalog,
-        make_evaluation() | {"target": "percentile"},
+        replace(make_evaluation(), target="percentile"),
         predictions,
         make_history(),
         simulated=True,
@@ -253,7 +255,8 @@ def test_a_percentile_model_is_reported_in_percentiles(
 def test_a_leaking_split_is_said_to_leak(filled: tuple[Catalog, pa.Table], tmp_path: Path) -> None:
     catalog, predictions = filled
     evaluation = make_evaluation()
-    evaluation["splits"] |= {"kind": "random", "leaking": True, "gap_hours": 0.0}
+    leaking = replace(evaluation.splits, kind="random", leaking=True, gap_hours=0.0)
+    evaluation = replace(evaluation, splits=leaking)
     out = build_report(
         catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
     )
@@ -331,8 +334,8 @@ def test_what_was_left_out_is_counted_by_stage_and_reason(
     assert counts["filter", "no_image"] == (120, 0)
     assert counts["fetch-images", "image_gone"] == (17, 0)
     assert counts["fetch-images", "network_error"] == (5, 5)
-    assert counts["label", "too_young"][0] + counts["label", "score_not_settled"][0] == 70
-    by_name = {step.name: step.posts for step in steps(catalog, make_evaluation())}
+    assert counts["merge", "too_young"][0] + counts["merge", "score_not_settled"][0] == 70
+    by_name = {step.name: step.posts for step in steps(catalog, make_evaluation().splits)}
     assert by_name["kept by the filter"] == 700
     assert by_name["with their picture"] == 220
     assert by_name["with a label"] == 430
@@ -413,35 +416,35 @@ def test_text_in_plots_is_neither_markup_nor_a_formula() -> None:
 def test_the_headline_says_when_a_lead_is_not_clear_or_not_within_subreddits() -> None:
     evaluation = make_evaluation()
     assert verdict(evaluation).headline == "The model clearly beats all 5 baselines"
-    closest = evaluation["differences"]["boosting"]
-    closest["spearman_within"] = {"value": 0.01, "low": -0.02, "high": 0.04}
+    closest = evaluation.differences["boosting"]
+    closest["spearman_within"] = Measure(0.01, -0.02, 0.04)
     assert "not each of them clearly" in verdict(evaluation).headline
-    closest["spearman_within"] = {"value": -0.01, "low": -0.04, "high": 0.02}
+    closest["spearman_within"] = Measure(-0.01, -0.04, 0.02)
     assert "not within subreddits" in verdict(evaluation).headline
-    evaluation["beats_all_baselines"] = False
-    assert verdict(evaluation).headline == "The model does not beat every baseline"
+    behind = replace(evaluation, beats_all_baselines=False)
+    assert verdict(behind).headline == "The model does not beat every baseline"
 
 
 def test_the_packaged_profile_has_tags_and_a_label_bridge_wherever_they_are_shown() -> None:
     evaluation = make_evaluation()
-    evaluation["ablation"] += [
-        {"name": name, "label": f"{name} vector", "spearman_within": {"value": 0.01}}
+    evaluation.ablation.extend(
+        AblationRow(name, f"{name} vector", [name], {"spearman_within": Measure(0.01, 0.01, 0.01)})
         for name in ("caption", "visual")
-    ]
+    )
 
-    def labels() -> set[str]:
+    def labels(evaluation: Evaluation) -> set[str]:
         found = ablation_rows(evaluation)
         assert found is not None
         return {label for label, _ in found.rows} | {name for name, _ in made_of(evaluation)}
 
-    assert {"Tags", "Label bridge (image with title)"} <= labels()
-    assert not any("aption" in label or "isual" in label for label in labels())
-    evaluation["profile"] = "reference"
-    assert {"Caption", "caption vector", "visual vector"} <= labels()
+    assert {"Tags", "Label bridge (image with title)"} <= labels(evaluation)
+    assert not any("aption" in label or "isual" in label for label in labels(evaluation))
+    reference = replace(evaluation, profile="reference")
+    assert {"Caption", "caption vector", "visual vector"} <= labels(reference)
 
 
 def test_best_follows_each_metrics_own_way() -> None:
-    values = {"a": measure(0.7), "b": measure(0.82), "c": None}
+    values = {"a": Measure(0.7, 0.7, 0.7), "b": Measure(0.82, 0.8, 0.9), "c": None}
     assert best(METRICS["spearman"], values, values) == "b"
     assert best(METRICS["rmse_log"], values, values) == "a"
     assert best(METRICS["coverage_80"], values, values) == "b"
@@ -450,11 +453,11 @@ def test_best_follows_each_metrics_own_way() -> None:
 
 def test_values_are_written_for_people() -> None:
     metric = METRICS["spearman"]
-    assert written(metric, -0.0001) == "0.000"
-    assert written(metric, -0.25) == "\N{MINUS SIGN}0.250"
-    assert written(METRICS["mse"], 12345.6) == "12,346"
-    assert measure({"value": float("nan")}) is None
-    assert measure({"value": 0.5, "low": 0.5, "high": 0.5}) == measure(0.5)
+    assert metric.written(-0.0001) == "0.000"
+    assert metric.written(-0.25) == "\N{MINUS SIGN}0.250"
+    assert METRICS["mse"].written(12345.6) == "12,346"
+    assert metric.span(Measure(0.5, 0.4, 0.61)) == "0.400 to 0.610"
+    assert metric.span(Measure(0.5, 0.5, 0.5)) == ""
 
 
 def test_the_terminal_table_fits_eighty_columns_and_keeps_the_lead_metrics() -> None:
@@ -468,13 +471,10 @@ def test_the_terminal_table_fits_eighty_columns_and_keeps_the_lead_metrics() -> 
 
 
 def test_a_comparison_of_different_test_posts_says_so() -> None:
-    metric = {"value": 0.4, "low": 0.3, "high": 0.5}
-    comparison = {
-        "a": {"version": "1", "champion": True},
-        "b": {"version": "2", "champion": False},
-        "metrics": {"spearman": {"a": metric, "b": metric | {"value": 0.45}, "difference": 0.05}},
-        "same_test_posts": False,
-    }
+    one, other = make_history(2)
+    one.metrics["spearman"] = Measure(0.4, 0.3, 0.5)
+    other.metrics["spearman"] = Measure(0.45, 0.3, 0.5)
+    comparison = Comparison.of(one, other, same_test_posts=False)
     console = Console(width=100, file=io.StringIO())
     console.print(comparison_table(comparison))
     text = console.file.getvalue()  # type: ignore[attr-defined]
@@ -483,10 +483,9 @@ def test_a_comparison_of_different_test_posts_says_so() -> None:
 
 
 def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
-    from mmrl.learning.registry.registry import Version
     from mmrl.serving.prediction import Interval, Prediction
 
-    metrics = {"spearman": {"value": 0.4, "low": 0.3, "high": 0.5}, "rmse_log": None}
+    metrics = {"spearman": Measure(0.4, 0.3, 0.5), "rmse_log": None}
     version = Version("3", "run", "2026-10-10T00:00:00Z", True, metrics, {}, 400, "better")
     prediction = Prediction(
         title="[bold]not markup[/bold]",

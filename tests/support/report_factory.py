@@ -11,6 +11,19 @@ from PIL import Image
 
 from mmrl.catalog import Catalog, Failed, Reason
 from mmrl.catalog.tables import SCHEMAS
+from mmrl.learning.evaluation.record import (
+    AblationRow,
+    Calibrated,
+    Evaluation,
+    Kind,
+    Measure,
+    Measures,
+    ModelResult,
+    Part,
+    Splits,
+    Training,
+)
+from mmrl.learning.registry.version import Version
 
 START = datetime(2026, 8, 1, tzinfo=UTC)
 AS_OF = START + timedelta(days=70)
@@ -71,8 +84,8 @@ def make_predictions(posts: int = 400, seed: int = 0) -> pa.Table:
     )
 
 
-def make_evaluation(*, ceiling: bool = True, wins: bool = True) -> dict[str, Any]:
-    """An evaluation in the shape that training writes."""
+def make_evaluation(*, ceiling: bool = True, wins: bool = True) -> Evaluation:
+    """An evaluation as training makes it."""
     model = 0.46 if wins else 0.39
     models = {"mmrl": _judged("mmrl", "model", model, interval=True)}
     models |= {
@@ -82,34 +95,34 @@ def make_evaluation(*, ceiling: bool = True, wins: bool = True) -> dict[str, Any
     noise = _judged("Noise ceiling", "ceiling", 0.71)
     if ceiling:
         models["noise_ceiling"] = noise
-    return {
-        "format": 1,
-        "mmrl_version": "0.1.0",
-        "as_of": "2026-10-10T00:00:00Z",
-        "profile": "packaged",
-        "target": "log_score",
-        "encoders": {
+    return Evaluation(
+        format=1,
+        mmrl_version="0.1.0",
+        as_of=datetime(2026, 10, 10, tzinfo=UTC),
+        profile="packaged",
+        target="log_score",
+        encoders={
             "title": "all-MiniLM-L6-v2@53aa5117",
             "caption": "all-MiniLM-L6-v2@53aa5117",
             "image": "efficientnet-lite2@9656183e+260px",
             "visual": "label-bridge@1",
         },
-        "table_versions": {"posts": 12, "observations": 31, "samples": 4, "images": 8},
-        "splits": {
-            "train": _split(1_180, 0, 44),
-            "validation": _split(170, 46, 53),
-            "test": _split(400, 56, 61),
-            "gap_posts": 84,
-            "gap_hours": 36.0,
-            "kind": "time",
-            "leaking": False,
-            "authors_seen": 61,
-            "authors_unseen": 122,
-            "posts_of_seen_authors": 190,
-            "posts_of_unseen_authors": 210,
-        },
-        "models": models,
-        "differences": {
+        table_versions={"posts": 12, "observations": 31, "samples": 4, "images": 8},
+        splits=Splits(
+            train=_part(1_180, 0, 44),
+            validation=_part(170, 46, 53),
+            test=_part(400, 56, 61),
+            gap_posts=84,
+            gap_hours=36.0,
+            kind="time",
+            leaking=False,
+            authors_seen=61,
+            authors_unseen=122,
+            posts_of_seen_authors=190,
+            posts_of_unseen_authors=210,
+        ),
+        models=models,
+        differences={
             name: {
                 "spearman": _interval(0.6 * (model - within), 0.03),
                 "spearman_within": _interval(model - within, 0.03),
@@ -119,44 +132,49 @@ def make_evaluation(*, ceiling: bool = True, wins: bool = True) -> dict[str, Any
             }
             for name, (_, within) in _BASELINES.items()
         },
-        "beats_all_baselines": wins,
-        "verdict": (
+        beats_all_baselines=wins,
+        verdict=(
             "Its lead over the strongest, boosted trees on metadata and embeddings, is clear."
             if wins
             else "Boosted trees on metadata and embeddings are ahead of it."
         ),
-        "ablation": [
-            {
-                "name": part,
-                "label": part.capitalize(),
-                "modalities": [part],
-                "spearman": _interval(0.8 * drop, 0.02),
-                "spearman_within": _interval(drop, 0.02),
-                "r2_log": _interval(0.7 * drop, 0.02),
-            }
+        ablation=[
+            AblationRow(
+                part,
+                part.capitalize(),
+                [part],
+                {
+                    "spearman": _interval(0.8 * drop, 0.02),
+                    "spearman_within": _interval(drop, 0.02),
+                    "r2_log": _interval(0.7 * drop, 0.02),
+                },
+            )
             for part, drop in (("image", 0.09), ("title", 0.06), ("author", 0.11), ("hour", 0.004))
         ],
-        "calibration": [
-            {"nominal": nominal, "observed": nominal + 0.02 * math.sin(9 * nominal)}
+        calibration=[
+            Calibrated(nominal, nominal + 0.02 * math.sin(9 * nominal))
             for nominal in (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
         ],
-        "training": {"loss": [1.5, 1.2], "epochs": 31, "network_weight": 0.6, "seed": 0},
-        "noise_ceiling": noise["metrics"] if ceiling else None,
-    }
+        training=Training([1.5, 1.2], [1.6, 1.4], 31, 0.6, 0.1, 12.5, 0),
+        noise_ceiling=noise.metrics if ceiling else None,
+    )
 
 
-def make_history(versions: int = 4, *, ceiling: bool = True) -> list[dict[str, Any]]:
+def make_history(versions: int = 4, *, ceiling: bool = True) -> list[Version]:
     """Model versions a week apart, the last one champion."""
     return [
-        {
-            "version": str(number + 1),
-            "trained_at": f"2026-09-{5 + 7 * number:02d}T00:00:00Z"
+        Version(
+            version=str(number + 1),
+            run_id=f"run{number}",
+            trained_at=f"2026-09-{5 + 7 * number:02d}T00:00:00Z"
             if number < 4
             else f"2026-10-{7 * (number - 3) % 28 + 1:02d}T00:00:00Z",
-            "champion": number == versions - 1,
-            "metrics": _metrics(0.38 + 0.09 * number / max(1, versions - 1), interval=True),
-            "noise_ceiling": _metrics(0.71) if ceiling else None,
-        }
+            champion=number == versions - 1,
+            metrics=_metrics(0.38 + 0.09 * number / max(1, versions - 1), interval=True),
+            noise_ceiling=_metrics(0.71) if ceiling else {},
+            test_posts=400,
+            decision="",
+        )
         for number in range(versions)
     ]
 
@@ -261,27 +279,23 @@ def _sample(post: dict[str, Any], row: int) -> dict[str, Any]:
     }
 
 
-def _split(posts: int, first: int, last: int) -> dict[str, Any]:
-    return {
-        "posts": posts,
-        "from": (START + timedelta(days=first)).isoformat(),
-        "to": (START + timedelta(days=last)).isoformat(),
-    }
+def _part(posts: int, first: int, last: int) -> Part:
+    return Part(posts, START + timedelta(days=first), START + timedelta(days=last))
 
 
-def _judged(label: str, kind: str, within: float, *, interval: bool = False) -> dict[str, Any]:
-    return {
-        "label": label,
-        "kind": kind,
-        "metrics": _metrics(within, interval=interval),
-        "seen_authors": _metrics(within + 0.03, interval=interval),
-        "unseen_authors": _metrics(within - 0.04, interval=interval),
-        "seconds": None if kind == "ceiling" else 12.5,
-    }
+def _judged(label: str, kind: Kind, within: float, *, interval: bool = False) -> ModelResult:
+    return ModelResult(
+        label,
+        kind,
+        _metrics(within, interval=interval),
+        _metrics(within + 0.03, interval=interval),
+        _metrics(within - 0.04, interval=interval),
+        None if kind == "ceiling" else 12.5,
+    )
 
 
-def _metrics(within: float, *, interval: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _metrics(within: float, *, interval: bool = False) -> Measures:
+    metrics: Measures = {
         "spearman": _interval(0.25 + 0.6 * within, 0.04),
         "spearman_within": _interval(within, 0.05),
         "pair_accuracy": _interval(0.5 + within / 3, 0.03),
@@ -293,9 +307,9 @@ def _metrics(within: float, *, interval: bool = False) -> dict[str, Any]:
         "width_80": None,
     }
     if interval:
-        found |= {"coverage_80": _interval(0.79, 0.03), "width_80": _interval(3.1, 0.05)}
-    return found
+        metrics |= {"coverage_80": _interval(0.79, 0.03), "width_80": _interval(3.1, 0.05)}
+    return metrics
 
 
-def _interval(value: float, half: float) -> dict[str, float]:
-    return {"value": value, "low": value - half, "high": value + half}
+def _interval(value: float, half: float) -> Measure:
+    return Measure(value, value - half, value + half)

@@ -86,7 +86,12 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
     learned, judged = purged_of(catalog, shown.version)
     if as_json:
         typer.echo(
-            json.dumps({**shown.evaluation, "purged": {"learned": learned, "judged": judged}})
+            json.dumps(
+                {
+                    **shown.evaluation.as_dict(),
+                    "purged": {"learned": learned, "judged": judged},
+                }
+            )
         )
         return
     Console().print(metrics_table(shown.evaluation))
@@ -117,7 +122,7 @@ def compare(
     catalog, _ = open_home(home)
     comparison = Registry(catalog.home).compare(a, b)
     if as_json:
-        typer.echo(json.dumps(comparison))
+        typer.echo(json.dumps(comparison.as_dict()))
     else:
         Console().print(comparison_table(comparison))
         say_if_simulated(catalog)

@@ -1,50 +1,40 @@
 """Evaluations, model versions and predictions as tables on the terminal."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mmrl.report.metric_names import METRICS, Measure, Metric, best, measure, metric_of
+from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_terminal
+from mmrl.learning.evaluation.record import Evaluation, Measure
 
 if TYPE_CHECKING:
-    from mmrl.learning.registry.registry import Version
+    from mmrl.learning.registry.version import Comparison, Version
     from mmrl.serving.prediction import Interval, Prediction
 
-# Two short lines each, so that the table fits in 80 columns.
-_HEADS = {
-    "spearman_within": "Spearman\nin sub",
-    "pair_accuracy": "Pair\naccuracy",
-    "rmse_log": "RMSE\nlog",
-    "spearman": "Spearman\noverall",
-    "coverage_80": "Inside\n80%",
-}
-_WAYS = {"higher": "↑", "lower": "↓", "nominal": "→0.8", "none": ""}
 _LABEL_WIDTH = 23
 # Why a prediction lacks a row.
 _NO_SUBSCRIBERS = "the subreddit's subscribers are not known"
 _PERCENTILES_ONLY = "the model learned percentiles, not scores"
 
 
-def metrics_table(evaluation: Mapping[str, Any], *, title: str | None = None) -> Table:
+def metrics_table(evaluation: Evaluation, *, title: str | None = None) -> Table:
     """A row a predictor: the model (highlighted), each baseline, the noise ceiling where known.
 
     Args:
-        evaluation: see `mmrl.learning.evaluation.evaluate`.
         title: above the table; by default how many test posts it speaks of.
     """
-    models: Mapping[str, Any] = evaluation["models"]
-    splits = evaluation["splits"]
-    leaking = " drawn at random: this split leaks" if splits["leaking"] else " that came later"
+    models, splits = evaluation.models, evaluation.splits
+    leaking = " drawn at random: this split leaks" if splits.leaking else " that came later"
     columns = {
-        METRICS[name]: {key: measure(model["metrics"].get(name)) for key, model in models.items()}
-        for name in _HEADS
+        metric: {name: model.metrics.get(metric.name) for name, model in models.items()}
+        for metric in on_terminal()
     }
     columns = {metric: column for metric, column in columns.items() if any(column.values())}
     table = Table(
-        title=f"Judged on {splits['test']['posts']:,} posts{leaking}" if title is None else title,
+        title=f"Judged on {splits.test.posts:,} posts{leaking}" if title is None else title,
         caption=(
             "Dim: 95% bootstrap interval. Green: the best, parts and ceiling aside.\n"
             "In sub: within subreddit. Log: of log(1 + score). Pair: same subreddit and hour."
@@ -58,17 +48,15 @@ def metrics_table(evaluation: Mapping[str, Any], *, title: str | None = None) ->
     )
     table.add_column("predictor", max_width=_LABEL_WIDTH, vertical="top")
     for metric in columns:
-        table.add_column(
-            f"{_HEADS[metric.name]} {_WAYS[metric.better]}".rstrip(), justify="right", no_wrap=True
-        )
-    judged = [key for key, model in models.items() if model["kind"] in ("model", "baseline")]
+        table.add_column(_with_way(metric.head, metric), justify="right", no_wrap=True)
+    judged = [name for name, model in models.items() if model.kind in ("model", "baseline")]
     winners = {metric: best(metric, column, judged) for metric, column in columns.items()}
-    for key, model in models.items():
-        style = {"model": "bold cyan", "ceiling": "yellow", "part": "dim"}.get(model["kind"], "")
+    for name, model in models.items():
+        style = {"model": "bold cyan", "ceiling": "yellow", "part": "dim"}.get(model.kind, "")
         table.add_row(
-            Text(str(model["label"]), style=style),
+            Text(model.label, style=style),
             *(
-                _cell(metric, column[key], style, winners[metric] == key)
+                _cell(metric, column[name], style, winners[metric] == name)
                 for metric, column in columns.items()
             ),
         )
@@ -80,23 +68,23 @@ def versions_table(versions: "Sequence[Version]") -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("version")
     table.add_column("trained as of", min_width=10)
-    shown = [METRICS[name] for name in _HEADS]
+    shown = on_terminal()
     for metric in shown:
-        head = f"{_HEADS[metric.name]} {_WAYS[metric.better]}".rstrip()
+        head = _with_way(metric.head, metric)
         table.add_column(head, justify="right", min_width=len("0.00…0.00"))
     for version in versions:
         style = "bold cyan" if version.champion else ""
         table.add_row(
             Text(f"{version.version} champion" if version.champion else version.version, style),
             version.trained_at[:10],
-            *(_cell(metric, measure(version.metrics.get(metric.name)), style) for metric in shown),
+            *(_cell(metric, version.metrics.get(metric.name), style) for metric in shown),
         )
     return table
 
 
-def comparison_table(comparison: Mapping[str, Any]) -> Table:
-    """Two versions side by side, as `Registry.compare` gives them."""
-    same = comparison["same_test_posts"]
+def comparison_table(comparison: "Comparison") -> Table:
+    """Two versions side by side."""
+    same = comparison.same_test_posts
     table = Table(
         title=None
         if same
@@ -106,19 +94,19 @@ def comparison_table(comparison: Mapping[str, Any]) -> Table:
         pad_edge=False,
     )
     table.add_column("metric")
-    for side in ("a", "b"):
-        champion = " (champion)" if comparison[side]["champion"] else ""
-        table.add_column(f"version {comparison[side]['version']}{champion}", justify="right")
+    for version in (comparison.a, comparison.b):
+        champion = " (champion)" if version.champion else ""
+        table.add_column(f"version {version.version}{champion}", justify="right")
     table.add_column("difference", justify="right")
-    for name, row in comparison["metrics"].items():
-        metric, difference = metric_of(name), row["difference"]
+    for name, row in comparison.metrics.items():
+        metric, difference = metric_of(name), row.difference
         better = difference is not None and (
             difference > 0 if metric.better == "higher" else difference < 0
         )
         judged = metric.better in ("higher", "lower") and difference
         table.add_row(
-            f"{metric.label} {_WAYS[metric.better]}".rstrip(),
-            *(_cell(metric, measure(row[side]), "") for side in ("a", "b")),
+            _with_way(metric.label, metric),
+            *(_cell(metric, measure, "") for measure in (row.a, row.b)),
             Text("not known", style="dim")
             if difference is None
             else Text(
@@ -175,10 +163,17 @@ def prediction_table(prediction: "Prediction") -> Table:
     return table
 
 
-def _cell(metric: Metric, found: Measure | None, style: str, won: bool = False) -> Text:
-    if found is None:
+def _with_way(head: str, metric: Metric) -> str:
+    """A head with an arrow to where better values lie."""
+    ways = {"higher": " ↑", "lower": " ↓", "nominal": f" →{metric.nominal:g}", "none": ""}
+    return head + ways[metric.better]
+
+
+def _cell(metric: Metric, measure: Measure | None, style: str, won: bool = False) -> Text:
+    if measure is None:
         return Text("not known", style="dim")
-    cell = Text(f"{found.value:.{metric.decimals}f}", style="bold green" if won else style)
-    if found.low is not None and found.high is not None:
-        cell.append(f"\n{found.low:.2f}…{found.high:.2f}", style="dim not bold")
+    cell = Text(f"{measure.value:.{metric.decimals}f}", style="bold green" if won else style)
+    if measure.interval:
+        low, high = measure.interval
+        cell.append(f"\n{low:.2f}…{high:.2f}", style="dim not bold")
     return cell

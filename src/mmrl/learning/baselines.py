@@ -1,7 +1,8 @@
-"""What a model must beat: five baselines on the same split and the same target.
+"""Baselines: what a model must beat, on the same split and the same target.
 
-Each is fitted on the training posts, may look at the validation posts to stop or to choose, and
-predicts the test posts.
+Each is an entry of `BASELINES`. It is fitted on the training posts, may look at the validation
+posts to stop or to choose, and predicts the test posts. One more, boosted trees on everything, is a
+learner of the model itself; see `mmrl.learning.blend`.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog.tables import SPACES
-from mmrl.learning.inputs import MODALITIES, FeatureSpec, Inputs, vectors_of
+from mmrl.learning.inputs import FeatureSpec, Inputs, vectors_of
+from mmrl.learning.task import Task
 from mmrl.learning.trees import fit_trees, predict_trees
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
@@ -21,34 +23,8 @@ _PREDICT_ROWS = 8192
 
 
 @dataclass(frozen=True)
-class Part:
-    """Training, validation or test posts: as samples, as inputs, and what is to be predicted."""
-
-    samples: pa.Table
-    inputs: Inputs
-    target: np.ndarray
-
-
-@dataclass(frozen=True)
-class Task:
-    """A split, ready for any learner."""
-
-    train: Part
-    validation: Part
-    test: Part
-    spec: FeatureSpec
-    seed: int
-    threads: int | None = None
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Those that the samples have a column of."""
-        return tuple(name for name in MODALITIES if name in self.train.inputs.values)
-
-
-@dataclass(frozen=True)
 class Baseline:
-    """A name for keys, a label for people, and what fits it and predicts the test posts."""
+    """A baseline: a name for keys, a label for people, and what fits it and predicts test posts."""
 
     name: str
     label: str
@@ -147,9 +123,6 @@ BASELINES = (
     Baseline("embedding_ridge", "Ridge on embeddings", embedding_ridge),
     Baseline("original_mlp", "The original's MLP", original_mlp),
 )
-# The fifth baseline, boosted trees on everything, is fitted by `training` once: it is also the
-# other half of the blend.
-TREES = ("boosting", "Boosted trees, metadata and embeddings")
 
 
 def _boosted(task: Task, modalities: tuple[str, ...]) -> np.ndarray:

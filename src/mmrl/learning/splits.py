@@ -1,4 +1,4 @@
-"""Which posts a model learns from, is tuned on, and is judged on: by time.
+"""Splits: the posts a model learns from, is tuned on, and is judged on, by time.
 
 Labelled posts are ordered by (created_at, post_id). The last `test_share` of them are the test
 posts, the `validation_share` before them the validation posts, the rest the training posts. Posts
@@ -12,16 +12,16 @@ imported one's from when it matured.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
+from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import label_known_at
-from mmrl.times import iso
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,33 @@ class Split:
     def leaking(self) -> bool:
         """Whether training posts are younger than test posts."""
         return self.kind == "random"
+
+
+def split_samples(samples: pa.Table, usable: np.ndarray, settings: Settings) -> Split:
+    """Splits as the settings say.
+
+    Args:
+        usable: which rows (n, bool) have the label that the target needs.
+
+    Raises:
+        InputError: a part would be empty.
+    """
+    options = settings.train
+    if options.split == "random":
+        return split_at_random(
+            samples,
+            usable,
+            validation_share=options.validation_share,
+            test_share=options.test_share,
+            seed=options.seed,
+        )
+    return split_by_time(
+        samples,
+        usable,
+        validation_share=options.validation_share,
+        test_share=options.test_share,
+        mature_after_hours=settings.label.mature_after_hours,
+    )
 
 
 def split_by_time(
@@ -111,30 +138,6 @@ def split_at_random(
     split = Split(train, validation, test, rows[:0], "random", 0.0)
     _refuse_empty(split, n)
     return split
-
-
-def describe(split: Split, samples: pa.Table) -> dict[str, Any]:
-    """The split for an evaluation: posts and dates of each part, authors seen and unseen."""
-    created = samples["created_at"]
-    described: dict[str, Any] = {}
-    for name in ("train", "validation", "test"):
-        rows = getattr(split, name)
-        first: datetime = created[int(rows[0])].as_py()
-        last: datetime = created[int(rows[-1])].as_py()
-        described[name] = {"posts": len(rows), "from": iso(first), "to": iso(last)}
-    seen = seen_authors(split, samples)
-    authors = np.array(samples["author_id"].to_pylist(), dtype=object)[split.test]
-    return {
-        **described,
-        "gap_posts": len(split.gap),
-        "gap_hours": split.gap_hours,
-        "kind": split.kind,
-        "leaking": split.leaking,
-        "posts_of_seen_authors": int(seen.sum()),
-        "posts_of_unseen_authors": int((~seen).sum()),
-        "authors_seen": len(set(authors[seen])),
-        "authors_unseen": len({author for author in authors[~seen] if author is not None}),
-    }
 
 
 def seen_authors(split: Split, samples: pa.Table) -> np.ndarray:

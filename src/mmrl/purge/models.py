@@ -3,12 +3,11 @@
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from mmrl.catalog import Catalog
+from mmrl.learning.evaluation.record import Evaluation
 from mmrl.runtime.location import Location
-from mmrl.times import parse_time
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,10 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
     return found
 
 
-def _learned(sample: dict[str, Any], evaluation: dict[str, Any]) -> bool:
-    trained_at = parse_time(evaluation["as_of"])
-    if max(sample["label_observed_at"], sample["first_seen_at"]) > trained_at:
+def _learned(sample: dict[str, Any], evaluation: Evaluation) -> bool:
+    if max(sample["label_observed_at"], sample["first_seen_at"]) > evaluation.as_of:
         return False
+    splits = evaluation.splits
     return any(
-        _within(sample["created_at"], evaluation["splits"][part])
-        for part in ("train", "validation")
+        part.start <= sample["created_at"] <= part.end for part in (splits.train, splits.validation)
     )
-
-
-def _within(time: datetime, split: dict[str, Any]) -> bool:
-    if not split["posts"]:
-        return False
-    return parse_time(split["from"]) <= time <= parse_time(split["to"])

@@ -1,10 +1,10 @@
-"""Puts a model's report together: one HTML file that needs nothing else, and no network."""
+"""Report of a model version: one HTML file that needs nothing else, and no network."""
 
 import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -17,25 +17,27 @@ from markupsafe import Markup
 
 from mmrl.catalog import Catalog
 from mmrl.errors import Failure
+from mmrl.learning.evaluation.metrics import METRICS, leading
+from mmrl.learning.evaluation.record import Evaluation
+from mmrl.learning.registry.version import Version
 from mmrl.report import plots_data, plots_models, plots_predictions
-from mmrl.report.data import by_subreddit, posts_a_day, read_splits
+from mmrl.report.data import by_subreddit, posts_a_day
 from mmrl.report.examples import find_misses
 from mmrl.report.funnel import left_out, steps
-from mmrl.report.metric_names import LEADING, METRICS, SPEARMAN, measure
 from mmrl.report.sentences import differences, tiles, training_facts, verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, author_tables, made_of, metrics_rows
 from mmrl.report.unit import Unit, unit_of
-from mmrl.times import iso, parse_time
+from mmrl.times import iso
 
 _QUANTILES = ("q10", "q50", "q90")
 
 
 def build_report(
     catalog: Catalog,
-    evaluation: Mapping[str, Any],
+    evaluation: Evaluation,
     predictions: pa.Table,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[Version],
     *,
     simulated: bool,
     as_of: datetime,
@@ -44,10 +46,9 @@ def build_report(
     """Writes the report of one model version; the file appears whole or not at all.
 
     Args:
-        evaluation: as described in `mmrl.learning.evaluation.evaluate`.
-        predictions: its test predictions, described there too.
-        history: every model version, oldest first: `{version, trained_at, champion, metrics}` and,
-            where one is known, `noise_ceiling`; metrics as in an evaluation or as bare numbers.
+        evaluation: the version's.
+        predictions: its test predictions, as `mmrl.learning.evaluation.evaluate` describes them.
+        history: every model version, oldest first.
         simulated: the posts come from the sandbox; the report says so at its top.
         as_of: the time the report is written at.
         out: the file to write; its folder is made.
@@ -71,66 +72,75 @@ def build_report(
 
 def _content(
     catalog: Catalog,
-    evaluation: Mapping[str, Any],
+    evaluation: Evaluation,
     predictions: pa.Table,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[Version],
     canvas: Canvas,
 ) -> dict[str, Any]:
-    models = evaluation["models"]
-    splits = read_splits(evaluation)
-    days = posts_a_day(catalog, splits)
-    spans = [(s.name, s.start, s.end) for s in splits if s.start is not None and s.end is not None]
-    runs = [_run(run) for run in history]
-    unit = unit_of(evaluation["target"])
+    unit = unit_of(evaluation.target)
     judged = _complete(predictions, unit)
-    columns = {"true": unit.truth, **{name: name for name in _QUANTILES}}
-    numbers = {name: judged[column].to_numpy() for name, column in columns.items()}
     subreddits, more_subreddits = by_subreddit(judged, unit)
-    lead = [METRICS[name] for name in LEADING]
-    ablated = ablation_rows(evaluation)
+    days = posts_a_day(catalog, evaluation.splits)
+    spans = [(name, part.start, part.end) for name, part in evaluation.splits.parts.items()]
     return {
         "evaluation": evaluation,
         "unit": unit,
-        "complete": judged.num_rows,
         "verdict": verdict(evaluation),
-        "tiles": tiles(models),
-        "metrics": metrics_rows(models),
-        "comparisons": _drawn(plots_models.comparison(canvas, models, metric) for metric in lead),
+        "tiles": tiles(evaluation.models),
+        "metrics": metrics_rows(evaluation.models),
         "differences": differences(evaluation),
         "authors": author_tables(evaluation),
-        "runs": runs,
+        "versions": history,
         "version": _version(evaluation, history),
+        "misses": find_misses(catalog, judged, unit),
+        "left_out": left_out(catalog),
+        "steps": steps(catalog, evaluation.splits),
+        "timeline": plots_data.posts_over_time(canvas, days, spans) if days else None,
+        "subreddits": subreddits,
+        "more_subreddits": more_subreddits,
+        "made_of": made_of(evaluation),
+        "training": training_facts(evaluation.training),
+        **_model_plots(canvas, evaluation, history),
+        **_prediction_plots(canvas, evaluation, judged, unit),
+    }
+
+
+def _model_plots(
+    canvas: Canvas, evaluation: Evaluation, history: Sequence[Version]
+) -> dict[str, Any]:
+    """Plots of metrics: against baselines, over versions, and without parts of the inputs."""
+    ablated = ablation_rows(evaluation)
+    over_time = [metric for metric in METRICS.values() if metric.leads_by or metric.over_time]
+    return {
+        "comparisons": _drawn(
+            plots_models.comparison(canvas, evaluation.models, metric) for metric in leading()
+        ),
         "over_time": _drawn(
-            plots_models.over_time(canvas, runs, metric) for metric in (*lead, METRICS[SPEARMAN])
-        ),
-        "predicted": (
-            plots_predictions.predicted_against_true(canvas, numbers, unit)
-            if judged.num_rows
-            else None
-        ),
-        "calibration": (
-            plots_predictions.calibration(canvas, evaluation["calibration"])
-            if evaluation["calibration"]
-            else None
-        ),
-        "coverage": (
-            plots_predictions.coverage_by_level(canvas, numbers, unit) if judged.num_rows else None
+            plots_models.over_time(canvas, history, metric) for metric in over_time
         ),
         "ablation": ablated,
         "ablation_plot": (
             plots_models.ablation(canvas, ablated.parts, ablated.metrics[0]) if ablated else None
         ),
-        "misses": find_misses(catalog, judged, unit),
-        "left_out": left_out(catalog),
-        "steps": steps(catalog, evaluation),
-        "splits": splits,
-        "timeline": plots_data.posts_over_time(canvas, days, spans) if days else None,
-        "subreddits": subreddits,
-        "more_subreddits": more_subreddits,
-        "test_posts": evaluation["splits"]["test"]["posts"],
-        "made_of": made_of(evaluation),
-        "training": training_facts(evaluation),
     }
+
+
+def _prediction_plots(
+    canvas: Canvas, evaluation: Evaluation, judged: pa.Table, unit: Unit
+) -> dict[str, Any]:
+    """Plots of single predictions; None where no post has both a true and a predicted value."""
+    calibrated = evaluation.calibration
+    plots: dict[str, Any] = {
+        "calibration": plots_predictions.calibration(canvas, calibrated) if calibrated else None,
+        "predicted": None,
+        "coverage": None,
+    }
+    if judged.num_rows:
+        columns = {"true": unit.truth, **{name: name for name in _QUANTILES}}
+        values = {name: judged[column].to_numpy() for name, column in columns.items()}
+        plots["predicted"] = plots_predictions.predicted_against_true(canvas, values, unit)
+        plots["coverage"] = plots_predictions.coverage_by_level(canvas, values, unit)
+    return plots
 
 
 def _complete(predictions: pa.Table, unit: Unit) -> pa.Table:
@@ -143,29 +153,11 @@ def _complete(predictions: pa.Table, unit: Unit) -> pa.Table:
     return predictions
 
 
-def _run(run: Mapping[str, Any]) -> dict[str, Any]:
-    """One version of the history, its metrics read."""
-    when = run.get("trained_at") or run.get("as_of")
-    date = "" if when is None else iso(parse_time(when) if isinstance(when, str) else when)[:10]
-    return {
-        "version": str(run["version"]),
-        "date": date,
-        "champion": bool(run["champion"]),
-        "measures": {name: measure(given) for name, given in run["metrics"].items()},
-        "ceiling": {
-            name: measure(given) for name, given in (run.get("noise_ceiling") or {}).items()
-        },
-    }
-
-
-def _version(evaluation: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> str | None:
+def _version(evaluation: Evaluation, history: Sequence[Version]) -> str | None:
     """Which version of the history the evaluation is of: the one trained at its time."""
-    found = [
-        str(run["version"])
-        for run in history
-        if (run.get("trained_at") or run.get("as_of")) == evaluation["as_of"]
-    ]
-    return found[0] if len(found) == 1 else None
+    as_of = iso(evaluation.as_of)
+    versions = [version.version for version in history if version.trained_at == as_of]
+    return versions[0] if len(versions) == 1 else None
 
 
 def _drawn(figures: Any) -> list[Markup]:
@@ -181,6 +173,7 @@ def _page(canvas: Canvas, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["iso"] = iso
     css = (files("mmrl.report") / "templates" / "report.css").read_text() + canvas.css()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(

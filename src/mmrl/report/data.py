@@ -1,32 +1,18 @@
-"""What the model was trained and judged on: posts a day, and its test posts by subreddit."""
+"""The data a model was trained and judged on: posts a day, and its test posts by subreddit."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment
+from mmrl.learning.evaluation.record import Splits
 from mmrl.report.unit import Unit
-from mmrl.times import parse_time
 
 _FEW = 20  # posts; a rank correlation of fewer says next to nothing
 _SUBREDDITS_SHOWN = 25
-
-SPLITS = ("train", "validation", "test")
-
-
-@dataclass(frozen=True)
-class Split:
-    """A split's posts and its first and last moment, which an empty split lacks."""
-
-    name: str
-    posts: int
-    start: datetime | None
-    end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -40,21 +26,10 @@ class SubredditResult:
     coverage: float
 
 
-def read_splits(evaluation: Mapping[str, Any]) -> list[Split]:
-    """The splits in the order of time."""
-    found = ((name, evaluation["splits"][name]) for name in SPLITS)
-    return [
-        Split(name, split["posts"], _moment(split["from"]), _moment(split["to"]))
-        for name, split in found
-    ]
-
-
-def posts_a_day(catalog: Catalog, splits: list[Split]) -> list[tuple[date, int]]:
-    """Days and their posts in the catalog, from the first split's start to the last one's end."""
-    starts = [split.start for split in splits if split.start is not None]
-    ends = [split.end for split in splits if split.end is not None]
-    if not starts or not ends:
-        return []
+def posts_a_day(catalog: Catalog, splits: Splits) -> list[tuple[date, int]]:
+    """Days and their posts in the catalog, from the first part's start to the last one's end."""
+    starts = [part.start for part in splits.parts.values()]
+    ends = [part.end for part in splits.parts.values()]
     within = f"created_at >= {moment(min(starts))} AND created_at <= {moment(max(ends))}"
     created = catalog.read("posts", ["created_at"], within)["created_at"]
     counts = pc.cast(created, pa.date32()).value_counts().to_pylist()
@@ -66,11 +41,11 @@ def by_subreddit(predictions: pa.Table, unit: Unit) -> tuple[list[SubredditResul
     names = np.asarray(predictions["subreddit"].to_pylist())
     true, middle = predictions[unit.truth].to_numpy(), predictions["q50"].to_numpy()
     low, high = predictions["q10"].to_numpy(), predictions["q90"].to_numpy()
-    found = []
+    results = []
     for name in np.unique(names):
         mine = names == name
         inside = (true[mine] >= low[mine]) & (true[mine] <= high[mine])
-        found.append(
+        results.append(
             SubredditResult(
                 name=str(name),
                 posts=int(mine.sum()),
@@ -79,8 +54,8 @@ def by_subreddit(predictions: pa.Table, unit: Unit) -> tuple[list[SubredditResul
                 coverage=float(inside.mean()),
             )
         )
-    found.sort(key=lambda result: (-result.posts, result.name))
-    return found[:_SUBREDDITS_SHOWN], max(0, len(found) - _SUBREDDITS_SHOWN)
+    results.sort(key=lambda result: (-result.posts, result.name))
+    return results[:_SUBREDDITS_SHOWN], max(0, len(results) - _SUBREDDITS_SHOWN)
 
 
 def _spearman(true: np.ndarray, predicted: np.ndarray) -> float | None:
@@ -89,7 +64,3 @@ def _spearman(true: np.ndarray, predicted: np.ndarray) -> float | None:
     from scipy.stats import rankdata
 
     return float(np.corrcoef(rankdata(true), rankdata(predicted))[0, 1])
-
-
-def _moment(given: str | datetime | None) -> datetime | None:
-    return parse_time(given) if isinstance(given, str) else given

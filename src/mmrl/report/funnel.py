@@ -1,12 +1,12 @@
 """The funnel from posts to judged predictions: how many were left out, where, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Reason
+from mmrl.learning.evaluation.record import Splits
 from mmrl.stages import STAGES, StageInfo, names
 
 
@@ -67,10 +67,9 @@ def left_out(catalog: Catalog, stages: Sequence[StageInfo] = STAGES) -> list[Lef
     return sorted(counted, key=lambda item: (place.get(item.stage, -1), item.stage, -item.items))
 
 
-def steps(catalog: Catalog, evaluation: Mapping[str, Any]) -> list[Step]:
+def steps(catalog: Catalog, splits: Splits) -> list[Step]:
     """How many posts are known, kept, have a picture, have a label, and were learned from."""
-    splits = evaluation["splits"]
-    used = sum(splits[name]["posts"] for name in ("train", "validation", "test"))
+    used = sum(part.posts for part in splits.parts.values())
     kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
     pictured = catalog.read("post_images", ["post_id"])["post_id"]
     with_picture = pc.sum(pc.is_in(kept, value_set=pictured.combine_chunks())).as_py() or 0

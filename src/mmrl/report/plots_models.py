@@ -1,11 +1,13 @@
 """Plots of how models compare: against baselines, over versions, and with parts taken away."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from mmrl.report.metric_names import Measure, Metric, measure, written
+from mmrl.learning.evaluation.metrics import Metric
+from mmrl.learning.evaluation.record import AblationRow, Measure, ModelResult
+from mmrl.learning.registry.version import Version
 from mmrl.report.svg import BASELINE, CEILING, INK, MODEL, MUTED, PAGE, RULE, Canvas
 
 if TYPE_CHECKING:
@@ -17,25 +19,23 @@ _MARKS = {"model": "o", "ceiling": "D"}  # shapes too: colour alone does not rea
 _ROW = 38  # CSS pixels
 
 
-def comparison(
-    canvas: Canvas, models: Mapping[str, Mapping[str, Any]], metric: Metric
-) -> Markup | None:
+def comparison(canvas: Canvas, models: Mapping[str, ModelResult], metric: Metric) -> Markup | None:
     """A dot with its interval for each model that has the metric; None where none has."""
     rows = [
-        (str(model["label"]), str(model["kind"]), found)
+        (model.label, model.kind, measure)
         for model in models.values()
-        if (found := measure(model["metrics"].get(metric.name))) is not None
+        if (measure := model.metrics.get(metric.name)) is not None
     ]
     if not rows:
         return None
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
-        for place, (label, kind, found) in enumerate(rows):
+        for place, (label, kind, measure) in enumerate(rows):
             colour = _COLOURS.get(kind, BASELINE)
-            if found.low is not None and found.high is not None:
-                axes.plot([found.low, found.high], [place] * 2, color=colour, linewidth=2.4)
-            axes.plot(found.value, place, _MARKS.get(kind, "s"), color=colour, markersize=6.5)
+            if measure.interval:
+                axes.plot(measure.interval, [place] * 2, color=colour, linewidth=2.4)
+            axes.plot(measure.value, place, _MARKS.get(kind, "s"), color=colour, markersize=6.5)
             # Above its dot, not beside the axis: the plot keeps its width on a narrow screen.
             axes.text(
                 0,
@@ -47,7 +47,7 @@ def comparison(
                 fontweight="bold" if kind == "model" else "normal",
                 bbox={"facecolor": PAGE, "edgecolor": "none", "alpha": 0.85, "pad": 0.8},
             )
-        model = next((found for _, kind, found in rows if kind == "model"), None)
+        model = next((measure for _, kind, measure in rows if kind == "model"), None)
         if model is not None:
             axes.axvline(model.value, color=MODEL, linewidth=0.8, linestyle=":", zorder=0)
         _rows(axes, [""] * len(rows))
@@ -57,29 +57,25 @@ def comparison(
             axes.set_xlabel(side.get(metric.better, f"{metric.nominal:g} is right"))
         axes.set_title(metric.label)
 
-    said = "; ".join(f"{label} {_said(metric, found)}" for label, _, found in rows)
+    values = "; ".join(f"{label} {_text(metric, measure)}" for label, _, measure in rows)
     return canvas.draw(
-        paint, width=340, height=75 + _ROW * len(rows), alt=f"{metric.label}: {said}."
+        paint, width=340, height=75 + _ROW * len(rows), alt=f"{metric.label}: {values}."
     )
 
 
-def over_time(canvas: Canvas, runs: Sequence[Mapping[str, Any]], metric: Metric) -> Markup | None:
-    """A metric for every model version, in their order; None where no version has it.
-
-    Args:
-        runs: `{version, date, champion, measures: {metric: Measure}, ceiling: {...}}` each.
-    """
-    points: list[tuple[int, Mapping[str, Any], Measure]] = [
-        (place, run, run["measures"][metric.name])
-        for place, run in enumerate(runs)
-        if run["measures"].get(metric.name) is not None
+def over_time(canvas: Canvas, versions: Sequence[Version], metric: Metric) -> Markup | None:
+    """A metric for every model version, in their order; None where no version has it."""
+    points = [
+        (place, version, measure)
+        for place, version in enumerate(versions)
+        if (measure := version.metrics.get(metric.name)) is not None
     ]
     if not points:
         return None
     ceilings = [
-        (place, found.value)
-        for place, run in enumerate(runs)
-        if (found := run["ceiling"].get(metric.name)) is not None
+        (place, measure.value)
+        for place, version in enumerate(versions)
+        if (measure := version.noise_ceiling.get(metric.name)) is not None
     ]
 
     def paint(figure: "Figure") -> None:
@@ -96,55 +92,53 @@ def over_time(canvas: Canvas, runs: Sequence[Mapping[str, Any]], metric: Metric)
             )
         axes.plot(
             [place for place, _, _ in points],
-            [found.value for _, _, found in points],
+            [measure.value for _, _, measure in points],
             color=MODEL,
             linewidth=1.2,
         )
-        for place, run, found in points:
-            if found.low is not None and found.high is not None:
-                axes.plot([place] * 2, [found.low, found.high], color=MODEL, linewidth=2, alpha=0.5)
-            mark, size = ("*", 13) if run["champion"] else ("o", 6)
-            axes.plot(place, found.value, mark, color=MODEL, markersize=size)
-        step = max(1, -(-len(runs) // 6))
-        ticks = list(range(0, len(runs), step))
-        names = [f"{runs[place]['version']}\n{runs[place]['date']}" for place in ticks]
+        for place, version, measure in points:
+            if measure.interval:
+                axes.plot([place] * 2, measure.interval, color=MODEL, linewidth=2, alpha=0.5)
+            mark, size = ("*", 13) if version.champion else ("o", 6)
+            axes.plot(place, measure.value, mark, color=MODEL, markersize=size)
+        step = max(1, -(-len(versions) // 6))
+        ticks = list(range(0, len(versions), step))
+        names = [f"{versions[at].version}\n{versions[at].trained_at[:10]}" for at in ticks]
         axes.set_xticks(ticks, names)
-        axes.set_xlim(-0.5, len(runs) - 0.5)
+        axes.set_xlim(-0.5, len(versions) - 0.5)
         axes.grid(axis="y")
         axes.margins(y=0.2)
         axes.set_title(metric.label)
 
-    said = "; ".join(f"version {run['version']} {_said(metric, found)}" for _, run, found in points)
+    values = "; ".join(
+        f"version {version.version} {_text(metric, measure)}" for _, version, measure in points
+    )
     return canvas.draw(
-        paint, width=400, height=225, alt=f"{metric.label} by model version: {said}."
+        paint, width=400, height=225, alt=f"{metric.label} by model version: {values}."
     )
 
 
-def ablation(canvas: Canvas, parts: Sequence[Mapping[str, Any]], metric: Metric) -> Markup:
-    """How much of a metric is lost without each modality.
-
-    Args:
-        parts: `{label, <metric>: {value, low, high}}` each, from top to bottom.
-    """
+def ablation(canvas: Canvas, parts: Sequence[AblationRow], metric: Metric) -> Markup:
+    """How much of a metric is lost without each of the parts, from top to bottom."""
     rows = [
-        (str(part["label"]), found)
+        (part.label, measure)
         for part in parts
-        if (found := measure(part.get(metric.name))) is not None
+        if (measure := part.losses.get(metric.name)) is not None
     ]
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
-        for place, (_, found) in enumerate(rows):
-            axes.barh(place, found.value, height=0.55, color=MODEL, alpha=0.75, linewidth=0)
-            if found.low is not None and found.high is not None:
-                axes.plot([found.low, found.high], [place] * 2, color=INK, linewidth=1.3)
+        for place, (_, measure) in enumerate(rows):
+            axes.barh(place, measure.value, height=0.55, color=MODEL, alpha=0.75, linewidth=0)
+            if measure.interval:
+                axes.plot(measure.interval, [place] * 2, color=INK, linewidth=1.3)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _rows(axes, [label for label, _ in rows])
         axes.set_xlabel(f"{metric.label} lost without it")
 
-    said = "; ".join(f"{label} {_said(metric, found)}" for label, found in rows)
+    values = "; ".join(f"{label} {_text(metric, measure)}" for label, measure in rows)
     return canvas.draw(
-        paint, width=430, height=60 + 30 * len(rows), alt=f"{metric.label} lost without: {said}."
+        paint, width=430, height=60 + 30 * len(rows), alt=f"{metric.label} lost without: {values}."
     )
 
 
@@ -159,8 +153,6 @@ def _rows(axes: "Axes", labels: Sequence[str]) -> None:
     axes.margins(x=0.08)
 
 
-def _said(metric: Metric, found: Measure) -> str:
-    text = written(metric, found.value)
-    if found.low is not None and found.high is not None:
-        text += f" (interval {written(metric, found.low)} to {written(metric, found.high)})"
-    return text
+def _text(metric: Metric, measure: Measure) -> str:
+    span = metric.span(measure)
+    return metric.written(measure.value) + (f" (interval {span})" if span else "")

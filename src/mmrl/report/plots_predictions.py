@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
+from mmrl.learning.evaluation.record import Calibrated
 from mmrl.report.svg import INK, MODEL, MUTED, RULE, Canvas
 from mmrl.report.unit import Unit
 
@@ -67,14 +68,10 @@ def predicted_against_true(
     return canvas.draw(paint, width=450, height=430, alt=alt)
 
 
-def calibration(canvas: Canvas, points: Sequence[Mapping[str, Any]]) -> Markup:
-    """Share of true values below each predicted quantile.
-
-    Args:
-        points: `{nominal, observed}` each, both 0 to 1.
-    """
-    nominal = [float(point["nominal"]) for point in points]
-    observed = [float(point["observed"]) for point in points]
+def calibration(canvas: Canvas, points: Sequence[Calibrated]) -> Markup:
+    """Share of true values below each predicted quantile."""
+    nominal = [point.nominal for point in points]
+    observed = [point.observed for point in points]
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()

@@ -1,23 +1,10 @@
-"""What an evaluation says, in plain words."""
+"""Sentences on an evaluation: its verdict, leading figures, differences and training facts."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from mmrl.report.metric_names import (
-    COVERAGE,
-    METRICS,
-    PAIRS,
-    RMSE_LOG,
-    WITHIN,
-    Measure,
-    Metric,
-    best,
-    measure,
-    span,
-    written,
-)
+from mmrl.learning.evaluation.metrics import METRICS, Metric, best, leading
+from mmrl.learning.evaluation.record import Evaluation, Measure, Measures, ModelResult, Training
 
 
 @dataclass(frozen=True)
@@ -56,16 +43,16 @@ class Verdict:
     sentence: str
 
 
-def verdict(evaluation: Mapping[str, Any]) -> Verdict:
+def verdict(evaluation: Evaluation) -> Verdict:
     """Whether the model beats its baselines, and how sure that is.
 
-    The evaluation's own verdict is on the overall rank; what leads here is the order within a
-    subreddit, so where the two disagree the headline says so.
+    The evaluation's own verdict is on the overall rank. What leads here is the first of the leading
+    metrics, the order within a subreddit; where the two disagree the headline says so.
     """
-    compared = evaluation["differences"]
+    compared = evaluation.differences
     count = f"all {len(compared)} baselines" if len(compared) > 1 else "its baseline"
-    ahead, clear = _standing(compared, METRICS[WITHIN])
-    if not evaluation["beats_all_baselines"]:
+    ahead, clear = _standing(compared, leading()[0])
+    if not evaluation.beats_all_baselines:
         headline = "The model does not beat every baseline"
     elif len(ahead) < len(compared):
         headline = f"The model beats {count} overall, but not within subreddits"
@@ -73,144 +60,116 @@ def verdict(evaluation: Mapping[str, Any]) -> Verdict:
         headline = f"The model leads {count}, but not each of them clearly"
     else:
         headline = f"The model clearly beats {count}"
-    return Verdict(headline, f"{evaluation['verdict']} {_clear_leads(evaluation)}".strip())
+    return Verdict(headline, f"{evaluation.verdict} {_clear_leads(compared)}".strip())
 
 
-def _clear_leads(evaluation: Mapping[str, Any]) -> str:
-    """How many baselines it is clearly better than by each leading metric."""
-    compared = evaluation["differences"]
-    said = []
-    for name, words in (
-        (WITHIN, "order within a subreddit"),
-        (PAIRS, "picking the better of two posts"),
-        (RMSE_LOG, "error in log units"),
-    ):
-        if any(measure(row.get(name)) for row in compared.values()):
-            _, clear = _standing(compared, METRICS[name])
-            said.append(f"by {words}, {len(clear)} of {len(compared)}")
-    return f"Baselines it is clearly better than: {'; '.join(said)}." if said else ""
+def _clear_leads(compared: Mapping[str, Measures]) -> str:
+    """How many baselines the model is clearly better than by each leading metric."""
+    leads = []
+    for metric in leading():
+        if any(row.get(metric.name) for row in compared.values()):
+            _, clear = _standing(compared, metric)
+            leads.append(f"by {metric.leads_by}, {len(clear)} of {len(compared)}")
+    return f"Baselines it is clearly better than: {'; '.join(leads)}." if leads else ""
 
 
-def _standing(
-    compared: Mapping[str, Mapping[str, Any]], metric: Metric
-) -> tuple[list[str], list[str]]:
+def _standing(compared: Mapping[str, Measures], metric: Metric) -> tuple[list[str], list[str]]:
     """The baselines that the model is ahead of, and those it is clearly ahead of."""
     sign = -1 if metric.better == "lower" else 1
-    found = {name: measure(row.get(metric.name)) for name, row in compared.items()}
-    ahead = [name for name, own in found.items() if own is not None and sign * own.value > 0]
-    return ahead, [
-        name
-        for name in ahead
-        if (own := found[name]) is not None and _verdict(metric, own) == "model better"
+    leads = {
+        name: lead
+        for name, row in compared.items()
+        if (lead := row.get(metric.name)) is not None and sign * lead.value > 0
+    }
+    clear = [name for name, lead in leads.items() if _verdict(metric, lead) == "model better"]
+    return list(leads), clear
+
+
+def training_facts(training: Training) -> list[tuple[str, str]]:
+    """What training recorded of itself, a line each; its curves are in the evaluation alone."""
+    return [
+        (name.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value:,}")
+        for name, value in asdict(training).items()
+        if isinstance(value, int | float)
     ]
 
 
-def training_facts(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What training recorded of itself, as far as it can be said in a line each."""
-    facts = []
-    for name, value in (evaluation["training"] or {}).items():
-        if isinstance(value, bool):
-            text = "yes" if value else "no"
-        elif isinstance(value, float):
-            text = f"{value:,.4g}"
-        elif isinstance(value, int):
-            text = f"{value:,}"
-        elif isinstance(value, str):
-            text = value
-        elif isinstance(value, list) and all(isinstance(item, str | int) for item in value):
-            text = ", ".join(str(item) for item in value)
-        else:
-            continue  # curves and nested settings are in the evaluation's own file
-        facts.append((name.replace("_", " "), text))
-    return facts
+def tiles(models: Mapping[str, ModelResult]) -> list[Tile]:
+    """The figures that lead the report: every metric that says what its value means."""
+    return [_tile(metric, models) for metric in METRICS.values() if metric.says]
 
 
-def tiles(models: Mapping[str, Mapping[str, Any]]) -> list[Tile]:
-    """The figures that lead the report; see `metrics.LEADING` for why these."""
-    return [_tile(METRICS[name], models) for name in (WITHIN, PAIRS, RMSE_LOG, COVERAGE)]
-
-
-def differences(evaluation: Mapping[str, Any]) -> Differences:
+def differences(evaluation: Evaluation) -> Differences:
     """The model against each baseline, metric by metric."""
-    given = evaluation["differences"]
+    compared = evaluation.differences
     metrics = [
-        metric for metric in METRICS.values() if any(metric.name in row for row in given.values())
+        metric
+        for metric in METRICS.values()
+        if any(metric.name in row for row in compared.values())
     ]
     return Differences(
         metrics,
         [
             (
-                str(evaluation["models"].get(baseline, {}).get("label", baseline)),
-                [_difference(metric, measure(row.get(metric.name))) for metric in metrics],
+                evaluation.models[baseline].label,
+                [_difference(metric, row.get(metric.name)) for metric in metrics],
             )
-            for baseline, row in given.items()
+            for baseline, row in compared.items()
         ],
     )
 
 
-def _difference(metric: Metric, found: Measure | None) -> Difference:
-    if found is None:
+def _difference(metric: Metric, lead: Measure | None) -> Difference:
+    if lead is None:
         return Difference()
-    return Difference(_signed(metric, found.value), span(metric, found), _verdict(metric, found))
+    return Difference(_signed(metric, lead.value), metric.span(lead), _verdict(metric, lead))
 
 
-def _tile(metric: Metric, models: Mapping[str, Mapping[str, Any]]) -> Tile:
-    own = next((model for model in models.values() if model["kind"] == "model"), None)
-    found = measure(own["metrics"].get(metric.name)) if own else None
-    if found is None:
+def _tile(metric: Metric, models: Mapping[str, ModelResult]) -> Tile:
+    own = next((model for model in models.values() if model.kind == "model"), None)
+    measure = own.metrics.get(metric.name) if own else None
+    if measure is None or metric.says is None:
         return Tile(metric.label, "not known", "", f"Not known: {metric.unknown}.", "")
     return Tile(
         label=metric.label,
-        value=written(metric, found.value),
-        span=span(metric, found),
-        meaning=_meaning(metric, found.value),
-        against=_against(metric, found.value, models),
+        value=metric.written(measure.value),
+        span=metric.span(measure),
+        meaning=metric.says(measure.value),
+        against=_against(metric, measure.value, models),
     )
 
 
-def _meaning(metric: Metric, value: float) -> str:
-    if metric.name == WITHIN:
-        return "How well it orders the posts of one subreddit: 1 is perfect, 0 is chance."
-    if metric.name == PAIRS:
-        return (
-            f"Of two posts in one subreddit within an hour, it picks the better one "
-            f"{value * 100:.0f} times in 100; chance is 50."
-        )
-    if metric.name == RMSE_LOG:
-        return f"A typical miss is a factor of {math.exp(value):.1f} in the score."
-    return f"{value * 100:.0f} of 100 posts ended inside the interval that should hold 80."
-
-
-def _against(metric: Metric, value: float, models: Mapping[str, Mapping[str, Any]]) -> str:
-    measures = {name: measure(model["metrics"].get(metric.name)) for name, model in models.items()}
-    baselines = [name for name, model in models.items() if model["kind"] == "baseline"]
-    said = []
+def _against(metric: Metric, value: float, models: Mapping[str, ModelResult]) -> str:
+    """The best baseline's value, and the noise ceiling's."""
+    measures = {name: model.metrics.get(metric.name) for name, model in models.items()}
+    baselines = [name for name, model in models.items() if model.kind == "baseline"]
+    sentences = []
     if metric.better in ("higher", "lower"):
         strongest = best(metric, measures, baselines)
-        if strongest is not None and (found := measures[strongest]) is not None:
-            said.append(
-                f"Best baseline: {models[strongest]['label']}, {written(metric, found.value)}."
+        if strongest is not None and (measure := measures[strongest]) is not None:
+            sentences.append(
+                f"Best baseline: {models[strongest].label}, {metric.written(measure.value)}."
             )
     for name, model in models.items():
         ceiling = measures[name]
-        if model["kind"] == "ceiling" and ceiling is not None and metric.better != "nominal":
-            said.append(f"Noise ceiling: {written(metric, ceiling.value)}")
-            if metric.name == WITHIN and ceiling.value > 0:
-                said[-1] += f"; the model reaches {value / ceiling.value:.0%} of it"
-            said[-1] += "."
-    return " ".join(said)
+        if model.kind == "ceiling" and ceiling is not None and metric.better != "nominal":
+            sentence = f"Noise ceiling: {metric.written(ceiling.value)}"
+            if metric.of_ceiling and ceiling.value > 0:
+                sentence += f"; the model reaches {value / ceiling.value:.0%} of it"
+            sentences.append(f"{sentence}.")
+    return " ".join(sentences)
 
 
-def _verdict(metric: Metric, difference: Measure) -> str:
-    low, high = difference.low, difference.high
+def _verdict(metric: Metric, lead: Measure) -> str:
     if metric.better not in ("higher", "lower"):
         return ""
-    if low is None or high is None:
+    if lead.interval is None:
         return "no interval was taken"
+    low, high = lead.interval
     better = low > 0 if metric.better == "higher" else high < 0
     worse = high < 0 if metric.better == "higher" else low > 0
     return "model better" if better else "model worse" if worse else "no clear difference"
 
 
 def _signed(metric: Metric, value: float) -> str:
-    return ("+" if value > 0 else "") + written(metric, value)
+    return ("+" if value > 0 else "") + metric.written(value)

@@ -1,22 +1,10 @@
 """The report's tables, as rows of texts ready to be shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from mmrl.report.metric_names import (
-    LEADING,
-    METRICS,
-    SPEARMAN,
-    WITHIN,
-    Measure,
-    Metric,
-    best,
-    measure,
-    present,
-    span,
-    written,
-)
+from mmrl.learning.evaluation.metrics import METRICS, Metric, best, leading, present
+from mmrl.learning.evaluation.record import AblationRow, Evaluation, Measure, Measures, ModelResult
 
 _SPACES = {"title": "Title", "caption": "Caption", "image": "Image", "visual": "Image with title"}
 # What the packaged profile has in place of a captioner and a visual encoder.
@@ -56,29 +44,30 @@ class MetricsTable:
     unknown: list[str]
 
 
-def metrics_rows(models: Mapping[str, Mapping[str, Any]]) -> MetricsTable:
+def metrics_rows(models: Mapping[str, ModelResult]) -> MetricsTable:
     """Every predictor and every metric that any of them has."""
-    return _table(models, present(models), "metrics")
+    measures = {name: model.metrics for name, model in models.items()}
+    return _table(models, measures, present(models))
 
 
-def author_tables(evaluation: Mapping[str, Any]) -> list[tuple[str, str, MetricsTable]]:
+def author_tables(evaluation: Evaluation) -> list[tuple[str, str, MetricsTable]]:
     """The leading metrics apart for authors that the model had seen before and had not.
 
     Returns:
         a title, a sentence and a table (empty where there are too few posts) each.
     """
-    models, splits = evaluation["models"], evaluation["splits"]
-    metrics = [METRICS[name] for name in LEADING]
+    models, splits = evaluation.models, evaluation.splits
+    seen = {name: model.seen_authors for name, model in models.items()}
+    unseen = {name: model.unseen_authors for name, model in models.items()}
     return [
         (
             title,
-            f"{splits[f'posts_of_{which}']:,} test posts by authors who {said} in the period "
-            "that the model learned from.",
-            _table(models, metrics, which),
+            f"{posts:,} test posts by authors who {did} in the period that the model learned from.",
+            _table(models, measures, leading()),
         )
-        for title, which, said in (
-            ("Authors seen before", "seen_authors", "also posted"),
-            ("Authors never seen", "unseen_authors", "did not post"),
+        for title, posts, did, measures in (
+            ("Authors seen before", splits.posts_of_seen_authors, "also posted", seen),
+            ("Authors never seen", splits.posts_of_unseen_authors, "did not post", unseen),
         )
     ]
 
@@ -90,118 +79,100 @@ class Ablation:
     Attributes:
         metrics: what is lost, a column each; the first one is plotted.
         rows: a label, then value, interval and verdict for each metric.
-        parts: the ablation's own entries, in the same order.
+        parts: the evaluation's own rows, in the same order.
     """
 
     metrics: list[Metric]
     rows: list[tuple[str, list[tuple[str, str, str]]]]
-    parts: Sequence[Mapping[str, Any]]
+    parts: Sequence[AblationRow]
 
 
-def ablation_rows(evaluation: Mapping[str, Any]) -> Ablation | None:
+def ablation_rows(evaluation: Evaluation) -> Ablation | None:
     """The ablation as a table, or None where there was none."""
-    parts = evaluation["ablation"]
+    parts = evaluation.ablation
     metrics = [
-        METRICS[name]
-        for name in (WITHIN, SPEARMAN, "r2_log")
-        if any(measure(part.get(name)) for part in parts or ())
+        metric
+        for metric in METRICS.values()
+        if any(part.losses.get(metric.name) is not None for part in parts)
     ]
     if not metrics:
         return None
-    names = _PACKAGED if evaluation["profile"] == "packaged" else {}
-    named = [{**part, "label": names.get(part["name"], part["label"])} for part in parts]
-    ordered = sorted(named, key=lambda part: -_value(part.get(metrics[0].name)))
+    names = _PACKAGED if evaluation.profile == "packaged" else {}
+    named = [replace(part, label=names.get(part.name, part.label)) for part in parts]
+    ordered = sorted(named, key=lambda part: -_value(part.losses.get(metrics[0].name)))
     rows = [
-        (str(part["label"]), [_loss(metric, measure(part.get(metric.name))) for metric in metrics])
+        (part.label, [_loss(metric, part.losses.get(metric.name)) for metric in metrics])
         for part in ordered
     ]
     return Ablation(metrics, rows, ordered)
 
 
-def _loss(metric: Metric, found: Measure | None) -> tuple[str, str, str]:
-    if found is None:
+def _loss(metric: Metric, loss: Measure | None) -> tuple[str, str, str]:
+    if loss is None:
         return "not known", "", ""
-    clear = found.low is not None and found.low > 0
+    clear = loss.interval is not None and loss.low > 0
     return (
-        written(metric, found.value),
-        span(metric, found),
+        metric.written(loss.value),
+        metric.span(loss),
         "clear loss" if clear else "no clear loss",
     )
 
 
-def made_of(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
+def made_of(evaluation: Evaluation) -> list[tuple[str, str]]:
     """The model's encoders, by what they encode."""
-    packaged = evaluation["profile"] == "packaged"
+    packaged = evaluation.profile == "packaged"
     names = {**_SPACES, **(_PACKAGED if packaged else {})}
     return [
-        (names.get(space, space.capitalize()), _encoder(encoder))
-        for space, encoder in (evaluation["encoders"] or {}).items()
+        (names.get(space, space.capitalize()), encoder)
+        for space, encoder in evaluation.encoders.items()
     ]
 
 
-def _encoder(encoder: Any) -> str:
-    if isinstance(encoder, Mapping):
-        return ", ".join(f"{name} {value}" for name, value in encoder.items())
-    return str(encoder)
-
-
 def _table(
-    models: Mapping[str, Mapping[str, Any]], metrics: list[Metric], field: str
+    models: Mapping[str, ModelResult], measures: Mapping[str, Measures], metrics: list[Metric]
 ) -> MetricsTable:
-    judged = [name for name, model in models.items() if model["kind"] in ("model", "baseline")]
+    """A row a predictor that has any of its `measures`, a column a metric that any of them has."""
+    judged = [name for name, model in models.items() if model.kind in ("model", "baseline")]
     columns = {
-        metric.name: {
-            name: measure((model.get(field) or {}).get(metric.name))
-            for name, model in models.items()
-        }
+        metric.name: {name: row.get(metric.name) for name, row in measures.items()}
         for metric in metrics
     }
     shown = [metric for metric in metrics if any(columns[metric.name].values())]
     winners = {metric.name: best(metric, columns[metric.name], judged) for metric in shown}
     rows = []
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for metric in metrics:
-        if metric not in shown:
-            reasons.setdefault((metric.unknown, "for anyone"), []).append(metric.label)
     for name, model in models.items():
-        if not model.get(field):
-            continue
-        cells = []
-        for metric in shown:
-            found = columns[metric.name][name]
-            why = "" if found else _why(metric, model["kind"])
-            if found is None:
-                labels = reasons.setdefault((why, "for some"), [])
-                labels += [metric.label] if metric.label not in labels else []
-            cells.append(
-                Cell(
-                    value=None if found is None else written(metric, found.value),
-                    span="" if found is None else span(metric, found),
-                    why=why,
-                    best=winners[metric.name] == name,
-                )
-            )
-        seconds = model.get("seconds")
-        rows.append(
-            Row(
-                label=str(model["label"]),
-                kind=str(model["kind"]),
-                cells=cells,
-                seconds="" if seconds is None else f"{seconds:,.1f} s",
-            )
-        )
-    unknown = [
+        if measures[name]:
+            cells = [
+                _cell(metric, columns[metric.name][name], model, winners[metric.name] == name)
+                for metric in shown
+            ]
+            seconds = "" if model.seconds is None else f"{model.seconds:,.1f} s"
+            rows.append(Row(model.label, model.kind, cells, seconds))
+    nowhere = [metric for metric in metrics if metric not in shown]
+    return MetricsTable(shown, rows, _unknown(nowhere, shown, rows))
+
+
+def _cell(metric: Metric, measure: Measure | None, model: ModelResult, best: bool) -> Cell:
+    if measure is None:
+        ceiling = model.kind == "ceiling"
+        why = "the simulated law gives no such figure" if ceiling else metric.unknown
+        return Cell(None, "", why, best)
+    return Cell(metric.written(measure.value), metric.span(measure), "", best)
+
+
+def _unknown(nowhere: list[Metric], shown: list[Metric], rows: list[Row]) -> list[str]:
+    """A sentence a reason why metrics are not known, for anyone or for some predictors."""
+    reasons: dict[tuple[str, str], dict[str, None]] = {}  # labels as keys: each once, in order
+    for metric in nowhere:
+        reasons.setdefault((metric.unknown, "for anyone"), {})[metric.label] = None
+    for row in rows:
+        for metric, cell in zip(shown, row.cells, strict=True):
+            if cell.value is None:
+                reasons.setdefault((cell.why, "for some"), {})[metric.label] = None
+    return [
         f"Not known {whom}: {', '.join(labels)} ({why})." for (why, whom), labels in reasons.items()
     ]
-    return MetricsTable(shown, rows, unknown)
 
 
-def _why(metric: Metric, kind: str) -> str:
-    if kind == "ceiling":
-        return "the simulated law gives no such figure"
-    return metric.unknown
-
-
-def _value(given: Any) -> float:
-    found = measure(given)
-    return 0.0 if found is None else found.value
+def _value(measure: Measure | None) -> float:
+    return 0.0 if measure is None else measure.value

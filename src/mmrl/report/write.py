@@ -35,7 +35,7 @@ def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | No
         catalog,
         shown.evaluation,
         registry.test_predictions(version),
-        [known.as_dict() for known in registry.list()],
+        registry.list(),
         simulated=catalog.count("posts", SIMULATED) > 0,
         as_of=as_of,
         out=out or report_path(catalog, shown.version),

@@ -9,13 +9,9 @@ from scipy import stats
 
 from mmrl.learning.evaluation import bootstrap
 from mmrl.learning.evaluation.calibration import calibration, widen, widening
-from mmrl.learning.evaluation.metrics import (
-    Predicted,
-    Truth,
-    difference,
-    judge,
-    pairs_within_an_hour,
-)
+from mmrl.learning.evaluation.judge import difference, judge
+from mmrl.learning.evaluation.record import Measure
+from mmrl.learning.evaluation.statistics import Predicted, Truth, pairs_within_an_hour
 
 numbers = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=5, max_size=60)
 HOUR = 3_600_000_000
@@ -53,7 +49,7 @@ def test_errors_are_those_of_scikit_learn(seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     true, said = rng.gamma(2, 2, n), rng.gamma(2, 2, n)
     found = judge(truth_of(true), Predicted(said, np.expm1(said)), 0, 0).metrics
-    values = {name: metric["value"] for name, metric in found.items() if metric}
+    values = {name: metric.value for name, metric in found.items() if metric}
     m = sklearn.metrics
     popular, said_popular = np.expm1(true), np.expm1(said)
     expected = {
@@ -75,7 +71,7 @@ def test_a_model_that_says_the_same_of_all_posts_has_found_no_order() -> None:
     truth = truth_of(np.arange(30.0))
     found = judge(truth, Predicted(np.full(30, 2.0)), 100, 0).metrics["spearman"]
     assert found is not None
-    assert (found["value"], found["low"], found["high"]) == (0, 0, 0)
+    assert found == Measure(0, 0, 0)
 
 
 def test_within_subreddit_averages_by_the_number_of_posts() -> None:
@@ -88,7 +84,7 @@ def test_within_subreddit_averages_by_the_number_of_posts() -> None:
         stats.spearmanr(true[subreddit == g], said[subreddit == g]).statistic for g in range(3)
     ]
     assert found
-    assert found["value"] == pytest.approx(np.average(by_hand, weights=[60, 30, 10]))
+    assert found.value == pytest.approx(np.average(by_hand, weights=[60, 30, 10]))
 
 
 def test_knowing_the_subreddit_alone_earns_nothing_within_it() -> None:
@@ -96,10 +92,10 @@ def test_knowing_the_subreddit_alone_earns_nothing_within_it() -> None:
     true = np.random.default_rng(0).normal(size=100) + 3 * subreddit
     found = judge(truth_of(true, subreddit), Predicted(subreddit.astype(float)), 200, 0).metrics
     assert found["spearman"]
-    assert found["spearman"]["value"] > 0.7
-    assert found["spearman_within"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert found["spearman"].value > 0.7
+    assert found["spearman_within"] == Measure(0.0, 0.0, 0.0)
     assert found["pair_accuracy"]
-    assert found["pair_accuracy"]["value"] == 0.5
+    assert found["pair_accuracy"].value == 0.5
 
 
 @settings(max_examples=40)
@@ -139,10 +135,10 @@ def test_an_interval_of_spearman_is_as_wide_as_theory_says() -> None:
     y = x + rng.normal(size=400)
     found = judge(truth_of(y), Predicted(x), 500, 0).metrics["spearman"]
     assert found
-    assert found["low"] < found["value"] < found["high"]
+    assert found.low < found.value < found.high
     # Bonett and Wright 2000: the standard error of Fisher's z of a Spearman correlation
-    error = np.sqrt((1 + found["value"] ** 2 / 2) / (400 - 3))
-    width = np.arctanh(found["high"]) - np.arctanh(found["low"])
+    error = np.sqrt((1 + found.value**2 / 2) / (400 - 3))
+    width = np.arctanh(found.high) - np.arctanh(found.low)
     assert width == pytest.approx(2 * 1.96 * error, rel=0.25)
 
 
@@ -150,11 +146,11 @@ def test_a_difference_is_paired_so_that_equal_models_differ_by_nothing() -> None
     rng = np.random.default_rng(2)
     y = rng.normal(size=200)
     one = judge(truth_of(y), Predicted(y + rng.normal(size=200)), 200, 3)
-    assert difference(one, one, "spearman") == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert difference(one, one, "spearman") == Measure(0.0, 0.0, 0.0)
     worse = judge(truth_of(y), Predicted(y + 3 * rng.normal(size=200)), 200, 3)
     found = difference(one, worse, "spearman")
     assert found
-    assert 0 < found["low"] < found["value"] < found["high"]
+    assert 0 < found.low < found.value < found.high
 
 
 def test_a_conformal_interval_covers_four_in_five_whatever_it_started_from() -> None:
@@ -175,4 +171,4 @@ def test_calibration_of_true_quantiles_lies_on_the_diagonal() -> None:
     ends = stats.norm.ppf(0.9)
     shape = np.ones_like(truth)
     for point in calibration(-ends * shape, 0 * shape, ends * shape, truth):
-        assert point["observed"] == pytest.approx(point["nominal"], abs=0.015)
+        assert point.observed == pytest.approx(point.nominal, abs=0.015)

@@ -15,8 +15,10 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
 from mmrl.config import Settings
 from mmrl.errors import ConfigError, NotFoundError
+from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.registry.champion import Champion, decide
-from mmrl.learning.registry.registry import Registry, last_training
+from mmrl.learning.registry.last_training import last_training
+from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import Trained
 from mmrl.pipeline import Silent
 from mmrl.purge.rows import purged_of
@@ -58,7 +60,7 @@ def test_the_first_model_is_champion_and_a_worse_one_is_kept_without_becoming_it
 def test_an_equal_model_becomes_champion(trained: Trained) -> None:
     decision = decide(trained, trained.test_samples, Champion("1", AS_OF, trained.model))
     assert decision.promote
-    assert decision.difference == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert decision.difference == Measure(0.0, 0.0, 0.0)
 
 
 def test_a_champion_of_other_encoders_gives_way_with_the_reason(
@@ -83,17 +85,20 @@ def test_a_champion_that_learned_later_is_not_judged_by_posts_that_it_knows(
 
 def test_a_list_has_the_metrics_that_the_evaluation_has(home: Path, trained: Trained) -> None:
     version = Registry(home).list()[0]
-    expected = trained.evaluation["models"]["mmrl"]["metrics"]
-    for name, metric in expected.items():
-        if metric is not None:
-            assert version.metrics[name] == pytest.approx(metric)
-    assert version.test_posts == trained.evaluation["splits"]["test"]["posts"]
+    expected = trained.evaluation.models["mmrl"].metrics
+    measures = {name: measure for name, measure in expected.items() if measure is not None}
+    assert version.metrics.keys() == measures.keys()
+    for name, measure in measures.items():
+        kept = version.metrics[name]
+        assert kept is not None
+        assert dataclasses.astuple(kept) == pytest.approx(dataclasses.astuple(measure))
+    assert version.test_posts == trained.evaluation.splits.test.posts
     json.dumps(version.as_dict())
 
 
 def test_a_version_is_shown_with_its_whole_evaluation(home: Path, trained: Trained) -> None:
     shown = Registry(home).show("1")
-    assert shown.evaluation == json.loads(json.dumps(trained.evaluation))
+    assert shown.evaluation == trained.evaluation
     assert "champion" in shown.summary()
     assert ENCODERS["title"] in shown.summary()
 
@@ -110,10 +115,13 @@ def test_a_loaded_version_predicts_as_it_did(home: Path, trained: Trained) -> No
 
 def test_two_versions_are_compared_metric_by_metric(home: Path) -> None:
     compared = Registry(home).compare("1", "latest")
-    assert (compared["a"]["version"], compared["b"]["version"]) == ("1", "2")
-    assert compared["same_test_posts"]
-    assert compared["metrics"]["spearman"]["difference"] == 0.0
-    json.dumps(compared)
+    assert (compared.a.version, compared.b.version) == ("1", "2")
+    assert compared.same_test_posts
+    assert compared.metrics["spearman"].difference == 0.0
+    plain = json.loads(json.dumps(compared.as_dict()))
+    assert set(plain) == {"a", "b", "metrics", "same_test_posts"}
+    assert set(plain["metrics"]["spearman"]) == {"a", "b", "difference"}
+    assert plain["a"]["metrics"]["spearman"] == plain["metrics"]["spearman"]["a"]
 
 
 def test_the_champion_can_be_set_by_hand_and_back(home: Path) -> None:
@@ -145,7 +153,7 @@ def test_the_last_training_is_known_without_importing_heavy_libraries(home: Path
     assert last is not None
     assert last["fingerprint"] == "two"
     code = (
-        "import sys; from mmrl.learning.registry.registry import last_training; "
+        "import sys; from mmrl.learning.registry.last_training import last_training; "
         f"assert last_training({str(home)!r})['version'] == '2'; "
         "heavy = {'tensorflow', 'keras', 'mlflow', 'catboost', 'torch'} & set(sys.modules); "
         "assert not heavy, heavy"

@@ -1,4 +1,5 @@
-"""What each modality adds: small networks trained again without it, judged on the same test posts.
+"""Ablation: what each group of inputs adds. Small networks are trained again without it,
+and judged on the same test posts.
 
 The drop is that of the network with everything minus that of the network without, same size, same
 seeds, same epochs and schedule; only what they may read differs. Where two modalities hold the
@@ -8,21 +9,23 @@ same thing (the visual vector holds picture and title), leaving out one of them 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from mmrl.learning.baselines import Task
-from mmrl.learning.evaluation.metrics import Predicted, Truth, difference, judge
+from mmrl.learning.evaluation.judge import Judged, difference, judge
+from mmrl.learning.evaluation.metrics import METRICS
+from mmrl.learning.evaluation.record import AblationRow
+from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.fitting import fit_network
 from mmrl.learning.network import NetworkShape, Reading
+from mmrl.learning.task import Task
 
 _MEMBERS = 2  # a team; each team learns from the same posts, and all of them train together
 
 
 @dataclass(frozen=True)
 class Group:
-    """What is left out together: modalities, and the post's numbers that speak of a part."""
+    """Inputs left out together: modalities, and the post's numbers that speak of one part."""
 
     name: str
     label: str
@@ -54,27 +57,16 @@ def ablate(
     as_predicted: Callable[[np.ndarray], Predicted],
     *,
     resamples: int,
-) -> list[dict[str, Any]]:
-    """A row a group, as `mmrl.learning.evaluation.evaluate` describes.
+) -> list[AblationRow]:
+    """What is lost without each possible group.
 
     Args:
-        as_predicted: makes what is judged of target values.
+        as_predicted: turns target values into what is judged.
     """
     train, validation = task.train.inputs, task.validation.inputs
     groups = possible(task)
     teams = np.repeat(np.arange(len(groups) + 1), _MEMBERS)  # team 0 reads everything
-    widths = {name: values.shape[1] for name, values in train.values.items()}
-    reading = Reading.everything(widths, len(teams))
-    for number, group in enumerate(groups, start=1):
-        members = teams == number
-        for name in group.modalities:
-            reading.modalities[name][members] = 0.0
-            reading.columns[name][members] = 0.0
-        if "post" in group.modalities:
-            reading.subreddit[members] = 0.0
-        if group.numbers:
-            columns = task.spec.post_columns(group.numbers)
-            reading.columns["post"][np.ix_(members, columns)] = 0.0
+    reading = _reading(task, groups, teams)
     network = fit_network(
         train,
         task.train.target,
@@ -86,20 +78,40 @@ def ablate(
         reading=reading,
         teams=teams,
     )
-    said = network.predict_members(task.test.inputs)[:, :, 0]
+    predicted = network.predict_members(task.test.inputs)[:, :, 0]
     judged = [
-        judge(truth, as_predicted(said[:, teams == number].mean(axis=1)), resamples, task.seed)
+        judge(truth, as_predicted(predicted[:, teams == number].mean(axis=1)), resamples, task.seed)
         for number in range(len(groups) + 1)
     ]
     return [
-        {
-            "name": group.name,
-            "label": group.label,
-            "modalities": list(group.modalities),
-            **{
-                metric: difference(judged[0], without, metric)
-                for metric in ("spearman", "spearman_within", "r2_log")
-            },
-        }
+        lost_without(group, judged[0], without)
         for group, without in zip(groups, judged[1:], strict=True)
     ]
+
+
+def lost_without(group: Group, whole: Judged, without: Judged) -> AblationRow:
+    """What is lost without a group, by each metric that ablation reports."""
+    losses = {
+        metric.name: difference(whole, without, metric.name)
+        for metric in METRICS.values()
+        if metric.ablated
+    }
+    return AblationRow(group.name, group.label, list(group.modalities), losses)
+
+
+def _reading(task: Task, groups: list[Group], teams: np.ndarray) -> Reading:
+    """What each member may read: team 0 everything, team n all but the nth group."""
+    inputs = task.train.inputs
+    widths = {name: values.shape[1] for name, values in inputs.values.items()}
+    reading = Reading.everything(widths, len(teams))
+    for number, group in enumerate(groups, start=1):
+        members = teams == number
+        for name in group.modalities:
+            reading.modalities[name][members] = 0.0
+            reading.columns[name][members] = 0.0
+        if "post" in group.modalities:
+            reading.subreddit[members] = 0.0
+        if group.numbers:
+            columns = task.spec.post_columns(group.numbers)
+            reading.columns["post"][np.ix_(members, columns)] = 0.0
+    return reading

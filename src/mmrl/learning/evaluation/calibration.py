@@ -7,6 +7,8 @@ inside); widen every interval by that measure's quantile.
 
 import numpy as np
 
+from mmrl.learning.evaluation.record import Calibrated
+
 NOMINAL = 0.8
 _LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
@@ -30,7 +32,7 @@ def widen(
 
 def calibration(
     low: np.ndarray, middle: np.ndarray, high: np.ndarray, truth: np.ndarray
-) -> list[dict[str, float]]:
+) -> list[Calibrated]:
     """How many truths lie below each quantile, against how many should.
 
     Between 10, 50 and 90% the quantiles are those of a normal distribution with its own width on
@@ -43,5 +45,5 @@ def calibration(
     for level in _LEVELS:
         z = norm.ppf(level) / unit
         quantile = middle + z * np.where(z > 0, high - middle, middle - low)
-        observed.append({"nominal": level, "observed": float((truth <= quantile).mean())})
+        observed.append(Calibrated(level, float((truth <= quantile).mean())))
     return observed

@@ -1,71 +1,53 @@
-"""How a trained model did: `evaluation.json` and `test_predictions.parquet`.
-
-A metric is `{"value": 0.41, "low": 0.35, "high": 0.47}` (95% bootstrap interval over test posts) or
-null where the test posts don't allow it; `mmrl.learning.evaluation.metrics` says what each one is.
-Times are ISO 8601 in UTC.
-
-    {
-      "format": 1,
-      "mmrl_version": "0.1.0",
-      "as_of": "2026-11-22T18:00:00Z",
-      "profile": "packaged",
-      "target": "log_score",                 # or "popularity", "percentile"
-      "encoders": {"title": "...", ...},     # by space
-      "table_versions": {"posts": 12, ...},  # of the catalog that was learned from
-      "splits": {
-        "train": {"posts": 1400, "from": "...", "to": "..."}, "validation": ..., "test": ...,
-        "kind": "time" | "random", "leaking": false,   # true: random, and to be said wherever shown
-        "gap_hours": 36.0, "gap_posts": 80,            # labelled posts that lie in the gaps
-        "authors_seen": 120, "authors_unseen": 30,     # authors of test posts
-        "posts_of_seen_authors": 350, "posts_of_unseen_authors": 50
-      },
-      "models": {                            # in the order to show them
-        "mmrl": {
-          "label": "mmrl",
-          "kind": "model" | "part" | "baseline" | "ceiling",
-          "metrics": {"spearman": ..., "spearman_within": ..., "pair_accuracy": ..., "mae_log": ...,
-                      "rmse_log": ..., "r2_log": ..., "mae": ..., "mse": ..., "rmse": ...,
-                      "r2": ..., "mape": ..., "coverage_80": ..., "width_80": ...},
-          "seen_authors": {...}, "unseen_authors": {...},   # the same metrics, on those posts
-          "seconds": 12.3                    # to fit and predict; null for a ceiling
-        },
-        "network": ...                       # kind "part": the Keras network alone, before blending
-        "subreddit_median", "metadata_boosting", "embedding_ridge", "original_mlp", "boosting": ...
-        "noise_ceiling": ...                 # kind "ceiling": the sandbox's law, where it is known
-      },
-      "differences": {"boosting": {"spearman": ..., "spearman_within": ..., "rmse_log": ...}, ...},
-                                             # mmrl minus each baseline, on the same resamples
-      "beats_all_baselines": true,
-      "verdict": "...",                      # a sentence on that
-      "ablation": [{"name": "picture", "label": "...", "modalities": ["image", ...],
-                    "spearman": ..., "spearman_within": ..., "r2_log": ...}, ...],
-                                             # what is lost without it: positive means it helps
-      "calibration": [{"nominal": 0.1, "observed": 0.12}, ...],   # truths below a quantile
-      "training": {"loss": [...], "validation_loss": [...], "epochs": 31, "network_weight": 0.6,
-                   "widening": 0.1, "seconds": 40.1, "seed": 0},
-      "noise_ceiling": null or {"spearman": ..., ...}   # the metrics of models.noise_ceiling
-    }
+"""Predictors judged on the test posts: results, differences, verdict, splits, test predictions.
 
 `test_predictions.parquet` has a row a test post: post_id, subreddit, created_at, seen_author,
 score, log_score, popularity, percentile (the truth), q10, q50, q90 (mmrl's, in log score; in
-percentiles for that target), and a column a baseline or part, named as in "models", in the same
-unit.
+percentiles for that target), and a column a baseline or part, named as in the evaluation's models,
+in the same unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from mmrl.learning.evaluation.metrics import Judged, Metric, Predicted, Truth, difference, judge
+from mmrl.learning.evaluation.judge import Judged, difference, judge
+from mmrl.learning.evaluation.metrics import DECISIVE, METRICS
+from mmrl.learning.evaluation.record import Kind, Measures, ModelResult, Part, Splits
+from mmrl.learning.evaluation.statistics import Predicted, Truth
+from mmrl.learning.splits import Split, seen_authors
 from mmrl.learning.targets import TargetName, column, to_log_score, to_popularity
 
-FORMAT = 1
-_COMPARED = ("spearman", "spearman_within", "pair_accuracy", "rmse_log", "mae_log")
+
+@dataclass(frozen=True)
+class Predictor:
+    """Predictions of the n test posts, and whose they are.
+
+    Attributes:
+        values: (n,) in the target's units.
+        predicted: the same, as metrics take them.
+        seconds: to fit and predict; None for a ceiling.
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    values: np.ndarray
+    predicted: Predicted
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Every predictor's result by name, and what differences are made of."""
+
+    results: dict[str, ModelResult]
+    judged: dict[str, Judged]
 
 
 def truth_of(samples: pa.Table) -> Truth:
-    """What became of labelled samples."""
+    """The true values of labelled samples."""
     _, numbers = np.unique(
         np.array(samples["subreddit"].to_pylist(), dtype=str), return_inverse=True
     )
@@ -80,7 +62,7 @@ def predicted_of(
     low: np.ndarray | None = None,
     high: np.ndarray | None = None,
 ) -> Predicted:
-    """Target values as metrics want them: log scores and popularity where the target tells."""
+    """Target values as metrics take them: log scores and popularity where the target tells."""
     log_score = to_log_score(values, samples, target)
     if log_score is None:
         return Predicted(None, order=values)
@@ -90,35 +72,57 @@ def predicted_of(
     return Predicted(log_score, popularity, low, high, order=values)
 
 
-def judge_model(
-    truth: Truth, predicted: Predicted, seen: np.ndarray, resamples: int, seed: int
-) -> tuple[Judged, dict[str, Metric], dict[str, Metric]]:
-    """A model on all test posts, on those of seen authors, and on those of unseen ones."""
-    parts = [
-        judge(truth.take(rows), predicted.take(rows), resamples, seed).metrics
-        for rows in (np.flatnonzero(seen), np.flatnonzero(~seen))
-    ]
-    return judge(truth, predicted, resamples, seed), parts[0], parts[1]
+def judge_all(
+    predictors: Sequence[Predictor], truth: Truth, seen: np.ndarray, resamples: int, seed: int
+) -> Judgement:
+    """Judges predictors on all test posts, on those of seen authors, and on those of unseen ones.
+
+    Args:
+        seen: (n, bool) which posts are by an author whom the model had met.
+    """
+    judgement = Judgement({}, {})
+    rows = np.flatnonzero(seen), np.flatnonzero(~seen)
+    for predictor in predictors:
+        judged = judge(truth, predictor.predicted, resamples, seed)
+        of_seen, of_unseen = (
+            judge(truth.take(some), predictor.predicted.take(some), resamples, seed).metrics
+            for some in rows
+        )
+        judgement.judged[predictor.name] = judged
+        judgement.results[predictor.name] = ModelResult(
+            predictor.label,
+            predictor.kind,
+            judged.metrics,
+            of_seen,
+            of_unseen,
+            predictor.seconds,
+        )
+    return judgement
 
 
-def differences(model: Judged, baselines: Mapping[str, Judged]) -> dict[str, dict[str, Metric]]:
-    """The model minus each baseline, metric by metric."""
+def differences(judgement: Judgement) -> dict[str, Measures]:
+    """The model minus each baseline, by each metric that compares them."""
+    kinds = {name: result.kind for name, result in judgement.results.items()}
+    model = next(judgement.judged[name] for name, kind in kinds.items() if kind == "model")
     return {
-        name: {metric: difference(model, baseline, metric) for metric in _COMPARED}
-        for name, baseline in baselines.items()
+        name: {
+            metric.name: difference(model, judgement.judged[name], metric.name)
+            for metric in METRICS.values()
+            if metric.compared
+        }
+        for name, kind in kinds.items()
+        if kind == "baseline"
     }
 
 
-def verdict(
-    compared: Mapping[str, Mapping[str, Metric]], labels: Mapping[str, str]
-) -> tuple[bool, str]:
+def verdict(compared: Mapping[str, Measures], labels: Mapping[str, str]) -> tuple[bool, str]:
     """Whether the model ranks better than every baseline, and a sentence on how sure that is."""
     behind, unsure = [], []
     for name, metrics in compared.items():
-        found = metrics["spearman"]
-        if found is None or found["value"] <= 0:
+        lead = metrics[DECISIVE]
+        if lead is None or lead.value <= 0:
             behind.append(labels[name])
-        elif found["low"] <= 0:
+        elif lead.low <= 0:
             unsure.append(labels[name])
     if behind:
         return False, (
@@ -136,26 +140,59 @@ def verdict(
     )
 
 
+def splits_of(split: Split, samples: pa.Table) -> Splits:
+    """The split for an evaluation: posts and dates of each part, authors seen and unseen."""
+    seen = seen_authors(split, samples)
+    authors = np.array(samples["author_id"].to_pylist(), dtype=object)[split.test]
+    return Splits(
+        train=_part(samples, split.train),
+        validation=_part(samples, split.validation),
+        test=_part(samples, split.test),
+        gap_posts=len(split.gap),
+        gap_hours=split.gap_hours,
+        kind=split.kind,
+        leaking=split.leaking,
+        posts_of_seen_authors=int(seen.sum()),
+        posts_of_unseen_authors=int((~seen).sum()),
+        authors_seen=len(set(authors[seen])),
+        authors_unseen=len({author for author in authors[~seen] if author is not None}),
+    )
+
+
+def _part(samples: pa.Table, rows: np.ndarray) -> Part:
+    """A part of a split, its times to the second."""
+    first, last = (
+        samples["created_at"][int(row)].as_py().replace(microsecond=0) for row in rows[[0, -1]]
+    )
+    return Part(len(rows), first, last)
+
+
 def test_predictions(
-    samples: pa.Table, seen: np.ndarray, columns: Mapping[str, np.ndarray]
+    samples: pa.Table,
+    seen: np.ndarray,
+    predictors: Sequence[Predictor],
+    quantiles: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> pa.Table:
     """The table of `test_predictions.parquet`.
 
     Args:
         samples: the test posts.
-        columns: q10, q50, q90 and one a model, (n,) each.
+        seen: (n, bool) which of them are by an author whom the model had met.
+        quantiles: the model's 10, 50 and 90%, (n,) each, in the target's units.
     """
-    table = samples.select(
-        [
-            name
-            for name in (
-                *("post_id", "subreddit", "created_at"),
-                *("score", "log_score", "popularity", "percentile"),
-            )
-            if name in samples.schema.names
-        ]
-    )
+    facts = ("post_id", "subreddit", "created_at", "score", "log_score", "popularity", "percentile")
+    table = samples.select([name for name in facts if name in samples.schema.names])
     table = table.append_column("seen_author", pa.array(seen))
+    columns = {}
+    for predictor in predictors:
+        scores = predictor.predicted
+        if predictor.kind == "model":
+            known = scores.low, scores.log_score, scores.high
+            for name, values, ours in zip(("q10", "q50", "q90"), quantiles, known, strict=True):
+                columns[name] = values if ours is None else ours
+        elif predictor.kind != "ceiling":
+            log_score = scores.log_score
+            columns[predictor.name] = predictor.values if log_score is None else log_score
     for name, values in columns.items():
         table = table.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
     return table

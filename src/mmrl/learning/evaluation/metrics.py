@@ -1,260 +1,278 @@
-"""How good predictions are, each metric with a bootstrap interval over the test posts.
+"""The metrics: each one entry, read by training, terminal, report, comparison and ablation.
 
-    spearman          Pearson correlation of ranks, ties sharing their mean rank (Spearman 1904)
-    spearman_within   the same within each subreddit, averaged with its number of posts as weight
-    pair_accuracy     over pairs of one subreddit posted within an hour of each other, how often
-                      the one with the higher prediction scored more; equal predictions count half
-    mae_log, rmse_log mean absolute, root mean squared error of log1p(score)
-    r2_log            1 - sum of squared errors / sum of squares about the mean, of log1p(score)
-    mae, mse, rmse,   of popularity = score / subscribers * 1000, where subscribers are known;
-    r2, mape          mape, mean of |error| / truth, over posts whose popularity is not 0
-    coverage_80       share of posts inside the 10 to 90% interval
-    width_80          mean width of that interval, in the units of log1p(score)
-
-A metric is `{"value", "low", "high"}`, or None where the posts don't allow it. Each is a function
-of how often each post counts, so that the plain value is the one where each counts once, and an
-interval comes from 1,000 resamples at once; the same resamples for every model, so differences of
-models are paired.
+An entry says how the metric is computed (`statistic`), how it is written, and where it is shown.
+Their order here is the order in which they are shown.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
+from mmrl.learning.evaluation import statistics
+from mmrl.learning.evaluation.record import Measure, ModelResult
+from mmrl.learning.evaluation.statistics import (
+    Make,
+    of_interval,
+    of_log_scores,
+    of_order,
+    of_popularity,
+)
 
-from mmrl.learning.evaluation import bootstrap
-
-Metric = dict[str, float] | None
-_HOUR = 3_600_000_000  # in microseconds
-_LEAST_PAIRS = 30  # fewer say nothing
-_MOST_PAIRS = 20_000
-_LEAST_IN_SUBREDDIT = 5
-_CELLS = 2_000_000  # of a (resamples, posts) matrix at once: 16 MB
-
-
-@dataclass(frozen=True)
-class Truth:
-    """What became of n test posts.
-
-    Attributes:
-        log_score, popularity: (n,); popularity is NaN where subscribers are unknown.
-        subreddit: (n,) a number a subreddit.
-        created: (n,) microseconds.
-    """
-
-    log_score: np.ndarray
-    popularity: np.ndarray
-    subreddit: np.ndarray
-    created: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Truth":
-        """Some of the posts."""
-        return Truth(
-            self.log_score[rows], self.popularity[rows], self.subreddit[rows], self.created[rows]
-        )
+Better = Literal["higher", "lower", "nominal", "none"]
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """What a model said of them: log scores, popularity, and an interval if it gives one.
+class Metric:
+    """A metric: how it is computed, how it is written, and where it is shown.
 
     Attributes:
-        order: what ranks the posts, if it is not the log score (a predicted percentile, say);
-            metrics in log units are then unknown.
+        name: its key in an evaluation.
+        title: its name for people, without its unit.
+        better: which way is better; "nominal": the closer to `nominal` the better.
+        meaning: what it measures, in a phrase.
+        statistic: how it is computed.
+        unit: what its value is in; empty for a pure number and for popularity.
+        decimals: digits after the point.
+        unknown: why it may be missing.
+        head: its column's head in tables on the terminal, in two short lines so that they fit in 80
+            columns; empty: not shown there.
+        says: what a value means, as a sentence; with it, the metric has a tile at the report's top.
+        leads_by: for a metric that leads the report, what it is that a model leads by.
+        over_time: whether the report plots it over model versions; leading metrics always are.
+        of_ceiling: whether its share of the noise ceiling is worth saying.
+        compared: whether the model is compared with each baseline by it.
+        ablated: whether ablation says what is lost of it.
     """
 
-    log_score: np.ndarray | None
-    popularity: np.ndarray | None = None
-    low: np.ndarray | None = None
-    high: np.ndarray | None = None
-    order: np.ndarray | None = None
+    name: str
+    title: str
+    better: Better
+    meaning: str
+    statistic: Make
+    unit: str = ""
+    decimals: int = 3
+    nominal: float = 0.8
+    unknown: str = "the test posts did not allow it"
+    head: str = ""
+    says: Callable[[float], str] | None = None
+    leads_by: str = ""
+    over_time: bool = False
+    of_ceiling: bool = False
+    compared: bool = False
+    ablated: bool = False
 
-    def take(self, rows: np.ndarray) -> "Predicted":
-        """Some of the posts."""
-        parts = (self.log_score, self.popularity, self.low, self.high, self.order)
-        return Predicted(*(None if part is None else part[rows] for part in parts))
+    @property
+    def label(self) -> str:
+        """Its name for people, with its unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
+    def written(self, value: float) -> str:
+        """A value as people read it: fixed decimals, or thousands marked where it is large."""
+        if abs(value) >= 100:
+            return f"{value:,.0f}"
+        text = f"{value:.{self.decimals}f}"
+        if float(text) == 0:
+            text = text.removeprefix("-")
+        return text.replace("-", "\N{MINUS SIGN}")
 
-@dataclass
-class Judged:
-    """Metrics, and the resampled values they were made from, for paired differences."""
-
-    metrics: dict[str, Metric]
-    resampled: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-def judge(truth: Truth, predicted: Predicted, resamples: int, seed: int) -> Judged:
-    """All metrics of one model on n posts.
-
-    Args:
-        resamples: for the intervals; 0 leaves them out (`low` and `high` are then the value).
-    """
-    n = len(truth.log_score)
-    statistics = _statistics(truth, predicted)
-    values = {name: _value(make, n) for name, make in statistics.items()}
-    drawn: dict[str, list[np.ndarray]] = {name: [] for name in values}
-    if resamples and n:
-        at_once = max(1, min(resamples, _CELLS // n))
-        for block, start in enumerate(range(0, resamples, at_once)):
-            counts = bootstrap.draw(n, min(at_once, resamples - start), seed + 7919 * block)
-            for name, value in values.items():
-                if value is not None:
-                    drawn[name].append(statistics[name](counts))
-    resampled = {name: np.concatenate(parts) for name, parts in drawn.items() if parts}
-    metrics = {
-        name: None if value is None else interval(value, resampled.get(name))
-        for name, value in values.items()
-    }
-    return Judged(metrics, resampled)
+    def span(self, measure: Measure) -> str:
+        """The interval as `0.31 to 0.42`, or an empty text where none was taken."""
+        if measure.interval is None:
+            return ""
+        return " to ".join(self.written(end) for end in measure.interval)
 
 
-def interval(value: float, resampled: np.ndarray | None) -> dict[str, float]:
-    """A value with its 95% percentile interval."""
-    if resampled is None or not np.isfinite(resampled).any():
-        return {"value": value, "low": value, "high": value}
-    low, high = np.nanpercentile(resampled, [bootstrap.LOW, bootstrap.HIGH])
-    return {"value": value, "low": float(low), "high": float(high)}
+_NO_POPULARITY = (
+    "popularity is score / subscribers * 1000: either the score is not predicted, or the "
+    "subscribers were not known when the posts were seen"
+)
+_NO_INTERVAL = "this predictor gives one number, no interval"
+_NO_PAIRS = "too few pairs of test posts went up in one subreddit within an hour of each other"
+_NO_SCORE = "this predictor gives an order, no score"
+_NO_ORDER = "the posts are too few or too alike for an order"
+
+# The metric that decides: of the verdict on the baselines, and of who becomes champion.
+DECISIVE = "spearman"
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "spearman_within",
+            "Spearman within subreddit",
+            "higher",
+            "rank agreement among posts of the same subreddit: 1 is a perfect order, 0 is chance",
+            of_order(statistics.within_subreddits),
+            unknown=_NO_ORDER,
+            head="Spearman\nin sub",
+            says=lambda value: (
+                "How well it orders the posts of one subreddit: 1 is perfect, 0 is chance."
+            ),
+            leads_by="order within a subreddit",
+            of_ceiling=True,
+            compared=True,
+            ablated=True,
+        ),
+        Metric(
+            "pair_accuracy",
+            "Pair accuracy",
+            "higher",
+            "of two posts in one subreddit within an hour, how often the better one is picked; "
+            "chance is 0.5",
+            of_order(statistics.pair_accuracy),
+            unknown=_NO_PAIRS,
+            head="Pair\naccuracy",
+            says=lambda value: (
+                f"Of two posts in one subreddit within an hour, it picks the better one "
+                f"{value * 100:.0f} times in 100; chance is 50."
+            ),
+            leads_by="picking the better of two posts",
+            compared=True,
+        ),
+        Metric(
+            "rmse_log",
+            "RMSE",
+            "lower",
+            "root mean squared error of log(1 + score)",
+            of_log_scores(statistics.root_mean_squared_error),
+            unit="log units",
+            unknown=_NO_SCORE,
+            head="RMSE\nlog",
+            says=lambda value: f"A typical miss is a factor of {math.exp(value):.1f} in the score.",
+            leads_by="error in log units",
+            compared=True,
+        ),
+        Metric(
+            "mae_log",
+            "MAE",
+            "lower",
+            "mean absolute error of log(1 + score)",
+            of_log_scores(statistics.mean_absolute_error),
+            unit="log units",
+            unknown=_NO_SCORE,
+            compared=True,
+        ),
+        Metric(
+            "spearman",
+            "Spearman overall",
+            "higher",
+            "rank agreement over all posts; knowing the subreddit alone already earns much of it",
+            of_order(statistics.spearman),
+            unknown=_NO_ORDER,
+            head="Spearman\noverall",
+            over_time=True,
+            compared=True,
+            ablated=True,
+        ),
+        Metric(
+            "r2_log",
+            "R²",
+            "higher",
+            "share of the variance of log(1 + score) that is explained",
+            of_log_scores(statistics.explained_variance),
+            unit="log units",
+            unknown=_NO_SCORE,
+            ablated=True,
+        ),
+        Metric(
+            "coverage_80",
+            "Coverage of the 80% interval",
+            "nominal",
+            "share of posts whose score fell inside the predicted 80% interval; 0.8 is right",
+            of_interval(lambda true, low, high: ((true >= low) & (true <= high)).astype(float)),
+            unknown=_NO_INTERVAL,
+            head="Inside\n80%",
+            says=lambda value: (
+                f"{value * 100:.0f} of 100 posts ended inside the interval that should hold 80."
+            ),
+        ),
+        Metric(
+            "width_80",
+            "Width of the 80% interval",
+            "none",
+            "mean width of the predicted 80% interval in log units; narrower says more, if "
+            "coverage holds",
+            of_interval(lambda true, low, high: high - low),
+            unknown=_NO_INTERVAL,
+        ),
+        Metric(
+            "mae",
+            "MAE",
+            "lower",
+            "mean absolute error of popularity",
+            of_popularity(statistics.mean_absolute_error),
+            unknown=_NO_POPULARITY,
+        ),
+        Metric(
+            "mse",
+            "MSE",
+            "lower",
+            "mean squared error of popularity",
+            of_popularity(statistics.mean_squared_error),
+            unknown=_NO_POPULARITY,
+        ),
+        Metric(
+            "rmse",
+            "RMSE",
+            "lower",
+            "root mean squared error of popularity",
+            of_popularity(statistics.root_mean_squared_error),
+            unknown=_NO_POPULARITY,
+        ),
+        Metric(
+            "r2",
+            "R²",
+            "higher",
+            "share of popularity's variance that is explained",
+            of_popularity(statistics.explained_variance),
+            unknown=_NO_POPULARITY,
+        ),
+        Metric(
+            "mape",
+            "MAPE",
+            "lower",
+            "mean of |error| / truth of popularity, over posts where it is not 0",
+            of_popularity(statistics.mean_relative_error),
+            unknown=_NO_POPULARITY,
+        ),
+    )
+}
 
 
-def difference(one: Judged, other: Judged, name: str) -> Metric:
-    """One model's metric minus another's on the same resamples of the same posts."""
-    a, b = one.metrics.get(name), other.metrics.get(name)
-    if a is None or b is None:
-        return None
-    value = a["value"] - b["value"]
-    if name not in one.resampled or name not in other.resampled:
-        return {"value": value, "low": value, "high": value}
-    return interval(value, one.resampled[name] - other.resampled[name])
+def leading() -> list[Metric]:
+    """Those that lead the report."""
+    return [metric for metric in METRICS.values() if metric.leads_by]
 
 
-def _value(make: Callable[[np.ndarray], np.ndarray], n: int) -> float | None:
-    if n < 2:
-        return None
-    value = float(make(np.ones((1, n), np.float32))[0])
-    return value if np.isfinite(value) else None
+def on_terminal() -> list[Metric]:
+    """Those that tables on the terminal show."""
+    return [metric for metric in METRICS.values() if metric.head]
 
 
-Statistic = Callable[[np.ndarray], np.ndarray]  # counts (B, n) to values (B,)
+def metric_of(name: str) -> Metric:
+    """A metric by its name; one that this version doesn't know goes by its own name."""
+    unknown = Metric(name, name, "none", name, lambda truth, predicted: None)
+    return METRICS.get(name, unknown)
 
 
-def _statistics(truth: Truth, predicted: Predicted) -> dict[str, Statistic]:
-    order = predicted.log_score if predicted.order is None else predicted.order
-    found: dict[str, Statistic] = {}
-    if order is not None:
-        ranking = order
-        found["spearman"] = lambda c: _spearman(ranking, truth.log_score, c)
-        found["spearman_within"] = _within(truth, ranking)
-        found["pair_accuracy"] = _pairs(truth, ranking)
-    if predicted.log_score is not None:
-        found |= _errors(truth.log_score, predicted.log_score, "_log", ("mae", "rmse", "r2"))
-    if predicted.popularity is not None:
-        found |= _errors(
-            truth.popularity, predicted.popularity, "", ("mae", "mse", "rmse", "r2", "mape")
-        )
-    if predicted.low is not None and predicted.high is not None:
-        inside = (truth.log_score >= predicted.low) & (truth.log_score <= predicted.high)
-        width = predicted.high - predicted.low
-        found["coverage_80"] = lambda c: bootstrap.mean(inside.astype(float), c)
-        found["width_80"] = lambda c: bootstrap.mean(width, c)
-    return found
-
-
-def _errors(
-    truth: np.ndarray, predicted: np.ndarray, ending: str, names: tuple[str, ...]
-) -> dict[str, Statistic]:
-    known = np.isfinite(truth) & np.isfinite(predicted)
-    true, error = truth[known], truth[known] - predicted[known]
-    nonzero = known & (np.nan_to_num(truth) != 0)
-    relative = np.abs(truth[nonzero] - predicted[nonzero]) / np.abs(truth[nonzero])
-
-    def r2(counts: np.ndarray) -> np.ndarray:
-        c = counts[:, known]
-        about_mean = bootstrap.mean(true**2, c) - bootstrap.mean(true, c) ** 2
-        with np.errstate(invalid="ignore", divide="ignore"):
-            explained = 1.0 - bootstrap.mean(error**2, c) / about_mean
-        return np.asarray(np.where(about_mean > 1e-12, explained, np.nan))
-
-    made: dict[str, Statistic] = {
-        "mae": lambda c: bootstrap.mean(np.abs(error), c[:, known]),
-        "mse": lambda c: bootstrap.mean(error**2, c[:, known]),
-        "rmse": lambda c: np.sqrt(bootstrap.mean(error**2, c[:, known])),
-        "r2": r2,
-        "mape": lambda c: bootstrap.mean(relative, c[:, nonzero]),
-    }
-    return {name + ending: made[name] for name in names}
-
-
-def _spearman(order: np.ndarray, true: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Spearman correlations; 0 for a model that tells no post apart: it has found no order."""
-    found = bootstrap.spearman(order, true, counts)
-    return np.nan_to_num(found) if np.unique(true).size > 1 else found
-
-
-def _within(truth: Truth, order: np.ndarray) -> Statistic:
-    numbers, sizes = np.unique(truth.subreddit, return_counts=True)
-    groups = [
-        np.flatnonzero(truth.subreddit == number)
-        for number, size in zip(numbers, sizes, strict=True)
-        if size >= _LEAST_IN_SUBREDDIT
+def present(models: Mapping[str, ModelResult]) -> list[Metric]:
+    """The metrics that any model has, the known ones first and in their order."""
+    names = {name for model in models.values() for name in model.metrics}
+    return [METRICS[name] for name in METRICS if name in names] + [
+        metric_of(name) for name in sorted(names - METRICS.keys())
     ]
 
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        total, weight = np.zeros(len(counts)), np.zeros(len(counts))
-        for rows in groups:
-            here = counts[:, rows]
-            found = _spearman(order[rows], truth.log_score[rows], here)
-            size = here.sum(axis=1, dtype=np.float64) * np.isfinite(found)
-            total += np.nan_to_num(found) * size
-            weight += size
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(total / weight)
 
-    return statistic
-
-
-def _pairs(truth: Truth, order: np.ndarray) -> Statistic:
-    one, other = pairs_within_an_hour(truth)
-    right = np.sign(order[one] - order[other]) * np.sign(
-        truth.log_score[one] - truth.log_score[other]
-    )
-    correct = (right + 1) / 2
-
-    def statistic(counts: np.ndarray) -> np.ndarray:
-        if len(one) < _LEAST_PAIRS:
-            return np.full(len(counts), np.nan)
-        hits, total = np.zeros(len(counts)), np.zeros(len(counts))
-        step = max(1, _CELLS // len(counts))
-        for start in range(0, len(one), step):
-            part = slice(start, start + step)
-            both = counts[:, one[part]] * counts[:, other[part]]
-            hits += both @ correct[part]
-            total += both.sum(axis=1, dtype=np.float64)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(hits / total)
-
-    return statistic
-
-
-def pairs_within_an_hour(truth: Truth) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers of pairs of one subreddit, at most an hour apart, with unequal scores.
-
-    Of more than 20,000 pairs, every so-manieth is kept.
-    """
-    order = np.lexsort((truth.created, truth.subreddit))
-    one: list[np.ndarray] = []
-    other: list[np.ndarray] = []
-    for step in range(1, len(order)):
-        a, b = order[:-step], order[step:]
-        close = (truth.subreddit[a] == truth.subreddit[b]) & (
-            truth.created[b] - truth.created[a] <= _HOUR
-        )
-        if not close.any():
-            break
-        unequal = close & (truth.log_score[a] != truth.log_score[b])
-        one.append(a[unequal])
-        other.append(b[unequal])
-    if not one:
-        return np.zeros(0, int), np.zeros(0, int)
-    first, second = np.concatenate(one), np.concatenate(other)
-    every = -(-len(first) // _MOST_PAIRS) or 1
-    return first[::every], second[::every]
+def best(
+    metric: Metric, measures: Mapping[str, Measure | None], among: Iterable[str]
+) -> str | None:
+    """Which of the models `among` has the best value, or None where better means nothing."""
+    values = {name: measure.value for name in among if (measure := measures.get(name)) is not None}
+    if not values or metric.better == "none":
+        return None
+    if metric.better == "higher":
+        return max(values, key=lambda name: values[name])
+    if metric.better == "lower":
+        return min(values, key=lambda name: values[name])
+    return min(values, key=lambda name: abs(values[name] - metric.nominal))

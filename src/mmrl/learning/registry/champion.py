@@ -1,4 +1,4 @@
-"""Whether a new model becomes the champion: judged against it on the same, newest posts."""
+"""Decision on the champion: a new model is judged against it on the same, newest posts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,17 +8,19 @@ import pyarrow as pa
 
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.evaluate import truth_of
-from mmrl.learning.evaluation.metrics import Metric, Predicted, difference, judge
+from mmrl.learning.evaluation.judge import difference, judge
+from mmrl.learning.evaluation.metrics import DECISIVE
+from mmrl.learning.evaluation.record import Measure
+from mmrl.learning.evaluation.statistics import Predicted
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.train import Trained
-from mmrl.times import parse_time
 
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The version that predicts so far.
+    """The version that makes the predictions so far.
 
     Attributes:
         trained_at: the `as_of` that it learned at.
@@ -31,7 +33,7 @@ class Champion:
 
 @dataclass(frozen=True)
 class Decision:
-    """What becomes of the champion.
+    """Whether the new model becomes the champion, and why.
 
     Attributes:
         difference: Spearman of the new model minus the champion's; None where they can't be
@@ -40,15 +42,16 @@ class Decision:
     """
 
     promote: bool
-    difference: Metric
+    difference: Measure | None
     reason: str
 
 
 def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) -> Decision:
     """Promotes the new model unless it ranks its own test posts worse than the champion does.
 
-    The test posts are newer than all that either of them learned from, so neither is favoured. A
-    champion that learned later, as when an older day is made up for, knows them, and stays.
+    The test posts are newer than all posts that either model learned from, so neither is favoured.
+    A champion that was trained at a later time (the new model is of an earlier day) may have
+    learned from the test posts. It is then not compared, and stays.
 
     Args:
         champion: None where there is none yet.
@@ -56,7 +59,7 @@ def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) 
     if champion is None:
         return Decision(True, None, "It is the first model, and so the champion.")
     version = champion.version
-    if champion.trained_at > parse_time(trained.evaluation["as_of"]):
+    if champion.trained_at > trained.evaluation.as_of:
         return Decision(
             False,
             None,
@@ -74,27 +77,27 @@ def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) 
             "encoders, so the two can't be compared.",
         )
     truth = truth_of(test_samples)
-    seed = trained.evaluation["training"]["seed"]
+    seed = trained.evaluation.training.seed
     ours = trained.model.predict(test_samples)
-    found = difference(
+    lead = difference(
         judge(truth, _order(ours), _RESAMPLES, seed),
         judge(truth, _order(theirs), _RESAMPLES, seed),
-        "spearman",
+        DECISIVE,
     )
-    if found is None:
+    if lead is None:
         return Decision(
             False,
             None,
             f"Version {version} stays champion: the test posts are too alike to compare by rank.",
         )
     figures = (
-        f"Spearman {found['value']:+.3f} against version {version} on the same "
-        f"{test_samples.num_rows:,} test posts, 95% interval {found['low']:+.3f} to "
-        f"{found['high']:+.3f}"
+        f"Spearman {lead.value:+.3f} against version {version} on the same "
+        f"{test_samples.num_rows:,} test posts, 95% interval {lead.low:+.3f} to "
+        f"{lead.high:+.3f}"
     )
-    if found["value"] >= 0:
-        return Decision(True, found, f"It is the champion, as it is not worse: {figures}.")
-    return Decision(False, found, f"Version {version} stays champion: {figures}.")
+    if lead.value >= 0:
+        return Decision(True, lead, f"It is the champion, as it is not worse: {figures}.")
+    return Decision(False, lead, f"Version {version} stays champion: {figures}.")
 
 
 def _order(quantiles: Quantiles) -> Predicted:

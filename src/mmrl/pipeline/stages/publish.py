@@ -41,7 +41,7 @@ def publish(
     catalog: Catalog, settings: Settings, as_of: datetime, progress: Progress
 ) -> PublishReport:
     """Writes the newest version's report and lets the champion predict the live posts."""
-    from mmrl.learning.registry.registry import last_training
+    from mmrl.learning.registry.last_training import last_training
 
     report = StageReport("publish")
     path: Path | None = None

@@ -11,6 +11,7 @@ from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
+from mmrl.learning.evaluation.record import Evaluation
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
@@ -28,7 +29,7 @@ class TrainReport:
         stage: as of any other stage; `pending` is 0 when there was nothing new.
         message: what happened, in a sentence or two.
         version: of the model that was trained; None when none was.
-        evaluation: its evaluation, see `mmrl.learning.evaluation.evaluate`.
+        evaluation: its evaluation.
         promoted: whether it became the champion.
         too_few: there were too few labelled samples, or over too short a time, to train on.
     """
@@ -36,7 +37,7 @@ class TrainReport:
     stage: StageReport
     message: str
     version: str | None = None
-    evaluation: dict[str, Any] | None = None
+    evaluation: Evaluation | None = None
     promoted: bool = False
     too_few: bool = False
 
@@ -49,7 +50,7 @@ class TrainReport:
             "pending": self.stage.pending,
             "seconds": self.stage.seconds,
             "peak_bytes": self.stage.peak_bytes,
-            "evaluation": self.evaluation,
+            "evaluation": None if self.evaluation is None else self.evaluation.as_dict(),
         }
 
 
@@ -97,7 +98,8 @@ def _train(
     force: bool,
     report: StageReport,
 ) -> TrainReport:
-    from mmrl.learning.registry.registry import Registry, last_training
+    from mmrl.learning.registry.last_training import last_training
+    from mmrl.learning.registry.registry import Registry
     from mmrl.learning.train import too_few, train
 
     known = load(
@@ -140,7 +142,7 @@ def _train(
         return TrainReport(report, str(error), too_few=True)
     version, decision = registry.register(trained, trained.test_samples, fingerprint=fingerprint)
     report.done = samples.num_rows
-    message = f"Trained version {version}. {decision.reason} {trained.evaluation['verdict']}"
+    message = f"Trained version {version}. {decision.reason} {trained.evaluation.verdict}"
     return TrainReport(report, message, version, trained.evaluation, decision.promote)
 
 

@@ -1,0 +1,33 @@
+"""The last training of a home, in one small file that is read without importing MLflow."""
+
+import json
+import shutil
+from pathlib import Path
+
+from mmrl.runtime.location import Location
+
+_FILE = "last_training.json"
+
+
+def last_training(home: str | Path) -> dict[str, str] | None:
+    """`fingerprint`, `as_of` and `version` of the last training, read from one small file.
+
+    None where there was none, or where the home is in an object store (ask `Registry.has`).
+    """
+    path = Location.of(home).file("models", _FILE)
+    if path is None or not path.is_file():
+        return None
+    last: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return last
+
+
+def remember(home: str | Path | Location, fingerprint: str, as_of: str, version: str) -> None:
+    """Writes what `last_training` reads; nothing where the home is in an object store."""
+    folder = Location.of(home).file("models")
+    if folder is None:
+        return
+    folder.mkdir(exist_ok=True)
+    kept = {"fingerprint": fingerprint, "as_of": as_of, "version": version}
+    partial = folder / f"{_FILE}.part"
+    partial.write_text(json.dumps(kept), encoding="utf-8")
+    shutil.move(partial, folder / _FILE)
