@@ -8,53 +8,33 @@ with one row.
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.catalog import failures as failures_table
+from mmrl.catalog import upkeep
+from mmrl.catalog.failures import Failed
 from mmrl.catalog.lancedb_import import import_lancedb
-from mmrl.catalog.reasons import Reason
+from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.runtime.location import Location
-from mmrl.runtime.retry import FAILURES
 
 if TYPE_CHECKING:
     import lancedb
 
+# Above both of these, one pass over a table costs less than asking for each value: MEASURED
+_LOOKUP_ALWAYS = 2_000  # values
+_LOOKUP_SHARE = 0.05  # of the table's rows
 FORMAT = 1  # raised when a table's meaning changes; a home with a higher one is refused
-_VALUES_A_FILTER = 2_000  # `column IN (...)` lists longer than this are split
-_SMALL_FILES = 20  # a table with more of them than this is worth compacting
-_INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
-_UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
 # Lance keeps what it read of every version, up to 7 GB: a service that commits twice a minute would
 # grow to that over weeks. Few of these entries are ever asked for again.
 _INDEX_CACHE, _METADATA_CACHE = 16 << 20, 4 << 20  # bytes
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An item that a stage could not do.
-
-    Attributes:
-        key: the item, unique within its stage.
-        reason: why, from the closed list.
-        detail: a few words for whoever looks into it (an HTTP status, an error's text).
-        transient: worth another try later; the wait doubles from 10 minutes up to a day, and the
-            fortieth try is the last.
-        encoder: the id of the model that failed on it, where another one may not.
-    """
-
-    key: str
-    reason: Reason
-    detail: str | None = None
-    transient: bool = False
-    encoder: str | None = None
 
 
 class Catalog:
@@ -118,18 +98,32 @@ class Catalog:
         self,
         table: str,
         column: str,
-        values: Iterable[str],
+        values: "Iterable[str] | pa.Array | pa.ChunkedArray",
         columns: Sequence[str] | None = None,
         where: str | None = None,
     ) -> pa.Table:
-        """Rows whose `column` is among `values`; values that are not there are simply absent."""
-        wanted = sorted(set(values))
-        parts = []
-        for start in range(0, len(wanted), _VALUES_A_FILTER):
-            listed = ", ".join(quote(value) for value in wanted[start : start + _VALUES_A_FILTER])
-            condition = f"{column} IN ({listed})" + (f" AND ({where})" if where else "")
-            parts.append(self.read(table, columns, condition))
-        return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
+        """Rows whose `column` is among `values`; values that are not there are simply absent.
+
+        Few values are asked for, many are found in one pass over the table.
+
+        Args:
+            values: in any order; repeated and null ones count once and not at all.
+            columns: those wanted; all by default.
+            where: a Lance SQL filter that the rows meet besides.
+        """
+        distinct = _distinct(values)
+        few = len(distinct) <= _LOOKUP_ALWAYS
+        if few or len(distinct) <= self.count(table) * _LOOKUP_SHARE:
+            conditions = among(column, distinct.to_pylist())
+            found = [
+                self.read(table, columns, f"{condition} AND ({where})" if where else condition)
+                for condition in conditions
+            ]
+            return pa.concat_tables(found) if found else self.read(table, columns, "false")
+        names = None if columns is None else list(dict.fromkeys([*columns, column]))
+        rows = self.read(table, names, where)
+        rows = rows.filter(pc.is_in(rows[column], value_set=distinct))
+        return rows if columns is None else rows.select(list(columns))
 
     def read_since(self, table: str, columns: Sequence[str], cursor: int) -> tuple[pa.Table, int]:
         """Rows written after a cursor, and the cursor to hand in next time; -1 reads all.
@@ -233,6 +227,8 @@ class Catalog:
             with _clear_errors(self.home):
                 opened.delete(where)
 
+    # Upkeep
+
     def compact(self, tables: Sequence[str] | None = None) -> None:
         """Joins the small files that many commits left behind and indexes the keys of large tables.
 
@@ -244,17 +240,9 @@ class Catalog:
         """
         for name in self.table_names() if tables is None else tables:
             opened = self._open(name)
-            if opened is None:
-                continue
-            with _clear_errors(self.home):
-                try:
-                    if opened.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FILES:
-                        opened.to_lance().optimize.compact_files(**fragments_of(name))
-                        opened.checkout_latest()
-                    _index_key(opened)
-                except (OSError, RuntimeError) as error:
-                    if "commit conflict" not in str(error):
-                        raise
+            if opened is not None:
+                with _clear_errors(self.home):
+                    upkeep.compact(opened, name)
 
     def drop_versions(self, tables: Sequence[str], older_than: timedelta) -> int:
         """Drops versions of tables that are older than this, and the files only they hold.
@@ -270,43 +258,14 @@ class Catalog:
             opened = self._open(name)
             if opened is not None:
                 with _clear_errors(self.home):
-                    cleaned = opened.to_lance().cleanup_old_versions(
-                        older_than, error_if_tagged_old_versions=False
-                    )
-                dropped += int(cleaned.old_versions)
+                    dropped += upkeep.drop_versions(opened, older_than)
         return dropped
 
     # Failures
 
     def fail(self, stage: str, failures: Iterable[Failed], as_of: datetime) -> None:
         """Records failed items, counting their attempts and setting when to try them again."""
-        by_key = {failure.key: failure for failure in failures}
-        if not by_key:
-            return
-        before = self.lookup(
-            "failures", "key", by_key, ["key", "attempts"], f"stage = {quote(stage)}"
-        )
-        attempts = dict(zip(before["key"].to_pylist(), before["attempts"].to_pylist(), strict=True))
-        rows = []
-        for item, failure in by_key.items():
-            # What a budget left out was not tried, so it is never given up.
-            tried = attempts.get(item, 0) + (failure.reason != Reason.CAPTION_BUDGET_SPENT)
-            wait = timedelta(seconds=FAILURES.wait(max(tried, 1)))
-            rows.append(
-                {
-                    "stage": stage,
-                    "key": item,
-                    "reason": str(failure.reason),
-                    "detail": failure.detail,
-                    "attempts": tried,
-                    "last_at": as_of,
-                    "retry_after": as_of + wait
-                    if failure.transient and not FAILURES.exhausted(tried)
-                    else None,
-                    "encoder": failure.encoder,
-                }
-            )
-        self.upsert("failures", pa.Table.from_pylist(rows, schema=SCHEMAS["failures"]))
+        failures_table.fail(self, stage, failures, as_of)
 
     def open_failures(self, stage: str, as_of: datetime, encoder: str | None = None) -> set[str]:
         """The keys of a stage that failed and are not to be tried at `as_of`.
@@ -314,19 +273,11 @@ class Catalog:
         Args:
             encoder: the model that would try; what only another one failed on is not among them.
         """
-        condition = (
-            f"stage = {quote(stage)} AND (retry_after IS NULL OR retry_after > {moment(as_of)})"
-        )
-        if encoder is not None:
-            condition += f" AND (encoder IS NULL OR encoder = {quote(encoder)})"
-        return set(self.read("failures", ["key"], condition)["key"].to_pylist())
+        return failures_table.open_failures(self, stage, as_of, encoder)
 
     def clear_failures(self, stage: str, keys: Iterable[str]) -> None:
         """Forgets failures of items that have since been done."""
-        known = self.lookup("failures", "key", keys, ["key"], f"stage = {quote(stage)}")
-        if known.num_rows:
-            listed = ", ".join(quote(item) for item in known["key"].to_pylist())
-            self.delete("failures", f"stage = {quote(stage)} AND key IN ({listed})")
+        failures_table.clear_failures(self, stage, keys)
 
     # Tables
 
@@ -385,34 +336,6 @@ class Catalog:
             )
 
 
-def quote(text: str) -> str:
-    """A text as a literal of a Lance SQL filter."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def fragments_of(table: str) -> dict[str, int]:
-    """How Lance is to cut a table's files when it joins or rewrites them.
-
-    A file is rewritten whole to take one row out of it, or to join a small one to it, so files are
-    kept small, those of pictures very small. Lance's own million rows a file would have a collector
-    rewrite all its looks several times a day, with memory and writes that grow with the table.
-    """
-    if table == "images":
-        return {"target_rows_per_fragment": 4_096, "batch_size": 64}
-    return {"target_rows_per_fragment": 131_072}
-
-
-def moment(time: datetime) -> str:
-    """A UTC time as a literal of a Lance SQL filter."""
-    return f"timestamp '{time.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}'"
-
-
-def without(rows: pa.Table, column: str, values: Iterable[str]) -> pa.Table:
-    """The rows whose `column` is not among `values`: the anti-join that finds pending work."""
-    known = pa.array(list(values), pa.string())
-    return rows.filter(pc.invert(pc.is_in(rows[column], value_set=known)))
-
-
 def _create(database: str, name: str, schema: pa.Schema) -> None:
     """Makes an empty table, or fails where there is one.
 
@@ -439,16 +362,10 @@ def _with_new_columns(opened: Any, name: str) -> Any:
     return opened
 
 
-def _index_key(opened: Any) -> None:
-    """Keeps a BTree on the first key column, so that a look-up costs what is asked for."""
-    if opened.count_rows() < _INDEXED_ROWS:
-        return
-    column = key_columns(opened.schema)[0]
-    index = next((found.name for found in opened.list_indices() if found.columns == [column]), None)
-    if index is None:
-        opened.create_scalar_index(column, index_type="BTREE")
-    elif opened.index_stats(index).num_unindexed_rows > _UNINDEXED_ROWS:
-        opened.to_lance().optimize.optimize_indices()
+def _distinct(values: "Iterable[str] | pa.Array | pa.ChunkedArray") -> pa.Array:
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        values = pa.array(sorted(set(values)), pa.string())
+    return pc.drop_null(pc.unique(values))
 
 
 def _empty(table: str, columns: Sequence[str] | None) -> pa.Table:

@@ -7,31 +7,17 @@ the home can test whether a given id was purged, but can't read the ids off.
 import functools
 import hashlib
 import secrets
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog.fullnames import POST, fullname
+from mmrl.catalog.protocol import Tables
 from mmrl.catalog.tables import META, PURGED_MARKS
 
 TABLE = "purged_marks"
 _SALT = "purge salt"
-
-
-class Tables(Protocol):
-    """What marks are kept in; see `Catalog`."""
-
-    def read(self, table: str, columns: Sequence[str], where: str) -> pa.Table: ...
-
-    def lookup(
-        self, table: str, column: str, values: Iterable[str], columns: Sequence[str] | None = None
-    ) -> pa.Table: ...
-
-    def insert(self, table: str, rows: pa.Table) -> int: ...
-
-    def opened(self, name: str) -> Any: ...
 
 
 def mark_posts(catalog: Tables, post_ids: Iterable[str]) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mmrl.catalog.catalog import Catalog, fragments_of
+from mmrl.catalog import Catalog
+from mmrl.catalog.upkeep import fragments_of
 from mmrl.errors import CatalogError
 from mmrl.runtime.location import Location
 from mmrl.runtime.retry import PURGE_FILES

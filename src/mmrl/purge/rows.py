@@ -13,7 +13,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from mmrl.catalog.catalog import Catalog, quote
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import SCHEMAS, SPACES
 from mmrl.catalog.tombstones import mark_author, mark_posts
 from mmrl.purge.files import persist

@@ -6,8 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote
-from mmrl.catalog.catalog import without
+from mmrl.catalog import Catalog, quote, without
 from mmrl.catalog.tables import CAPTIONS
 from mmrl.encoders.contents import caption_images
 from mmrl.encoders.profiles import Profile

@@ -13,8 +13,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote
-from mmrl.catalog.catalog import without
+from mmrl.catalog import Catalog, quote, without
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import SPACES, embeddings, embeddings_table
 from mmrl.encoders.contents import embed

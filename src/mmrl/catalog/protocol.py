@@ -1,0 +1,31 @@
+"""The catalog as its own parts see it: rows read and written by table name."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+
+class Tables(Protocol):
+    """What tombstones and failures are kept in; see `Catalog`."""
+
+    def read(
+        self, table: str, columns: Sequence[str] | None = None, where: str | None = None
+    ) -> pa.Table: ...
+
+    def lookup(
+        self,
+        table: str,
+        column: str,
+        values: Iterable[str],
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+    ) -> pa.Table: ...
+
+    def insert(self, table: str, rows: pa.Table) -> int: ...
+
+    def upsert(self, table: str, rows: pa.Table) -> None: ...
+
+    def delete(self, table: str, where: str) -> None: ...
+
+    def opened(self, name: str) -> Any: ...

@@ -1,0 +1,33 @@
+"""Filters of Lance's SQL, and the anti-join that finds pending work."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_VALUES_A_FILTER = 2_000  # longer lists are split; Lance plans a longer filter out of proportion
+
+
+def quote(text: str) -> str:
+    """A text as a literal of a Lance SQL filter."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def moment(time: datetime) -> str:
+    """A UTC time as a literal of a Lance SQL filter."""
+    return f"timestamp '{time.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}'"
+
+
+def among(column: str, values: Iterable[str]) -> Iterator[str]:
+    """Filters that together select the rows whose `column` is among the values, none twice."""
+    distinct = sorted(set(values))
+    for start in range(0, len(distinct), _VALUES_A_FILTER):
+        listed = ", ".join(quote(value) for value in distinct[start : start + _VALUES_A_FILTER])
+        yield f"{column} IN ({listed})"
+
+
+def without(rows: pa.Table, column: str, values: Iterable[str]) -> pa.Table:
+    """The rows whose `column` is not among `values`: the anti-join that finds pending work."""
+    known = pa.array(list(values), pa.string())
+    return rows.filter(pc.invert(pc.is_in(rows[column], value_set=known)))

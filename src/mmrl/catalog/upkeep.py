@@ -1,0 +1,52 @@
+"""Upkeep of a table's files: small ones joined, keys indexed, old versions dropped."""
+
+from datetime import timedelta
+from typing import Any
+
+from mmrl.catalog.tables import key_columns
+
+_SMALL_FILES = 20  # a table with more of them than this is worth compacting
+_INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
+_UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
+
+
+def compact(opened: Any, table: str) -> None:
+    """Joins the small files of a LanceDB table and indexes its key; see `Catalog.compact`."""
+    try:
+        if opened.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FILES:
+            opened.to_lance().optimize.compact_files(**fragments_of(table))
+            opened.checkout_latest()
+        _index_key(opened)
+    except (OSError, RuntimeError) as error:
+        if "commit conflict" not in str(error):
+            raise
+
+
+def drop_versions(opened: Any, older_than: timedelta) -> int:
+    """Drops old versions of a LanceDB table; see `Catalog.drop_versions`."""
+    cleaned = opened.to_lance().cleanup_old_versions(older_than, error_if_tagged_old_versions=False)
+    return int(cleaned.old_versions)
+
+
+def fragments_of(table: str) -> dict[str, int]:
+    """How Lance is to cut a table's files when it joins or rewrites them.
+
+    A file is rewritten whole to take one row out of it, or to join a small one to it, so files are
+    kept small, those of pictures very small. Lance's own million rows a file would have a collector
+    rewrite all its looks several times a day, with memory and writes that grow with the table.
+    """
+    if table == "images":
+        return {"target_rows_per_fragment": 4_096, "batch_size": 64}
+    return {"target_rows_per_fragment": 131_072}
+
+
+def _index_key(opened: Any) -> None:
+    """Keeps a BTree on the first key column, so that a look-up costs what is asked for."""
+    if opened.count_rows() < _INDEXED_ROWS:
+        return
+    column = key_columns(opened.schema)[0]
+    index = next((found.name for found in opened.list_indices() if found.columns == [column]), None)
+    if index is None:
+        opened.create_scalar_index(column, index_type="BTREE")
+    elif opened.index_stats(index).num_unindexed_rows > _UNINDEXED_ROWS:
+        opened.to_lance().optimize.optimize_indices()
