@@ -55,6 +55,24 @@ def test_lookup_splits_long_lists(catalog: Catalog) -> None:
     assert catalog.lookup("selection", "post_id", ids, ["post_id"]).num_rows == 5_000
 
 
+def test_lookup_finds_the_same_rows_whether_it_asks_or_reads_all(catalog: Catalog) -> None:
+    catalog.upsert("selection", selection([f"p{i}" for i in range(4_000)], "new"))
+    catalog.upsert("selection", selection([f"p{i}" for i in range(0, 4_000, 2)], "old"))
+    one_pass = [f"p{i}" for i in range(1_000, 3_500)]  # more than are asked for
+    asked = [one_pass[:1_500], pa.array([*one_pass[1_500:], None, "p1001", "p1001"])]
+    for columns in (["rules"], ["post_id", "rules"], None):
+        rows = catalog.lookup("selection", "post_id", one_pass, columns, "rules = 'new'")
+        parts = [
+            catalog.lookup("selection", "post_id", ids, columns, "rules = 'new'") for ids in asked
+        ]
+        assert rows.num_rows == parts[0].num_rows + parts[1].num_rows - 1 == 1_250
+        names = columns or SCHEMAS["selection"].names
+        assert rows.schema.names == parts[0].schema.names == names
+    many = [f"no{i}" for i in range(3_000)]
+    assert catalog.lookup("selection", "post_id", many, ["rules"]).num_rows == 0
+    assert catalog.lookup("samples", "post_id", many, ["score"]).schema.names == ["score"]
+
+
 @given(st.lists(st.text(max_size=8), max_size=20), st.lists(st.text(max_size=8), max_size=20))
 def test_without_is_an_anti_join(left: list[str], right: list[str]) -> None:
     rows = pa.table({"key": pa.array(left, pa.string())})

@@ -28,9 +28,11 @@ from mmrl.runtime.location import Location
 if TYPE_CHECKING:
     import lancedb
 
-# Above both of these, one pass over a table costs less than asking for each value: MEASURED
+# Above both of these, one pass over a table costs less than asking for each value. Measured on
+# `selection` and `posts` of 300,000 and 400,000 rows: 7 us of CPU a value against 0.06 to 0.2 us a
+# row, equal near 1% of the rows; on 50,000 rows 2,000 values cost 14 ms, a pass 5.
 _LOOKUP_ALWAYS = 2_000  # values
-_LOOKUP_SHARE = 0.05  # of the table's rows
+_LOOKUP_SHARE = 0.01  # of the table's rows
 FORMAT = 1  # raised when a table's meaning changes; a home with a higher one is refused
 # Lance keeps what it read of every version, up to 7 GB: a service that commits twice a minute would
 # grow to that over weeks. Few of these entries are ever asked for again.

@@ -1,15 +1,10 @@
 """Finds what goes with posts that are purged: contents that no kept post shares."""
 
-from collections.abc import Collection, Iterable, Mapping
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Collection, Mapping
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.purge.rows import LATE, Doomed
-
-_MANY = 20_000  # values; so many are quicker found in one pass over a column
 
 
 def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
@@ -43,31 +38,18 @@ def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
         if post in title_of
     } - shared
 
-    captions = _rows(catalog, "captions", "sha256", own_images, ["sha256", "text"])
+    captions = catalog.lookup("captions", "sha256", own_images, ["sha256", "text"])
     said = set(zip(captions["sha256"].to_pylist(), captions["text"].to_pylist(), strict=True))
     contents["visual"] |= {visual_content(image, text) for image, text in said}
     texts = {text for _, text in said}
-    again = _rows(catalog, "captions", "text", texts, ["sha256", "text"]).to_pylist()
+    again = catalog.lookup("captions", "text", texts, ["sha256", "text"]).to_pylist()
     elsewhere = {row["text"] for row in again if row["sha256"] not in own_images}
     contents["caption"] |= {text_content(text) for text in texts - elsewhere}
     return doomed
 
 
-def _rows(
-    catalog: Catalog, table: str, column: str, values: Collection[str], names: list[str]
-) -> pa.Table:
-    if len(values) <= _MANY:
-        return catalog.lookup(table, column, values, names)
-    rows = catalog.read(table, names)
-    return rows.filter(pc.is_in(rows[column], value_set=_array(values)))
-
-
 def _pairs(
     catalog: Catalog, table: str, column: str, values: Collection[str], names: list[str]
 ) -> dict[str, str]:
-    rows = _rows(catalog, table, column, values, names)
+    rows = catalog.lookup(table, column, values, names)
     return dict(zip(rows[names[0]].to_pylist(), rows[names[1]].to_pylist(), strict=True))
-
-
-def _array(values: Iterable[str]) -> pa.Array:
-    return pa.array(list(values), pa.string())

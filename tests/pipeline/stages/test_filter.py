@@ -10,7 +10,6 @@ from mmrl.catalog import Catalog, Reason
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import FilterSettings, ImageSettings, RedditSettings, Settings
 from mmrl.pipeline import Silent, run_stage
-from mmrl.pipeline.stages import filter as filter_stage
 from mmrl.pipeline.stages.filter import FilterStage, decide, fingerprint
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -153,11 +152,7 @@ def test_posts_that_were_not_seen_by_then_wait(catalog: Catalog) -> None:
     assert stage.pending(catalog, NOW + timedelta(hours=1)).num_rows == 1
 
 
-@pytest.mark.parametrize("many", [0, 2_000])
-def test_the_first_look_decides_whatever_came_later(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, many: int
-) -> None:
-    monkeypatch.setattr(filter_stage, "_MANY", many)
+def test_the_first_look_decides_whatever_came_later(catalog: Catalog) -> None:
     post_id = add(catalog, 1, score=1)
     look(catalog, post_id, NOW + timedelta(hours=5), score=900, removed_by="moderator")
     add(catalog, 2, score=900)

@@ -27,7 +27,6 @@ from mmrl.sources.kinds import may_name_files
 if TYPE_CHECKING:
     from mmrl.images.fetch import Fetcher
 
-_MANY = 2_000  # keys; above this, one pass over a table costs less than asking for each
 _FILE = "file://"
 _FOREIGN_FILE = Refused(Reason.HOST_NOT_ALLOWED, "only imported tables may name files")
 _DONE = pa.schema(
@@ -59,7 +58,7 @@ class FetchImagesStage:
         waiting = without(ids, "post_id", done)
         waiting = without(waiting, "post_id", catalog.open_failures(self.name, as_of))
         facts = ["post_id", "image_url", "source"]
-        posts = _rows(catalog, "posts", "post_id", waiting["post_id"], facts)
+        posts = catalog.lookup("posts", "post_id", waiting["post_id"], facts)
         posts = posts.filter(pc.is_valid(posts["image_url"]))
         known = self._known(catalog, posts["image_url"])
         row = pc.index_in(posts["image_url"], value_set=_array(known["image_url"]))
@@ -80,7 +79,7 @@ class FetchImagesStage:
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes pictures the catalog has not, and then each post's; never a post without one."""
         fetched = done.filter(pc.is_valid(done["bytes"]))
-        stored = catalog.lookup("images", "sha256", fetched["sha256"].to_pylist(), ["sha256"])
+        stored = catalog.lookup("images", "sha256", fetched["sha256"], ["sha256"])
         catalog.insert("images", without(fetched, "sha256", stored["sha256"].to_pylist()))
         times = pa.array([as_of] * done.num_rows, TIME)
         catalog.upsert("post_images", done.append_column("fetched_at", times))
@@ -88,9 +87,8 @@ class FetchImagesStage:
     @staticmethod
     def _known(catalog: Catalog, urls: pa.ChunkedArray) -> pa.Table:
         """`image_url`, `sha256` and `final_url` of these addresses that gave a picture before."""
-        posts = _rows(catalog, "posts", "image_url", pc.unique(urls), ["post_id", "image_url"])
-        shown = _rows(
-            catalog,
+        posts = catalog.lookup("posts", "image_url", pc.unique(urls), ["post_id", "image_url"])
+        shown = catalog.lookup(
             "post_images",
             "post_id",
             posts["post_id"],
@@ -176,16 +174,6 @@ def _repeated(values: pa.ChunkedArray) -> pa.ChunkedArray:
     counts = pc.value_counts(values)
     once = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
     return pc.invert(pc.is_in(values, value_set=once))
-
-
-def _rows(
-    catalog: Catalog, table: str, column: str, values: pa.ChunkedArray | pa.Array, names: list[str]
-) -> pa.Table:
-    """The rows with these values: asked for while they are few, by one pass if they are many."""
-    if len(values) <= _MANY:
-        return catalog.lookup(table, column, values.to_pylist(), names)
-    rows = catalog.read(table, names)
-    return rows.filter(pc.is_in(rows[column], value_set=_array(values)))
 
 
 def _array(values: pa.ChunkedArray | pa.Array) -> pa.Array:

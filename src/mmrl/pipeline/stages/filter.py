@@ -25,7 +25,6 @@ from mmrl.sources.kinds import may_name_files
 
 DECISIONS_VERSION = 1  # raised with the code of a rule: all posts are decided again
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")
-_MANY = 2_000  # above this, one pass over the observations since costs less than asking for each
 _BATCH_SCHEMA = pa.schema(
     [
         *(SCHEMAS["posts"].field(name) for name in _FACTS if name != "first_seen_at"),
@@ -60,14 +59,7 @@ class FilterStage:
         ids = pending["key"].to_pylist()
         posts = catalog.lookup("posts", "post_id", ids, _FACTS).drop_columns(["first_seen_at"])
         columns = ["post_id", "observed_at", "score", "removed_by"]
-        if len(ids) > _MANY:
-            since = pc.min(pending["first_seen_at"]).as_py()
-            observations = catalog.read("observations", columns, f"observed_at >= {moment(since)}")
-            observations = observations.filter(
-                pc.is_in(observations["post_id"], value_set=pa.array(ids, pa.string()))
-            )
-        else:
-            observations = catalog.lookup("observations", "post_id", ids, columns)
+        observations = catalog.lookup("observations", "post_id", ids, columns)
         return posts.join(_first_observations(observations), "post_id").select(_BATCH_SCHEMA.names)
 
     def worker(self, as_of: datetime) -> "FilterWorker":

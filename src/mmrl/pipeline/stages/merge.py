@@ -35,8 +35,6 @@ _LOOK_COLUMNS = [
 _LABEL_LOOK_COLUMNS = ["post_id", "observed_at", "score", "settled", "removed_by"]
 _STATE_COLUMNS = ["post_id", "rules", "created_at", "first_look_at", "unlabelled"]
 _IMAGE_COLUMNS = ["sha256", "width", "height", "byte_size"]
-_LOOKUP_ALWAYS = 2_000  # keys; more than this and than this share of a table are quicker found
-_LOOKUP_SHARE = 0.05  # in one pass over it
 _TEXT = pa.string()
 _WAITING = pa.array([str(Reason.TOO_YOUNG), str(Reason.SCORE_NOT_SETTLED)], _TEXT)
 _EVENTS = ("selection", "post_images", "observations")  # what makes a post pending
@@ -66,11 +64,11 @@ class MergeStage:
             rows, cursors[table] = catalog.read_since(table, ["post_id"], cursors.get(table, -1))
             touched.append(rows["post_id"])
         posts = pc.unique(pa.chunked_array([chunk for c in touched for chunk in c.chunks], _TEXT))
-        samples = _rows(catalog, "samples", "post_id", posts, _STATE_COLUMNS)
+        samples = catalog.lookup("samples", "post_id", posts, _STATE_COLUMNS)
         samples = samples.filter(pc.equal(samples["rules"], self._rules))
         new = posts.filter(pc.invert(_is_among(posts, samples["post_id"])))
-        images = _rows(catalog, "post_images", "post_id", new, ["post_id"])["post_id"]
-        selected = _rows(catalog, "selection", "post_id", images, ["post_id", "reason"])
+        images = catalog.lookup("post_images", "post_id", new, ["post_id"])["post_id"]
+        selected = catalog.lookup("selection", "post_id", images, ["post_id", "reason"])
         keys = pa.chunked_array(
             [
                 *selected["post_id"].filter(pc.is_null(selected["reason"])).chunks,
@@ -84,12 +82,12 @@ class MergeStage:
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds the facts of each post and its image, and its first and its label observation."""
         keys = pending["key"]
-        posts = _rows(catalog, "posts", "post_id", keys, _POST_COLUMNS)
-        images = _rows(catalog, "post_images", "post_id", keys, ["post_id", "sha256"])
+        posts = catalog.lookup("posts", "post_id", keys, _POST_COLUMNS)
+        images = catalog.lookup("post_images", "post_id", keys, ["post_id", "sha256"])
         posts = _join(posts, "post_id", images, "post_id")
-        shapes = _rows(catalog, "images", "sha256", pc.unique(images["sha256"]), _IMAGE_COLUMNS)
+        shapes = catalog.lookup("images", "sha256", pc.unique(images["sha256"]), _IMAGE_COLUMNS)
         posts = _join(posts, "sha256", shapes, "sha256")
-        observations = _rows(catalog, "observations", "post_id", keys, _LOOK_COLUMNS)
+        observations = catalog.lookup("observations", "post_id", keys, _LOOK_COLUMNS)
         looks = choose_looks(
             observations,
             posts["post_id"].combine_chunks(),
@@ -117,8 +115,8 @@ class MergeStage:
         unseen = pc.is_null(samples["first_look_at"])
         lacking = samples.filter(pc.or_(unseen, pc.is_in(samples["unlabelled"], _WAITING)))
         unseen = pc.is_null(lacking["first_look_at"]).to_numpy()
-        observations = _rows(
-            catalog, "observations", "post_id", lacking["post_id"], _LABEL_LOOK_COLUMNS
+        observations = catalog.lookup(
+            "observations", "post_id", lacking["post_id"], _LABEL_LOOK_COLUMNS
         )
         looks = choose_looks(
             observations,
@@ -223,23 +221,6 @@ def _feature_inputs(batch: pa.Table) -> pa.Table:
     return pa.table(
         {name: known[name] if name in known else batch[name] for name in INPUTS.names}
     ).cast(INPUTS)
-
-
-def _rows(
-    catalog: Catalog,
-    table: str,
-    column: str,
-    keys: pa.ChunkedArray | pa.Array,
-    columns: list[str],
-) -> pa.Table:
-    """The rows of some keys: by lookup while they are few, by one pass over the table if not."""
-    if len(keys) <= max(_LOOKUP_ALWAYS, catalog.count(table) * _LOOKUP_SHARE):
-        return catalog.lookup(table, column, keys.to_pylist(), columns)
-    return _among(catalog.read(table, columns), column, keys)
-
-
-def _among(rows: pa.Table, column: str, keys: pa.ChunkedArray | pa.Array) -> pa.Table:
-    return rows.filter(_is_among(rows[column], keys))
 
 
 def _is_among(values: pa.ChunkedArray, keys: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
