@@ -1,6 +1,7 @@
 """Models that mmrl takes from the Hugging Face hub: pinned revisions, files, sizes, licences.
 
-The facts are in `hub.toml`; this module reads them. Nothing here touches network or disk.
+The facts stand under `models` in the profiles that use the models. Nothing here touches the
+network.
 """
 
 import tomllib
@@ -61,10 +62,16 @@ def gigabytes(size_bytes: int) -> str:
 @cache
 def hub_models() -> dict[str, HubModel]:
     """All of them, by name."""
-    entries = tomllib.loads(files(__package__).joinpath("hub.toml").read_text("utf-8"))
+    profiles = files("mmrl.encoders").joinpath("profiles").iterdir()
+    tables = [
+        tomllib.loads(file.read_text("utf-8")).get("models", {})
+        for file in sorted(profiles, key=lambda file: file.name)
+        if file.name.endswith(".toml")
+    ]
     return {
         name: HubModel(name, files=tuple(entry.pop("files")), **entry)
-        for name, entry in entries.items()
+        for table in tables
+        for name, entry in table.items()
     }
 
 

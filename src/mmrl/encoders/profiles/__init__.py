@@ -4,6 +4,7 @@ A profile is a file `NAME.toml` with a table for each of title, caption, image, 
 captioner: `class` is `module:name`, the other entries are the class's arguments. An argument
 `model` or `text_model` names a model of the hub and reaches the class as a `Checkpoint`. Classes
 are cheap to make (see `encoders.protocols`), so ids are known without loading a model.
+`models` holds the facts of the hub's models that it brings (see `hub.models`).
 `visual_text` says which text is joined with the image: the title (by default) or the caption.
 """
 
@@ -143,6 +144,7 @@ def _load(
     entries = _read(name)
     shown_as = {str(role): str(words) for role, words in entries.pop("shown_as", {}).items()}
     visual_text = entries.pop("visual_text", "title")
+    entries.pop("models", None)  # see `hub.models`
     if set(entries) != set(ROLES) or visual_text not in ("title", "caption"):
         raise ConfigError(
             f"The profile {name!r} has {', '.join(sorted(entries)) or 'nothing'}, and the visual "
