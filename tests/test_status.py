@@ -98,6 +98,7 @@ def test_what_purges_erased_is_counted_by_reason(catalog: Catalog, show: Show) -
 # The collector
 
 
+@pytest.mark.slow
 def test_the_collectors_account_gaps_and_closed_subreddits_are_shown_in_80_columns(
     make: Callable[..., Trial], catalog: Catalog, show: Show
 ) -> None:

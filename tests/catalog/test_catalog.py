@@ -108,7 +108,7 @@ def test_processes_that_insert_the_same_new_keys_at_once_make_no_duplicates(
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     ids = Catalog.open(home).read("selection", ["post_id"])["post_id"].to_pylist()
     assert len(ids) == len(set(ids)) == 503
@@ -137,7 +137,7 @@ def test_processes_that_make_the_same_table_at_once_lose_no_row(tmp_path: Path) 
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join()
     assert [worker.exitcode for worker in workers] == [0] * processes
     counts = [catalog.count(f"embeddings_made{number}_2") for number in range(tables)]
     assert counts == [processes] * tables
@@ -166,7 +166,7 @@ def test_compacting_beside_writers_fails_neither_and_loses_nothing(tmp_path: Pat
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     ids = catalog.read("selection", ["post_id"])["post_id"].to_pylist()
     assert len(ids) == len(set(ids)) == 25 + 500 + 1

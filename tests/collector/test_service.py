@@ -3,9 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +22,9 @@ from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.reddit.api import about, connect, newest
 from mmrl.sources.reddit.transport import Transport
+from tests.support.command import ending, start
 from tests.support.service_trial import HOUR, START, Trial, busy, trials
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -108,6 +107,7 @@ ALL_FAULTS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
     make: Callable[..., Trial], quick: None
 ) -> None:
@@ -125,6 +125,7 @@ def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
     assert trial.server.stats()["most_in_a_minute"] <= 100
 
 
+@pytest.mark.slow
 def test_an_hours_outage_is_survived_said_and_made_up_for(make: Callable[..., Trial]) -> None:
     trial = make(busy(900, 3), checkpoints_hours=[0.5])
     begin = START.timestamp() + 3_600
@@ -180,6 +181,7 @@ def test_a_gap_in_three_subreddits_is_first_closed_by_their_own_listings(
     assert trial.catalog.count("gaps") == 0
 
 
+@pytest.mark.slow
 def test_posts_that_show_up_late_in_their_old_place_are_found(make: Callable[..., Trial]) -> None:
     trial = make(busy(400, 4), checkpoints_hours=[30])
     trial.server.misfortune.set(Faults(held_back=0.2, held_back_seconds=1_500))
@@ -201,6 +203,7 @@ def test_the_clock_of_reddits_answers_dates_the_looks(make: Callable[..., Trial]
 # Subreddits that are not shown
 
 
+@pytest.mark.slow
 def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
     make: Callable[..., Trial],
 ) -> None:
@@ -224,6 +227,7 @@ def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
     assert any("is shown again" in sentence for sentence in trial.told)
 
 
+@pytest.mark.slow
 def test_nothing_posted_while_a_subreddit_was_closed_is_lost(make: Callable[..., Trial]) -> None:
     """More than its listing shows; and for a while nobody told that it was closed."""
     trial = make(busy(3_600, 6, subreddits=2), checkpoints_hours=[90])
@@ -299,6 +303,7 @@ def test_groups_are_polled_as_often_as_their_posts_come(
     assert 32 <= often <= 46  # fifty posts take five minutes
 
 
+@pytest.mark.slow
 def test_posts_found_through_comments_are_a_part_of_all(make: Callable[..., Trial]) -> None:
     world = World.make(posts=300, seed=2, days=3)
     trial = make(world, discovery="comments", poll_seconds=[120, 120], checkpoints_hours=[90])
@@ -466,18 +471,18 @@ def home(tmp_path: Path) -> Path:
     return home
 
 
+def polls(server: SandboxServer) -> int:
+    """How often new posts were asked for."""
+    return int(server.stats()["requests"].get("r/*/new", 0))
+
+
 def command(home: Path, server: SandboxServer, *words: str, mode: str = "jump") -> Any:
     """Starts `mmrl` on the home with the sandbox's credentials."""
     ini = "\n".join(f"{name} = {value}" for name, value in praw_settings(server.url).items())
     (home / "praw.ini").write_text(f"[mmrl]\n{ini}\n")
     names = [subreddit.name for subreddit in server.world.subreddits]
     (home / "mmrl.toml").write_text(f"[reddit]\nsubreddits = {json.dumps(names)}\n")
-    return subprocess.Popen(
-        [sys.executable, "-m", "mmrl", *words, "--home", str(home), "--sandbox-clock", mode],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start(*words, "--home", home, "--sandbox-clock", mode)
 
 
 @pytest.fixture
@@ -493,17 +498,16 @@ def server() -> Iterator[SandboxServer]:
 def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxServer) -> None:
     for part in (0.3, 0.8):
         process = command(home, server, "collect")
-        while server.now < START.timestamp() + part * 3_600:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.01)
+        moment = START.timestamp() + part * 3_600
+        eventually(lambda moment=moment: server.now >= moment, process, pause=0.01)
         process.kill()
         process.communicate()
     process = command(home, server, "collect", "--for", "50m", "--json")
-    said, complaints = process.communicate(timeout=120)
-    assert process.returncode == 0, complaints
+    ended = ending(process)
+    assert ended.code == 0, ended.err
     ids = Catalog.open(home).read("posts", ["post_id"])["post_id"].to_pylist()
     assert len(ids) == len(set(ids)) == 700
-    assert json.loads(said)["state"] == "stopped"
+    assert json.loads(ended.out)["state"] == "stopped"
 
 
 @pytest.mark.slow
@@ -513,38 +517,32 @@ def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused
     process = command(home, server, "collect", mode="scaled")
     catalog = Catalog.open(home)
     server.now += 1_800
-    until = time.monotonic() + 60
-    while server.stats()["requests"].get("r/*/new", 0) < 3 and time.monotonic() < until:
-        time.sleep(0.05)
-    second = command(home, server, "collect", "--once")
-    _, complaint = second.communicate(timeout=60)
-    assert second.returncode == 1
-    assert f"process {process.pid}" in complaint
-    third = command(home, server, "observe")
-    said, _ = third.communicate(timeout=60)
-    assert third.returncode == 0
-    assert "taken by another process" in said
+    eventually(lambda: polls(server) >= 3, process)
+    second = ending(command(home, server, "collect", "--once"))
+    assert second.code == 1
+    assert f"process {process.pid}" in second.err
+    third = ending(command(home, server, "observe"))
+    assert third.code == 0
+    assert "taken by another process" in third.out
+    before = polls(server)
     process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    said, complaint = process.communicate(timeout=30)
-    assert process.returncode == 0, complaint
-    assert time.monotonic() - began < 8
-    assert "kept" in said
+    ended = ending(process)
+    assert ended.code == 0, ended.err
+    assert polls(server) == before  # it did not sleep on until the next one
+    assert "kept" in ended.out
     assert catalog.count("posts") >= 230
-    assert "sandbox-client-secret" not in said + complaint
+    assert "sandbox-client-secret" not in ended.out + ended.err
 
 
 @pytest.mark.slow
 def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
     server.now += 600
     process = command(home, server, "collect", mode="scaled")
-    until = time.monotonic() + 60
-    while server.stats()["requests"].get("r/*/new", 0) < 1 and time.monotonic() < until:
-        time.sleep(0.05)
+    eventually(lambda: polls(server) >= 1, process)
     process.send_signal(signal.SIGINT)
-    said, complaint = process.communicate(timeout=30)
-    assert process.returncode == 0, complaint
-    assert "kept" in said
+    ended = ending(process)
+    assert ended.code == 0, ended.err
+    assert "kept" in ended.out
     assert Catalog.open(home).count("posts") >= 80
 
 
@@ -554,18 +552,16 @@ def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
 ) -> None:
     server.now += 1_000
     for _ in range(2):
-        process = command(home, server, "collect", "--once")
-        said, complaint = process.communicate(timeout=60)
-        assert process.returncode == 0, complaint
+        ended = ending(command(home, server, "collect", "--once"))
+        assert ended.code == 0, ended.err
         server.now += 2 * 3_600
-    assert "kept" in said
+    assert "kept" in ended.out
     looks = Catalog.open(home).read("observations", ["post_id"])["post_id"].to_pylist()
     assert max(looks.count(post_id) for post_id in set(looks)) == 2
 
 
 @pytest.mark.slow
 def test_a_time_that_is_none_is_refused(home: Path, server: SandboxServer) -> None:
-    process = command(home, server, "collect", "--for", "soon")
-    _, complaint = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "expected a time such as 55m" in complaint
+    ended = ending(command(home, server, "collect", "--for", "soon"))
+    assert ended.code == 2
+    assert "expected a time such as 55m" in ended.err

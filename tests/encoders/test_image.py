@@ -179,6 +179,7 @@ def test_unreadable_pictures_are_named_and_the_others_are_done(folder: Path, nam
     assert len(caught.value.done) == 0
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -155,6 +155,7 @@ def test_an_unreadable_picture_fails_alone(folder: Path) -> None:
     assert caught.value.done == one.caption(IMAGES[:6])
 
 
+@pytest.mark.slow
 def test_a_batch_too_large_for_memory_is_halved(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -194,6 +194,7 @@ def test_unreadable_pictures_fail_alone(folder):
     assert caught.value.done == net.caption(PICTURES[:2])
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, caplog):
     from mmrl.encoders.networks.qwen3_vl_captions import QwenCaptionsNetwork
 

@@ -141,6 +141,7 @@ def test_a_marker_in_a_title_is_text(folder):
     assert np.abs(rows[0] - rows[1]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, caplog):
     from mmrl.encoders.networks.qwen3_vl_embedding import QwenVisualNetwork
 

@@ -161,6 +161,7 @@ def test_nothing_gives_no_rows(folder: Path, name: str) -> None:
     assert encoder(folder, name).encode([]).shape == (0, WIDTH)
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_lone_surrogate_does_no_harm(folder):
     assert np.array_equal(net.encode_texts(["a \ud800 cat"]), net.encode_texts(["a ? cat"]))
 
 
+@pytest.mark.slow
 def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, caplog):
     from mmrl.encoders.networks.visualized_bge import VisualizedBgeNetwork
 

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 
@@ -13,7 +14,8 @@ from mmrl.images.fetch import Fetcher
 from mmrl.images.hosts import LEFT_ALONE_AFTER
 from mmrl.images.picture import Refused
 from mmrl.images.probe import Picture
-from tests.support.image_server import Handler, ImageServer, answer, image_server, picture
+from tests.support.command import HANGS
+from tests.support.image_server import Handler, ImageServer, answer, dribble, image_server, picture
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def server() -> Iterator[ImageServer]:
 
 def settings(**changes: object) -> ImageSettings:
     return ImageSettings.model_validate(
-        {"allow_loopback": True, "timeout_seconds": 5, "attempts": 2, **changes}
+        {"allow_loopback": True, "timeout_seconds": 60, "attempts": 2, **changes}
     )
 
 
@@ -170,11 +172,9 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_its_pictures(server: Image
 
 
 def test_a_server_that_asks_for_a_long_pause_is_left_for_later(server: ImageServer) -> None:
-    started = time.monotonic()
     got = fetch_one(server.serve("/a.jpg", b"", 503, Retry_After="3600"), attempts=4)
     assert got == Refused(Reason.HTTP_ERROR, "HTTP 503", transient=True)
     assert server.asked["/a.jpg"] == 1
-    assert time.monotonic() - started < 2
 
 
 def test_a_file_that_says_it_is_too_long_is_not_read(server: ImageServer) -> None:
@@ -241,18 +241,11 @@ def test_an_answer_cut_short_is_no_picture(server: ImageServer) -> None:
 
 
 def test_a_server_that_dribbles_is_cut_at_the_time_limit(server: ImageServer) -> None:
-    def dribble(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "100000")
-        handler.end_headers()
-        for byte in picture()[:100]:
-            handler.wfile.write(bytes([byte]))
-            time.sleep(0.05)
-
-    started = time.monotonic()
-    got = fetch_one(server.script("/a.jpg", dribble), timeout_seconds=0.3, attempts=1)
-    assert got == Refused(Reason.NETWORK_ERROR, "no whole answer within 0.3 s", transient=True)
-    assert time.monotonic() - started < 2
+    given_up = Event()
+    url = server.script("/a.jpg", lambda handler: dribble(handler, given_up, picture()))
+    got = fetch_one(url, timeout_seconds=3, attempts=1)
+    assert got == Refused(Reason.NETWORK_ERROR, "no whole answer within 3 s", transient=True)
+    assert given_up.wait(HANGS)
 
 
 def test_nobody_listening_is_a_network_error() -> None:
@@ -379,6 +372,6 @@ def test_a_server_that_asks_machines_not_to_learn_is_heeded(
 def test_hundreds_of_pictures_share_a_few_connections(server: ImageServer) -> None:
     body = picture(4, (320, 240))
     urls = [server.serve(f"/{number}.jpg", body) for number in range(400)]
-    found = Fetcher(settings(timeout_seconds=20)).fetch(urls)
+    found = Fetcher(settings()).fetch(urls)
     assert all(isinstance(got, Picture) for got in found.values())
     assert server.connections <= 8

@@ -120,6 +120,7 @@ def test_vectors_of_another_encoder_are_refused_by_name(trained: Trained) -> Non
         trained.model.predict(packaged_samples(5), {**ENCODERS, "title": "other"})
 
 
+@pytest.mark.slow
 def test_too_few_labelled_posts_are_refused_with_what_to_do() -> None:
     with pytest.raises(InputError, match=r"Only 60 of 60 samples .* needs 200"):
         train(make_samples(60), options(), ENCODERS, AS_OF)

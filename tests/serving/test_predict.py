@@ -25,6 +25,8 @@ from mmrl.serving.prediction import Draft, Interval, Prediction
 from tests.support.learning_samples import AS_OF, DIMS, ENCODERS, make_samples
 from tests.support.samples_catalog import at, look, merge, post, write
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("log_score", "popularity", "percentile")
 VERSION = {target: str(number) for number, target in enumerate(TARGETS, 1)}
 NOW = at(500)

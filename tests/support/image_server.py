@@ -1,6 +1,7 @@
 """A real HTTP server on loopback that serves whatever a test scripts, and counts what it sees."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,24 @@ def answer(
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
+
+
+def dribble(handler: Handler, given_up: threading.Event, begin: bytes = b"") -> None:
+    """Sends a byte now and then, until the client hangs up, which sets the event.
+
+    No single wait is long; the whole answer would take hours.
+    """
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    try:
+        for byte in begin.ljust(100_000):
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+            time.sleep(0.05)
+    except OSError:
+        given_up.set()
+        raise
 
 
 @contextmanager

@@ -61,6 +61,7 @@ def backbone() -> efficientnet.Backbone:
 # Texts
 
 
+@pytest.mark.slow
 def test_minilm_gives_the_vectors_of_sentence_transformers() -> None:
     ensure_torchvision()
     from sentence_transformers import SentenceTransformer

@@ -49,7 +49,7 @@ def select(catalog: Catalog, post_ids: list[str], reason: Reason | None) -> None
 
 
 def run(catalog: Catalog, as_of: datetime = NOW, chunk: int = 256) -> StageReport:
-    images = {"allow_loopback": True, "timeout_seconds": 5, "attempts": 1}
+    images = {"allow_loopback": True, "timeout_seconds": 60, "attempts": 1}
     stage = FetchImagesStage(Settings.model_validate({"images": images}))
     stage.chunk = chunk
     return run_stage(stage, catalog, as_of, Silent())
