@@ -360,11 +360,11 @@ def test_doctor_fails_only_on_what_stops_the_work(
 
 @pytest.mark.slow
 def test_every_command_has_a_help(run: Run) -> None:
-    from mmrl.cli.app import ORDER
+    from mmrl.cli.app import COMMANDS
 
     shown = run("--help").out
-    assert all(name in shown for name in ORDER)
-    for name in ORDER:
-        said = run(name, "--help")
-        assert said.code == 0
-        assert f"mmrl {name} " in said.out
+    assert all(command.name in shown for command in COMMANDS)
+    for command in COMMANDS:
+        helped = run(command.name, "--help")
+        assert helped.code == 0
+        assert f"mmrl {command.name} " in helped.out

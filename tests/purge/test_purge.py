@@ -453,7 +453,7 @@ def test_posts_are_erased_on_request_by_id_or_address(home: Path) -> None:
     assert "Would erase 3 posts: requested 3." in shown.output
     assert catalog.count("posts") == 3
     said = run("--home", str(home), *options)
-    assert "Erased 3 posts and 3 pictures: requested 3." in said.output
+    assert "Erased 3 posts and 3 images: requested 3." in said.output
     assert "1 of the ids are not kept here" in said.output
     assert catalog.count("posts") == 0
     assert run("--home", str(home), "--post", "two words").exit_code != 0
@@ -471,7 +471,7 @@ def test_without_credentials_what_is_known_goes_and_the_rest_is_told(home: Path)
     said = run("--home", str(home))
     assert said.exit_code == 0, said.output
     assert "Nothing could be re-checked: there are no credentials" in said.output
-    assert "Erased 2 posts and 2 pictures: deleted 1, moderator 1." in said.output
+    assert "Erased 2 posts and 2 images: deleted 1, moderator 1." in said.output
     assert traces(catalog, posts[0]) == traces(catalog, posts[1]) == {}
     assert "Erased 0 posts." in run("--home", str(home)).output
 
@@ -488,7 +488,7 @@ def test_with_credentials_it_re_checks_and_erases_in_one_go(home: Path, local: L
     said = run("--home", str(home), "--requests", "5", "--for", "10m")
     assert said.exit_code == 0, said.output
     assert "Re-checked 3 posts in 1 requests: 1 stand, gone " in said.output
-    assert "Erased 1 posts and 1 pictures: deleted 1." in said.output
+    assert "Erased 1 posts and 1 images: deleted 1." in said.output
     assert "Waiting, as they may come back: moderator 1." in said.output
     assert traces(catalog, posts[0]) == {}
     assert len(local.requests) == 1

@@ -507,7 +507,7 @@ def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
     for expected in (
         *("3 champion", "2026-10-10", "0.400", "not known"),
         *("[bold]not markup[/bold]", "41", "3 to 512", "55%", "r/aww was never seen"),
-        *("the subreddit's subscribers are not known", "the picture's tags"),
+        *("the subreddit's subscribers are not known", "the image's tags"),
     ):
         assert expected in text
 

@@ -1,49 +1,81 @@
-"""The commands, put together. Each file beside this one holds one family of them."""
+"""The list of commands. Each has a file of its own beside this one, named as the command."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
 
 import mmrl
-from mmrl.cli import (
-    collect as collecting,
-)
-from mmrl.cli import (
-    demo as trying,
-)
-from mmrl.cli import (
-    import_ as importing,
-)
-from mmrl.cli import (
-    models,
-    status,
-    weights,
-)
-from mmrl.cli import (
-    predict as predicting,
-)
-from mmrl.cli import (
-    purge as purging,
-)
-from mmrl.cli import (
-    run as running,
-)
-from mmrl.cli import (
-    setup as setting_up,
-)
+from mmrl.cli.collect import collect
+from mmrl.cli.demo import demo
+from mmrl.cli.doctor import doctor
+from mmrl.cli.import_ import app as import_
+from mmrl.cli.init import init
+from mmrl.cli.models import app as models
+from mmrl.cli.observe import observe
+from mmrl.cli.predict import predict
+from mmrl.cli.purge import purge
+from mmrl.cli.report import report
+from mmrl.cli.run import run, run_help
+from mmrl.cli.sandbox import sandbox
+from mmrl.cli.status import status
+from mmrl.cli.train import train
+from mmrl.cli.weights import app as weights
 
-ORDER = (
-    *("demo", "init", "doctor", "weights", "import", "collect", "observe", "purge", "sandbox"),
-    *("run", "status", "train", "models", "predict", "report"),
+START = "Start here"
+DATA = "Posts come in"
+WORK = "The pipeline"
+USE = "Models and predictions"
+
+
+class Command(NamedTuple):
+    """A command as `mmrl --help` lists it; `body` is a function, or a group of commands."""
+
+    name: str
+    body: Callable[..., None] | typer.Typer
+    panel: str
+    example: str | None = None
+    help: str | None = None  # its docstring unless given
+
+
+COMMANDS = (  # in the order a person needs them
+    Command("demo", demo, START, "Example: `mmrl demo --posts 500`"),
+    Command("init", init, START, "Example: `mmrl init pictures`"),
+    Command("doctor", doctor, START),
+    Command("weights", weights, START),
+    Command("import", import_, DATA),
+    Command("collect", collect, DATA),
+    Command("observe", observe, DATA),
+    Command(
+        "purge", purge, DATA, "Examples: `mmrl purge --for 1h`, `mmrl purge --author some_name`"
+    ),
+    Command("sandbox", sandbox, DATA),
+    Command(
+        "run",
+        run,
+        WORK,
+        "Examples: `mmrl run`, `mmrl run filter fetch-images`, `mmrl run embed merge`",
+        run_help(),
+    ),
+    Command("status", status, WORK),
+    Command("train", train, USE),
+    Command("models", models, USE),
+    Command(
+        "predict",
+        predict,
+        USE,
+        "Example: `mmrl predict lake.jpg --title 'Lake at dawn' --subreddit EarthPorn`",
+    ),
+    Command("report", report, USE, "Example: `mmrl report latest --out it.html`"),
 )
 
 
 class InOrder(TyperGroup):
-    """Lists commands in the order a person needs them; typer puts groups after all others."""
+    """Lists commands in their order; typer puts groups after all others."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+        return [command.name for command in COMMANDS]
 
 
 app = typer.Typer(
@@ -58,8 +90,8 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(f"mmrl {mmrl.__version__}")
         raise typer.Exit
 
@@ -73,38 +105,14 @@ def root(
     """mmrl."""
 
 
-START = "Start here"
-DATA = "Posts come in"
-WORK = "The pipeline"
-USE = "Models and predictions"
-
-app.command("demo", rich_help_panel=START, epilog="Example: `mmrl demo --posts 500`")(trying.demo)
-app.command("init", rich_help_panel=START, epilog="Example: `mmrl init pictures`")(setting_up.init)
-app.command("doctor", rich_help_panel=START)(setting_up.doctor)
-app.add_typer(weights.app, name="weights", rich_help_panel=START)
-app.add_typer(importing.app, name="import", rich_help_panel=DATA)
-app.command("collect", rich_help_panel=DATA)(collecting.collect)
-app.command("observe", rich_help_panel=DATA)(collecting.observe)
-app.command(
-    "purge",
-    rich_help_panel=DATA,
-    epilog="Examples: `mmrl purge --for 1h`, `mmrl purge --author some_name`",
-)(purging.purge)
-app.command("sandbox", rich_help_panel=DATA)(trying.sandbox)
-app.command(
-    "run",
-    rich_help_panel=WORK,
-    help=running.run_help(),
-    epilog="Examples: `mmrl run`, `mmrl run filter fetch-images`, `mmrl run embed merge`",
-)(running.run)
-app.command("status", rich_help_panel=WORK)(status.status)
-app.command("train", rich_help_panel=USE)(models.train)
-app.add_typer(models.app, name="models", rich_help_panel=USE)
-app.command("report", rich_help_panel=USE, epilog="Example: `mmrl report latest --out it.html`")(
-    models.report
-)
-app.command(
-    "predict",
-    rich_help_panel=USE,
-    epilog="Example: `mmrl predict lake.jpg --title 'Lake at dawn' --subreddit EarthPorn`",
-)(predicting.predict)
+for command in COMMANDS:
+    if isinstance(command.body, typer.Typer):
+        app.add_typer(command.body, name=command.name, rich_help_panel=command.panel)
+    else:
+        register = app.command(
+            command.name,
+            help=command.help,
+            rich_help_panel=command.panel,
+            epilog=command.example,
+        )
+        register(command.body)

@@ -1,4 +1,4 @@
-"""What `mmrl collect` shows as it runs: a few live lines on a terminal, plain lines elsewhere."""
+"""A collector's status in words: the lines that `mmrl collect` shows as it runs, and a table."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,9 +9,13 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mmrl.collector.status import Status
+    from mmrl.status import Survey
 
 _SUBREDDITS = 6  # shown by name in the live lines
+_GAPS_NAMED = 5
 
 
 class Watch:
@@ -27,7 +31,7 @@ class Watch:
         self.live = self._console.is_terminal and not quiet
         self._quiet = quiet
         self._every = every
-        self._said_at: datetime | None = None
+        self._shown_at: datetime | None = None
         self._shown: Live | None = None
 
     def __enter__(self) -> "Watch":
@@ -46,13 +50,13 @@ class Watch:
             self._shown.update(Text(lines(status)))
             return
         assert status.at is not None
-        due = self._said_at is None or status.at - self._said_at >= self._every
+        due = self._shown_at is None or status.at - self._shown_at >= self._every
         if not self._quiet and due and status.polled_at is not None:
-            self._said_at = status.at
+            self._shown_at = status.at
             typer.echo(line(status), err=True)
 
     def say(self, sentence: str) -> None:
-        """Says what happened; stays on the screen."""
+        """Prints what happened; it stays on the screen."""
         if self._shown is not None:
             self._console.print(sentence, highlight=False, markup=False)
         else:
@@ -64,7 +68,7 @@ def line(status: "Status") -> str:
     parts = [
         f"{status.seen:,} posts seen",
         f"{status.kept:,} kept",
-        f"{status.looks:,} looks ({status.looks_due:,} due, {status.looks_late:,} late)",
+        f"{status.looks:,} observations ({status.looks_due:,} due, {status.looks_late:,} late)",
         requests(status),
         lag(status),
     ]
@@ -79,21 +83,21 @@ def line(status: "Status") -> str:
 
 def lines(status: "Status") -> str:
     """The live lines of a terminal."""
-    return "\n".join(f"{name:<10}{said}" for name, said in facts(status))
+    return "\n".join(f"{name:<10}{words}" for name, words in facts(status))
 
 
 def facts(status: "Status") -> list[tuple[str, str]]:
-    """What there is to say, each with its name."""
+    """The facts of a status, each with its name."""
     most = sorted(status.subreddits.items(), key=lambda item: -item[1])
     named = ", ".join(f"{name} {count:,}" for name, count in most[:_SUBREDDITS])
     if len(most) > _SUBREDDITS:
         rest = sum(count for _, count in most[_SUBREDDITS:])
         named += f", {len(most) - _SUBREDDITS} more {rest:,}"
     posts = f"{status.seen:,} seen, {status.kept:,} kept" + (f" ({named})" if named else "")
-    looks = f"{status.looks:,} taken, {status.looks_due:,} due, {status.looks_late:,} late"
+    observed = f"{status.looks:,} taken, {status.looks_due:,} due, {status.looks_late:,} late"
     shown = [
         ("posts", posts),
-        ("looks", looks),
+        ("observed", observed),
         ("requests", f"{requests(status)}; {lag(status) or 'no poll yet'}"),
     ]
     if status.gap_ids:
@@ -139,3 +143,57 @@ def _span(seconds: float) -> str:
     if seconds < 2 * 3_600:
         return f"{seconds // 60} min"
     return f"{seconds // 3_600} h"
+
+
+def collector(survey: "Survey") -> "Table":
+    """Its account of itself, a line a fact; no lines where none ever ran."""
+    from dataclasses import replace
+
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = []
+    if survey.collector is not None:
+        # The table of gaps is newer than the account, and says more.
+        account = replace(survey.collector, gap_ids=0)
+        rows = [("collector", _state(account)), *facts(account)]
+    for name, words in [*rows, *_gaps(survey)]:
+        table.add_row(name, Text(words))  # Text: what is said may hold brackets
+    return table
+
+
+def _state(status: "Status") -> str:
+    began, heard = _time(status.started_at), _time(status.at)
+    process = f"process {status.process} on {status.host}"
+    if status.state == "running":
+        return f"running since {began}, last heard of {heard} ({process})"
+    if status.state == "killed":
+        return f"killed; ran from {began}, last heard of {heard} ({process})"
+    return f"{status.state} {heard}; ran from {began}"
+
+
+def _gaps(survey: "Survey") -> list[tuple[str, str]]:
+    if not survey.gaps and not survey.gaps_filled:
+        return []
+    requests = -(-survey.gap_ids // 100)
+    left = (
+        f", {survey.gap_ids:,} ids left to ask for ({requests:,} requests)" if survey.gaps else ""
+    )
+    shown = [
+        (
+            "gaps",
+            f"{len(survey.gaps):,} open{left}; {survey.gaps_filled:,} filled",
+        )
+    ]
+    for gap in survey.gaps[:_GAPS_NAMED]:
+        names = ", ".join(f"r/{name}" for name in gap.subreddits.split("+"))
+        shown.append(("", f"{names}, found {_time(gap.found_at)}: {gap.left:,} ids"))
+    if len(survey.gaps) > _GAPS_NAMED:
+        shown.append(("", f"and {len(survey.gaps) - _GAPS_NAMED:,} more"))
+    return shown
+
+
+def _time(time: datetime | None) -> str:
+    return "at a time unknown" if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

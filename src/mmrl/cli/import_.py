@@ -1,5 +1,6 @@
 """`mmrl import`: a command for each kind of file that holds posts."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,7 @@ ScoresAsOf = Annotated[
     typer.Option(
         "--scores-as-of",
         metavar="TIME",
-        help="When scores that do not say it themselves were looked at.",
+        help="When scores that do not say it themselves were observed.",
     ),
 ]
 
@@ -60,15 +61,13 @@ def _lines_command(kind: Kind) -> None:
         as_of: AsOf = None,
         as_json: Json = False,
     ) -> None:
-        from mmrl.times import parse_time
-
         source = kind.load_reader()(
             files,
             subreddits=subreddit or [],
-            after=None if after is None else parse_time(after),
-            before=None if before is None else parse_time(before),
+            after=_time(after),
+            before=_time(before),
             settled=settled,
-            scores_as_of=None if scores_as_of is None else parse_time(scores_as_of),
+            scores_as_of=_time(scores_as_of),
         )
         _import(source, [source.scores_rule()], home, as_of, as_json)
 
@@ -102,7 +101,7 @@ def table(
         bool | None,
         typer.Option(
             "--settled/--not-settled",
-            help="Scores that do not say when they were looked at are final, or are not.",
+            help="Scores that do not say when they were observed are final, or are not.",
             show_default="decided by the file's columns, and shown",
         ),
     ] = None,
@@ -118,7 +117,6 @@ def table(
     """
     from mmrl.errors import InputError
     from mmrl.sources.files.table import TableSource
-    from mmrl.times import parse_time
 
     columns = {}
     for pair in mapped or []:
@@ -132,17 +130,23 @@ def table(
         subreddit=subreddit,
         images=images,
         settled=settled,
-        scores_as_of=None if scores_as_of is None else parse_time(scores_as_of),
+        scores_as_of=_time(scores_as_of),
     )
     _import(source, source.describe(), home, as_of, as_json)
     if images is not None and not as_json:
         typer.echo(f"Images found: {source.images_found:,}; missing: {source.images_missing:,}.")
 
 
+def _time(text: str | None) -> datetime | None:
+    from mmrl.times import parse_time
+
+    return None if text is None else parse_time(text)
+
+
 def _import(
     source: "PostSource", described: list[str], home: str, as_of: str | None, as_json: bool
 ) -> None:
-    """Shows what is about to be read, reads it, and says what came of it."""
+    """Shows what is about to be read, reads it, and prints what came of it."""
     import json
 
     from mmrl.catalog import Catalog

@@ -1,52 +1,14 @@
-"""`mmrl train`, `mmrl models` and `mmrl report`."""
+"""`mmrl models`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_simulated
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, Version, open_home, say_if_simulated
 
 app = typer.Typer(
     help="Lists, shows, compares and promotes the models that were kept.", no_args_is_help=True
 )
-
-Version = Annotated[
-    str, typer.Argument(help="A version number, `champion`, or `latest`.", show_default=True)
-]
-
-
-def train(
-    home: Home = DEFAULT_HOME,
-    as_of: AsOf = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Train even when no sample is new since last time.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Trains a model on all matured samples, judges it against baselines, and keeps it.
-
-    The champion moves only when the new model is not worse on the same test posts.
-    """
-    import json
-
-    from rich.console import Console
-
-    from mmrl.cli.bars import Bars
-    from mmrl.cli.tables import metrics_table
-    from mmrl.pipeline.stages.train import train_if_new
-
-    at = moment(as_of)
-    catalog, settings = open_home(home)
-    with Bars(quiet=as_json) as bars:
-        trained = train_if_new(catalog, settings, at, bars, force=force)
-    if as_json:
-        typer.echo(json.dumps(trained.as_dict()))
-        return
-    if trained.evaluation is not None:
-        Console().print(metrics_table(trained.evaluation))
-    typer.echo(trained.message)
-    say_if_simulated(catalog)
 
 
 @app.command("list")
@@ -136,21 +98,3 @@ def promote(version: Version, home: Home = DEFAULT_HOME) -> None:
     catalog, _ = open_home(home)
     promoted = Registry(catalog.home).promote(version)
     typer.echo(f"Version {promoted} is the champion now.")
-
-
-def report(
-    version: Version = "champion",
-    home: Home = DEFAULT_HOME,
-    as_of: AsOf = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write it; the home's reports/ if not.")
-    ] = None,
-) -> None:
-    """Writes a model's report: one HTML file that opens without a network."""
-    from mmrl.images.decode import use_limit
-    from mmrl.report.write import write_report
-
-    at = moment(as_of)
-    catalog, settings = open_home(home)
-    use_limit(settings.images.max_pixels)
-    typer.echo(f"Report: {write_report(catalog, version, at, out)}")

@@ -1,4 +1,4 @@
-"""Options that many commands share, and what the commands do first."""
+"""Options that many commands share, and the first steps of a command."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ Home = Annotated[
     typer.Option(
         "--home",
         envvar="MMRL_HOME",
-        help="The folder (or s3:// address) that holds all that mmrl knows.",
+        help="The folder (or s3:// address) that holds what mmrl keeps.",
         show_default=True,
     ),
 ]
@@ -28,10 +28,15 @@ AsOf = Annotated[
         "--as-of",
         metavar="TIME",
         help="Work as if it were this UTC time (ISO 8601 or epoch seconds); the present unless "
-        "given. Nothing later is looked at.",
+        "given. Nothing later is used.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Posts = Annotated[int, typer.Option("--posts", min=50, help="How many posts to make up.")]
+Seed = Annotated[int, typer.Option("--seed", help="Another seed makes another world.")]
+Version = Annotated[
+    str, typer.Argument(help="A version number, `champion`, or `latest`.", show_default=True)
+]
 
 
 def moment(text: str | None) -> datetime:

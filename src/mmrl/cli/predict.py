@@ -9,7 +9,7 @@ from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
 
 
 def predict(
-    image: Annotated[Path, typer.Argument(help="The picture to post.", show_default=False)],
+    image: Annotated[Path, typer.Argument(help="The image to post.", show_default=False)],
     title: Annotated[str, typer.Option("--title", help="The title to post it under.")],
     subreddit: Annotated[str, typer.Option("--subreddit", help="Where to post it, without r/.")],
     author: Annotated[
@@ -25,7 +25,7 @@ def predict(
 
     Shows score and popularity with the interval that holds the outcome 80 times in 100, and where
     that stands among the subreddit's posts of the last 90 days; of these, a model trained on
-    percentiles tells only the last. `--as-of` is the hour of posting.
+    percentiles predicts only the last. `--as-of` is the hour of posting.
     """
     import json
 

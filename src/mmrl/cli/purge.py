@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmrl.cli import signals as clocks
+from mmrl.cli import signals
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, moment, open_home
 from mmrl.cli.signals import SandboxTime
 
@@ -49,7 +49,7 @@ def purge(
 ) -> None:
     """Erases what was deleted on Reddit, from every table, version, report and file.
 
-    Re-checks what is kept, oldest check first, a hundred posts a request. What the looks have
+    Re-checks what is kept, oldest check first, a hundred posts a request. What observations have
     already shown to be gone is erased without any request, also where there are no credentials.
     Ctrl-C keeps the checks made so far; a purge that was killed is ended by the next one.
     """
@@ -58,20 +58,20 @@ def purge(
     from mmrl.cli.bars import Bars
     from mmrl.runtime.lock import only_one
 
-    span = clocks.span(duration, "--for")
+    span = signals.span(duration, "--for")
     catalog, settings = open_home(home)
     with only_one(catalog.home, "purge", _RUNNING), Bars(quiet=as_json) as bars:
         if posts or authors:
-            said = _on_request(catalog, settings, posts or [], authors or [], dry_run, bars)
+            outcome = _on_request(catalog, settings, posts or [], authors or [], dry_run, bars)
         elif dry_run:
-            said = _would(catalog, settings, moment(None))
+            outcome = _would(catalog, settings, moment(None))
         else:
-            said = _all(catalog, settings, requests, span, sandbox_clock, bars)
-    error = said.pop("error")
+            outcome = _all(catalog, settings, requests, span, sandbox_clock, bars)
+    error = outcome.pop("error")
     if as_json:
-        typer.echo(json.dumps({**said, "error": str(error) if error else None}))
+        typer.echo(json.dumps({**outcome, "error": str(error) if error else None}))
     else:
-        typer.echo(_summary(said))
+        typer.echo(_summary(outcome))
     if error is not None:
         raise error
 
@@ -88,14 +88,14 @@ def _on_request(
 
     names = [_read(_ACCOUNT, name, "--author", "an account's name") for name in authors]
     ids = [_read(_POST, post, "--post", "a post's id or address") for post in posts]
-    wanted = dict.fromkeys([*ids, *(one for name in names for one in posts_of(catalog, name))])
-    reasons = dict.fromkeys(wanted, REQUESTED)
+    chosen = dict.fromkeys([*ids, *(one for name in names for one in posts_of(catalog, name))])
+    reasons = dict.fromkeys(chosen, REQUESTED)
     known = catalog.lookup("posts", "post_id", reasons, ["post_id"]).num_rows
-    said: dict[str, Any] = {"dry_run": dry_run, "unknown": len(reasons) - known, "error": None}
+    outcome: dict[str, Any] = {"dry_run": dry_run, "unknown": len(reasons) - known, "error": None}
     if dry_run:
-        return {**said, "erased": {REQUESTED: known} if known else {}}
+        return {**outcome, "erased": {REQUESTED: known} if known else {}}
     report = erase(catalog, settings, reasons, moment(None), bars, frozenset(names))
-    return {**said, **report.as_dict()}
+    return {**outcome, **report.as_dict()}
 
 
 def _would(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def _all(
     except (ConfigError, SourceError) as failed:  # what is known is erased all the same
         error = failed
     gone = find_gone(catalog, settings.purge, at)
-    said: dict[str, Any] = {
+    outcome: dict[str, Any] = {
         "dry_run": False,
         "credentials": has_credentials,
         "site": settings.reddit.site,
@@ -156,8 +156,8 @@ def _all(
         "error": error,
     }
     if stopped:
-        return {**said, "erased": {}, "left": len(gone.erase)}
-    return {**said, **erase(catalog, settings, gone.erase, at, bars).as_dict()}
+        return {**outcome, "erased": {}, "left": len(gone.erase)}
+    return {**outcome, **erase(catalog, settings, gone.erase, at, bars).as_dict()}
 
 
 def _recheck(
@@ -177,33 +177,33 @@ def _recheck(
     from mmrl.sources.reddit.connection import open_connection
 
     reddit, transport = open_connection(settings.reddit, catalog.home)
-    clock = transport.clock = clocks.clock(sandbox_clock, reddit, transport.clock)
+    clock = transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
     transport.priority = Priority.PURGE
     until = None if span is None else transport.now() + span
     every = timedelta(days=settings.purge.recheck_days)
-    with clocks.stopped_by_signals(clock, [transport]):
+    with signals.stopped_by_signals(clock, [transport]):
         recheck(reddit, catalog, every, transport.now, bars, report, requests, until)
     return transport.now()
 
 
-def _read(pattern: re.Pattern[str], given: str, option: str, expected: str) -> str:
+def _read(pattern: re.Pattern[str], text: str, option: str, expected: str) -> str:
     from mmrl.errors import InputError
 
-    found = pattern.fullmatch(given.strip())
-    if found is None:
-        raise InputError(f"{option} is {given!r}, expected {expected}.")
-    return found[1]
+    match = pattern.fullmatch(text.strip())
+    if match is None:
+        raise InputError(f"{option} is {text!r}, expected {expected}.")
+    return match[1]
 
 
-def _summary(said: dict[str, Any]) -> str:
+def _summary(outcome: dict[str, Any]) -> str:
     """What was done, a sentence a line."""
-    would = "Would erase" if said["dry_run"] else "Erased"
+    would = "Would erase" if outcome["dry_run"] else "Erased"
     lines = []
-    checks = said.get("checks")
-    if said.get("credentials") is False:
+    checks = outcome.get("checks")
+    if outcome.get("credentials") is False:
         lines.append(
             "Nothing could be re-checked: there are no credentials for Reddit under "
-            f"[{said['site']}] in praw.ini. What was known to be gone is erased all the same."
+            f"[{outcome['site']}] in praw.ini. What was known to be gone is erased all the same."
         )
     elif checks is not None:
         left = checks["due"] - checks["checked"]
@@ -214,30 +214,32 @@ def _summary(said: dict[str, Any]) -> str:
             + "."
             + (f" {left:,} are still due." if left else "")
         )
-    if said.get("resumed"):
+    if outcome.get("resumed"):
         lines.append("An earlier purge that was killed was ended first.")
-    if said.get("stopped"):
-        lines.append(f"Stopped; {said['left']:,} posts are to be erased by the next purge.")
+    if outcome.get("stopped"):
+        lines.append(f"Stopped; {outcome['left']:,} posts are to be erased by the next purge.")
     else:
-        pictures = f" and {said['pictures']:,} pictures" if said.get("pictures") else ""
-        total = sum(said["erased"].values())
-        lines.append(f"{would} {total:,} posts{pictures}" + _listed(said["erased"], ":") + ".")
-    if said.get("unknown"):
-        lines.append(f"{said['unknown']:,} of the ids are not kept here; they are kept out.")
-    if said.get("waiting"):
-        lines.append("Waiting, as they may come back" + _listed(said["waiting"], ":") + ".")
-    if said.get("kept"):
-        lines.append("Kept, as purge.moderated is false" + _listed(said["kept"], ":") + ".")
-    if said.get("due"):
-        lines.append(f"{said['due']:,} posts are due to be re-checked.")
-    if said.get("models"):
-        lines.append(f"Model versions that had met some of them: {', '.join(said['models'])}.")
-    if said.get("reports"):
-        lines.append(f"Reports written anew: {', '.join(said['reports'])}.")
-    lines += [f"Report {x} is deleted: {why}" for x, why in said.get("reports_deleted", {}).items()]
+        images = f" and {outcome['pictures']:,} images" if outcome.get("pictures") else ""
+        total = sum(outcome["erased"].values())
+        lines.append(f"{would} {total:,} posts{images}" + _listed(outcome["erased"], ":") + ".")
+    if outcome.get("unknown"):
+        lines.append(f"{outcome['unknown']:,} of the ids are not kept here; they are kept out.")
+    if outcome.get("waiting"):
+        lines.append("Waiting, as they may come back" + _listed(outcome["waiting"], ":") + ".")
+    if outcome.get("kept"):
+        lines.append("Kept, as purge.moderated is false" + _listed(outcome["kept"], ":") + ".")
+    if outcome.get("due"):
+        lines.append(f"{outcome['due']:,} posts are due to be re-checked.")
+    if outcome.get("models"):
+        lines.append(f"Model versions that had met some of them: {', '.join(outcome['models'])}.")
+    if outcome.get("reports"):
+        lines.append(f"Reports written anew: {', '.join(outcome['reports'])}.")
+    lines += [
+        f"Report {x} is deleted: {why}" for x, why in outcome.get("reports_deleted", {}).items()
+    ]
     lines += [
         f"{count} old versions of {table} have a tag and still hold what was erased: take it away."
-        for table, count in said.get("versions_left", {}).items()
+        for table, count in outcome.get("versions_left", {}).items()
     ]
     return "\n".join(lines)
 

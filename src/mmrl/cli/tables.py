@@ -148,17 +148,17 @@ def prediction_table(prediction: "Prediction") -> Table:
             "too few of its posts have matured" if prediction.score else _NO_SUBSCRIBERS,
         ),
     )
-    for name, found, form, why in rows:
-        if found is None:
+    for name, interval, form, why in rows:
+        if interval is None:
             table.add_row(name, Text("not known", style="dim"), Text(why, style="dim"))
         else:
             table.add_row(
                 name,
-                Text(form.format(found.middle), style="bold"),
-                f"{form.format(found.low)} to {form.format(found.high)}",
+                Text(form.format(interval.middle), style="bold"),
+                f"{form.format(interval.low)} to {form.format(interval.high)}",
             )
     caption = Text(prediction.caption or "not sure")
-    table.add_row(f"the picture's {prediction.caption_kind}", caption, "")
+    table.add_row(f"the image's {prediction.caption_kind}", caption, "")
     table.add_row("model version", prediction.model_version, "")
     return table
 

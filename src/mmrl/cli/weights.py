@@ -42,10 +42,10 @@ def list_weights(
     from mmrl.config import load_settings
     from mmrl.encoders.hub.cache import cache_folder
     from mmrl.encoders.weights import hub_profiles
-    from mmrl.encoders.weights import list_weights as look
+    from mmrl.encoders.weights import list_weights as survey_weights
 
     check_home(home)
-    rows = look(load_settings(home), hub_profiles() if profile is None else [profile])
+    rows = survey_weights(load_settings(home), hub_profiles() if profile is None else [profile])
     if as_json:
         typer.echo(json.dumps([row.as_dict() for row in rows]))
         return
@@ -74,7 +74,7 @@ def _table(profile: str, rows: "list[Listed]") -> "Table":
         table.add_column(column, overflow="fold")
     for row in rows:
         state = row.state if row.kind != "local folder" else f"local folder, {row.state}"
-        said = (
+        cells = (
             row.model,
             ", ".join(row.roles),
             row.licence,
@@ -82,7 +82,7 @@ def _table(profile: str, rows: "list[Listed]") -> "Table":
             row.revision[:_SHORT],
             f"{state} ({row.detail})" if row.detail else state,
         )
-        table.add_row(*map(Text, said))  # Text: a name is no markup
+        table.add_row(*map(Text, cells))  # Text: a name is no markup
     return table
 
 

@@ -1,0 +1,33 @@
+"""`mmrl doctor`."""
+
+import typer
+
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, check_home, quiet_libraries
+
+
+def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Shows what is configured, what is missing, and how to mend it."""
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from mmrl.doctor import examine
+
+    quiet_libraries()
+    check_home(home)
+    findings = examine(home)
+    if as_json:
+        typer.echo(json.dumps([finding.as_dict() for finding in findings]))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for column in ("", "what", "found", "to mend it"):
+            table.add_column(column, overflow="fold")
+        marks = {"ok": "[green]✓[/]", "missing": "[yellow]–[/]", "wrong": "[red]✗[/]"}
+        for finding in findings:
+            cells = (finding.what, finding.found, finding.mend)
+            table.add_row(marks[finding.state], *map(Text, cells))  # Text: [site] is no markup
+        Console().print(table)
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(1)

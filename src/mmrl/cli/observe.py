@@ -1,0 +1,55 @@
+"""`mmrl observe`."""
+
+import typer
+
+from mmrl.cli import signals
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
+from mmrl.cli.signals import SandboxTime
+
+OBSERVED_ELSEWHERE = (
+    "Nothing to do: the observations of this home are taken by another process ({process}), such "
+    "as `mmrl collect`."
+)
+
+
+def observe(
+    home: Home = DEFAULT_HOME,
+    as_of: AsOf = None,
+    sandbox_clock: SandboxTime = None,
+    as_json: Json = False,
+) -> None:
+    """Takes the observations that are due: at each checkpoint age of every collected post.
+
+    `mmrl collect` takes them too, unless it was started with --no-looks.
+    """
+    import json
+
+    from mmrl.collector.observations import ObserveReport
+    from mmrl.collector.once import observe as take_observations
+    from mmrl.runtime.lock import Taken, only_one
+    from mmrl.sources.reddit.budget import Priority
+    from mmrl.sources.reddit.connection import open_connection
+
+    catalog, settings = open_home(home)
+    site = settings.reddit.observe_site or settings.reddit.site
+    reddit, transport = open_connection(settings.reddit, catalog.home, site)
+    clock = transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
+    at = moment(as_of) if as_of is not None or sandbox_clock is None else transport.now()
+    transport.priority = Priority.LOOKS
+    try:
+        with (
+            only_one(catalog.home, "looks", OBSERVED_ELSEWHERE),
+            signals.stopped_by_signals(clock, [transport]),
+        ):
+            report = take_observations(
+                reddit, catalog, settings, at, None if as_of else transport.now
+            )
+    except Taken as taken:
+        report, message = ObserveReport(), str(taken)
+    else:
+        catalog.compact()
+        message = (
+            f"{report.due:,} observations due, {report.looked:,} taken, {report.absent:,} posts "
+            f"gone, {report.requests} requests."
+        )
+    typer.echo(json.dumps({**vars(report), "message": message}) if as_json else message)
