@@ -16,6 +16,12 @@ from mmrl.samples.history import log_scores
 from mmrl.samples.load import history_of, read_known
 from mmrl.samples.schema import samples_schema
 
+# Inputs that only an observation of a live post has.
+_OBSERVED = (
+    *("look_age_hours", "subscribers"),
+    *("author_link_karma", "author_comment_karma", "author_created_at"),
+)
+
 # What may be said of a draft; all but the first two may be null, or left out.
 DRAFTS = pa.schema(
     [
@@ -24,9 +30,7 @@ DRAFTS = pa.schema(
         ("post_id", pa.string()),  # a name for the row; draft-0, draft-1... by default
         ("author_id", pa.string()),
         ("created_at", TIME),  # when it is to go up; `as_of` by default
-        *[(name, INPUTS.field(name).type) for name in ("over_18", "spoiler", "is_gallery")],
-        *[(name, INPUTS.field(name).type) for name in ("gallery_size", "crosspost_parent")],
-        *[(name, INPUTS.field(name).type) for name in ("flair", "width", "height", "byte_size")],
+        *[field for field in INPUTS if field.name not in ("title", "created_at", *_OBSERVED)],
     ]
 )
 
