@@ -9,6 +9,9 @@ import pyarrow.compute as pc
 
 from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, TIME
 
+# Raised when features or labels are made differently: all samples are made again.
+FEATURES_VERSION = 1
+
 # A first look tells what was so when the post went up only if it came soon after. Karma counts the
 # post's own votes: of a 12-hour score 3% is there after 1 hour, 18% after 3, 61% after 6 (3,442
 # r/memes posts, looked at every hour), so a later look would tell the features their own label.

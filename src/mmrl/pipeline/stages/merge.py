@@ -15,18 +15,16 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Reason, quote
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import META, SAMPLES, TIME
+from mmrl.catalog.tables import META, POSTS, SAMPLES, TIME
 from mmrl.config import Settings
 from mmrl.pipeline.stage import Results
 from mmrl.samples.chosen_looks import choose_looks
-from mmrl.samples.features import INPUTS, post_features
+from mmrl.samples.features import FEATURES_VERSION, INPUTS, post_features
 from mmrl.samples.load import mature_after
 
-FEATURES_VERSION = 1  # raised when features or labels are made differently: all are made again
-
 _POST_COLUMNS = [
-    *("post_id", "subreddit", "title", "author_id", "created_at", "first_seen_at"),
-    *("over_18", "spoiler", "is_gallery", "gallery_size", "crosspost_parent", "flair"),
+    *("post_id", "subreddit", "author_id", "first_seen_at"),
+    *(name for name in INPUTS.names if name in POSTS.names),
 ]
 _LOOK_COLUMNS = [
     *("post_id", "observed_at", "score", "settled", "subscribers"),
