@@ -1,4 +1,4 @@
-"""What is learned: the target of a post, and the way back to scores and popularity.
+"""Targets: the value of a post that is learned, and the way back to scores and popularity.
 
 log_score    log1p(max(score, 0))
 popularity   log1p(score / subscribers * 1000), learned on a log scale for its heavy tail

@@ -1,4 +1,4 @@
-"""The posts the model got most wrong, and the ones it got most right, with their pictures."""
+"""Examples: the test posts the model got most wrong and most right, with their images."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a model's quantiles are in, and how a value of theirs is said to people."""
+"""Unit of a model's quantiles, and how a value in it is written for people."""
 
 import math
 from collections.abc import Callable, Sequence

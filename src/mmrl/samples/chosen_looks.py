@@ -1,4 +1,4 @@
-"""Which looks at a post count: the first for its features, the first mature one for its label."""
+"""Chosen observations of a post: the first for its features, the first mature one for its label."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What was known of an author and a subreddit when a post went up, and a post's rank in its time.
+"""History of authors and subreddits, as known when a post went up, and a post's rank in its time.
 
 Only posts that had matured by then count, from when their label was known; see
 `mmrl.samples.known_at`.

@@ -45,19 +45,18 @@ def load(
 ) -> pa.Table:
     """The samples at `as_of`: posts first seen by then, with the labels observed by then.
 
-    The same `as_of` gives the same posts, features and labels later on, whatever has been observed
-    since. (What the pipeline had got to by then is not remembered: an image fetched on Wednesday
-    is there for Tuesday. Nor are posts of which a change of the filter, or a purge, thought
-    better.)
+    Later calls with the same `as_of` give the same posts, features and labels, whatever has been
+    observed since. Two things are not as of then: an image or a vector counts from whenever the
+    pipeline made it, and the posts are those that today's filter keeps and no purge has erased.
 
     Args:
         encoders: which encoder's vectors to join, by space (see `SPACES`); a space that is absent
             has no column.
         captioner: whose captions the caption vectors are of; needed only if there are several.
-        visual_text: the text that visual vectors hold beside the picture: title or caption.
+        visual_text: the text that visual vectors hold beside the image: title or caption.
         dims: the vectors' dimension by space; found in the catalog for spaces left out.
-        columns: those wanted, in the given order; all by default. Vectors that are not wanted are
-            not read.
+        columns: which to return, in that order; all by default. Vectors that are left out are not
+            read.
         labelled_only: leave out posts that have no label at `as_of`.
 
     Returns:
@@ -115,7 +114,7 @@ def read_known(catalog: Catalog, as_of: datetime, columns: Sequence[str] | None 
     """The `samples` rows of selected posts, without what was observed after `as_of`.
 
     Args:
-        columns: those wanted besides the ones that say when something was observed.
+        columns: which to return, besides those that say when something was observed.
     """
     if columns is not None:
         columns = list(dict.fromkeys([*columns, "post_id", "first_look_at", "label_observed_at"]))

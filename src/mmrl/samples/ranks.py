@@ -1,4 +1,4 @@
-"""Counting what came before: events sorted by group and time, and how many are below a value.
+"""Counts of earlier events: sorted by group and time, and how many are below a value.
 
 Both answer for many questions at once with a few sorted arrays, so that 100,000 posts cost a
 fraction of a second.

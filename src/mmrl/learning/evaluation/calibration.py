@@ -1,4 +1,4 @@
-"""Intervals that hold as often as they say: conformalised quantile regression.
+"""Calibration of predicted intervals: conformalised quantile regression.
 
 Romano, Patterson and Candès 2019, "Conformalized quantile regression": on posts the model did not
 learn from, measure by how much the truth lies outside the predicted interval (negative when it is
