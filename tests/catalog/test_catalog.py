@@ -12,7 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog, Failed, Reason, quote, without
-from mmrl.catalog.tables import SCHEMAS, embeddings, embeddings_table, key_columns
+from mmrl.catalog.tables import (
+    SCHEMAS,
+    SPACES,
+    TABLES,
+    OfContent,
+    OfNoPost,
+    OfPost,
+    embeddings,
+    embeddings_table,
+    key,
+    key_columns,
+    table_of,
+)
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -27,6 +39,24 @@ def test_every_table_has_a_key() -> None:
     assert all(key_columns(schema) for schema in SCHEMAS.values())
     assert key_columns(SCHEMAS["observations"]) == ["post_id", "observed_at"]
     assert key_columns(embeddings(4)) == ["content", "encoder"]
+
+
+def test_every_table_says_what_of_a_post_it_holds_and_no_other_is_made(catalog: Catalog) -> None:
+    names = {"post_id": OfPost, "sha256": OfContent, "content": OfContent}
+    tables = {**TABLES, "embeddings_title_4": table_of("embeddings_title_4")}
+    for name, table in tables.items():
+        assert table is not None
+        kinds = {names[column] for column in key_columns(table.schema) if column in names}
+        if kinds:
+            assert type(table.holds) in kinds, name
+        columns = [value for value in vars(table.holds).values() if isinstance(value, str)]
+        if not isinstance(table.holds, OfNoPost):
+            assert set(columns) - set(SPACES) <= set(table.schema.names), name
+    for name in ("notes", "embeddings_title", "embeddings_title_04", "embeddings_other_4"):
+        assert table_of(name) is None
+        rows = pa.table({"post_id": ["a"]}, schema=pa.schema([key("post_id")]))
+        with pytest.raises(ValueError, match=r"not declared.*mmrl\.catalog\.tables"):
+            catalog.insert(name, rows)
 
 
 def test_a_table_that_no_run_has_made_reads_as_empty_with_its_columns(catalog: Catalog) -> None:
@@ -118,10 +148,10 @@ def _create_in_a_process(
     home: str, worker: int, tables: int, start: "multiprocessing.synchronize.Barrier"
 ) -> None:
     catalog = Catalog.open(home)
-    rows = pa.table({"content": [f"w{worker}"], "encoder": ["e"], "vector": [[1.0, 2.0]]})
-    for number in range(tables):
+    for dim in range(1, tables + 1):
+        rows = pa.table({"content": [f"w{worker}"], "encoder": ["e"], "vector": [[1.0] * dim]})
         start.wait(60)
-        catalog.insert(f"embeddings_made{number}_2", rows.cast(embeddings(2)))
+        catalog.insert(embeddings_table("title", dim), rows.cast(embeddings(dim)))
 
 
 def test_processes_that_make_the_same_table_at_once_lose_no_row(tmp_path: Path) -> None:
@@ -139,7 +169,7 @@ def test_processes_that_make_the_same_table_at_once_lose_no_row(tmp_path: Path) 
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0] * processes
-    counts = [catalog.count(f"embeddings_made{number}_2") for number in range(tables)]
+    counts = [catalog.count(embeddings_table("title", dim)) for dim in range(1, tables + 1)]
     assert counts == [processes] * tables
 
 

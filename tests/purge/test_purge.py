@@ -15,10 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.tables import SCHEMAS
+from mmrl.catalog.keys import image_content
+from mmrl.catalog.tables import SCHEMAS, TABLES, OfContent, OfPost, Table, key
 from mmrl.cli.app import app
 from mmrl.config import PurgeSettings, Settings
-from mmrl.errors import SourceError
+from mmrl.errors import CatalogError, SourceError
 from mmrl.home import init
 from mmrl.pipeline import Silent
 from mmrl.purge import rows as purge_rows
@@ -45,6 +46,10 @@ def traces(catalog: Catalog, post: Post) -> dict[str, list[str]]:
     """Where each trace of a post still is; empty where none is."""
     found = {name: where(Path(catalog.home), trace) for name, trace in post.traces.items()}
     return {name: files for name, files in found.items() if files}
+
+
+def post_tables() -> list[str]:
+    return [name for name, table in TABLES.items() if isinstance(table.holds, OfPost)]
 
 
 def contents(catalog: Catalog, without: Post | None = None) -> dict[str, list[Any]]:
@@ -142,12 +147,49 @@ def test_a_crosspost_stays_a_crosspost_but_names_its_parent_no_more(catalog: Cat
     ]
 
 
+def test_a_table_that_is_added_is_purged_by_its_declaration(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = pa.schema([key("post"), ("words", pa.string()), ("answers", pa.string())])
+    colours = pa.schema([key("file"), ("colour", pa.string())])
+    monkeypatch.setitem(TABLES, "notes", Table(notes, OfPost("post", mentions=("answers",))))
+    monkeypatch.setitem(TABLES, "colours", Table(colours, OfContent("image", "file")))
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed, other])
+    ids, files = [doomed.post_id, other.post_id], [image_content(doomed.image), "f" * 64]
+    words = pa.table({"post": ids, "words": ["it is red", "so it is"], "answers": [None, ids[0]]})
+    catalog.insert("notes", words.cast(notes))
+    catalog.insert("colours", pa.table({"file": files, "colour": ["red", "blue"]}).cast(colours))
+    purge(catalog, doomed)
+    assert catalog.read("notes").to_pylist() == [
+        {"post": other.post_id, "words": "so it is", "answers": "purged"}
+    ]
+    assert catalog.read("colours").to_pylist() == [{"file": "f" * 64, "colour": "blue"}]
+    assert traces(catalog, doomed) == {}
+    assert where(Path(catalog.home), b"it is red") == []
+    catalog.insert("notes", words.cast(notes))
+    assert catalog.read("notes", ["post"])["post"].to_pylist() == [other.post_id]
+
+
+def test_a_table_of_which_nothing_is_declared_stops_a_purge(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doomed = make_post()
+    keep(catalog, [doomed])
+    with monkeypatch.context() as later:
+        notes = pa.schema([key("post")])
+        later.setitem(TABLES, "notes", Table(notes, OfPost("post")))
+        catalog.insert("notes", pa.table({"post": [doomed.post_id]}).cast(notes))
+    with pytest.raises(CatalogError, match="'notes'"):
+        purge(catalog, doomed)
+
+
 def test_a_purged_post_does_not_come_in_again(catalog: Catalog) -> None:
     doomed, other = make_post(), make_post()
     keep(catalog, [doomed])
     purge(catalog, doomed)
     keep(catalog, [doomed, other])
-    for table in purge_rows.POST_TABLES:
+    for table in post_tables():
         assert catalog.read(table, ["post_id"])["post_id"].to_pylist() == [other.post_id]
 
 
@@ -258,7 +300,7 @@ def test_beside_a_busy_writer_nothing_of_his_is_lost(tmp_path: Path) -> None:
         writer.join(0.01)
     assert writer.exitcode == 0
     assert len(written) > 2
-    for table in purge_rows.POST_TABLES:
+    for table in post_tables():
         found = catalog.read(table, ["post_id"])["post_id"].to_pylist()
         assert sorted(found) == sorted(written)
     assert catalog.count("images") == catalog.count("embeddings_image_16") == len(written)

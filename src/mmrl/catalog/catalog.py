@@ -20,7 +20,7 @@ from mmrl.catalog import upkeep
 from mmrl.catalog.failures import Failed
 from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.query import among
-from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns
+from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns, table_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.runtime.location import Location
@@ -116,10 +116,9 @@ class Catalog:
         distinct = _distinct(values)
         few = len(distinct) <= _LOOKUP_ALWAYS
         if few or len(distinct) <= self.count(table) * _LOOKUP_SHARE:
-            conditions = among(column, distinct.to_pylist())
             found = [
                 self.read(table, columns, f"{condition} AND ({where})" if where else condition)
-                for condition in conditions
+                for condition in among(column, distinct.to_pylist())
             ]
             return pa.concat_tables(found) if found else self.read(table, columns, "false")
         names = None if columns is None else list(dict.fromkeys([*columns, column]))
@@ -183,7 +182,7 @@ class Catalog:
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
-        opened = self._open_or_create(table, rows.schema)
+        opened = self._open_or_create(table)
         with _clear_errors(self.home):
             (
                 opened.merge_insert(key_columns(opened.schema))
@@ -201,7 +200,7 @@ class Catalog:
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return 0
-        opened = self._open_or_create(table, rows.schema)
+        opened = self._open_or_create(table)
         with _clear_errors(self.home):
             merged = (
                 opened.merge_insert(key_columns(opened.schema))
@@ -218,7 +217,7 @@ class Catalog:
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
-        opened = self._open_or_create(table, rows.schema)
+        opened = self._open_or_create(table)
         with _clear_errors(self.home):
             opened.add(_fit(rows, opened.schema))
 
@@ -308,18 +307,19 @@ class Catalog:
         opened.checkout_latest()
         return opened
 
-    def _open_or_create(self, name: str, given: pa.Schema) -> Any:
+    def _open_or_create(self, name: str) -> Any:
         opened = self._open(name)
         if opened is not None:
             return opened
-        schema = SCHEMAS.get(name)
-        if schema is None:
-            schema = given
-        if not key_columns(schema):
-            raise ValueError(f"table {name!r} has no schema with a key in mmrl.catalog.tables")
+        table = table_of(name)
+        if table is None:
+            raise ValueError(
+                f"table {name!r} is not declared: give it a schema, and what of a post it holds, "
+                "in mmrl.catalog.tables"
+            )
         with _clear_errors(self.home):
             try:
-                _create(self._database.uri, name, schema)
+                _create(self._database.uri, name, table.schema)
             except (OSError, RuntimeError):
                 if self._open(name) is None:  # not even another process has made it
                     raise
@@ -358,7 +358,9 @@ def _create(database: str, name: str, schema: pa.Schema) -> None:
 
 def _with_new_columns(opened: Any, name: str) -> Any:
     """The table with the columns that it lacks because an older mmrl made it, filled with null."""
-    lacking = [field for field in SCHEMAS.get(name, ()) if field.name not in opened.schema.names]
+    table = table_of(name)
+    declared = [] if table is None else table.schema
+    lacking = [field for field in declared if field.name not in opened.schema.names]
     if lacking:
         opened.add_columns(lacking)
     return opened
@@ -371,9 +373,8 @@ def _distinct(values: "Iterable[str] | pa.Array | pa.ChunkedArray") -> pa.Array:
 
 
 def _empty(table: str, columns: Sequence[str] | None) -> pa.Table:
-    schema = SCHEMAS.get(table)
-    if schema is None:  # an embedding table that no run has made yet
-        schema = embeddings(1)
+    declared = table_of(table)
+    schema = embeddings(1) if declared is None else declared.schema
     if columns is not None:
         schema = pa.schema([schema.field(name) for name in columns])
     return schema.empty_table()

@@ -1,8 +1,10 @@
-"""The tables of the catalog: one Arrow schema and one key each.
+"""The tables of the catalog: the Arrow schema of each, its key, and what of a post it holds.
 
 Keys carry Lance's unenforced-primary-key mark, without which two processes that insert the same
 new key at once would both succeed.
 """
+
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -260,26 +262,95 @@ def embeddings_table(space: str, dim: int) -> str:
     return f"embeddings_{space}_{dim}"
 
 
-SCHEMAS: dict[str, pa.Schema] = {
-    "meta": META,
-    "posts": POSTS,
-    "observations": OBSERVATIONS,
-    "selection": SELECTION,
-    "images": IMAGES,
-    "post_images": POST_IMAGES,
-    "captions": CAPTIONS,
-    "samples": SAMPLES,
-    "predictions": PREDICTIONS,
-    "failures": FAILURES,
-    "service": SERVICE,
-    "gaps": GAPS,
-    "checks": CHECKS,
-    "purged": PURGED,
-    "purged_marks": PURGED_MARKS,
-    "purged_models": PURGED_MODELS,
-    "purging": PURGING,
-    "purge_late": PURGE_LATE,
+@dataclass(frozen=True)
+class OfPost:
+    """Each row is of one post.
+
+    Attributes:
+        column: holds the post's id.
+        author: holds the name of the post's account, where a purged account is kept out by it.
+        mentions: columns that may hold the id of another post; a purge of that one rewrites them.
+    """
+
+    column: str = "post_id"
+    author: str | None = None
+    mentions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OfContent:
+    """Each row is of a content that several posts may share.
+
+    Attributes:
+        space: of the content, one of `SPACES`; `image` also stands for image files.
+        column: holds the content's hash.
+    """
+
+    space: str
+    column: str
+
+
+@dataclass(frozen=True)
+class OfAnyKey:
+    """Each row is of a post, a content or something else, and may name posts in words.
+
+    Attributes:
+        key: holds a post's id, a content's hash or another key.
+        words: holds text in which ids of posts may stand.
+    """
+
+    key: str
+    words: str
+
+
+@dataclass(frozen=True)
+class OfNoPost:
+    """No row tells anything of a post that may be purged, for the reason given."""
+
+    reason: str
+
+
+Holds = OfPost | OfContent | OfAnyKey | OfNoPost
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns, and what of a post it holds; a purge erases by that."""
+
+    schema: pa.Schema
+    holds: Holds
+
+
+TABLES: dict[str, Table] = {
+    "meta": Table(META, OfNoPost("settings of the home")),
+    "posts": Table(POSTS, OfPost(author="author_name", mentions=("crosspost_parent",))),
+    "observations": Table(OBSERVATIONS, OfPost()),
+    "selection": Table(SELECTION, OfPost()),
+    "images": Table(IMAGES, OfContent("image", "sha256")),
+    "post_images": Table(POST_IMAGES, OfPost()),
+    "captions": Table(CAPTIONS, OfContent("image", "sha256")),
+    "samples": Table(SAMPLES, OfPost()),
+    "predictions": Table(PREDICTIONS, OfPost()),
+    "failures": Table(FAILURES, OfAnyKey("key", "detail")),
+    "service": Table(SERVICE, OfNoPost("the collector's state, by subreddit")),
+    "gaps": Table(GAPS, OfNoPost("ranges of ids, of posts that nobody saw")),
+    "checks": Table(CHECKS, OfPost()),
+    "purged": Table(PURGED, OfNoPost("counts")),
+    "purged_marks": Table(PURGED_MARKS, OfNoPost("one-way hashes")),
+    "purged_models": Table(PURGED_MODELS, OfNoPost("counts")),
+    "purging": Table(PURGING, OfNoPost("dropped at the end of each purge")),
+    "purge_late": Table(PURGE_LATE, OfNoPost("hashes of contents, dropped by the next purge")),
 }
+
+SCHEMAS: dict[str, pa.Schema] = {name: table.schema for name, table in TABLES.items()}
+
+
+def table_of(name: str) -> Table | None:
+    """What is declared of a table; None where nothing is. Embedding tables are named by space."""
+    space, _, dim = name.removeprefix("embeddings_").rpartition("_")
+    if space in SPACES and dim.isdigit() and name == embeddings_table(space, int(dim)):
+        return Table(embeddings(int(dim)), OfContent(space, "content"))
+    return TABLES.get(name)
 
 
 def key_columns(schema: pa.Schema) -> list[str]:

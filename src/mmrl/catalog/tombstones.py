@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from mmrl.catalog.fullnames import POST, fullname
 from mmrl.catalog.protocol import Tables
-from mmrl.catalog.tables import META, PURGED_MARKS
+from mmrl.catalog.tables import META, PURGED_MARKS, OfPost, table_of
 
 TABLE = "purged_marks"
 _SALT = "purge salt"
@@ -35,18 +35,21 @@ def not_purged(catalog: Tables, table: str, rows: pa.Table) -> pa.Table:
 
     Its cost follows the rows given, not what was purged.
     """
-    if "post_id" not in rows.schema.names or catalog.opened(TABLE) is None or not rows.num_rows:
+    declared = table_of(table)
+    if declared is None or not isinstance(declared.holds, OfPost) or not rows.num_rows:
         return rows
-    salt = _salt(catalog)
-    marks = {"post_id": _marks(salt, map(_post, rows["post_id"].to_pylist()))}
-    if table == "posts":
-        names = rows["author_name"].to_pylist()
-        marks["author_name"] = _marks(salt, [_author(name or "") for name in names])
-    every = [mark for found in marks.values() for mark in found]
+    if catalog.opened(TABLE) is None:
+        return rows
+    holds, salt = declared.holds, _salt(catalog)
+    marks = [_marks(salt, map(_post, rows[holds.column].to_pylist()))]
+    if holds.author is not None:
+        names = rows[holds.author].to_pylist()
+        marks.append(_marks(salt, [_author(name or "") for name in names]))
+    every = [mark for column in marks for mark in column]
     known = catalog.lookup(TABLE, "mark", every)["mark"].combine_chunks()
     if not len(known):
         return rows
-    purged = [pc.is_in(pa.array(found, pa.string()), value_set=known) for found in marks.values()]
+    purged = [pc.is_in(pa.array(column, pa.string()), value_set=known) for column in marks]
     return rows.filter(pc.invert(functools.reduce(pc.or_, purged)))
 
 

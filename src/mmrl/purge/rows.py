@@ -1,8 +1,8 @@
-"""Erases posts from every table: their facts, looks, pictures, captions, vectors and predictions.
+"""Rows of posts, erased from every table that holds any: see `mmrl.catalog.tables.Table.holds`.
 
 A purge first writes what it will erase into the table `purging`, in one commit. Killed at any
 instant, the next one reads it there and ends what was begun; every step may be done twice.
-Pictures, titles and captions that another kept post shares stay.
+Images, titles and captions that another kept post shares stay.
 """
 
 import re
@@ -10,20 +10,28 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote
-from mmrl.catalog.tables import SCHEMAS, SPACES
+from mmrl.catalog import Catalog, among, quote
+from mmrl.catalog.tables import (
+    SCHEMAS,
+    SPACES,
+    Holds,
+    OfAnyKey,
+    OfContent,
+    OfNoPost,
+    OfPost,
+    table_of,
+)
 from mmrl.catalog.tombstones import mark_author, mark_posts
+from mmrl.errors import CatalogError
 from mmrl.purge.files import persist
 
 INTENT, LATE = "purging", "purge_late"
-POST_TABLES = (
-    *("posts", "selection", "samples", "post_images", "predictions", "observations", "checks"),
-)
-CROSSPOST_OF_PURGED = "purged"  # posts.crosspost_parent, where the parent was purged
-_LISTED = 1_000  # keys in one filter
+Kind = TypeVar("Kind", OfPost, OfContent, OfAnyKey)
+PURGED = "purged"  # stands where a column named a post that was purged
 _LEAST = 5  # characters of an id that is looked for within texts; shorter ones are words, too
 
 
@@ -33,8 +41,8 @@ class Doomed:
 
     Attributes:
         posts: reasons by post id.
-        contents: hashes that no kept post shares, by space; `image` also stands for the pictures
-            and their captions.
+        contents: hashes that no kept post shares, by space; `image` also stands for the image
+            files and their captions.
         authors: names that no post is to come in of again.
         notes: what else the purge has to do, by kind; for whoever resumes it.
     """
@@ -83,46 +91,40 @@ def erase_rows(catalog: Catalog, doomed: Doomed) -> int:
     """Deletes all rows of it, and keeps its posts from being written again.
 
     Returns:
-        how many pictures were deleted.
+        how many images were deleted.
     """
     mark_posts(catalog, doomed.posts)
     for name in doomed.authors:
         mark_author(catalog, name)
-    for table in POST_TABLES:
-        _delete(catalog, table, "post_id", doomed.posts)
+    for table, holds in _tables(catalog, OfPost):
+        _delete(catalog, table, holds.column, doomed.posts)
     images = doomed.contents["image"]
     used = catalog.lookup("post_images", "sha256", images, ["sha256"])["sha256"].to_pylist()
-    images.difference_update(used)  # a post that has come meanwhile shows the same picture
-    pictures = catalog.lookup("images", "sha256", images, ["sha256"]).num_rows
-    _delete(catalog, "images", "sha256", images)
-    _delete(catalog, "captions", "sha256", images)
-    _forget_lost_pictures(catalog, images)
-    for table in catalog.table_names():
-        space = table.removeprefix("embeddings_").rpartition("_")[0]
-        if table.startswith("embeddings_") and space in SPACES:
-            _delete(catalog, table, "content", doomed.contents[space])
-    _erase_failures(catalog, doomed)
-    posts = catalog.opened("posts")
-    for part in _parts(doomed.posts):
-        where = f"crosspost_parent IN ({part})"
-        if posts is not None and catalog.count("posts", where):
-            values = {"crosspost_parent": CROSSPOST_OF_PURGED}
-            persist(partial(posts.update, where=where, values=values))
-    return pictures
+    images.difference_update(used)  # a post that has come meanwhile shows the same image
+    erased_images = catalog.lookup("images", "sha256", images, ["sha256"]).num_rows
+    for table, content in _tables(catalog, OfContent):
+        _delete(catalog, table, content.column, doomed.contents[content.space])
+    _forget_lost_images(catalog, images)
+    for table, any_key in _tables(catalog, OfAnyKey):
+        _erase_named(catalog, table, any_key, doomed)
+    for table, holds in _tables(catalog, OfPost):
+        for column in holds.mentions:
+            _unname(catalog, table, column, doomed)
+    return erased_images
 
 
 def remaining(catalog: Catalog, doomed: Doomed) -> int:
     """Rows of its posts that are still there, written by someone who had begun before."""
     return sum(
-        catalog.lookup(table, "post_id", doomed.posts, ["post_id"]).num_rows
-        for table in POST_TABLES
+        catalog.lookup(table, holds.column, doomed.posts, [holds.column]).num_rows
+        for table, holds in _tables(catalog, OfPost)
     )
 
 
 def end(catalog: Catalog, doomed: Doomed) -> None:
     """Forgets what was to be erased; only hashes of contents stay until the next purge.
 
-    A stage that was under way may yet write a vector or a picture of them, so that one looks once
+    A stage that was under way may yet write a vector or an image of them, so that one looks once
     more.
     """
     catalog.drop(LATE)
@@ -134,12 +136,13 @@ def end(catalog: Catalog, doomed: Doomed) -> None:
 
 
 def holding_tables(catalog: Catalog) -> list[str]:
-    """The tables that may hold something of a post."""
+    """The tables that may hold something of a post.
+
+    Raises:
+        CatalogError: a table of which nothing is declared; a purge could not know what it holds.
+    """
     return [
-        name
-        for name in catalog.table_names()
-        if name in (*POST_TABLES, "images", "captions", "failures")
-        or name.startswith("embeddings_")
+        name for name in catalog.table_names() if not isinstance(_holds(catalog, name), OfNoPost)
     ]
 
 
@@ -149,35 +152,51 @@ def purged_of(catalog: Catalog, version: str) -> tuple[int, int]:
     return sum(rows["learned"].to_pylist()), sum(rows["judged"].to_pylist())
 
 
-def _forget_lost_pictures(catalog: Catalog, images: set[str]) -> None:
-    """Has pictures fetched again that a post came to show just while they were deleted."""
+def _holds(catalog: Catalog, name: str) -> Holds:
+    table = table_of(name)
+    if table is None:
+        raise CatalogError(
+            f"The catalog at {catalog.home} has a table {name!r} that this mmrl does not know, so "
+            "it can't tell what of a post is in it: purge with the mmrl that made it, or drop it."
+        )
+    return table.holds
+
+
+def _tables(catalog: Catalog, kind: type[Kind]) -> list[tuple[str, Kind]]:
+    """The tables made so far that hold posts' data in this way."""
+    held = ((name, _holds(catalog, name)) for name in catalog.table_names())
+    return [(name, holds) for name, holds in held if isinstance(holds, kind)]
+
+
+def _forget_lost_images(catalog: Catalog, images: set[str]) -> None:
+    """Has images fetched again that a post came to show just while they were deleted."""
     shown = set(catalog.lookup("post_images", "sha256", images, ["sha256"])["sha256"].to_pylist())
     there = set(catalog.lookup("images", "sha256", shown, ["sha256"])["sha256"].to_pylist())
     _delete(catalog, "post_images", "sha256", shown - there)
 
 
-def _erase_failures(catalog: Catalog, doomed: Doomed) -> None:
-    """Deletes failures of its posts and contents, and those whose detail names a post."""
-    _delete(catalog, "failures", "key", set(doomed.posts).union(*doomed.contents.values()))
+def _erase_named(catalog: Catalog, table: str, holds: OfAnyKey, doomed: Doomed) -> None:
+    """Deletes rows under its posts and contents, and those whose words name a post."""
+    _delete(catalog, table, holds.key, set(doomed.posts).union(*doomed.contents.values()))
     ids = {post for post in doomed.posts if len(post) >= _LEAST}
-    told = catalog.read("failures", ["key", "detail"], "detail IS NOT NULL").to_pylist()
+    told = catalog.read(table, [holds.key, holds.words], f"{holds.words} IS NOT NULL").to_pylist()
     naming = {
-        row["key"]
+        row[holds.key]
         for row in told
-        if not ids.isdisjoint(re.findall(r"[0-9A-Za-z_-]+", f"{row['key']} {row['detail']}"))
+        if not ids.isdisjoint(re.findall(r"[0-9A-Za-z_-]+", f"{row[holds.key]} {row[holds.words]}"))
     }
-    _delete(catalog, "failures", "key", naming)
+    _delete(catalog, table, holds.key, naming)
+
+
+def _unname(catalog: Catalog, table: str, column: str, doomed: Doomed) -> None:
+    """Writes `purged` where a column of another post's row names one of its posts."""
+    opened = catalog.opened(table)
+    for where in among(column, doomed.posts):
+        if catalog.count(table, where):
+            persist(partial(opened.update, where=where, values={column: PURGED}))
 
 
 def _delete(catalog: Catalog, table: str, column: str, values: Iterable[str]) -> None:
-    for part in _parts(values):
-        where = f"{column} IN ({part})"
+    for where in among(column, values):
         if catalog.count(table, where):
             persist(partial(catalog.delete, table, where))
-
-
-def _parts(values: Iterable[str]) -> Iterable[str]:
-    """The values as lists of literals, a thousand at most in each."""
-    listed = sorted(values)
-    for start in range(0, len(listed), _LISTED):
-        yield ", ".join(quote(value) for value in listed[start : start + _LISTED])
