@@ -2,7 +2,7 @@
 
     python -m benchmarks.airflow
 
-The same ten stages, on a home where all is done already, are run by `mmrl run` one after the
+The same stages, on a home where all is done already, are run by `mmrl run` one after the
 other; by Airflow one at a time (the difference is Airflow's overhead); and by Airflow as it is
 set up by `make airflow`, which runs side by side what may be.
 """

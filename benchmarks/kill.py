@@ -30,7 +30,7 @@ from mmrl.catalog.tables import key_columns
 
 AS_OF = "2026-06-01T00:00:00Z"
 WITHIN = 1e-5
-UNTIL_MERGE = ["filter", "fetch-images", "caption", "embed", "merge"]
+UNTIL_MERGE = ["filter", "fetch-images", "measure-images", "caption", "embed", "merge"]
 FAST = {
     "MMRL_TRAIN__BOOTSTRAP": "100",
     "MMRL_TRAIN__ABLATION": "false",

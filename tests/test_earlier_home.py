@@ -77,7 +77,7 @@ def test_its_models_and_reports_are_read(home: Path, run: Run) -> None:
     assert "Noise ceiling" in page
 
 
-def test_its_posts_are_decided_again_by_newer_rules_and_nothing_else_is_done_again(
+def test_its_posts_are_decided_and_its_images_measured_once_and_nothing_is_done_again(
     home: Path, run: Run
 ) -> None:
     def decisions() -> list[dict[str, Any]]:
@@ -89,7 +89,10 @@ def test_its_posts_are_decided_again_by_newer_rules_and_nothing_else_is_done_aga
         return {stage["stage"]: stage["pending"] for stage in report["stages"] if stage["pending"]}
 
     before = decisions()
-    assert pending() == {"filter": len(before)}
+    shown = Catalog.open(home).read("post_images", ["post_id", "sha256"]).to_pylist()
+    kept = {row["post_id"] for row in before if row["reason"] is None}
+    images = {row["sha256"] for row in shown if row["post_id"] in kept}
+    assert pending() == {"filter": len(before), "measure-images": len(images)}
     assert decisions() == before
     assert pending() == {}
 

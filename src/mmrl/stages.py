@@ -85,6 +85,13 @@ STAGES = (
         ("filter",),
     ),
     StageInfo(
+        "measure-images",
+        "measures images: colour, light, sharpness, form",
+        f"{_ROOM}.measure_images:MeasureImagesStage",
+        Count("image_statistics", "images"),
+        ("fetch-images",),
+    ),
+    StageInfo(
         "caption",
         "puts images into words",
         f"{_ROOM}.caption:CaptionStage",
@@ -106,7 +113,7 @@ STAGES = (
             "label_observed_at IS NOT NULL",
             left_out="unlabelled",
         ),
-        ("embed-title", "embed-caption", "embed-image", "embed-visual"),
+        ("measure-images", "embed-title", "embed-caption", "embed-image", "embed-visual"),
     ),
     StageInfo(
         "train",

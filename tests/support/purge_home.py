@@ -16,7 +16,7 @@ from lance.file import LanceFileReader
 
 from mmrl.catalog import Catalog, Failed, Reason
 from mmrl.catalog.keys import image_content, text_content, visual_content
-from mmrl.catalog.tables import SCHEMAS, embeddings
+from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS, embeddings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AS_OF = START + timedelta(days=20)
@@ -36,6 +36,11 @@ class Post:
     vectors: dict[str, np.ndarray]
 
     @property
+    def measured(self) -> str:
+        """What stands beside the statistics of its image."""
+        return f"measured {image_content(self.image)[:24]}"
+
+    @property
     def traces(self) -> dict[str, bytes]:
         """Byte strings, any of which would show that the post is still somewhere."""
         return {
@@ -45,6 +50,7 @@ class Post:
             "author's id": self.author_id.encode(),
             "picture": self.image[5_000:5_040],
             "caption": self.caption.encode(),
+            "statistics": self.measured.encode(),
             **{f"{space} vector": v.tobytes()[8:40] for space, v in self.vectors.items()},
         }
 
@@ -95,6 +101,8 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
         )
         facts = {"width": 9, "height": 9, "format": "JPEG", "byte_size": 9, "phash": "0" * 16}
         rows["images"].append({"sha256": sha, **facts, "bytes": post.image})
+        statistics = {"version": post.measured, **dict.fromkeys(IMAGE_STATISTICS, 0.5)}
+        rows["image_statistics"].append({"sha256": sha, **statistics})
         rows["captions"].append({"sha256": sha, "captioner": "c", "text": post.caption})
         contents = {
             "title": text_content(post.title),

@@ -105,6 +105,42 @@ CAPTIONS = pa.schema(
     ]
 )
 
+# Numbers of an image's pixels: see mmrl.images.quality.
+IMAGE_STATISTICS = (
+    # light, 0 to 100
+    *("light_q05", "light_q25", "light_q50", "light_q75", "light_q95"),
+    *("light_spread", "light_skew", "dark_share", "bright_share"),
+    # colour
+    *("red_green_mean", "red_green_spread", "yellow_blue_mean", "yellow_blue_spread"),
+    *("chroma_q10", "chroma_q90", "chroma_mean", "chroma_spread"),
+    *("grey_share", "vivid_share", "light_chroma_correlation"),
+    *("light_parts_red_green", "light_parts_yellow_blue"),
+    *("saturation_mean", "saturation_spread", "colourfulness"),
+    # hue
+    *("hue_cosine", "hue_sine", "hue_concentration", "hue_axis_concentration"),
+    *("hue_0", "hue_45", "hue_90", "hue_135", "hue_180", "hue_225", "hue_270", "hue_315"),
+    # how many colours, and the main ones
+    *("log_fine_colours", "log_coarse_colours", "colour_entropy"),
+    *("top_colour_share", "top_four_colours_share"),
+    *("main_colours", "main_light_spread", "main_light_least", "main_light_most"),
+    *("main_light_gap", "main_light_unevenness", "main_chroma_mean", "main_chroma_spread"),
+    *("main_chroma_most", "main_distance_mean", "main_nearest_mean"),
+    *("main_hue_concentration", "main_line_share", "main_log_volume"),
+    # sharpness and form
+    *("gradient_mean", "edge_share", "flat_share", "log_sharpness"),
+    *("symmetry_left_right", "symmetry_top_bottom", "centre_light", "top_light"),
+    # writing, and plain ground
+    *("stroke_share", "text_rows", "empty_share"),
+)
+
+IMAGE_MEASURES = pa.schema(
+    [
+        key("sha256"),
+        pa.field("version", pa.string(), nullable=False),  # of mmrl.images.quality
+        *[pa.field(name, pa.float32(), nullable=False) for name in IMAGE_STATISTICS],
+    ]
+)
+
 # What a post's features say of itself at its first look: see mmrl.samples.schema.
 POST_FEATURES = (
     "log_subscribers",
@@ -329,6 +365,7 @@ TABLES: dict[str, Table] = {
     "images": Table(IMAGES, OfContent("image", "sha256")),
     "post_images": Table(POST_IMAGES, OfPost()),
     "captions": Table(CAPTIONS, OfContent("image", "sha256")),
+    "image_statistics": Table(IMAGE_MEASURES, OfContent("image", "sha256")),
     "samples": Table(SAMPLES, OfPost()),
     "predictions": Table(PREDICTIONS, OfPost()),
     "failures": Table(FAILURES, OfAnyKey("key", "detail")),

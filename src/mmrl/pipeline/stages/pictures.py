@@ -1,4 +1,4 @@
-"""Selected images, their bytes and their failures, for the caption and embed stages."""
+"""Selected images, their bytes and their failures, for the stages that read images."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,9 @@ def add_bytes(catalog: Catalog, rows: pa.Table, column: str) -> pa.Table:
     return rows.append_column("bytes", images["bytes"].take(place))
 
 
-def failed(batch: pa.Table, failures: Mapping[int, Unencoded], encoder: str) -> list[Failed]:
+def failed(
+    batch: pa.Table, failures: Mapping[int, Unencoded], encoder: str | None = None
+) -> list[Failed]:
     """The failures of a batch's rows, for `Results`.
 
     Args:
