@@ -1,6 +1,7 @@
 """`mmrl collect`."""
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,10 +36,7 @@ def collect(
     ] = False,
     looks: Annotated[
         bool,
-        typer.Option(
-            "--looks/--no-looks",
-            help="Leave later observations to `mmrl observe`.",
-        ),
+        typer.Option("--looks/--no-looks", help="Leave later observations to `mmrl observe`."),
     ] = True,
     every: Annotated[
         str, typer.Option("--log-every", help="Time between two lines without a terminal.")
@@ -52,10 +50,8 @@ def collect(
     was. Needs credentials in `praw.ini`; `mmrl doctor` says whether they are found.
     """
     from mmrl.cli.collector_lines import Watch
-    from mmrl.cli.observe import OBSERVED_ELSEWHERE
     from mmrl.collector.service import Service
     from mmrl.errors import InputError
-    from mmrl.runtime.lock import only_one
     from mmrl.runtime.malloc import give_back_what_is_freed
 
     give_back_what_is_freed()
@@ -66,18 +62,13 @@ def collect(
     reddit, transport, observer = _connect(catalog, settings, looks, sandbox_clock)
     transports = [transport] if observer is None else [transport, observer[1]]
     watch = Watch(quiet=as_json or once, every=log_every or timedelta(minutes=5))
-    looker = only_one(catalog.home, "looks", OBSERVED_ELSEWHERE) if looks else nullcontext()
     with (
-        only_one(catalog.home, "collect", _RUNNING),
-        looker,
+        _alone(catalog.home, looks),
         signals.stopped_by_signals(transport.clock, transports),
         watch,
     ):
         service = Service(
-            reddit,
-            transport,
-            catalog,
-            settings.reddit,
+            *(reddit, transport, catalog, settings.reddit),
             observer=observer,
             looks=looks,
             tell=watch.say,
@@ -88,6 +79,19 @@ def collect(
             until = None if span is None else transport.now() + span
             status = service.run(until, watch.show, 1.0 if watch.live else 60.0)
     _show_end(status, home, once, as_json)
+
+
+@contextmanager
+def _alone(home: str, looks: bool) -> Iterator[None]:
+    """Holds the home's lock for collecting and, with `looks`, the one for observations."""
+    from mmrl.cli.observe import OBSERVED_ELSEWHERE
+    from mmrl.runtime.lock import only_one
+
+    with ExitStack() as locks:
+        locks.enter_context(only_one(home, "collect", _RUNNING))
+        if looks:
+            locks.enter_context(only_one(home, "looks", OBSERVED_ELSEWHERE))
+        yield
 
 
 def _connect(

@@ -109,7 +109,7 @@ def facts(status: "Status") -> list[tuple[str, str]]:
 
 
 def _when(status: "Status") -> str:
-    """When the last error was, and whether it is over."""
+    """The time of the last error, with a word on whether it is over."""
     at = f"{status.last_error_at:%d %b %H:%M:%S} UTC"
     if status.state == "failed":
         return f"{at}; this ended it"
@@ -126,7 +126,7 @@ def requests(status: "Status") -> str:
 
 
 def lag(status: "Status") -> str:
-    """How far behind Reddit it is; empty before the first poll."""
+    """The time since the last poll and the newest post's age; empty before the first poll."""
     if status.polled_at is None or status.at is None:
         return ""
     since = (status.at - status.polled_at).total_seconds()

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,6 +23,21 @@ if TYPE_CHECKING:
 _RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
 _POST = re.compile(r"(?:.*/comments/|t3_)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
 _ACCOUNT = re.compile(r"(?:/?u/)?([0-9A-Za-z_-]{1,64})")
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Limits of a round of checks.
+
+    Attributes:
+        requests: the most to send; None for no limit.
+        span: the longest time to go on for; None for no limit.
+        sandbox_clock: the hidden option of that name.
+    """
+
+    requests: int | None
+    span: timedelta | None
+    sandbox_clock: str | None
 
 
 def purge(
@@ -64,9 +80,10 @@ def purge(
         if posts or authors:
             outcome = _on_request(catalog, settings, posts or [], authors or [], dry_run, bars)
         elif dry_run:
-            outcome = _would(catalog, settings, moment(None))
+            outcome = _dry_run(catalog, settings, moment(None))
         else:
-            outcome = _all(catalog, settings, requests, span, sandbox_clock, bars)
+            limits = _Limits(requests, span, sandbox_clock)
+            outcome = _all(catalog, settings, limits, bars)
     error = outcome.pop("error")
     if as_json:
         typer.echo(json.dumps({**outcome, "error": str(error) if error else None}))
@@ -98,9 +115,7 @@ def _on_request(
     return {**outcome, **report.as_dict()}
 
 
-def _would(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, Any]:
-    from datetime import timedelta
-
+def _dry_run(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, Any]:
     from mmrl.purge.recheck import due
     from mmrl.purge.removals import find_gone
 
@@ -115,14 +130,7 @@ def _would(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, 
     }
 
 
-def _all(
-    catalog: "Catalog",
-    settings: "Settings",
-    requests: int | None,
-    span: Any,
-    sandbox_clock: str | None,
-    bars: "Bars",
-) -> dict[str, Any]:
+def _all(catalog: "Catalog", settings: "Settings", limits: _Limits, bars: "Bars") -> dict[str, Any]:
     """Re-checks where there are credentials, then erases what is known to be gone."""
     from mmrl.errors import ConfigError, SourceError
     from mmrl.purge.recheck import RecheckReport
@@ -139,7 +147,7 @@ def _all(
     try:
         has_credentials = find_credentials(catalog.home, settings.reddit.site) is not None
         if has_credentials:
-            at = _recheck(catalog, settings, requests, span, sandbox_clock, bars, checked)
+            at = _recheck(catalog, settings, limits, bars, checked)
     except Halt:
         stopped = True
     except (ConfigError, SourceError) as failed:  # what is known is erased all the same
@@ -163,26 +171,22 @@ def _all(
 def _recheck(
     catalog: "Catalog",
     settings: "Settings",
-    requests: int | None,
-    span: Any,
-    sandbox_clock: str | None,
+    limits: _Limits,
     bars: "Bars",
     report: "RecheckReport",
 ) -> datetime:
     """Checks what is due; returns the time by Reddit's clock when it ended."""
-    from datetime import timedelta
-
     from mmrl.purge.recheck import recheck
     from mmrl.sources.reddit.budget import Priority
     from mmrl.sources.reddit.connection import open_connection
 
     reddit, transport = open_connection(settings.reddit, catalog.home)
-    clock = transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
+    clock = transport.clock = signals.clock(limits.sandbox_clock, reddit, transport.clock)
     transport.priority = Priority.PURGE
-    until = None if span is None else transport.now() + span
+    until = None if limits.span is None else transport.now() + limits.span
     every = timedelta(days=settings.purge.recheck_days)
     with signals.stopped_by_signals(clock, [transport]):
-        recheck(reddit, catalog, every, transport.now, bars, report, requests, until)
+        recheck(reddit, catalog, every, transport.now, bars, report, limits.requests, until)
     return transport.now()
 
 
@@ -196,7 +200,7 @@ def _read(pattern: re.Pattern[str], text: str, option: str, expected: str) -> st
 
 
 def _summary(outcome: dict[str, Any]) -> str:
-    """What was done, a sentence a line."""
+    """The outcome in words, a sentence a line."""
     would = "Would erase" if outcome["dry_run"] else "Erased"
     lines = []
     checks = outcome.get("checks")

@@ -37,7 +37,7 @@ def span(text: str | None, option: str) -> timedelta | None:
     return timedelta(seconds=seconds)
 
 
-def clock(wanted: str | None, reddit: Any, otherwise: "Clock") -> "Clock":
+def clock(requested: str | None, reddit: Any, otherwise: "Clock") -> "Clock":
     """The machine's clock; a sandbox's where that was asked for, with an error in seconds.
 
     Raises:
@@ -48,17 +48,17 @@ def clock(wanted: str | None, reddit: Any, otherwise: "Clock") -> "Clock":
     from mmrl.sources.kinds import SANDBOX
     from mmrl.sources.reddit.api import source_of
 
-    if wanted is None:
+    if requested is None:
         return otherwise
     if source_of(reddit) != SANDBOX.name:
         raise InputError("--sandbox-clock goes with a sandbox, which this is not.")
-    mode, _, ahead = wanted.partition(":")
+    mode, _, ahead = requested.partition(":")
     return SandboxClock(reddit.config.reddit_url, mode, float(ahead or 0))
 
 
 @contextmanager
 def stopped_by_signals(clock: "Clock", transports: "list[Transport]") -> Iterator[None]:
-    """The first SIGTERM or Ctrl-C within the block stops the clock, a second one ends at once."""
+    """A block that the first SIGTERM or Ctrl-C stops by the clock; a second one ends at once."""
     from mmrl.runtime.clock import Halt
 
     def stop(number: int, frame: object) -> None:

@@ -118,7 +118,7 @@ def comparison_table(comparison: "Comparison") -> Table:
 
 
 def prediction_table(prediction: "Prediction") -> Table:
-    """What a draft would come to, each with the interval that holds 80 outcomes in 100."""
+    """Table of predictions of a draft, each with the interval that holds 80 outcomes in 100."""
     table = Table(
         title=Text(f"{prediction.title}  r/{prediction.subreddit}, posted {prediction.posted_at}"),
         caption=Text("\n".join(prediction.notes)) if prediction.notes else None,

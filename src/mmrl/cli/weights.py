@@ -1,6 +1,6 @@
 """`mmrl weights`: the models of the Hugging Face hub that a profile needs."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,13 +21,14 @@ app = typer.Typer(
 _SHORT = 12  # digits of a revision, as in an encoder's id
 
 
+def _profile_option(help: str) -> Any:
+    return typer.Option("--profile", metavar="NAME", help=help)
+
+
 @app.command("list")
 def list_weights(
     profile: Annotated[
-        str | None,
-        typer.Option(
-            "--profile", metavar="NAME", help="One profile; all that use the hub unless given."
-        ),
+        str | None, _profile_option("One profile; all that use the hub unless given.")
     ] = None,
     home: Home = DEFAULT_HOME,
     as_json: Json = False,
@@ -95,10 +96,7 @@ def fetch(
         ),
     ] = None,
     profile: Annotated[
-        str | None,
-        typer.Option(
-            "--profile", metavar="NAME", help="The profile to fetch for; the setting's if none."
-        ),
+        str | None, _profile_option("The profile to fetch for; the setting's if none.")
     ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
