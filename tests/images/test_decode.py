@@ -17,7 +17,7 @@ from mmrl.cli.app import app
 from mmrl.config import ImageSettings, Settings
 from mmrl.errors import NotFoundError
 from mmrl.images.decode import open_rgb, opened, use_limit
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
 from mmrl.purge.run import erase

@@ -12,8 +12,7 @@ from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.fetch import Fetcher
 from mmrl.images.hosts import LEFT_ALONE_AFTER
-from mmrl.images.picture import Refused
-from mmrl.images.probe import Picture
+from mmrl.images.image import FetchedImage, Refused
 from tests.support.command import HANGS
 from tests.support.image_server import Handler, ImageServer, answer, dribble, image_server, picture
 
@@ -30,7 +29,7 @@ def settings(**changes: object) -> ImageSettings:
     )
 
 
-def fetch_one(url: str, **changes: object) -> Picture | Refused:
+def fetch_one(url: str, **changes: object) -> FetchedImage | Refused:
     return Fetcher(settings(**changes), seed=0).fetch([url])[url]
 
 
@@ -48,7 +47,7 @@ def hang_up(handler: Handler) -> None:
 def test_a_picture_comes_with_its_bytes_and_facts(server: ImageServer) -> None:
     data = picture(1, (96, 64))
     got = fetch_one(server.serve("/a.jpg", data))
-    assert isinstance(got, Picture)
+    assert isinstance(got, FetchedImage)
     assert got.data == data
     assert (got.facts.width, got.facts.height, got.facts.format) == (96, 64, "JPEG")
     assert got.final_url == server.url("/a.jpg")
@@ -71,7 +70,7 @@ def test_connections_are_used_again_and_a_host_is_not_crowded(server: ImageServe
         server.pages[f"/{number}"] = slowly
     urls = [server.url(f"/{number}") for number in range(60)]
     found = Fetcher(settings(per_host=3)).fetch(urls)
-    assert all(isinstance(got, Picture) for got in found.values())
+    assert all(isinstance(got, FetchedImage) for got in found.values())
     assert server.connections <= 3
     assert server.most_busy == 3
 
@@ -129,7 +128,7 @@ def test_a_host_that_is_down_does_not_hold_up_the_others(server: ImageServer) ->
     dead = [server.url(f"/dead/{number}", "dead.localhost") for number in range(60)]
     alive = server.serve("/a.jpg", picture())
     found = Fetcher(settings(per_host=4, attempts=1), resolve=here).fetch([*dead, alive])
-    assert isinstance(found[alive], Picture)
+    assert isinstance(found[alive], FetchedImage)
     assert all(
         (got.reason, got.transient) == (Reason.NETWORK_ERROR, True)
         for got in found.values()
@@ -142,7 +141,7 @@ def test_a_server_that_stumbles_is_asked_again(server: ImageServer) -> None:
     url = server.script(
         "/a.jpg", hang_up, lambda h: answer(h, b"", 503), lambda h: answer(h, picture())
     )
-    assert isinstance(fetch_one(url, attempts=3), Picture)
+    assert isinstance(fetch_one(url, attempts=3), FetchedImage)
     assert server.asked["/a.jpg"] == 3
 
 
@@ -166,7 +165,7 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_its_pictures(server: Image
 
     first, second = server.script("/a.jpg", busy, good), server.script("/b.jpg", good)
     found = Fetcher(settings(per_host=1)).fetch([first, second])
-    assert all(isinstance(got, Picture) for got in found.values())
+    assert all(isinstance(got, FetchedImage) for got in found.values())
     assert len(times) == 3
     assert min(times[1:]) - times[0] >= 0.99
 
@@ -221,7 +220,7 @@ def test_a_picture_counts_for_what_it_is_not_for_what_its_server_calls_it(
 ) -> None:
     url = server.serve("/a.jpg", picture(2, image_format="PNG"), Content_Type="text/html")
     got = fetch_one(url)
-    assert isinstance(got, Picture)
+    assert isinstance(got, FetchedImage)
     assert got.facts.format == "PNG"
 
 
@@ -269,7 +268,7 @@ def test_redirects_are_followed_a_few_times(server: ImageServer) -> None:
     server.serve("/b.jpg", picture())
     url = server.serve("/a.jpg", b"moved", 302, Location="b.jpg")
     got = fetch_one(url)
-    assert isinstance(got, Picture)
+    assert isinstance(got, FetchedImage)
     assert got.final_url == server.url("/b.jpg")
     circle = server.serve("/c.jpg", b"", 301, Location="/c.jpg")
     assert reason(circle) == Reason.HTTP_ERROR
@@ -323,7 +322,7 @@ def test_the_name_is_looked_up_once_for_a_connection(server: ImageServer) -> Non
         return answers.pop(0)
 
     url = server.url("/a.jpg", "pictures.localhost")
-    assert isinstance(Fetcher(settings(), resolve=changing).fetch([url])[url], Picture)
+    assert isinstance(Fetcher(settings(), resolve=changing).fetch([url])[url], FetchedImage)
     assert answers == [["10.0.0.1"]]
 
 
@@ -373,5 +372,5 @@ def test_hundreds_of_pictures_share_a_few_connections(server: ImageServer) -> No
     body = picture(4, (320, 240))
     urls = [server.serve(f"/{number}.jpg", body) for number in range(400)]
     found = Fetcher(settings()).fetch(urls)
-    assert all(isinstance(got, Picture) for got in found.values())
+    assert all(isinstance(got, FetchedImage) for got in found.values())
     assert server.connections <= 8

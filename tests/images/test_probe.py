@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw, features
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.decode import SNIFFED_BYTES, sniff
-from mmrl.images.files import read_picture
-from mmrl.images.picture import Refused
+from mmrl.images.files import read_image
+from mmrl.images.image import FetchedImage, ImageFacts, Refused
 from mmrl.images.placeholders import placeholder_at, placeholder_with
-from mmrl.images.probe import ImageFacts, Picture, probe
+from mmrl.images.probe import probe
 from mmrl.images.safety import Address
 from tests.support.image_server import picture
 
@@ -216,14 +216,14 @@ def test_sniffing_reads_nothing_past_its_bytes(data: bytes) -> None:
 def test_a_file_is_read_where_the_catalog_says(tmp_path: Path) -> None:
     path = tmp_path / "böse 100%.jpg"
     path.write_bytes(picture(7))
-    got = read_picture(path.as_uri(), IMAGES)
-    assert isinstance(got, Picture)
+    got = read_image(path.as_uri(), IMAGES)
+    assert isinstance(got, FetchedImage)
     assert (got.data, got.final_url) == (path.read_bytes(), path.as_uri())
 
 
 def test_missing_large_and_foreign_files_have_their_reasons(tmp_path: Path) -> None:
     def refused(path: str | Path, images: ImageSettings = IMAGES) -> Reason:
-        got = read_picture(path if isinstance(path, str) else path.as_uri(), images)
+        got = read_image(path if isinstance(path, str) else path.as_uri(), images)
         assert isinstance(got, Refused)
         return got.reason
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.picture import Refused
+from mmrl.images.image import Refused
 from mmrl.images.safety import Address, address_allowed, check_url, host_allowed
 
 IMAGES = ImageSettings()

@@ -11,7 +11,8 @@ import pytest
 
 from mmrl.config import ImageSettings
 from mmrl.errors import InputError
-from mmrl.images.probe import ImageFacts, probe
+from mmrl.images.image import ImageFacts
+from mmrl.images.probe import probe
 from mmrl.sandbox import World, law, noise_ceiling, realised_shares
 from mmrl.sandbox.api import LISTING_DEPTH, Api
 from mmrl.sandbox.world import PICTURED

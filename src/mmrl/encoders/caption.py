@@ -15,7 +15,7 @@ from mmrl.encoders.networks.patches import Grid, Patches
 from mmrl.encoders.protocols import Caption, Uncaptioned, UnreadableImagesError
 from mmrl.errors import ConfigError
 from mmrl.images.decode import decode_ahead
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 Prepared = TypeVar("Prepared")
 Captions = list[Caption | Uncaptioned]

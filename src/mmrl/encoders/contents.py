@@ -12,7 +12,7 @@ import numpy as np
 
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Caption, Captioner, Uncaptioned, UnreadableImagesError
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 Results = TypeVar("Results")
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 
 class UnreadableImagesError(InputError):

@@ -1,10 +1,10 @@
-"""What a server's status and headers say of an image, before its body is read."""
+"""Status and headers of a server's answer, judged before the body is read."""
 
 from collections.abc import Iterable, Mapping
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.picture import Refused
+from mmrl.images.image import Refused
 from mmrl.runtime.retry import IMAGES
 
 _GONE = (404, 410)
@@ -23,7 +23,7 @@ def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def judge_status(status: int) -> Refused | None:
-    """Why an answer with this status gives no image; None for one that may."""
+    """The refusal of an answer with this status; None for one that may give an image."""
     if status == 200:
         return None
     if status in _GONE:
@@ -33,7 +33,7 @@ def judge_status(status: int) -> Refused | None:
 
 
 def judge_headers(headers: Mapping[str, str], images: ImageSettings) -> Refused | None:
-    """Why an answer with these headers is not read; None for one that is.
+    """The refusal of an answer with these headers; None for one whose body is read.
 
     Args:
         headers: as `read_headers` gives them.
@@ -47,7 +47,7 @@ def judge_headers(headers: Mapping[str, str], images: ImageSettings) -> Refused 
 
 
 def opted_out(robots: str) -> bool:
-    """Does an X-Robots-Tag ask that this program, or all, do not learn from the file?
+    """True where an X-Robots-Tag asks that this program, or all, do not learn from the file.
 
     `noai` and `noimageai` are DeviantArt's words, which other hosts have taken up. Directives
     after a robot's name (`somebot: noai`) are for that robot.

@@ -1,4 +1,4 @@
-"""Opens connections to public addresses only: the last check, on the numbers connected to.
+"""Connections to public addresses only: the last check, on the numbers connected to.
 
 The name is resolved here, each number is looked at, and the connection is made to that number. No
 second look-up stands between check and use, so DNS rebinding can't get in. No proxy is used, since
@@ -32,7 +32,7 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class PublicBackend(httpcore.AsyncNetworkBackend):
-    """Where httpcore gets its connections from."""
+    """Network backend of httpcore that connects to allowed addresses alone."""
 
     def __init__(self, images: ImageSettings, resolve: Resolve) -> None:
         self._images = images

@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 # No other of Pillow's decoders ever sees a stranger's file.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
@@ -117,7 +117,7 @@ def orientation(image: Image.Image) -> int:
 
 @dataclass(frozen=True)
 class Crop:
-    """How an image becomes a square: the centre of it, resized (bicubic, antialiased).
+    """The square made of an image: the centre of it, resized (bicubic, antialiased).
 
     Attributes:
         side: of the result, in pixels.
@@ -214,7 +214,7 @@ def decode_ahead(
     batch: int,
     errors: dict[int, UnreadableError],
 ) -> Iterator[list[tuple[int, Prepared]]]:
-    """What `prepare` makes of the files that decode, with their places, in their order.
+    """The files that decode, as `prepare` makes them, with their places, in their order.
 
     Args:
         prepare: a file to whatever a model takes; raises UnreadableError.

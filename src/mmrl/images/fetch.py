@@ -1,8 +1,8 @@
-"""Fetches images over HTTP, many at once and kindly.
+"""Fetcher of images over HTTP, many at once and kindly.
 
 Connections are kept and used again; one host never sees more than `per_host` requests at once, and
-a host that asks for a pause gets it from all of them. A picture is probed in a thread while others
-are still on their way. Each address ends as a picture or as a reason, never as an exception.
+a host that asks for a pause gets it from all of them. An image is probed in a thread while others
+are still on their way. Each address ends as an image or as a reason, never as an exception.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from mmrl.images.answers import judge_headers, judge_status, read_headers
 from mmrl.images.connect import AddressRefusedError, PublicBackend, Resolve, resolve
 from mmrl.images.decode import SNIFFED_BYTES, sniff
 from mmrl.images.hosts import Gates
-from mmrl.images.picture import Refused
+from mmrl.images.image import FetchedImage, Refused
 from mmrl.images.placeholders import placeholder_at
-from mmrl.images.probe import Picture, probe
+from mmrl.images.probe import probe
 from mmrl.images.safety import Address, check_url
 from mmrl.runtime.retry import IMAGES, retry_after
 
@@ -33,7 +33,7 @@ _DRAINED_BYTES = 65_536
 _HEADERS = [
     ("User-Agent", USER_AGENT),
     ("Accept", "image/*"),
-    ("Accept-Encoding", "identity"),  # pictures are packed already; no second bomb to guard against
+    ("Accept-Encoding", "identity"),  # images are packed already; no second bomb to guard against
 ]
 _BROKEN_OFF = (
     *(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError),
@@ -65,12 +65,12 @@ class Fetcher:
         self._draw = random.Random(seed)
         self._ssl = httpcore.default_ssl_context()
 
-    def fetch(self, urls: Sequence[str]) -> dict[str, Picture | Refused]:
-        """What became of each distinct http(s) address."""
+    def fetch(self, urls: Sequence[str]) -> dict[str, FetchedImage | Refused]:
+        """The image of each distinct http(s) address, or the refusal of it."""
         distinct = list(dict.fromkeys(urls))
         return asyncio.run(self._fetch_all(distinct)) if distinct else {}
 
-    async def _fetch_all(self, urls: list[str]) -> dict[str, Picture | Refused]:
+    async def _fetch_all(self, urls: list[str]) -> dict[str, FetchedImage | Refused]:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "probe") as threads:
             async with httpcore.AsyncConnectionPool(
                 ssl_context=self._ssl,
@@ -98,7 +98,7 @@ class _Run:
         self._threads = threads
         self._gates = Gates(images)
 
-    async def fetch(self, url: str) -> Picture | Refused:
+    async def fetch(self, url: str) -> FetchedImage | Refused:
         address = check_url(url, self._images)
         if isinstance(address, Refused):
             return address
@@ -108,7 +108,7 @@ class _Run:
         data, final_url = got
         loop = asyncio.get_running_loop()
         facts = await loop.run_in_executor(self._threads, probe, data, self._images)
-        return facts if isinstance(facts, Refused) else Picture(data, facts, final_url)
+        return facts if isinstance(facts, Refused) else FetchedImage(data, facts, final_url)
 
     async def _persist(self, address: Address) -> tuple[bytes, str] | Refused:
         """Attempts until one tells for good, or there have been enough of them."""
@@ -131,9 +131,11 @@ class _Run:
             the file's bytes and where they lay, or why there are none.
         """
         for _ in range(MOST_REDIRECTS + 1):
-            host = placeholder_at(address)
-            if host is not None:
-                return Refused(Reason.IMAGE_REMOVED_PLACEHOLDER, f"{host} own address")
+            placeholder = placeholder_at(address)
+            if placeholder is not None:
+                return Refused(
+                    Reason.IMAGE_REMOVED_PLACEHOLDER, f"{placeholder.host}'s own address"
+                )
             got = await self._ask(address)
             if isinstance(got, bytes):
                 return got, str(address)
@@ -193,17 +195,17 @@ class _Run:
     async def _read(self, response: httpcore.Response, headers: dict[str, str]) -> bytes | Refused:
         """The body, given up as soon as it is too long or no image."""
         parts: list[bytes] = []
-        size, known = 0, False
+        size, sniffed = 0, False
         async for part in response.aiter_stream():
             parts.append(part)
             size += len(part)
             if size > self._images.max_bytes:
                 return Refused(Reason.TOO_MANY_BYTES, f"over {self._images.max_bytes} bytes")
-            if not known and size >= SNIFFED_BYTES:
+            if not sniffed and size >= SNIFFED_BYTES:
                 if sniff(b"".join(parts)[:SNIFFED_BYTES]) is None:
-                    said = headers.get("content-type", "nothing")[:100]
-                    return Refused(Reason.NOT_AN_IMAGE, f"its server calls it {said}")
-                known = True
+                    content_type = headers.get("content-type", "nothing")[:100]
+                    return Refused(Reason.NOT_AN_IMAGE, f"its server calls it {content_type}")
+                sniffed = True
         return b"".join(parts)
 
 

@@ -1,14 +1,14 @@
-"""Reads images from files that an imported table named."""
+"""Image files that an imported table named."""
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.picture import Refused
-from mmrl.images.probe import Picture, probe
+from mmrl.images.image import FetchedImage, Refused
+from mmrl.images.probe import probe
 from mmrl.images.safety import check_file
 
 
-def read_picture(url: str, images: ImageSettings) -> Picture | Refused:
-    """The picture at a file:// address, or why there is none; safe to call from several threads."""
+def read_image(url: str, images: ImageSettings) -> FetchedImage | Refused:
+    """The image at a file:// address, or the refusal of it; safe to call from several threads."""
     path = check_file(url)
     if isinstance(path, Refused):
         return path
@@ -20,4 +20,4 @@ def read_picture(url: str, images: ImageSettings) -> Picture | Refused:
     if len(data) > images.max_bytes:
         return Refused(Reason.TOO_MANY_BYTES, f"over {images.max_bytes} bytes")
     facts = probe(data, images)
-    return facts if isinstance(facts, Refused) else Picture(data, facts, url)
+    return facts if isinstance(facts, Refused) else FetchedImage(data, facts, url)

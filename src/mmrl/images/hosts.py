@@ -1,4 +1,4 @@
-"""Who may send a request now: so many at once, so many to a host, none while it pauses."""
+"""Limits of requests under way: so many at once, so many to a host, none while it pauses."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -31,7 +31,7 @@ class Gates:
         self._unanswered[host] = 0 if answered else self._unanswered[host] + 1
 
     def left_alone(self, host: str) -> bool:
-        """Is a host down, so that waiting for each of its pictures would only hold up the others'?
+        """True for a host that is down, whose images would only hold up the others'.
 
         It is asked again in the next batch.
         """

@@ -4,50 +4,18 @@ Nothing is decoded before its size is known.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.decode import SNIFFED_BYTES, opened, orientation, sniff
-from mmrl.images.picture import Refused, UnreadableError
+from mmrl.images.image import ImageFacts, Refused, UnreadableError
 from mmrl.images.placeholders import placeholder_with
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _HASHED_SIDE = 256  # a JPEG is decoded no larger than it takes to keep this side, in pixels
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What is kept of an image beside its bytes.
-
-    Attributes:
-        width, height: in pixels, as people see it (turned as EXIF says).
-        format: JPEG, PNG, WEBP, GIF, AVIF or BMP: what it is, whatever its name or server says.
-        phash: 64-bit perceptual hash (DCT) of the image, 16 hex digits.
-    """
-
-    sha256: str
-    width: int
-    height: int
-    format: str
-    byte_size: int
-    phash: str
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image that was found good.
-
-    Attributes:
-        final_url: where it lay, after redirects.
-    """
-
-    data: bytes
-    facts: ImageFacts
-    final_url: str
 
 
 def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
@@ -84,11 +52,11 @@ def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
 def _refuse_unread(
     image: "Image", image_format: str, byte_size: int, images: ImageSettings
 ) -> Refused | None:
-    """What the header alone gives away, of an image that is not too large to decode."""
+    """The refusal that the header alone gives, of an image that is not too large to decode."""
     width, height = image.size
-    host = placeholder_with(image_format, width, height, byte_size)
-    if host is not None:
-        return Refused(Reason.IMAGE_REMOVED_PLACEHOLDER, f"{host} own file")
+    placeholder = placeholder_with(image_format, width, height, byte_size)
+    if placeholder is not None:
+        return Refused(Reason.IMAGE_REMOVED_PLACEHOLDER, f"{placeholder.host}'s own file")
     if min(width, height) < images.min_side:
         return Refused(Reason.TOO_SMALL, f"{width} x {height}, {images.min_side} a side at least")
     # A JPEG with several images in it (MPO, from phones) is a still one with its preview.

@@ -1,4 +1,4 @@
-"""Which addresses mmrl may fetch from. Whoever posts chooses the URL: nothing in it is trusted.
+"""Addresses that mmrl may fetch from. Whoever posts chooses the URL: nothing in it is trusted.
 
 A URL is parsed once, here, and the connection is made from the parts found here, so that no other
 parser can read another host into it. Names are checked before the request and at every redirect;
@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.picture import Refused
+from mmrl.images.image import Refused
 from mmrl.runtime.loopback import is_loopback
 
 _PORTS = {"http": 80, "https": 443}
@@ -53,7 +53,7 @@ class Address:
 
 
 def host_allowed(host: str, images: ImageSettings) -> bool:
-    """May images be fetched from this host?
+    """True where images may be fetched from this host.
 
     Args:
         host: a name or a number alone: with a port, a user or a path it is not a host, and refused.
@@ -69,7 +69,7 @@ def host_allowed(host: str, images: ImageSettings) -> bool:
 
 
 def check_url(url: str, images: ImageSettings, base: Address | None = None) -> Address | Refused:
-    """The address in a URL, or why it is not fetched.
+    """The address in a URL, or the refusal of it.
 
     Args:
         base: where a redirect came from, which a relative URL starts at.
@@ -100,7 +100,7 @@ def check_url(url: str, images: ImageSettings, base: Address | None = None) -> A
 
 
 def check_file(url: str) -> Path | Refused:
-    """The path in a file:// URL that an import recorded, or why it is not read.
+    """The path in a file:// URL that an import recorded, or the refusal of it.
 
     Only posts of an imported table may name files. A link that leads out of the file's own folder
     is refused, so that a folder of images can't hand over the rest of the disk.
@@ -120,7 +120,7 @@ def check_file(url: str) -> Path | Refused:
 
 
 def address_allowed(number: str, host: str, images: ImageSettings) -> bool:
-    """May a connection be made to this IP address, which `host` resolved to?
+    """True where a connection may be made to this IP address, which `host` resolved to.
 
     Public addresses only: nothing private, link-local (where clouds keep their metadata),
     multicast or reserved, also not when wrapped in an IPv6 address. Loopback only where the

@@ -7,7 +7,7 @@ from PIL import Image, ImageFilter
 
 from mmrl.catalog.reasons import Reason
 from mmrl.images.decode import open_rgb
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 _SIDE = 300  # longest side in pixels
 _BLURRED_SIDE = 9  # what is left of a blurred picture before it is stretched again

@@ -15,7 +15,8 @@ from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Uncaptioned
 from mmrl.errors import Failure, InputError, NotFoundError
 from mmrl.images.decode import use_limit
-from mmrl.images.probe import ImageFacts, probe
+from mmrl.images.image import ImageFacts
+from mmrl.images.probe import probe
 from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
 from mmrl.samples import Known, vector_column

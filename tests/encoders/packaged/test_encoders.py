@@ -22,7 +22,7 @@ from mmrl.encoders.packaged.minilm import MiniLM
 from mmrl.encoders.profiles import ROLES, load_profile
 from mmrl.encoders.protocols import Caption, UnreadableImagesError
 from mmrl.errors import ConfigError, WeightsError
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 from tests.support.command import printed
 
 TEXTS = [

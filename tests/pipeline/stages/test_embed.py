@@ -17,8 +17,8 @@ from mmrl.config import ImageSettings, Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
 from mmrl.errors import InputError
-from mmrl.images.picture import Refused
-from mmrl.images.probe import ImageFacts, probe
+from mmrl.images.image import ImageFacts, Refused
+from mmrl.images.probe import probe
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline import run as pipeline
 from mmrl.pipeline.stage import Stage

@@ -32,7 +32,7 @@ from mmrl.encoders.caption_text import judge
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import Failure
 from mmrl.images.decode import open_rgb
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 from mmrl.runtime.retry import CAPTIONS, retry_after
 
 JPEG_QUALITY = 85

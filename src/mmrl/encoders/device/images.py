@@ -10,7 +10,7 @@ from mmrl.encoders.device.device import Place
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.errors import InputError
 from mmrl.images.decode import decode_ahead
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 if TYPE_CHECKING:
     import torch

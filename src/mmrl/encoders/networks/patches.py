@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from mmrl.images.decode import open_rgb
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 _LONGEST = 200  # times as long as wide; its authors refuse more
 

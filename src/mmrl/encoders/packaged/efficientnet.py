@@ -17,7 +17,7 @@ from mmrl.encoders.packaged.memo import Memo
 from mmrl.encoders.packaged.weights import EFFICIENTNET_LITE2
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.images.decode import Crop, decode_ahead
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 
 if TYPE_CHECKING:
     import torch

@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, Failed, Reason, without
 from mmrl.catalog.tables import SCHEMAS, TIME
 from mmrl.config import ImageSettings, Settings
-from mmrl.images.files import read_picture
-from mmrl.images.picture import Refused
-from mmrl.images.probe import Picture
+from mmrl.images.files import read_image
+from mmrl.images.image import FetchedImage, Refused
 from mmrl.pipeline import Results
 from mmrl.sources.kinds import may_name_files
 
@@ -126,7 +125,9 @@ class FetchImagesWorker:
             }
         )
         rows, failed = [], []
-        unwritten = {got.facts.sha256: got for got in pictures.values() if isinstance(got, Picture)}
+        unwritten = {
+            got.facts.sha256: got for got in pictures.values() if isinstance(got, FetchedImage)
+        }
         for post in posts:
             outcome = found[post["image_url"]] if _may_ask(post) else _FOREIGN_FILE
             if isinstance(outcome, Refused):
@@ -137,11 +138,11 @@ class FetchImagesWorker:
                 rows.append(_row(post["key"], outcome, unwritten.pop(outcome.sha256, None)))
         return Results(pa.Table.from_pylist(rows, schema=_DONE), failed)
 
-    def _bring(self, urls: list[str]) -> dict[str, Picture | Refused]:
+    def _bring(self, urls: list[str]) -> dict[str, FetchedImage | Refused]:
         files = [url for url in urls if url.startswith(_FILE)]
         fetched = self._fetcher.fetch([url for url in urls if not url.startswith(_FILE)])
         with ThreadPoolExecutor(os.cpu_count(), "read") as threads:
-            read = list(threads.map(partial(read_picture, images=self._images), files))
+            read = list(threads.map(partial(read_image, images=self._images), files))
         return {**fetched, **dict(zip(files, read, strict=True))}
 
 
@@ -156,7 +157,7 @@ class _Kept:
 _Found = _Kept | Refused
 
 
-def _kept(got: Picture | Refused) -> _Found:
+def _kept(got: FetchedImage | Refused) -> _Found:
     return got if isinstance(got, Refused) else _Kept(got.facts.sha256, got.final_url)
 
 
@@ -165,7 +166,7 @@ def _may_ask(post: dict[str, Any]) -> bool:
     return not post["image_url"].startswith(_FILE) or may_name_files(post["source"])
 
 
-def _row(post_id: str, kept: _Kept, picture: Picture | None) -> dict[str, Any]:
+def _row(post_id: str, kept: _Kept, picture: FetchedImage | None) -> dict[str, Any]:
     facts = {} if picture is None else {**vars(picture.facts), "bytes": picture.data}
     return {**facts, "post_id": post_id, "sha256": kept.sha256, "final_url": kept.final_url}
 

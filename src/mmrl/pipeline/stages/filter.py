@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, Reason, moment, quote, without
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
-from mmrl.images.picture import Refused
+from mmrl.images.image import Refused
 from mmrl.images.safety import check_url
 from mmrl.pipeline import Results
 from mmrl.sources.kinds import may_name_files
