@@ -38,7 +38,7 @@ _DONE = pa.schema(
 
 
 class FetchImagesStage:
-    """Fetches each selected post's picture once; see `Stage`. Posts are the keys in `failures`."""
+    """Fetches each selected post's image once; see `Stage`. Posts are the keys in `failures`."""
 
     name = "fetch-images"
     chunk = 256
@@ -47,10 +47,10 @@ class FetchImagesStage:
         self._images = settings.images
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Selected posts with an address and no picture, unless they failed and are not due.
+        """Selected posts with an address and no image, unless they failed and are not due.
 
         Columns: key, image_url, source; `sha256` and `final_url` where the same address has given
-        another post its picture; `comes_again`: more than one of these posts has that address.
+        another post its image; `comes_again`: more than one of these posts has that address.
         """
         ids = catalog.read("selection", ["post_id"], "reason IS NULL")
         done = catalog.read("post_images", ["post_id"])["post_id"].to_pylist()
@@ -67,7 +67,7 @@ class FetchImagesStage:
         return posts.append_column("comes_again", again).rename_columns({"post_id": "key"})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
-        """Nothing to add: the worker brings the pictures."""
+        """Nothing to add: the worker brings the images."""
         return pending
 
     def worker(self, as_of: datetime) -> "FetchImagesWorker":
@@ -76,7 +76,7 @@ class FetchImagesStage:
         return FetchImagesWorker(self._images, Fetcher(self._images))
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
-        """Writes pictures the catalog has not, and then each post's; never a post without one."""
+        """Writes images the catalog has not, and then each post's; never a post without one."""
         fetched = done.filter(pc.is_valid(done["bytes"]))
         stored = catalog.lookup("images", "sha256", fetched["sha256"], ["sha256"])
         catalog.insert("images", without(fetched, "sha256", stored["sha256"].to_pylist()))
@@ -85,7 +85,7 @@ class FetchImagesStage:
 
     @staticmethod
     def _known(catalog: Catalog, urls: pa.ChunkedArray) -> pa.Table:
-        """`image_url`, `sha256` and `final_url` of these addresses that gave a picture before."""
+        """`image_url`, `sha256` and `final_url` of these addresses that gave an image before."""
         posts = catalog.lookup("posts", "image_url", pc.unique(urls), ["post_id", "image_url"])
         shown = catalog.lookup(
             "post_images",
@@ -106,7 +106,7 @@ class FetchImagesWorker:
         self._seen: dict[str, _Found] = {}  # only addresses that come again in this run
 
     def __call__(self, batch: pa.Table) -> Results:
-        """Rows of `_DONE`, one a post; bytes and facts only where a picture is first met."""
+        """Rows of `_DONE`, one a post; bytes and facts only where an image is first met."""
         posts = batch.to_pylist()
         known = {
             post["image_url"]: _Kept(post["sha256"], post["final_url"])
@@ -115,8 +115,8 @@ class FetchImagesWorker:
         }
         found: dict[str, _Found] = {**known, **self._seen}
         wanted = {post["image_url"] for post in posts if _may_ask(post)} - found.keys()
-        pictures = self._bring(sorted(wanted))
-        found.update({url: _kept(got) for url, got in pictures.items()})
+        fetched = self._bring(sorted(wanted))
+        found.update({url: _kept(got) for url, got in fetched.items()})
         self._seen.update(
             {
                 post["image_url"]: found[post["image_url"]]
@@ -126,7 +126,7 @@ class FetchImagesWorker:
         )
         rows, failed = [], []
         unwritten = {
-            got.facts.sha256: got for got in pictures.values() if isinstance(got, FetchedImage)
+            got.facts.sha256: got for got in fetched.values() if isinstance(got, FetchedImage)
         }
         for post in posts:
             outcome = found[post["image_url"]] if _may_ask(post) else _FOREIGN_FILE
@@ -148,7 +148,7 @@ class FetchImagesWorker:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A picture that is in the catalog, or will be when this batch is committed."""
+    """An image that is in the catalog, or will be when this batch is committed."""
 
     sha256: str
     final_url: str
@@ -162,12 +162,12 @@ def _kept(got: FetchedImage | Refused) -> _Found:
 
 
 def _may_ask(post: dict[str, Any]) -> bool:
-    """Whether the address may be asked for: a post from the net must not name files."""
+    """True where the address may be asked for: a post from the net must not name files."""
     return not post["image_url"].startswith(_FILE) or may_name_files(post["source"])
 
 
-def _row(post_id: str, kept: _Kept, picture: FetchedImage | None) -> dict[str, Any]:
-    facts = {} if picture is None else {**vars(picture.facts), "bytes": picture.data}
+def _row(post_id: str, kept: _Kept, image: FetchedImage | None) -> dict[str, Any]:
+    facts = {} if image is None else {**vars(image.facts), "bytes": image.data}
     return {**facts, "post_id": post_id, "sha256": kept.sha256, "final_url": kept.final_url}
 
 
