@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 from mmrl.images.quality import SIDE, STATISTICS, lab, measure, measure_file
 from tests.support.image_server import picture
 

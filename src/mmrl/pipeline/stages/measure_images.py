@@ -9,7 +9,7 @@ from mmrl.catalog import Catalog, quote, without
 from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS
 from mmrl.config import Settings
 from mmrl.images.decode import decode_ahead
-from mmrl.images.picture import UnreadableError
+from mmrl.images.image import UnreadableError
 from mmrl.images.quality import VERSION, measure_file
 from mmrl.pipeline.stage import Results
 from mmrl.pipeline.stages.pictures import add_bytes, failed, pictures
