@@ -54,7 +54,7 @@ OBSERVATIONS = pa.schema(
         key("post_id"),
         time_key("observed_at"),
         ("score", pa.int64()),
-        ("settled", pa.bool_()),  # may this look's score be trusted for its age (see labels)
+        ("settled", pa.bool_()),  # may this score be trusted for its age (see labels)
         ("upvote_ratio", pa.float32()),
         ("num_comments", pa.int64()),
         ("subscribers", pa.int64()),
@@ -141,7 +141,7 @@ IMAGE_MEASURES = pa.schema(
     ]
 )
 
-# What a post's features say of itself at its first look: see mmrl.samples.schema.
+# What a post's features say of itself at its first observation: see mmrl.samples.schema.
 POST_FEATURES = (
     "log_subscribers",
     "over_18",
@@ -167,7 +167,7 @@ POST_FEATURES = (
     "log_first_look_hours",
 )
 
-# What the first look says of the author.
+# What the first observation says of the author.
 AUTHOR_FACTS = (
     "log_author_link_karma",
     "log_author_comment_karma",
@@ -183,15 +183,15 @@ SAMPLES = pa.schema(
         ("author_created_at", TIME),
         pa.field("created_at", TIME, nullable=False),
         pa.field("first_seen_at", TIME, nullable=False),
-        ("first_look_at", TIME),  # null: nobody has looked yet
-        ("subscribers", pa.int64()),  # at the first look
+        ("first_look_at", TIME),  # of the first observation; null: there is none
+        ("subscribers", pa.int64()),  # at the first observation
         *[(name, pa.float32()) for name in POST_FEATURES + AUTHOR_FACTS],
         ("title_content", pa.string()),  # keys of the embedding tables
         ("image_content", pa.string()),  # also the caption's key in `captions`
         ("visual_content", pa.string()),
         ("unlabelled", pa.string()),  # why there is no label, a catalog.reasons.Reason
-        ("score", pa.int64()),  # at the label look
-        ("label_subscribers", pa.int64()),  # at the label look
+        ("score", pa.int64()),  # at the label's observation
+        ("label_subscribers", pa.int64()),  # at the label's observation
         ("label_observed_at", TIME),
     ]
 )
@@ -226,12 +226,12 @@ FAILURES = pa.schema(
 SERVICE = pa.schema(
     [
         key("name"),  # `collect`, or `subreddit/NAME` in lower case
-        ("value", pa.string()),  # JSON: see sources.state
+        ("value", pa.string()),  # JSON: see collector.cursors
         pa.field("at", TIME, nullable=False),
     ]
 )
 
-# Ranges of post ids that listings did not reach back to: see sources.gaps.
+# Ranges of post ids that listings did not reach back to: see collector.gaps.
 GAPS = pa.schema(
     [
         key("gap"),
@@ -245,7 +245,7 @@ GAPS = pa.schema(
     ]
 )
 
-# When each post was last asked for, to see whether it still stands: see stages.recheck.
+# When each post was last asked for, to see whether it still stands: see purge.recheck.
 CHECKS = pa.schema(
     [
         key("post_id"),
@@ -255,7 +255,7 @@ CHECKS = pa.schema(
     ]
 )
 
-# What is left of what was purged: see catalog.purge.
+# What is left of what was purged: see purge.run.
 PURGED = pa.schema(
     [
         key("day"),  # of the purge, such as 2026-11-23
@@ -286,7 +286,7 @@ def embeddings(dim: int) -> pa.Schema:
     """An embedding table's schema for vectors of `dim` float32 numbers."""
     return pa.schema(
         [
-            key("content"),  # the content's hash: see encoders.content
+            key("content"),  # the content's hash: see catalog.keys
             key("encoder"),  # the encoder's id
             pa.field("vector", pa.list_(pa.float32(), dim), nullable=False),
         ]

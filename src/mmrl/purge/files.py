@@ -1,8 +1,8 @@
-"""Takes what was deleted off the disk.
+"""Files of tables, rewritten so that deleted rows leave the disk.
 
 Lance deletes softly: a row is marked, its bytes stay in the file, and older versions of the table
-still show it. So the files that hold deleted rows are written anew without them, and every version
-from before that is dropped, with the files only it had.
+still show it. So files that hold deleted rows are written anew without them, and every older
+version is dropped, with the files that only it had.
 """
 
 import itertools

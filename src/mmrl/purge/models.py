@@ -1,4 +1,4 @@
-"""What a purge has to do with the models that were kept: which had met the posts, and where."""
+"""Models that learned from, or were judged on, posts that a purge erases."""
 
 import os
 from collections.abc import Collection

@@ -1,6 +1,7 @@
-"""Asks Reddit whether the kept posts still stand, a hundred a request, oldest check first.
+"""Re-checks of kept posts: Reddit is asked whether they still stand, oldest check first.
 
-A look counts as a check, so posts that are still looked at cost nothing here.
+A hundred posts go into a request. An observation counts as a check, so posts that are still
+observed cost nothing here.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, moment
 from mmrl.catalog.fullnames import POST, fullname
 from mmrl.collector.observations import ABSENT
-from mmrl.pipeline import Progress
+from mmrl.runtime.progress import Progress
 from mmrl.sources.fields import text
 from mmrl.sources.files.importer import rows
 from mmrl.sources.kinds import REDDIT, known_to
@@ -56,13 +57,13 @@ def due(
     """
     since = moment(as_of - every)
     posts = catalog.read("posts", ["post_id", "first_seen_at"], known_to(source))
-    looked = catalog.read("observations", ["post_id"], f"observed_at > {since}")["post_id"]
+    observed = catalog.read("observations", ["post_id"], f"observed_at > {since}")["post_id"]
     checks = catalog.read("checks", ["post_id", "checked_at"])
     place = pc.index_in(posts["post_id"], value_set=checks["post_id"].combine_chunks())
     at = pc.coalesce(checks["checked_at"].take(place), posts["first_seen_at"])
     posts = posts.set_column(1, "at", at)
     old = pc.less_equal(at, pa.scalar(as_of - every, at.type))
-    seen = pc.is_in(posts["post_id"], value_set=looked.combine_chunks())
+    seen = pc.is_in(posts["post_id"], value_set=observed.combine_chunks())
     posts = posts.filter(pc.and_(old, pc.invert(seen)))
     return list(
         posts.sort_by([("at", "ascending"), ("post_id", "ascending")])["post_id"].to_pylist()

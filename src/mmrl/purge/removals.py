@@ -1,4 +1,4 @@
-"""Which of the kept posts are known to be gone, and since when: from looks and from checks."""
+"""Kept posts that are gone from Reddit, and since when, by observations and checks."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,6 +11,15 @@ from mmrl.config import PurgeSettings
 
 # What moderators and Reddit's filters take away they may give back; all else is for good.
 MODERATED = frozenset({"moderator", "automod_filtered", "reddit"})
+
+
+@dataclass(frozen=True)
+class State:
+    """How a post was seen: when, why it was gone (None: it stood), and since when it was so."""
+
+    at: datetime
+    gone: str | None
+    since: datetime
 
 
 @dataclass
@@ -29,39 +38,39 @@ class Gone:
 
 
 def find_gone(catalog: Catalog, purge: PurgeSettings, as_of: datetime) -> Gone:
-    """The posts that were gone when last looked at. Asks nobody; what came back stands."""
+    """The posts that were gone when last seen; those that came back stand. Asks nobody."""
     ids = {
         *catalog.read("observations", ["post_id"], "removed_by IS NOT NULL")["post_id"].to_pylist(),
         *catalog.read("checks", ["post_id"], "gone IS NOT NULL")["post_id"].to_pylist(),
     }
-    # Each time a post was looked at: when, what was found, and since when.
-    seen: dict[str, list[tuple[datetime, str | None, datetime]]] = {post_id: [] for post_id in ids}
-    looks = catalog.lookup(
+    states: dict[str, list[State]] = {post_id: [] for post_id in ids}
+    observations = catalog.lookup(
         "observations", "post_id", ids, ["post_id", "observed_at", "removed_by"]
     ).to_pylist()
-    for look in looks:
-        seen[look["post_id"]].append((look["observed_at"], look["removed_by"], look["observed_at"]))
+    for row in observations:
+        at = row["observed_at"]
+        states[row["post_id"]].append(State(at, row["removed_by"], at))
     checks = catalog.lookup("checks", "post_id", ids).to_pylist()
-    for check in checks:
-        at = check["checked_at"]
-        seen[check["post_id"]].append((at, check["gone"], check["gone_since"] or at))
+    for row in checks:
+        at = row["checked_at"]
+        states[row["post_id"]].append(State(at, row["gone"], row["gone_since"] or at))
     gone = Gone()
-    for post_id, times in seen.items():
-        reason, since = _last(times)
+    for post_id, seen in states.items():
+        reason, since = _last(seen)
         if reason is not None:
             _judge(gone, purge, post_id, reason, as_of - since)
     return gone
 
 
-def _last(times: Iterable[tuple[datetime, str | None, datetime]]) -> tuple[str | None, datetime]:
-    """What the newest look found, and since when no look has found the post standing."""
-    newest_first = sorted(times, key=lambda found: found[0], reverse=True)
-    reason, since = newest_first[0][1:]
-    for _, found, began in newest_first:
-        if found is None:
+def _last(states: Iterable[State]) -> tuple[str | None, datetime]:
+    """Why a post was gone at the newest state, and since when it has not been seen standing."""
+    newest_first = sorted(states, key=lambda state: state.at, reverse=True)
+    since = newest_first[0].since
+    for state in newest_first:
+        if state.gone is None:
             break
-        since = min(since, began)
-    return reason, since
+        since = min(since, state.since)
+    return newest_first[0].gone, since
 
 
 def _judge(gone: Gone, purge: PurgeSettings, post_id: str, reason: str, lasts: timedelta) -> None:

@@ -124,8 +124,8 @@ def remaining(catalog: Catalog, doomed: Doomed) -> int:
 def end(catalog: Catalog, doomed: Doomed) -> None:
     """Forgets what was to be erased; only hashes of contents stay until the next purge.
 
-    A stage that was under way may yet write a vector or an image of them, so that one looks once
-    more.
+    A stage that was under way may yet write a vector or an image of them, so the next purge erases
+    them once more.
     """
     catalog.drop(LATE)
     rows = [(space, content) for space in SPACES for content in doomed.contents[space]]
@@ -179,10 +179,10 @@ def _erase_named(catalog: Catalog, table: str, holds: OfAnyKey, doomed: Doomed) 
     """Deletes rows under its posts and contents, and those whose words name a post."""
     _delete(catalog, table, holds.key, set(doomed.posts).union(*doomed.contents.values()))
     ids = {post for post in doomed.posts if len(post) >= _LEAST}
-    told = catalog.read(table, [holds.key, holds.words], f"{holds.words} IS NOT NULL").to_pylist()
+    worded = catalog.read(table, [holds.key, holds.words], f"{holds.words} IS NOT NULL").to_pylist()
     naming = {
         row[holds.key]
-        for row in told
+        for row in worded
         if not ids.isdisjoint(re.findall(r"[0-9A-Za-z_-]+", f"{row[holds.key]} {row[holds.words]}"))
     }
     _delete(catalog, table, holds.key, naming)

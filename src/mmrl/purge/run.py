@@ -1,9 +1,10 @@
-"""purge: erases what was deleted on Reddit, everywhere in the home and off the disk.
+"""Purge of posts: erased everywhere in the home and off the disk, in steps that may be repeated.
 
-First what is kept is asked for again (`recheck`), then what is known to be gone is erased: rows,
-then reports and the test predictions of models, then the files and old versions of tables that
-still hold the bytes. What is left is a count a day and reason, and one-way marks by which the posts
-are kept from coming in again.
+Rows go first (`rows`), then reports and the test predictions of models (`models`), then the files
+and old versions of tables that still hold the bytes (`files`). Which posts to erase comes from the
+command line or from what Reddit took away (`recheck`, `removals`); which contents go with them,
+from `unshared`. What is left is a count by day and reason, and one-way marks by which the posts are
+kept from coming in again.
 """
 
 import re
@@ -22,13 +23,13 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.errors import CatalogError, MmrlError, NotFoundError
 from mmrl.images.decode import use_limit
-from mmrl.pipeline import Progress
 from mmrl.purge import rows as rows_of
 from mmrl.purge.files import drop_before, drop_leftovers, rewrite
 from mmrl.purge.models import has_models, who_met
 from mmrl.purge.rows import Doomed
 from mmrl.purge.unshared import doom
 from mmrl.runtime.location import Location
+from mmrl.runtime.progress import Progress
 
 REQUESTED = "requested"  # the reason of posts that somebody asked to have erased
 _IN_REPORT = re.compile(r" · ([0-9A-Za-z_-]+)</p>")  # how a report names a post
@@ -42,7 +43,7 @@ class PurgeReport:
 
     Attributes:
         erased: posts by reason, those of a purge that was killed before included.
-        pictures: pictures that no kept post shows, erased.
+        pictures: how many images were erased that no kept post shows.
         versions_left: old versions of tables that could not be dropped, by table.
         reports: reports written anew without the posts.
         reports_deleted: reports that could not be, with the reason.
@@ -214,7 +215,7 @@ def _write_anew(catalog: Catalog, name: str, as_of: datetime) -> None:
 
 
 def _count(catalog: Catalog, doomed: Doomed) -> None:
-    """Writes the counts; they were reckoned before, so that twice does no harm."""
+    """Writes the counts, which were made at the start, so that writing them twice does no harm."""
     days = [
         {"day": key.partition("/")[0], "reason": key.partition("/")[2], "posts": int(total)}
         for key, total in doomed.notes[_COUNT].items()

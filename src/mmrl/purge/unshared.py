@@ -1,4 +1,4 @@
-"""Finds what goes with posts that are purged: contents that no kept post shares."""
+"""Contents that go with purged posts, as no kept post shares them."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,7 +8,7 @@ from mmrl.purge.rows import LATE, Doomed
 
 
 def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
-    """What goes with these posts, and what the last purge left to be looked at once more.
+    """These posts with the contents that go with them, and those the last purge left to check.
 
     Args:
         posts: reasons by post id; posts that the catalog does not know are only kept out.
@@ -39,9 +39,9 @@ def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
     } - shared
 
     captions = catalog.lookup("captions", "sha256", own_images, ["sha256", "text"])
-    said = set(zip(captions["sha256"].to_pylist(), captions["text"].to_pylist(), strict=True))
-    contents["visual"] |= {visual_content(image, text) for image, text in said}
-    texts = {text for _, text in said}
+    captioned = set(zip(captions["sha256"].to_pylist(), captions["text"].to_pylist(), strict=True))
+    contents["visual"] |= {visual_content(image, text) for image, text in captioned}
+    texts = {text for _, text in captioned}
     again = catalog.lookup("captions", "text", texts, ["sha256", "text"]).to_pylist()
     elsewhere = {row["text"] for row in again if row["sha256"] not in own_images}
     contents["caption"] |= {text_content(text) for text in texts - elsewhere}
