@@ -251,7 +251,7 @@ def test_missing_weights_are_named_with_size_command_and_setting(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("chat_template.json", '{"chat_template": "{{ messages[0].role }}"}', "a picture and a"),
+        ("chat_template.json", '{"chat_template": "{{ messages[0].role }}"}', "an image and a"),
         ("chat_template.json", '{"chat_template": "{% if %}"}', "no chat template that works"),
         ("generation_config.json", "{}", "which tokens end a text"),
         ("preprocessor_config.json", "{}", "one mean and one deviation"),
