@@ -1,4 +1,4 @@
-"""What Reddit's API would show of a world at a time: its JSON objects, with Reddit's field names.
+"""Reddit's API over a world at a time: its JSON objects, with Reddit's field names.
 
 Nothing here, and so nothing that a pipeline can collect, holds a term of the law.
 """
@@ -21,7 +21,7 @@ class Api:
     """A world as seen through Reddit's API.
 
     Args:
-        base: the server's own address, where the pictures lie.
+        base: the server's own address, where the images lie.
     """
 
     def __init__(self, world: World, base: str) -> None:
@@ -88,7 +88,7 @@ class Api:
         return listing(children, fullname(POST, page[-1].id) if more else None)
 
     def _place(self, shown: Sequence[Post], fullname: str, older: bool) -> int:
-        """Where in a listing those older than a post begin, or the newer ones end."""
+        """The place in a listing where those older than a post begin, or the newer ones end."""
         post = self._by_id.get(bare_id(POST, fullname))
         if post is None:
             return len(shown) if older else 0
@@ -300,7 +300,7 @@ class Api:
 
 
 def picture_of(post: Post) -> str:
-    """How a post's picture answers: `shown`, `gone` or `placeholder`."""
+    """The answer for a post's image: `shown`, `gone` or `placeholder`."""
     if post.kind == "image_gone":
         return "gone"
     if post.kind == "placeholder":

@@ -1,4 +1,4 @@
-"""Whom the sandbox lets in, and how PRAW is told; nothing here is a secret."""
+"""Credentials that the sandbox accepts, for PRAW too; nothing here is a secret."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ USERNAME, PASSWORD = "sandbox", "sandbox-password"
 
 
 def praw_settings(url: str) -> dict[str, Any]:
-    """What `praw.Reddit` needs to talk to a sandbox at this address."""
+    """Arguments of `praw.Reddit` for a sandbox at this address."""
     return {
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,

@@ -1,8 +1,8 @@
-"""What may go wrong on demand: each fault with its probability, drawn from a seed."""
+"""Faults that are switched on: each with its probability, drawn from a seed."""
 
 import threading
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,16 +16,7 @@ Kind = Literal[
     "expired_token",
     "garbled",
 ]
-KINDS: tuple[Kind, ...] = (
-    "too_many",
-    "too_many_unsaid",
-    "server_error",
-    "reset",
-    "cut",
-    "slow",
-    "expired_token",
-    "garbled",
-)
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Faults(BaseModel):
@@ -58,7 +49,7 @@ class Faults(BaseModel):
     private: list[str] = []
     banned: list[str] = []
     renamed: dict[str, str] = {}
-    images: bool = Field(default=False, description="pictures meet these faults too")
+    images: bool = Field(default=False, description="images meet these faults too")
     next: list[Kind] = []
     seed: int = 0
 
@@ -93,22 +84,22 @@ class Misfortune:
             return None
 
     def server_error(self) -> int:
-        """Which of the 5xx it is."""
+        """The status of a server error: 500, 502 or 503."""
         with self._lock:
             return self._dice.choice((500, 502, 503))
 
     def doubles(self) -> bool:
-        """Does this listed post come twice?"""
+        """True where this listed post comes twice."""
         with self._lock:
             return self._dice.random() < self.faults.duplicates
 
     def held_back(self, post_id: str, age: float) -> bool:
-        """Does this post not show yet at this age? It shows later, in its old place."""
+        """True where this post does not show yet at this age; it shows later, in its old place."""
         faults = self.faults
         if age >= faults.held_back_seconds or not faults.held_back:
             return False
         return Random(f"{post_id} held {faults.seed}").random() < faults.held_back
 
     def suspended(self, author_id: str) -> bool:
-        """Is this account suspended? The same answer each time."""
+        """True for a suspended account; the same answer each time."""
         return Random(f"{author_id}{self.faults.seed}").random() < self.faults.suspended

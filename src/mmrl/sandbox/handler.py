@@ -1,4 +1,4 @@
-"""What each path of the sandbox answers, faults included."""
+"""Answers of the sandbox to each path, faults included."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ _LAST_MOMENT = 253_402_300_800.0  # the year 10000
 
 
 class Handler(Wire):
-    """Answers the requests of one connection: Reddit's API, pictures, the sandbox's own paths."""
+    """Answers the requests of one connection: Reddit's API, images, the sandbox's own paths."""
 
     server: HttpServer
 
@@ -191,7 +191,7 @@ class Handler(Wire):
         found = sandbox.api.accounts(known, now)
         self.send_json(200, found) if found else self.missing()
 
-    # Pictures
+    # Images
 
     def _image(self, path: list[str]) -> None:
         sandbox = self.server.sandbox

@@ -1,8 +1,8 @@
-"""The law of popularity in the sandbox: what a post's score is made of, and how sure it can be.
+"""The law of popularity in the sandbox: the terms of a post's score, and the noise in it.
 
     log1p(score) = MEAN + subreddit + author + picture + title + interaction + hour + noise
 
-Every term is centred on the posts that have a picture and scaled so that its variance there is its
+Every term is centred on the posts that have an image and scaled so that its variance there is its
 part of `SHARES` times `SPREAD` squared. The noise is Student's t with `NOISE_FREEDOM` degrees of
 freedom. What was made is measured again by `realised_shares`.
 """
@@ -59,7 +59,7 @@ def hour_of_post(created: np.ndarray) -> np.ndarray:
 
 
 def scaled(raw: np.ndarray, pictured: np.ndarray, share: float) -> np.ndarray:
-    """`raw` centred and scaled over the posts that have a picture, to `share` of the variance."""
+    """`raw` centred and scaled over the posts that have an image, to `share` of the variance."""
     seen = raw[pictured]
     spread = float(seen.std())
     if spread == 0:
@@ -89,7 +89,7 @@ def realised_shares(truth: pa.Table) -> dict[str, float]:
 
 
 def noise_ceiling(truth: pa.Table, posts: pa.Table) -> dict[str, float]:
-    """How well the law's own expected value does on the given posts: nothing can do better.
+    """Metrics of the law's own expected value on the given posts: nothing can do better.
 
     Args:
         truth: the table of `World.truth`.

@@ -1,6 +1,6 @@
-"""A post's picture, drawn from its few attributes when somebody asks for it.
+"""Images of made-up posts, drawn from a few attributes when they are asked for.
 
-A picture is a subject (one of fourteen, in two families: open views and things seen close) with a
+An image is a subject (one of fourteen, in two families: open views and things seen close) with a
 palette from cold to warm and with little or much scattered over it. Nothing is kept: the same
 attributes give the same JPEG bytes each time, within one version of Pillow.
 """
@@ -34,7 +34,7 @@ _HEADS = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What a picture shows. `warmth` and `busyness` lie in -1..1; `key` seeds the small things."""
+    """Attributes of an image: `warmth` and `busyness` in -1..1; `key` seeds the small things."""
 
     subject: int
     warmth: float
@@ -98,7 +98,7 @@ def content_type(data: bytes) -> str:
 
 @cache
 def placeholder() -> bytes:
-    """The small picture shown where one was removed; drawn here, no copy of anybody's.
+    """The small image shown where one was removed; drawn here, no copy of anybody's.
 
     Programs tell Imgur's own removed.png by its facts: a PNG of 161 by 81 pixels in 503 bytes.
     This one has the same facts, the bytes that lack being a comment, so that it is told the same.

@@ -53,7 +53,7 @@ class SandboxProcess:
         self._ask("faults", faults)
 
     def truth(self) -> pa.Table:
-        """What the law says of each post, see `World.truth`; for the noise ceiling alone."""
+        """The law's terms of each post, see `World.truth`; for the noise ceiling alone."""
         return pa.table(self._ask("truth"))
 
     def stats(self) -> dict[str, Any]:

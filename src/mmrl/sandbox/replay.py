@@ -1,4 +1,4 @@
-"""Real posts from a dump or a table as a world: their titles, pictures, times and scores.
+"""Real posts from a dump or a table as a world: their titles, images, times and scores.
 
 What a file does not tell is made up plainly: karma and subscribers do not change, comments are a
 twentieth of the score, and the score a post has in the file is what it comes to in the end.
@@ -28,7 +28,7 @@ class Replay:
     Attributes:
         left_out: posts of the file that can't be replayed, by reason: an importer's code, or
             `no_score`, or `double` for an id that came before.
-        pictured: posts with a picture; the others are shown as links.
+        pictured: posts with an image; the others are shown as links.
     """
 
     world: World
@@ -44,7 +44,7 @@ def replay(
     Args:
         path: a table (.csv, .tsv, .parquet) or a dump (newline-JSON); .zst or not.
         as_of: the present; posts later than this are refused.
-        images: the folder with a table's pictures. Without it there are none: the sandbox asks
+        images: the folder with a table's images. Without it there are none: the sandbox asks
             nobody else for them.
         subreddit: for a table's rows that name none; of a dump, only this one's posts.
 
@@ -76,7 +76,7 @@ def replay(
 
 
 def _row(parsed: Parsed | Refused) -> dict[str, object] | str:
-    """What `World.from_posts` takes, or why not."""
+    """A row for `World.from_posts`, or the reason why there is none."""
     if isinstance(parsed, Refused):
         return str(parsed.reason)
     post, observation = parsed.post, parsed.observation

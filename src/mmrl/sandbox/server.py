@@ -1,4 +1,4 @@
-"""A local Reddit over HTTP: as much of its API as PRAW uses, and the posts' pictures.
+"""A local Reddit over HTTP: as much of its API as PRAW uses, and the posts' images.
 
 It binds to loopback, its clock is simulated and moves only when told, and every answer comes from
 a simulated world. Paths under `/sandbox/` are for whoever runs it, and no part of Reddit's API.

@@ -11,7 +11,7 @@ from mmrl.sandbox.world import World
 
 
 class State:
-    """What the handlers of all connections share; `lock` guards the counts.
+    """State that the handlers of all connections share; `lock` guards the counts.
 
     Args:
         requests_a_window, window_seconds: the rate limit.

@@ -1,4 +1,4 @@
-"""Titles in templated English: what they are about, in which mood, and how they are put.
+"""Titles in templated English, by topic, mood and phrasing.
 
 A title says nothing of the picture and nothing of the score. Eight topics, two moods and four
 phrasings carry the law's title effect; which sentence of each is used is left to chance.

@@ -1,7 +1,7 @@
 """A simulated Reddit: subreddits, authors and posts made from a seed by the law of popularity.
 
 Everything here is made up. The same arguments give the same world. A world knows the future; what
-of it shows at which time is `api`'s business.
+of it shows at which time is decided in `api`.
 """
 
 import math
@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from mmrl.errors import InputError
 from mmrl.sandbox import law, titles
-from mmrl.sandbox.pictures import FAMILY, SUBJECTS, Picture, render
+from mmrl.sandbox.pictures import Picture, render
+from mmrl.sandbox.traits import Contents, Numbers
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS = 70
@@ -52,7 +53,7 @@ PICTURED = frozenset({"image", "gallery", "crosspost", "deleted_author"})
 
 @dataclass(frozen=True, slots=True)
 class Subreddit:
-    """A community: how many subscribers it starts with, and by what share it grows a day."""
+    """A subreddit: its subscribers at the start, and the share it grows by in a day."""
 
     id: str
     name: str
@@ -111,7 +112,7 @@ class Post:
         return round(self.talk * law.grown((now - self.created) / 3600, self.pace))
 
     def image(self) -> bytes | None:
-        """The bytes of its picture; None where it has none."""
+        """The bytes of its image; None where it has none."""
         if self.file is not None:
             return self.file.read_bytes() if self.file.is_file() else None
         return None if self.picture is None else render(self.picture)
@@ -119,7 +120,7 @@ class Post:
 
 @dataclass(frozen=True)
 class World:
-    """All there is, and when it comes about.
+    """Subreddits, authors and posts of a simulated Reddit, with all their future.
 
     Attributes:
         posts: in the order of their creation; ids grow with it, as Reddit's do.
@@ -140,7 +141,7 @@ class World:
         """Makes a world by the law.
 
         Args:
-            posts: all of them, also the few that are no usable picture posts.
+            posts: all of them, also the few that are no usable image posts.
 
         Raises:
             InputError: there are too few posts or days for a law to show.
@@ -156,57 +157,35 @@ class World:
         who = _cast(rng, posts, len(authors))
         kinds = _kinds(rng, posts)
         pictured = np.isin(kinds, sorted(PICTURED))
-
-        subject = rng.integers(0, len(SUBJECTS), posts)
-        warmth, busyness = rng.uniform(-1, 1, (2, posts))
-        topic = rng.integers(0, len(titles.TOPIC_NAMES), posts)
-        phrasing = rng.integers(0, len(titles.PHRASING_NAMES), posts)
-        mood = rng.choice([-1, 1], posts)
-        noise = rng.standard_t(law.NOISE_FREEDOM, posts)
+        contents = Contents.draw(rng, posts)
+        # The order of the draws makes the world: another order is another world.
         raw = {
+            "noise": rng.standard_t(law.NOISE_FREEDOM, posts),
             "subreddit": law.levels(rng, len(subreddits))[where],
+            **contents.effects(rng),
             "author": effect[who],
-            "picture": law.levels(rng, len(SUBJECTS))[subject] + 0.7 * warmth + 0.35 * busyness,
-            "title": law.levels(rng, len(titles.TOPIC_NAMES))[topic]
-            + 0.7 * law.levels(rng, len(titles.PHRASING_NAMES))[phrasing],
-            "interaction": np.array(FAMILY)[subject] * mood.astype(float),
             "hour": law.hour_of_post(created),
-            "noise": noise,
         }
         terms = {name: law.scaled(raw[name], pictured, law.SHARES[name]) for name in law.TERMS}
-        happened = np.maximum(law.MEAN + sum(terms.values()), 0.0)
-        scores = np.round(np.expm1(happened)).astype(np.int64)
-        pace = rng.lognormal(0, 0.15, posts)
-        ratio = np.clip(rng.normal(0.92, 0.05, posts), 0.5, 1.0)
-        talk = scores * rng.lognormal(-2.8, 0.8, posts)
-        marked = rng.random((2, posts))
-        keys = rng.integers(0, 2**31, posts)
+        numbers = Numbers.draw(rng, np.maximum(law.MEAN + sum(terms.values()), 0.0))
         made = [
             Post(
-                id=_base36(0x1000000 + 37 * number),
-                number=number,
-                created=float(created[number]),
-                subreddit=int(where[number]),
-                author=None if kinds[number] == "deleted_author" else int(who[number]),
-                title=titles.write(
-                    titles.TitleIdea(int(topic[number]), int(mood[number]), int(phrasing[number])),
-                    words,
-                ),
-                kind=str(kinds[number]),
-                score=int(scores[number]),
-                pace=float(pace[number]),
-                ratio=float(ratio[number]),
-                talk=float(talk[number]),
-                over_18=bool(marked[0, number] < 0.02),
-                spoiler=bool(marked[1, number] < 0.01),
-                picture=Picture(
-                    int(subject[number]),
-                    float(warmth[number]),
-                    float(busyness[number]),
-                    int(keys[number]),
-                ),
+                id=_base36(0x1000000 + 37 * n),
+                number=n,
+                created=float(created[n]),
+                subreddit=int(where[n]),
+                author=None if kinds[n] == "deleted_author" else int(who[n]),
+                title=titles.write(contents.title(n), words),
+                kind=str(kinds[n]),
+                score=int(numbers.score[n]),
+                pace=float(numbers.pace[n]),
+                ratio=float(numbers.ratio[n]),
+                talk=float(numbers.talk[n]),
+                over_18=bool(numbers.over_18[n]),
+                spoiler=bool(numbers.spoiler[n]),
+                picture=contents.picture(n, int(numbers.key[n])),
             )
-            for number in range(posts)
+            for n in range(posts)
         ]
         end = start + timedelta(days=days)
         return cls(made, authors, subreddits, start, end, {**terms, "pictured": pictured})
@@ -217,7 +196,7 @@ class World:
 
         Args:
             rows: each with `id`, `title`, `subreddit`, `created` (epoch seconds), `score`, and,
-                where known, `author` (a name) and `file` (the path of its picture).
+                where known, `author` (a name) and `file` (the path of its image).
 
         Raises:
             InputError: there are no rows.
@@ -261,7 +240,7 @@ class World:
         return cls(posts, authors, subreddits, start, end, None)
 
     def truth(self) -> pa.Table:
-        """What the law says of every post: never part of the API that posts are collected by.
+        """The law's terms of every post: never part of the API that posts are collected by.
 
         Returns:
             post_id, pictured, a column a term, `expected_log_score` (all terms but the noise, and
@@ -328,7 +307,7 @@ def _make_authors(
 
 
 def _cast(rng: np.random.Generator, posts: int, authors: int) -> np.ndarray:
-    """Who posts what: some post often, some once, and new faces keep coming."""
+    """Each post's author: some post often, some once, and new ones keep coming."""
     # Without the bound one account may come to make half of all posts.
     weight = np.minimum(rng.pareto(1.8, authors), 15.0) + 0.3
     arrival = np.where(rng.random(authors) < 0.6, 0.0, rng.uniform(0, 0.9, authors))
