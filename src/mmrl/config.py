@@ -31,76 +31,80 @@ class Section(BaseModel):
 
 
 class RedditSettings(Section):
-    """Where posts are collected from."""
+    """Collecting posts from Reddit, and observing their scores."""
 
     subreddits: list[str] = Field(default=DEFAULT_SUBREDDITS, description="followed, without r/")
     site: str = Field(default="mmrl", description="the section of praw.ini with the credentials")
     observe_site: str | None = Field(
-        default=None, description="another section for the looks; none: the same one"
+        default=None, description="another section for observations; unset: the same one"
     )
     discovery: Literal["new", "comments"] = Field(
         default="new",
-        description="how posts are found: the subreddits' newest, or through r/all's comments, "
-        "which leaves out posts that nobody comments on",
+        description="the way to new posts: the subreddits' newest ones, or comments of r/all, "
+        "which leave out posts that nobody comments on",
     )
     requests_per_minute: int | None = Field(
-        default=None, ge=1, description="the most to send; none: as many as Reddit states"
+        default=None, ge=1, description="the most to send; unset: as many as Reddit allows"
     )
     poll_seconds: tuple[float, float] = Field(
-        default=(10.0, 900.0), description="least and longest time between two polls of a group"
+        default=(10.0, 900.0), description="shortest and longest time between two polls of a group"
     )
     look_wait_minutes: float = Field(
-        default=8.0, ge=0, description="how long looks wait for others, to be asked for together"
+        default=8.0, ge=0, description="the time observations wait for others, to share a request"
     )
     commit_seconds: float = Field(
-        default=30.0, gt=0, description="how long posts wait for others, to be written together"
+        default=30.0, gt=0, description="the time posts wait for others, to be written together"
     )
     keep_versions_days: float = Field(
-        default=3.0, ge=0, description="older versions of the collector's tables are dropped"
+        default=3.0, ge=0, description="older versions of the collector's tables are deleted"
     )
     checkpoints_hours: list[float] = Field(
-        default=[1, 6, 24, 36], description="ages at which each post is looked at again"
+        default=[1, 6, 24, 36], description="ages at which each post is observed again"
     )
 
 
 class PurgeSettings(Section):
-    """What `mmrl purge` erases, and how often it looks."""
+    """Erasing posts that are gone from Reddit, with `mmrl purge`."""
 
     recheck_days: float = Field(
-        default=1.0, ge=0, description="a post is asked for again once nobody has for this long"
+        default=1.0,
+        ge=0,
+        description="a post is checked this long after its last check or observation",
     )
     moderated: bool = Field(
-        default=True, description="also erase what moderators or Reddit's filters removed"
+        default=True, description="also erase posts that moderators or Reddit's filters removed"
     )
     moderated_after_hours: float = Field(
-        default=24.0, ge=0, description="once it has been removed for this long; some come back"
+        default=24.0, ge=0, description="time after a removal; some posts come back before"
     )
     absent_after_days: float = Field(
         default=7.0,
         ge=0,
-        description="posts that Reddit does not show at all, as of a subreddit gone private, are "
-        "erased after this long",
+        description="time after which posts are erased that Reddit does not show at all, such as "
+        "those of a subreddit gone private",
     )
     settle_seconds: float = Field(
         default=60.0,
         ge=0,
-        description="how long reads and writes of other processes may last before what they began "
-        "from is taken off the disk",
+        description="the longest time that other processes may read or write an older version, "
+        "which is then deleted from the disk",
     )
 
 
 class FilterSettings(Section):
-    """Which posts are worked on."""
+    """Choice of the posts to work on."""
 
     min_score: int | None = Field(
-        default=None, description="least score at first look; none by default, as it biases"
+        default=None, description="lowest score at the first observation; unset, as it biases"
     )
     over_18: bool = Field(default=True, description="keep posts marked over 18")
-    only_followed: bool = Field(default=False, description="leave out other subreddits' posts")
+    only_followed: bool = Field(
+        default=False, description="leave out posts of subreddits that are not followed"
+    )
 
 
 class ImageSettings(Section):
-    """How images are fetched."""
+    """Fetching images."""
 
     allowed_hosts: list[str] = Field(
         default=[
@@ -115,22 +119,24 @@ class ImageSettings(Section):
         ],
         description="host names whose images are fetched; * stands for any run of letters",
     )
-    allow_loopback: bool = Field(default=False, description="for the sandbox only")
+    allow_loopback: bool = Field(
+        default=False, description="fetch from this machine: for the sandbox only"
+    )
     max_bytes: int = Field(default=30_000_000, gt=0, description="largest file, in bytes")
     max_pixels: int = Field(default=100_000_000, gt=0, description="largest width x height")
     min_side: int = Field(default=16, gt=0, description="shortest side, in pixels")
     concurrency: int = Field(default=32, gt=0, description="fetches at once")
     per_host: int = Field(default=8, gt=0, description="fetches at once from one host")
-    timeout_seconds: float = Field(default=20.0, gt=0)
+    timeout_seconds: float = Field(default=20.0, gt=0, description="of one request")
     attempts: int = Field(default=IMAGES.attempts, gt=0, description="tries within one run")
 
 
 class CaptionServerSettings(Section):
-    """A server that captions pictures in place of the profile's captioner; off without a URL."""
+    """A server that captions images in place of the profile's captioner; off without a URL."""
 
     base_url: str | None = Field(
         default=None,
-        description="of an OpenAI-compatible API, such as http://127.0.0.1:8000/v1",
+        description="address of an OpenAI-compatible API, such as http://127.0.0.1:8000/v1",
     )
     model: str = Field(default="", description="as the server names it")
     key_variable: str = Field(
@@ -140,52 +146,64 @@ class CaptionServerSettings(Section):
     prompt: str = Field(default="Describe this image in one or two plain sentences.", min_length=1)
     max_tokens: int = Field(default=128, gt=0, description="longest answer, in tokens")
     image_side: int = Field(
-        default=768, ge=64, description="longest side of what is sent, in pixels"
+        default=768, ge=64, description="longest side of the image that is sent, in pixels"
     )
     concurrency: int = Field(default=8, gt=0, description="requests at once")
     attempts: int = Field(
-        default=CAPTIONS.attempts, gt=0, description="tries of one picture within one run"
+        default=CAPTIONS.attempts, gt=0, description="tries of one image within one run"
     )
     timeout_seconds: float = Field(default=120.0, gt=0, description="of one request, whole")
     budget: int | None = Field(
         default=None,
         gt=0,
-        description="most requests in one run, tries counted; the rest waits for a later run",
+        description="most requests in one run, further tries included; the rest waits for the next run",
     )
 
 
 class LabelSettings(Section):
-    """When a post's popularity counts as final."""
+    """The label: a post's popularity once its score has settled."""
 
-    mature_after_hours: float = Field(default=36.0, gt=0)
-    percentile_days: int = Field(default=90, gt=0, description="the window a percentile looks at")
+    mature_after_hours: float = Field(
+        default=36.0, gt=0, description="age from which a score counts as final"
+    )
+    percentile_days: int = Field(
+        default=90, gt=0, description="days of posts that a percentile compares with"
+    )
 
 
 class TrainSettings(Section):
-    """How models are trained and judged."""
+    """Training and evaluating models."""
 
     target: Literal["log_score", "popularity", "percentile"] = "log_score"
-    validation_share: float = Field(default=0.1, gt=0, lt=0.5)
-    test_share: float = Field(default=0.2, gt=0, lt=0.5)
+    validation_share: float = Field(
+        default=0.1, gt=0, lt=0.5, description="of the samples, to tune training with"
+    )
+    test_share: float = Field(
+        default=0.2, gt=0, lt=0.5, description="of the samples, to evaluate models with"
+    )
     split: Literal["time", "random"] = Field(
-        default="time", description="'random' leaks the future, and says so wherever shown"
+        default="time", description="'random' leaks the future into training; reports say so"
     )
     seed: int = 0
-    bootstrap: int = Field(default=1000, ge=100, description="resamples for each interval")
-    min_samples: int = Field(default=200, ge=50, description="fewer labelled posts are refused")
-    ablation: bool = True
+    bootstrap: int = Field(
+        default=1000, ge=100, description="resamples for each confidence interval"
+    )
+    min_samples: int = Field(
+        default=200, ge=50, description="with fewer labelled posts there is no training"
+    )
+    ablation: bool = Field(default=True, description="also measure what each kind of input adds")
 
 
 class Settings(BaseSettings):
-    """All of them, checked; `load_settings` reads them."""
+    """All settings, checked; `load_settings` reads them."""
 
     model_config = SettingsConfigDict(env_prefix="MMRL_", env_nested_delimiter="__", extra="forbid")
 
-    profile: str = Field(default="packaged", description="which encoders: see docs/models.md")
-    threads: int | None = Field(default=None, description="CPU threads for models; none: all")
-    device: str = Field(default="auto", description="of models: auto, cpu, cuda, cuda:N, mps")
+    profile: str = Field(default="packaged", description="the set of encoders: see docs/models.md")
+    threads: int | None = Field(default=None, description="CPU threads for models; unset: all")
+    device: str = Field(default="auto", description="for models: auto, cpu, cuda, cuda:N, mps")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="of models' numbers; auto: bfloat16 on a GPU that has it"
+        default="auto", description="number format of models; auto: bfloat16 on a GPU that has it"
     )
     weights: dict[str, str] = Field(
         default={}, description="local folders of models, by the model's name on the hub"

@@ -1,7 +1,7 @@
-"""The main job from end to end on simulated posts: collect, wait, run, train, report.
+"""The demo: the whole path on simulated posts, from collecting to the report.
 
 The sandbox's clock stands in for time: it is moved a few hours, Reddit's API is asked for what is
-new and for the looks that are due, and so on until the last post has matured.
+new and for the observations that are due, and so on until the last post has matured.
 """
 
 import json
@@ -24,14 +24,16 @@ from mmrl.sources.kinds import SIMULATED
 from mmrl.sources.reddit.api import connect
 from mmrl.times import iso
 
-STEP = timedelta(hours=3)  # karma counts as known at creation up to this age of the first look
+STEP = timedelta(
+    hours=3
+)  # karma counts as known at creation up to this age of the first observation
 _COMPACT_EVERY = 40  # sweeps; each leaves a small file in two tables
 _MARK = "# Written by `mmrl demo`: this home holds simulated posts."
 
 
 @dataclass
 class DemoReport:
-    """What the demo did; see `as_dict`."""
+    """Results of the demo; see `as_dict`."""
 
     catalog: Catalog
     as_of: datetime
@@ -98,10 +100,10 @@ def _collect(
     progress: Progress,
     report: StageReport,
 ) -> int:
-    """Lets the simulated weeks pass, sweeping and looking; returns the requests it took."""
+    """Lets the simulated weeks pass, sweeping and observing; returns the requests it took."""
     reddit = connect(**praw_settings(sandbox.url))
-    last_look = timedelta(hours=max(settings.reddit.checkpoints_hours))
-    until = sandbox.end + last_look + 2 * STEP
+    last_observation = timedelta(hours=max(settings.reddit.checkpoints_hours))
+    until = sandbox.end + last_observation + 2 * STEP
     steps = int((until - sandbox.start) / STEP) + 1
     progress.start("collect", steps)
     requests = 0
@@ -110,8 +112,8 @@ def _collect(
         now = sandbox.start + step * STEP
         sandbox.set_clock(now)
         swept = sweep(reddit, catalog, settings.reddit.subreddits, now)
-        looked = observe(reddit, catalog, settings, now)
-        requests += swept.requests + looked.requests
+        observed = observe(reddit, catalog, settings, now)
+        requests += swept.requests + observed.requests
         refused.update(swept.refused)
         report.pending += swept.new
         report.done += swept.new
@@ -135,6 +137,6 @@ def _prepare(home: Path) -> None:
     if _MARK not in settings.read_text(encoding="utf-8"):
         settings.write_text(
             f"{_MARK}\n\n[reddit]\nsubreddits = {json.dumps(list(SUBREDDITS))}\n\n"
-            "[images]\nallow_loopback = true  # the sandbox serves its pictures there\n",
+            "[images]\nallow_loopback = true  # the sandbox serves its images there\n",
             encoding="utf-8",
         )

@@ -1,4 +1,4 @@
-"""Looks over a home and this machine: what is there, what is missing, how to mend it."""
+"""Checks of a home and this machine: what is there, what is missing, how to mend it."""
 
 import importlib.metadata
 import os
@@ -19,7 +19,7 @@ _LEAST_FREE_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at.
+    """The result of one check.
 
     Attributes:
         state: `ok`; `missing` where something can't be done without it; `wrong` where mmrl can't
@@ -83,7 +83,7 @@ def _home(home: str) -> Finding:
 
 
 def _credentials(home: str, settings: Settings) -> list[Finding]:
-    """One finding, or two where looks have a client of their own."""
+    """One finding, or two where observations have a client of their own."""
     reddit = settings.reddit
     sites = dict.fromkeys((reddit.site, reddit.observe_site or reddit.site))
     return [_site(home, site) for site in sites]

@@ -1,4 +1,4 @@
-"""Every error mmrl raises on purpose.
+"""Errors that mmrl raises on purpose.
 
     MmrlError                 one clear sentence: what was given, what was expected, what to do
     ├── UserError             a user's mistake; the command line exits with 2
@@ -35,7 +35,7 @@ class InputError(UserError, ValueError):
 
 
 class NotFoundError(UserError, LookupError):
-    """What was asked for does not exist."""
+    """Something that was asked for does not exist."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""

@@ -1,4 +1,4 @@
-"""Makes a home: its folder, a commented `mmrl.toml` and a `praw.ini` to fill in."""
+"""A new home: its folder, a commented `mmrl.toml` and a `praw.ini` to fill in."""
 
 import json
 from pathlib import Path

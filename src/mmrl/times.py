@@ -1,4 +1,4 @@
-"""Times: always UTC, always handed in. Only the command line's edge asks for the present."""
+"""Times, always UTC. Functions are handed the time; only the command line asks for the present."""
 
 from datetime import UTC, datetime
 
