@@ -75,7 +75,7 @@ class PurgeSettings(Section):
         default=True, description="also erase posts that moderators or Reddit's filters removed"
     )
     moderated_after_hours: float = Field(
-        default=24.0, ge=0, description="time after a removal; some posts come back before"
+        default=24.0, ge=0, description="once removed for this long; some posts come back before"
     )
     absent_after_days: float = Field(
         default=7.0,
@@ -98,9 +98,7 @@ class FilterSettings(Section):
         default=None, description="lowest score at the first observation; unset, as it biases"
     )
     over_18: bool = Field(default=True, description="keep posts marked over 18")
-    only_followed: bool = Field(
-        default=False, description="leave out posts of subreddits that are not followed"
-    )
+    only_followed: bool = Field(default=False, description="leave out other subreddits' posts")
 
 
 class ImageSettings(Section):
@@ -119,9 +117,7 @@ class ImageSettings(Section):
         ],
         description="host names whose images are fetched; * stands for any run of letters",
     )
-    allow_loopback: bool = Field(
-        default=False, description="fetch from this machine: for the sandbox only"
-    )
+    allow_loopback: bool = Field(default=False, description="from this machine; for the sandbox")
     max_bytes: int = Field(default=30_000_000, gt=0, description="largest file, in bytes")
     max_pixels: int = Field(default=100_000_000, gt=0, description="largest width x height")
     min_side: int = Field(default=16, gt=0, description="shortest side, in pixels")
@@ -156,7 +152,7 @@ class CaptionServerSettings(Section):
     budget: int | None = Field(
         default=None,
         gt=0,
-        description="most requests in one run, further tries included; the rest waits for the next run",
+        description="most requests in one run, tries counted; the rest waits for the next run",
     )
 
 

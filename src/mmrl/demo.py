@@ -24,9 +24,7 @@ from mmrl.sources.kinds import SIMULATED
 from mmrl.sources.reddit.api import connect
 from mmrl.times import iso
 
-STEP = timedelta(
-    hours=3
-)  # karma counts as known at creation up to this age of the first observation
+STEP = timedelta(hours=3)  # a first observation this early still tells karma at creation
 _COMPACT_EVERY = 40  # sweeps; each leaves a small file in two tables
 _MARK = "# Written by `mmrl demo`: this home holds simulated posts."
 

@@ -10,7 +10,7 @@ from mmrl.sandbox.pictures import FAMILY, SUBJECTS, Picture
 
 @dataclass(frozen=True)
 class Contents:
-    """What n posts show and say, each array of shape (n,).
+    """Contents of n posts, image and title, each array of shape (n,).
 
     Attributes:
         subject: indexes into SUBJECTS.
