@@ -148,7 +148,7 @@ class Catalog:
             return dataset.scanner(columns=list(columns), fragments=new).to_table(), newest
 
     def count(self, table: str, where: str | None = None) -> int:
-        """How many rows a table has, or how many of them meet a filter."""
+        """The number of rows of a table, or of those that meet a filter."""
         opened = self._open(table)
         if opened is None:
             return 0

@@ -1,4 +1,4 @@
-"""Why a post or an image dropped out: a closed list, each with the sentence people read."""
+"""Reasons why a post or an image dropped out: a closed list, each with the sentence people read."""
 
 from enum import StrEnum
 

@@ -29,7 +29,7 @@ def drop_versions(opened: Any, older_than: timedelta) -> int:
 
 
 def fragments_of(table: str) -> dict[str, int]:
-    """How Lance is to cut a table's files when it joins or rewrites them.
+    """The fragments that Lance cuts a table's files into when it joins or rewrites them.
 
     A file is rewritten whole to take one row out of it, or to join a small one to it, so files are
     kept small, those of pictures very small. Lance's own million rows a file would have a collector

@@ -59,7 +59,7 @@ class CommentStream:
         self._due_at = now
 
     def next_poll(self) -> datetime | None:
-        """When to poll next."""
+        """The time of the next poll."""
         return self._due_at
 
     def poll(self) -> None:

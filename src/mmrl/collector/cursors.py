@@ -25,7 +25,7 @@ _SUBREDDIT = "subreddit/"
 
 @dataclass
 class Cursor:
-    """How far one subreddit was read.
+    """The place up to which one subreddit was read.
 
     Attributes:
         frontier: every post up to this id (as a number) has been seen; None: never read.

@@ -103,11 +103,11 @@ class Discovery:
     # Times
 
     def next_poll(self) -> datetime | None:
-        """When a group is due next; None where all subreddits are closed."""
+        """The time when a group is due next; None where all subreddits are closed."""
         return min((group.due_at for group in self._groups), default=None)
 
     def next_check(self) -> datetime | None:
-        """When something is due to be read further back than a poll does."""
+        """The time when something is due to be read further back than a poll does."""
         return min((self._check_at(name) for name in self._names), default=None)
 
     # Work

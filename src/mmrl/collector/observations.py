@@ -37,7 +37,7 @@ _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once 
 
 @dataclass
 class ObserveReport:
-    """What a round of observations did.
+    """Counts of a round of observations.
 
     Attributes:
         due: posts to observe.
@@ -108,7 +108,7 @@ class Observations:
         return len(self._taken) + len(self._failed)
 
     def due(self, now: datetime) -> int:
-        """How many posts are due, counted up to a few hundred."""
+        """The number of posts that are due, counted up to a few hundred."""
         at = _micros(now)
         # A heap's children come after their parent, so only branches that are due are walked.
         found, places = 0, [0]

@@ -20,7 +20,7 @@ _TIMES = frozenset({"started_at", "at", "polled_at", "last_error_at"})
 
 @dataclass
 class Status:
-    """What the collector did since its start, and where it stands.
+    """Counts of a collector since its start, and its state.
 
     Attributes:
         state: running, stopped, or failed: `last_error` ended it.
@@ -71,7 +71,7 @@ class Status:
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> "Status":
-        """What `as_dict` gave; what another version of mmrl knew besides is left out."""
+        """A status from what `as_dict` gave; fields of another version of mmrl are left out."""
         known = {field.name for field in fields(cls)} & set(given)
         values: dict[str, Any] = {name: given[name] for name in known}
         for name in known & _TIMES:

@@ -33,7 +33,7 @@ class Task:
     failures: int = 0
 
     def at(self) -> datetime | None:
-        """When to do it; None: not at all."""
+        """The time to do it; None: not at all."""
         due = self.due()
         if due is None or self.not_before is None:
             return due
@@ -90,7 +90,7 @@ class Upkeep:
         self._compact_at = now + _COMPACT_EVERY
 
     def next_at(self) -> datetime:
-        """When something is due next."""
+        """The time when something is due next."""
         return min(self._compact_at, self._drop_at, self._reload_at)
 
     def work(self, now: datetime) -> None:

@@ -25,7 +25,7 @@ _AUTHORS_WITHIN = timedelta(minutes=5)  # a post is kept without its author's fa
 
 @dataclass
 class SweepReport:
-    """What a search for new posts found.
+    """Counts of a search for new posts.
 
     Attributes:
         seen: posts in the answers; `new` were not known, and are now.

@@ -38,12 +38,12 @@ class RunReport:
 
     @property
     def trained(self) -> "TrainReport | None":
-        """What training did; None where it was not run."""
+        """The report of training; None where it was not run."""
         return cast("TrainReport | None", self.outcomes.get("train"))
 
     @property
     def published(self) -> "PublishReport | None":
-        """What publishing did; None where it was not run."""
+        """The report of publishing; None where it was not run."""
         return cast("PublishReport | None", self.outcomes.get("publish"))
 
     def as_dict(self) -> dict[str, Any]:

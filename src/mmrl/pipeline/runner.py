@@ -74,7 +74,7 @@ def _run_chunks(
 
 
 class ChunkSize:
-    """How many rows the next chunk has: as many as a few seconds do, for slow models and fast.
+    """The number of rows of the next chunk: as many as a few seconds do, for slow models and fast.
 
     A kill loses a chunk and the bar moves once a chunk, so a chunk should be short; each chunk
     costs a commit, and filling and draining of the model's queue, so it should not be too short.

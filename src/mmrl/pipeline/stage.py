@@ -17,7 +17,7 @@ from mmrl.runtime.progress import Progress
 
 @dataclass(frozen=True)
 class Results:
-    """What became of one batch.
+    """Results of one batch.
 
     Attributes:
         done: rows to write.
@@ -66,7 +66,7 @@ class Stage(Protocol):
 
 @dataclass
 class StageReport:
-    """What a run of one stage did.
+    """Counts and costs of a run of one stage.
 
     Attributes:
         pending: items that were to be done.
@@ -96,7 +96,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class WholeRun:
-    """What a stage that runs as a whole is given.
+    """Inputs of a stage that runs as a whole.
 
     Attributes:
         truth: of simulated posts only: a table of expected log scores for the noise ceiling.
@@ -110,7 +110,7 @@ class WholeRun:
 
 
 class Outcome(Protocol):
-    """What a stage that runs as a whole tells."""
+    """The outcome of a stage that runs as a whole."""
 
     @property
     def stage(self) -> StageReport:

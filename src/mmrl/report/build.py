@@ -154,7 +154,7 @@ def _complete(predictions: pa.Table, unit: Unit) -> pa.Table:
 
 
 def _version(evaluation: Evaluation, history: Sequence[Version]) -> str | None:
-    """Which version of the history the evaluation is of: the one trained at its time."""
+    """The version of the history that the evaluation is of: the one trained at its time."""
     as_of = iso(evaluation.as_of)
     versions = [version.version for version in history if version.trained_at == as_of]
     return versions[0] if len(versions) == 1 else None

@@ -17,7 +17,7 @@ _SUBREDDITS_SHOWN = 25
 
 @dataclass(frozen=True)
 class SubredditResult:
-    """How the model did on one subreddit's test posts; `spearman` is None under 20 of them."""
+    """Metrics of the model on one subreddit's test posts; `spearman` is None under 20 of them."""
 
     name: str
     posts: int

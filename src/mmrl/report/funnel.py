@@ -12,7 +12,7 @@ from mmrl.stages import STAGES, StageInfo, names
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How many items a stage left out for one reason.
+    """The number of items that a stage left out for one reason.
 
     Attributes:
         stage: the stage's name.
@@ -31,7 +31,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Step:
-    """How many posts got to a step of the way."""
+    """The number of posts that got to a step of the way."""
 
     name: str
     posts: int
@@ -68,7 +68,7 @@ def left_out(catalog: Catalog, stages: Sequence[StageInfo] = STAGES) -> list[Lef
 
 
 def steps(catalog: Catalog, splits: Splits) -> list[Step]:
-    """How many posts are known, kept, have a picture, have a label, and were learned from."""
+    """Steps of the way: posts that are known, kept, have an image, a label, were learned from."""
     used = sum(part.posts for part in splits.parts.values())
     kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
     pictured = catalog.read("post_images", ["post_id"])["post_id"]

@@ -119,7 +119,7 @@ def over_time(canvas: Canvas, versions: Sequence[Version], metric: Metric) -> Ma
 
 
 def ablation(canvas: Canvas, parts: Sequence[AblationRow], metric: Metric) -> Markup:
-    """How much of a metric is lost without each of the parts, from top to bottom."""
+    """The loss of a metric without each of the parts, from top to bottom."""
     rows = [
         (part.label, measure)
         for part in parts

@@ -74,7 +74,7 @@ def author_tables(evaluation: Evaluation) -> list[tuple[str, str, MetricsTable]]
 
 @dataclass(frozen=True)
 class Ablation:
-    """What is lost without each kind of input, the most first.
+    """The loss without each kind of input, the largest first.
 
     Attributes:
         metrics: what is lost, a column each; the first one is plotted.

@@ -10,7 +10,7 @@ from mmrl.sources.kinds import SIMULATED
 
 
 def report_path(catalog: Catalog, version: str) -> Path:
-    """Where a version's report lies."""
+    """The path of a version's report."""
     path = Location.of(catalog.home).file("reports", f"{version}.html")
     if path is None:
         raise InputError(

@@ -26,7 +26,7 @@ class Clock(Protocol):
 
     @property
     def stopping(self) -> bool:
-        """Whether `stop` was called."""
+        """True once `stop` was called."""
         ...
 
 

@@ -8,7 +8,7 @@ from mmrl.errors import ConfigError
 
 @dataclass(frozen=True)
 class Location:
-    """Where a home lies.
+    """The location of a home.
 
     Attributes:
         address: a folder's path as it was given, or a URI such as `s3://bucket/mmrl`.
@@ -23,7 +23,7 @@ class Location:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a folder; otherwise it is in an object store."""
+        """True for a folder; otherwise it is in an object store."""
         return "://" not in self.address
 
     @property

@@ -4,7 +4,7 @@ import ipaddress
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, as it stands in a URL, names this machine; nothing is looked up.
+    """True where a host, as it stands in a URL, names this machine; nothing is looked up.
 
     Args:
         host: lower case, without port or brackets.

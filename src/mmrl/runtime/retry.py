@@ -17,7 +17,7 @@ _DOUBLINGS = 40  # more than any policy needs to reach its longest wait
 
 @dataclass(frozen=True)
 class Retry:
-    """How one kind of work is tried again.
+    """Policy by which one kind of work is tried again.
 
     Attributes:
         first_wait: seconds after the first failure.
@@ -53,11 +53,11 @@ class Retry:
         return limit * (self.sure + (1 - self.sure) * jitter)
 
     def retries(self, status: int) -> bool:
-        """Whether an answer with this HTTP status is worth another attempt."""
+        """True where an answer with this HTTP status is worth another attempt."""
         return status in self.statuses
 
     def exhausted(self, attempt: int) -> bool:
-        """Whether this attempt, counted from 1, was the last one."""
+        """True where this attempt, counted from 1, was the last one."""
         return attempt >= self.attempts
 
 

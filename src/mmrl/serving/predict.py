@@ -199,7 +199,7 @@ def _notes(
 
 
 def _untold(quantiles: Quantiles, score: Interval | None) -> list[str]:
-    """Why a model tells no score, where it tells none."""
+    """The reason for a prediction without a score, where it has none."""
     if quantiles.unit == "percentile":
         return [
             "The model learned percentiles (train.target), which tell neither score nor popularity."

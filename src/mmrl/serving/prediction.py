@@ -40,7 +40,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says that a draft would come to.
+    """A model's prediction for a draft.
 
     Attributes:
         title, subreddit: the draft's; the subreddit without r/.

@@ -40,7 +40,7 @@ class Kind:
 
     @property
     def live(self) -> bool:
-        """Whether it is asked over the network; the others are files."""
+        """True for a source that is asked over the network; the others are files."""
         return self.reader is None
 
     @property
@@ -49,11 +49,11 @@ class Kind:
         return f"source = '{self.name}'" if self.live else f"source LIKE '{self.name}:%'"
 
     def mark(self, path: Path) -> str:
-        """What `posts.source` holds for the posts of a file."""
+        """The value of `posts.source` for the posts of a file."""
         return f"{self.name}:{path.name}"
 
     def of(self, source: str) -> bool:
-        """Whether a value of `posts.source` is of this kind."""
+        """True where a value of `posts.source` is of this kind."""
         return source == self.name if self.live else source.startswith(f"{self.name}:")
 
     def load_reader(self) -> Any:
@@ -101,7 +101,7 @@ def known_to(live: str) -> str:
 
 
 def may_name_files(source: str) -> bool:
-    """Whether a post with this `posts.source` may name an image file of this machine."""
+    """True where a post with this `posts.source` may name an image file of this machine."""
     return any(kind.local_files and kind.of(source) for kind in KINDS)
 
 

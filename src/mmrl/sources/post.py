@@ -9,7 +9,7 @@ from mmrl.catalog.reasons import Reason
 
 @dataclass(frozen=True)
 class Unstated:
-    """What holds for a score whose object does not state when it was observed.
+    """The rule for a score whose object does not state when it was observed.
 
     Attributes:
         at: the time to record the observation under; the latest at which it can have been made.

@@ -31,7 +31,7 @@ _IMGUR_WORDS = frozenset({"about", "gallery", "privacy", "apps", "jobs", "store"
 
 @dataclass(frozen=True)
 class Media:
-    """What a post shows.
+    """The media of a post.
 
     Attributes:
         image_url: the still image to learn from; None for texts, links and videos.
@@ -73,7 +73,7 @@ def split(address: str) -> SplitResult | None:
 
 
 def _on(parts: SplitResult, hosts: tuple[str, ...]) -> bool:
-    """Whether the address is on one of the hosts, or on a subdomain of one."""
+    """True where the address is on one of the hosts, or on a subdomain of one."""
     host = (parts.hostname or "").rstrip(".")
     return any(host == known or host.endswith("." + known) for known in hosts)
 

@@ -134,7 +134,7 @@ def _observation(
 
 
 def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
-    """Who removed the post: Reddit's own word where it states one (`moderator`, `deleted`...).
+    """The remover of the post: Reddit's own word where it states one (`moderator`, `deleted`...).
 
     `account_deleted` where only the author's account is gone; None for a post that still stands.
     """
@@ -154,7 +154,7 @@ def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
 def _times(
     data: dict[str, Any], created_at: datetime, as_of: datetime, unstated: Unstated
 ) -> tuple[datetime, datetime, bool | None]:
-    """When the post was first seen, when its score was observed, and whether it is settled.
+    """The times when the post was first seen and its score observed, and whether it is settled.
 
     The last is None where the object itself states the time of its observation.
     """

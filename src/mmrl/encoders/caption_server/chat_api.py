@@ -35,7 +35,7 @@ class BrokenAnswerError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, headers by lower-case name, and the body, read to its end."""
+    """A whole answer of the server: status, headers by lower-case name, and the body."""
 
     status: int
     headers: dict[str, str]
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Said:
-    """What the model answered.
+    """The model's words in an answer.
 
     Attributes:
         text: without thoughts that the server left in; "" where there is none.
@@ -94,7 +94,7 @@ class ChatServer:
             yield Connection(self, client, key)
 
     def models(self, seconds: float) -> Answer:
-        """What the server says to `GET {base_url}/models`; `seconds` bounds each wait for it.
+        """The server's answer to `GET {base_url}/models`; `seconds` bounds each wait for it.
 
         Raises:
             ConfigError: the key can't be sent.
@@ -128,7 +128,7 @@ class ChatServer:
         return {"model": self._settings.model, "messages": messages, **self._options}
 
     def adapt(self, sent: dict[str, Any], answer: Answer) -> bool:
-        """Does the answer say that an option is not known here, so that asking anew may do?"""
+        """True where the answer says that an option is unknown here, so that another try may do."""
         error = _error(answer.body)
         name, code = error.get("param"), str(error.get("code"))
         if answer.status != 400 or not code.startswith("unsupported") or name not in sent:
@@ -214,7 +214,7 @@ class _Parts:
 
 
 def read_said(body: bytes) -> Said:
-    """What the model says in a whole answer.
+    """The model's words in a whole answer.
 
     Raises:
         BrokenAnswerError: the body is no chat completion.

@@ -44,7 +44,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass
 class Allowance:
-    """How many requests may still be sent; None for any number."""
+    """The number of requests that may still be sent; None for any number."""
 
     left: int | None
 
@@ -148,7 +148,7 @@ class Captioning:
             attempt += 1
 
     async def _is_well(self, answered: int, attempts: int) -> bool:
-        """Does the server serve any image? If not, `stopped` says why, or the budget is spent.
+        """True where the server serves an image; if not, `stopped` is set or the budget is spent.
 
         Asks with an image of our own, unless there have been more answers than `answered`.
         """

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 class BatchSize:
-    """How much goes through a model at once.
+    """The size of what goes through a model at once.
 
     Attributes:
         size: the most a batch may cost; halved where the device runs out of memory, and kept so.
@@ -104,7 +104,7 @@ class BatchSize:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device's memory is used up."""
+    """True where an error says that a device's memory is used up."""
     import torch
 
     return (

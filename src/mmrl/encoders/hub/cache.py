@@ -16,12 +16,12 @@ _PARTIAL = ".mmrl.incomplete"
 
 
 def is_commit(text: str) -> bool:
-    """Whether it is a whole commit: 40 hex digits."""
+    """True for a whole commit: 40 hex digits."""
     return re.fullmatch("[0-9a-f]{40}", text) is not None
 
 
 def cache_folder() -> Path:
-    """Where the cache is: `HF_HUB_CACHE`, or `HF_HOME`/hub, or under the user's home."""
+    """The cache's folder: `HF_HUB_CACHE`, or `HF_HOME`/hub, or under the user's home."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE)
@@ -39,12 +39,12 @@ def snapshot(model: HubModel) -> Path | None:
 
 
 def blob(model: HubModel, digest: str) -> Path:
-    """Where the bytes of a file with that hash are kept."""
+    """The path of the bytes of a file with that hash."""
     return repository(model) / "blobs" / digest
 
 
 def partial(model: HubModel, digest: str) -> Path:
-    """Where they are while some of them are still to come."""
+    """The path of the bytes while some of them are still to come."""
     return repository(model) / "blobs" / f"{digest}{_PARTIAL}"
 
 

@@ -64,7 +64,7 @@ class Checkpoint:
 
     @property
     def expected_at(self) -> Path | None:
-        """Where its files are looked for; None where the hub's cache has no folder for them."""
+        """The folder of its files, present or not; None where the hub's cache has none for them."""
         return self.local or hub_cache.snapshot(self.model)
 
     def missing(self) -> list[str]:
@@ -126,7 +126,7 @@ class Checkpoint:
             ) from error
 
     def width(self, published: int, *path: str) -> int:
-        """How many dimensions its vectors have: as published, but for a local folder that says
+        """The number of dimensions of its vectors: as published, but for a local folder that says
         otherwise; see `config_number`.
 
         Raises:
@@ -192,7 +192,7 @@ def _stated_commit(folder: Path, weights: Path) -> str | None:
 
 
 def _is_pointer(weights: Path) -> bool:
-    """Whether a file only says what Git LFS would put in its place."""
+    """True where a file only says what Git LFS would put in its place."""
     try:
         with weights.open("rb") as file:
             return file.read(23) == b"version https://git-lfs"

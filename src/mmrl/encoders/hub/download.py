@@ -41,7 +41,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be fetched of a model.
+    """The files to be fetched of a model.
 
     Attributes:
         commit: 40 digits; the pinned one, or what `main` is now.
@@ -272,7 +272,7 @@ def _stream(url: str, came: Path, progress: Progress) -> None:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether it is worth trying again: the network broke, or the server is busy."""
+    """True where another try may go better: the network broke, or the server is busy."""
     from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
     if isinstance(error, HfHubHTTPError):

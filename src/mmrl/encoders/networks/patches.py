@@ -29,7 +29,7 @@ class Patches:
 
 @dataclass(frozen=True)
 class Grid:
-    """How images are cut.
+    """The grid by which images are cut.
 
     Attributes:
         side: of a patch, in pixels.

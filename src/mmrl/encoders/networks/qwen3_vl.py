@@ -31,7 +31,7 @@ from transformers.vision_utils import (  # noqa: E402
 
 @dataclass(frozen=True)
 class Read:
-    """What a model read of a batch of rows.
+    """A batch of rows as a model has read it.
 
     Attributes:
         states: the output at each row's last token, (n, width), on the device.

@@ -21,7 +21,7 @@ LEARNED_LATER = "posts of a day before the champion's, which may have learned fr
 
 @dataclass
 class PublishReport:
-    """What publishing did.
+    """Results of publishing.
 
     Attributes:
         stage: as of any other stage; its items are live posts and, where one was due, a report.

@@ -23,7 +23,7 @@ _FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURE
 
 @dataclass
 class TrainReport:
-    """What training did.
+    """Results of training.
 
     Attributes:
         stage: as of any other stage; `pending` is 0 when there was nothing new.

@@ -145,7 +145,7 @@ class DumpSource:
         return result
 
     def _mentions_others_only(self, line: bytes) -> bool:
-        """Whether the line's post is certainly of another subreddit; found without parsing it.
+        """True where the line's post is certainly of another subreddit; found without parsing it.
 
         A crosspost's line mentions its parent's subreddit too, in no known order, so all count.
         """
@@ -159,12 +159,12 @@ class DumpSource:
         return True
 
     def _asked_for(self, submission: Any) -> bool:
-        """Whether to report a refused object; not if it says that it is of another subreddit."""
+        """True where a refused object is to be reported: not one that names another subreddit."""
         name = submission.get("subreddit") if isinstance(submission, dict) else None
         return not self._followed or not isinstance(name, str) or name.lower() in self._followed
 
     def _nothing(self) -> str:
-        """Why no post was read, as a sentence for the user."""
+        """The reason why no post was read, as a sentence for the user."""
         if not self._seen:
             return (
                 f"No post could be read from {self.name}: expected one Reddit submission as JSON "

@@ -57,5 +57,5 @@ class ImageFolder:
         return None
 
     def expected(self, post_id: str) -> Path:
-        """Where a missing image would lie; fetching it then tells that it is not there."""
+        """The path where a missing image would lie; fetching it then tells that it is not there."""
         return self.root / f"{post_id}{_SUFFIXES[0]}"

@@ -25,7 +25,7 @@ _DETAIL = 300  # characters of a refusal's detail that are kept
 
 @dataclass
 class ImportReport:
-    """What an import did.
+    """Counts of an import.
 
     Attributes:
         read: rows read, but for those outside.

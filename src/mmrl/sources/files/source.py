@@ -51,7 +51,7 @@ class PostSource(Protocol):
 
 
 def unstated(path: Path, as_of: datetime, settled: bool, scores_as_of: datetime | None) -> Unstated:
-    """What holds for a file's scores that do not say when they were observed.
+    """The rule for a file's scores that do not say when they were observed.
 
     The user may state the time (`scores_as_of`); the score then counts for the age that the post
     had. Otherwise it is only certain that the file was last written afterwards: the observation is

@@ -31,7 +31,7 @@ BATCH = 100  # the most that Reddit answers for in one request
 
 @dataclass(frozen=True)
 class Author:
-    """What Reddit tells of an account; None where it does not."""
+    """An account as Reddit shows it; None where it does not."""
 
     link_karma: int | None
     comment_karma: int | None

@@ -33,7 +33,7 @@ _KEPT = 2 * _LOST  # seconds that requests are remembered
 
 
 class Priority(IntEnum):
-    """What a request is for; the lower the number, the sooner it is sent."""
+    """The purpose of a request; the lower the number, the sooner it is sent."""
 
     DISCOVERY = 0
     LOOKS = 1
@@ -60,7 +60,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class BudgetState:
-    """How much of a client's budget is used.
+    """The used part of a client's budget.
 
     Attributes:
         used: requests that may have reached Reddit in the last 60 seconds.
@@ -139,7 +139,7 @@ class Budget:
             database.execute("UPDATE window SET paused_until = max(paused_until, ?)", (until,))
 
     def state(self, now: float) -> BudgetState:
-        """How much of the budget is used now."""
+        """The part of the budget that is used now."""
         with self._transaction():
             self._forget(now)
             remaining, total, resets_at, _ = self._read_window()

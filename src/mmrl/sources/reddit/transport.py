@@ -99,7 +99,7 @@ class Transport:
             self.priority, self._may_wait = before
 
     def state(self) -> BudgetState | None:
-        """How much of the client's budget is used; None without one."""
+        """The used part of the client's budget; None without one."""
         return None if self.budget is None else self.budget.state(self._seconds())
 
     def send(self, http: "requests.Session", *args: Any, **options: Any) -> "requests.Response":
