@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from mmrl.config import Settings
 from mmrl.errors import CatalogError, InputError, NotFoundError
-from mmrl.learning.blend import blend_weight
+from mmrl.learning.blend import blend_weights
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.train import Trained, train
@@ -47,7 +50,7 @@ def test_an_evaluation_is_plain_json_with_every_part_of_its_contract(trained: Tr
         *("calibration", "training", "noise_ceiling"),
     } == set(evaluation)
     kinds = [model["kind"] for model in evaluation["models"].values()]
-    assert kinds == ["model", "part", *["baseline"] * 5, "ceiling"]
+    assert kinds == ["model", "part", *["baseline"] * 6, "ceiling"]
     for model in evaluation["models"].values():
         for metric in model["metrics"].values():
             assert metric is None or metric["low"] <= metric["high"]
@@ -149,7 +152,46 @@ def test_a_blend_leans_to_the_better_half_as_far_as_posts_show_it() -> None:
     rng = np.random.default_rng(0)
     truth = rng.normal(size=5000)
     good, bad = truth + 0.1 * rng.normal(size=5000), rng.normal(size=5000)
-    assert blend_weight(good, bad, truth) > 0.9
-    assert blend_weight(bad, good, truth) < 0.1
-    assert 0.4 < blend_weight(good[:5], bad[:5], truth[:5]) < 0.6
-    assert blend_weight(good, good, truth) == 0.5
+    both = np.stack([good, bad], axis=1)
+    assert blend_weights(both, truth)[0] > 0.9
+    assert blend_weights(both[:, ::-1], truth)[0] < 0.1
+    assert 0.4 < blend_weights(both[:5], truth[:5])[0] < 0.6
+
+
+@given(
+    st.integers(2, 40).flatmap(
+        lambda n: st.tuples(
+            arrays(float, (n, 3), elements=st.floats(-5, 5)),
+            arrays(float, n, elements=st.floats(-5, 5)),
+        )
+    )
+)
+def test_weights_are_not_negative_and_add_up_to_one(posts: tuple[np.ndarray, np.ndarray]) -> None:
+    weights = blend_weights(*posts)
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_weights_do_not_depend_on_a_level_that_moved() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=300)
+    predicted = truth[:, None] + rng.normal(size=(300, 3))
+    np.testing.assert_allclose(
+        blend_weights(predicted, truth + 3.0), blend_weights(predicted, truth), atol=1e-9
+    )
+
+
+def test_a_community_that_is_first_met_in_the_validation_posts_is_known() -> None:
+    samples = make_samples(500, seed=4)
+    late = np.arange(500) >= 350
+    names = np.where(late, "newcomer", samples["subreddit"].to_numpy())
+    log_score = samples["log_score"].to_numpy() + 3.0 * late
+    for name, values in (("subreddit", names), ("log_score", log_score)):
+        at = samples.schema.get_field_index(name)
+        samples = samples.set_column(at, name, pa.array(values))
+    trained = train(samples, options(bootstrap=100), ENCODERS, AS_OF)
+    assert "newcomer" in trained.model.encoding.spec.subreddits
+    table = trained.test_predictions
+    assert set(table["subreddit"].to_pylist()) == {"newcomer"}
+    missed = np.median(table["log_score"].to_numpy() - table["q50"].to_numpy())
+    assert missed < 2.0  # about 3 where the validation posts only choose

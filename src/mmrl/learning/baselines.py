@@ -1,11 +1,11 @@
 """Baselines: what a model must beat, on the same split and the same target.
 
-Each is an entry of `BASELINES`. It is fitted on the training posts, may look at the validation
-posts to stop or to choose, and predicts the test posts. One more, boosted trees on everything, is a
-learner of the model itself; see `mmrl.learning.blend`.
+Each is an entry of `BASELINES`. Like the model's learners it is fitted on the training posts, may
+choose on the validation posts, is fitted again on both, and predicts the test posts. More of them,
+boosted trees, are learners of the model itself: see `mmrl.learning.blend`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog.tables import SPACES
-from mmrl.learning.inputs import FeatureSpec, Inputs, vectors_of
-from mmrl.learning.task import Task
-from mmrl.learning.trees import fit_trees, predict_trees
+from mmrl.learning.inputs import FeatureSpec, vectors_of
+from mmrl.learning.task import Part, Task
+from mmrl.learning.trees import METADATA
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
-_MLP_EPOCHS, _MLP_PATIENCE = 15, 4
+_MLP_EPOCHS, _MLP_PATIENCE = 12, 3
 _PREDICT_ROWS = 8192
 
 
@@ -32,16 +32,11 @@ class Baseline:
 
 
 def subreddit_median(task: Task) -> np.ndarray:
-    """The median of the subreddit's training posts; of all of them for an unknown subreddit."""
-    numbers, target = task.train.inputs.subreddit, task.train.target
+    """The median of the subreddit's earlier posts; of all of them for an unknown subreddit."""
+    numbers, target = task.both.inputs.subreddit, task.both.target
     medians = {number: np.median(target[numbers == number]) for number in np.unique(numbers)}
     overall = np.median(target)
     return np.array([medians.get(number, overall) for number in task.test.inputs.subreddit])
-
-
-def metadata_boosting(task: Task) -> np.ndarray:
-    """Gradient boosted trees on the metadata of post and author; no embedding."""
-    return _boosted(task, ("post", "author"))
 
 
 def embedding_ridge(task: Task) -> np.ndarray:
@@ -51,24 +46,33 @@ def embedding_ridge(task: Task) -> np.ndarray:
     """
     train, scale = _embeddings(task.train.samples, None)
     if train.shape[1] == 0:
-        return np.full(len(task.test.target), task.train.target.mean())
+        return np.full(len(task.test.target), task.both.target.mean())
     validation, _ = _embeddings(task.validation.samples, scale)
-    test, _ = _embeddings(task.test.samples, scale)
     mean = task.train.target.mean()
-    target = task.train.target - mean
-    wide = train.shape[1] > len(train)
-    gram = (train @ train.T if wide else train.T @ train).astype(np.float64)
-    best, best_error = np.zeros(train.shape[1]), np.inf
-    for penalty in _RIDGE_PENALTIES:
+    errors = [
+        float(np.mean((validation @ weights + mean - task.validation.target) ** 2))
+        for weights in _ridge(train, task.train.target - mean, _RIDGE_PENALTIES)
+    ]
+    penalty = _RIDGE_PENALTIES[int(np.argmin(errors))]
+    both, scale = _embeddings(task.both.samples, None)
+    test, _ = _embeddings(task.test.samples, scale)
+    mean = task.both.target.mean()
+    (weights,) = _ridge(both, task.both.target - mean, (penalty,))
+    return np.asarray(test @ weights + mean, dtype=np.float64)
+
+
+def _ridge(
+    values: np.ndarray, target: np.ndarray, penalties: Sequence[float]
+) -> Iterator[np.ndarray]:
+    """The weights of ridge regression at each penalty."""
+    wide = values.shape[1] > len(values)
+    gram = (values @ values.T if wide else values.T @ values).astype(np.float64)
+    for penalty in penalties:
         held = gram + penalty * np.eye(len(gram))
         if wide:  # the dual: as many unknowns as posts
-            weights = train.T @ np.linalg.solve(held, target)
+            yield values.T @ np.linalg.solve(held, target)
         else:
-            weights = np.linalg.solve(held, train.T @ target)
-        error = float(np.mean((validation @ weights + mean - task.validation.target) ** 2))
-        if error < best_error:
-            best, best_error = weights, error
-    return np.asarray(test @ best + mean, dtype=np.float64)
+            yield np.linalg.solve(held, values.T @ target)
 
 
 def original_mlp(task: Task) -> np.ndarray:
@@ -81,35 +85,22 @@ def original_mlp(task: Task) -> np.ndarray:
     from mmrl.learning.keras_backend import load_keras, make_deterministic
 
     keras = load_keras(task.threads)
-    make_deterministic(task.seed)
-    layers = keras.layers
-    scale: list[tuple[np.ndarray, np.ndarray]] | None = None
-    matrices = []
-    for part in (task.train, task.validation, task.test):
-        vectors, scale = _embeddings(part.samples, scale)
-        matrices.append(np.concatenate([vectors, _metadata(part.inputs, task.spec)], axis=1))
-    train, validation, test = matrices
-    penalty = keras.regularizers.L2(2e-4)
-    model = keras.Sequential([keras.Input((train.shape[1],))])
-    for width in (2048, 512, 256, 128):
-        model.add(layers.Dense(width, kernel_regularizer=penalty))
-        model.add(layers.BatchNormalization())
-        model.add(layers.ReLU())
-    model.add(layers.Dense(1))
-    batch = 64 if len(train) < 20_000 else 256
-    model.compile(keras.optimizers.Adam(1e-3), "mse", steps_per_execution=8)
+    train, scale = _all_inputs(task.train, task.spec, None)
+    validation, _ = _all_inputs(task.validation, task.spec, scale)
     mean, deviation = task.train.target.mean(), task.train.target.std() or 1.0
-    model.fit(
-        train,
-        (task.train.target - mean) / deviation,
-        batch_size=batch,
-        epochs=_MLP_EPOCHS,
-        validation_data=(validation, (task.validation.target - mean) / deviation),
-        callbacks=[
-            keras.callbacks.EarlyStopping(patience=_MLP_PATIENCE, restore_best_weights=True)
-        ],
-        verbose=0,
-    )
+    held_out = (validation, (task.validation.target - mean) / deviation)
+    stop = keras.callbacks.EarlyStopping(patience=_MLP_PATIENCE)
+    make_deterministic(task.seed)
+    history = _fit_mlp(
+        keras, train, (task.train.target - mean) / deviation, _MLP_EPOCHS, held_out, [stop]
+    )[1]
+    epochs = int(np.argmin(history["val_loss"])) + 1
+
+    both, scale = _all_inputs(task.both, task.spec_of_both, None)
+    test, _ = _all_inputs(task.test, task.spec_of_both, scale)
+    mean, deviation = task.both.target.mean(), task.both.target.std() or 1.0
+    make_deterministic(task.seed)
+    model, _ = _fit_mlp(keras, both, (task.both.target - mean) / deviation, epochs)
     predicted = [
         np.asarray(model(test[start : start + _PREDICT_ROWS], training=False))[:, 0]
         for start in range(0, len(test), _PREDICT_ROWS)
@@ -117,25 +108,40 @@ def original_mlp(task: Task) -> np.ndarray:
     return np.concatenate(predicted).astype(np.float64) * deviation + mean
 
 
+def _fit_mlp(
+    keras: Any,
+    values: np.ndarray,
+    target: np.ndarray,
+    epochs: int,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    callbacks: Sequence[Any] = (),
+) -> tuple[Any, dict[str, list[float]]]:
+    layers = keras.layers
+    penalty = keras.regularizers.L2(2e-4)
+    model = keras.Sequential([keras.Input((values.shape[1],))])
+    for width in (2048, 512, 256, 128):
+        model.add(layers.Dense(width, kernel_regularizer=penalty))
+        model.add(layers.BatchNormalization())
+        model.add(layers.ReLU())
+    model.add(layers.Dense(1))
+    model.compile(keras.optimizers.Adam(1e-3), "mse", steps_per_execution=8)
+    fitted = model.fit(
+        values,
+        target,
+        batch_size=64 if len(values) < 5_000 else 512,
+        epochs=epochs,
+        validation_data=validation,
+        callbacks=list(callbacks),
+        verbose=0,
+    )
+    return model, fitted.history
+
+
 BASELINES = (
     Baseline("subreddit_median", "Subreddit's median", subreddit_median),
-    Baseline("metadata_boosting", "Boosted trees, metadata only", metadata_boosting),
     Baseline("embedding_ridge", "Ridge on embeddings", embedding_ridge),
     Baseline("original_mlp", "The original's MLP", original_mlp),
 )
-
-
-def _boosted(task: Task, modalities: tuple[str, ...]) -> np.ndarray:
-    model = fit_trees(
-        task.train.inputs,
-        task.train.target,
-        task.validation.inputs,
-        task.validation.target,
-        modalities,
-        seed=task.seed,
-        threads=task.threads,
-    )
-    return predict_trees(model, task.test.inputs, modalities)
 
 
 def _embeddings(
@@ -158,6 +164,11 @@ def _embeddings(
     return np.concatenate(parts, axis=1), scales
 
 
-def _metadata(inputs: Inputs, spec: FeatureSpec) -> np.ndarray:
-    hot: Any = np.eye(len(spec.subreddits) + 1, dtype=np.float32)[inputs.subreddit]
-    return np.concatenate([inputs.values["post"], inputs.values["author"], hot], axis=1)
+def _all_inputs(
+    part: Part, spec: FeatureSpec, scale: list[tuple[np.ndarray, np.ndarray]] | None
+) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Embeddings as of `_embeddings`, metadata and the subreddit, side by side."""
+    vectors, scale = _embeddings(part.samples, scale)
+    hot: Any = np.eye(len(spec.subreddits) + 1, dtype=np.float32)[part.inputs.subreddit]
+    numbers = [part.inputs.values[name] for name in METADATA]
+    return np.concatenate([vectors, *numbers, hot], axis=1), scale

@@ -67,20 +67,22 @@ class FittedNetwork:
 def fit_network(
     train: Inputs,
     target: np.ndarray,
-    validation: Inputs,
-    validation_target: np.ndarray,
+    validation: Inputs | None = None,
+    validation_target: np.ndarray | None = None,
     *,
     subreddits: int,
     seed: int,
+    epochs: int | None = None,
     shape: NetworkShape | None = None,
     schedule: Schedule | None = None,
     reading: Reading | None = None,
     teams: np.ndarray | None = None,
 ) -> FittedNetwork:
-    """Trains until the newest posts of the training period stop getting better.
+    """Trains until the validation posts stop getting better, or for so many epochs.
 
     Args:
-        validation: those newest posts; the epoch that does best on them is kept.
+        validation: posts on which to choose the epoch that is kept; with `epochs`, none are needed.
+        epochs: exactly so many; the learning rate falls as it did in the fit that chose them.
         reading: what each member may read; everything by default.
         teams: (members,) a number a member; each team keeps the epoch at which the mean of its
             own members did best. One team by default.
@@ -100,7 +102,7 @@ def fit_network(
         model,
         reading,
         (arrays(train), _scaled(target, mean, deviation)),
-        (arrays(validation), _scaled(validation_target, mean, deviation)),
+        None if validation is None else arrays(validation),
         shape,
         schedule,
         steps,
@@ -108,14 +110,18 @@ def fit_network(
     rng = np.random.default_rng(seed)
     kept = _Best(model, teams)
     history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
-    for _ in range(schedule.epochs):
+    for _ in range(epochs or schedule.epochs):
         order = rng.permutation(len(train))[: steps * batch].reshape(steps, batch)
         history["loss"].append(float(run_epoch(order.astype(np.int32))))
+        if validation_target is None:
+            continue
         predicted = judge()
         by_team = kept.look(predicted, lambda said: _loss(validation_target, said, mean, deviation))
         history["validation_loss"].append(float(np.mean(by_team)))
         if kept.since >= schedule.patience:
             break
+    if validation_target is None:
+        return FittedNetwork(model, reading, mean, deviation, history, len(history["loss"]))
     kept.restore()
     best = int(np.argmin(history["validation_loss"])) + 1
     return FittedNetwork(model, reading, mean, deviation, history, best)
@@ -154,7 +160,7 @@ def _graphs(
     model: Any,
     reading: Reading,
     train: tuple[dict[str, np.ndarray], np.ndarray],
-    validation: tuple[dict[str, np.ndarray], np.ndarray],
+    validation: dict[str, np.ndarray] | None,
     shape: NetworkShape,
     schedule: Schedule,
     steps: int,
@@ -165,7 +171,7 @@ def _graphs(
 
     given = {name: tf.constant(values) for name, values in train[0].items()}
     wanted = tf.constant(train[1])
-    held_out = {name: tf.constant(values) for name, values in validation[0].items()}
+    held_out = {name: tf.constant(values) for name, values in (validation or {}).items()}
     optimizer = keras.optimizers.AdamW(
         keras.optimizers.schedules.CosineDecay(schedule.rate, steps * schedule.epochs),
         weight_decay=shape.decay,
@@ -203,6 +209,10 @@ def _scaled(target: np.ndarray, mean: float, deviation: float) -> np.ndarray:
 
 
 def _loss(target: np.ndarray, predicted: np.ndarray, mean: float, deviation: float) -> float:
-    """The mean loss of (n, 4) predictions that are still in standard deviations."""
-    found = losses(_scaled(target, mean, deviation), predicted[:, None, :].astype(np.float32))
-    return float(np.asarray(found).mean())
+    """The mean loss of (n, 4) predictions that are still in standard deviations, less their mean
+    error: a level that has moved since the training posts says nothing of how long to learn.
+    """
+    scaled = _scaled(target, mean, deviation)
+    level = np.mean(scaled - predicted[:, 0])
+    moved = (predicted + level).astype(np.float32)
+    return float(np.asarray(losses(scaled, moved[:, None, :])).mean())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +16,10 @@ from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
 from mmrl.learning.network import Reading
 from mmrl.learning.projection import Projection
 from mmrl.learning.targets import TargetName, to_log_score
-from mmrl.learning.trees import predict_trees
+from mmrl.learning.trees import Trees
 
-FORMAT = 1
+FORMAT = 2
+NETWORK_NAME = "network"  # the learner's name, among those of trees
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,47 @@ class Quantiles:
     unit: str
 
 
-@dataclass
-class TrainedModel:
-    """The network, the trees it is blended with, and how they were fed.
+@dataclass(frozen=True)
+class Parts:
+    """What each learner predicts of n posts, in the target's units.
 
     Attributes:
-        network_weight: the network's part in the blend, 0 to 1; the trees have the rest.
-        widening: what calibration moved the ends of the interval by, in units of the target.
+        network: (n, 4) its location and its 10, 50 and 90% quantiles.
+        trees: (n,) by learner.
+    """
+
+    network: np.ndarray
+    trees: dict[str, np.ndarray]
+
+    def of(self, learner: str) -> np.ndarray:
+        """One learner's prediction, (n,): the network's is its location."""
+        return self.network[:, 0] if learner == NETWORK_NAME else self.trees[learner]
+
+
+@dataclass
+class TrainedModel:
+    """The learners, how they are blended, and how their inputs are encoded.
+
+    Attributes:
+        trees: by learner.
+        weights: by learner, the network's among them; they add up to 1.
+        widenings: by subreddit that the model knows, what calibration moved the ends of the
+            interval by, in units of the target.
+        widening: the same for every other subreddit.
         facts: what else is worth keeping with the files: when, from what, by which version.
+        point: what the model predicts for a post: the blended location; models of format 1 carry
+            the network's median along.
     """
 
     encoding: Encoding
     network: FittedNetwork
-    trees: Any
-    network_weight: float
+    trees: dict[str, Trees]
+    weights: dict[str, float]
+    widenings: dict[str, float]
     widening: float
     target: TargetName
     facts: dict[str, Any]
+    point: Literal["location", "median"] = "location"
 
     @property
     def encoders(self) -> dict[str, str]:
@@ -69,8 +94,8 @@ class TrainedModel:
         """
         if encoders is not None:
             self.require_encoders(encoders)
-        parts = self.parts(self.encoding(samples))
-        low, middle, high = self.interval(parts)
+        inputs = self.encoding(samples)
+        low, middle, high = self.interval(self.parts(inputs), inputs.subreddit)
         q10, q50, q90 = (
             to_log_score(values, samples, self.target) for values in (low, middle, high)
         )
@@ -102,28 +127,37 @@ class TrainedModel:
             if role in encoders and encoders[role] != encoder
         ]
 
-    def parts(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        """What the network says, (n, 4), and what the trees say, (n,), in the target's units."""
-        return self.network.predict(inputs), predict_trees(
-            self.trees, inputs, self.network.modalities
+    def parts(self, inputs: Inputs) -> Parts:
+        """What each learner predicts."""
+        return Parts(
+            self.network.predict(inputs),
+            {name: trees.predict(inputs) for name, trees in self.trees.items()},
         )
 
     def interval(
-        self, parts: tuple[np.ndarray, np.ndarray]
+        self, parts: Parts, subreddit: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The blend's calibrated 10, 50 and 90% quantiles, in the target's units."""
-        network, trees = parts
+        """The blend's calibrated 10, 50 and 90% quantiles, in the target's units.
+
+        Args:
+            subreddit: (n,) numbers, as the inputs have them.
+        """
+        location = sum(weight * parts.of(name) for name, weight in self.weights.items())
         # The network's interval, carried along to where the blend stands.
-        moved = (1 - self.network_weight) * (trees - network[:, 0])
-        low, middle, high = (network[:, column] + moved for column in (1, 2, 3))
-        low, high = widen(low, middle, high, self.widening)
+        moved = location - parts.network[:, 0]
+        low, median, high = (parts.network[:, column] + moved for column in (1, 2, 3))
+        middle = np.asarray(median if self.point == "median" else location)
+        names = ["", *self.encoding.spec.subreddits]
+        by = np.array([self.widenings.get(name, self.widening) for name in names])
+        low, high = widen(low, middle, high, by[subreddit])
         return low, middle, high
 
     def save(self, folder: Path) -> None:
-        """Writes `model.json`, `network.keras`, `trees.cbm` and `projections.npz`."""
+        """Writes `model.json`, `network.keras`, `projections.npz` and a file for each trees."""
         folder.mkdir(parents=True, exist_ok=True)
         self.network.model.save(folder / "network.keras")
-        self.trees.save_model(str(folder / "trees.cbm"))
+        for name, trees in self.trees.items():
+            trees.save(folder / name)
         arrays: dict[str, Any] = {}
         for space, projection in self.encoding.projections.items():
             arrays[f"{space}_mean"] = projection.mean
@@ -132,8 +166,18 @@ class TrainedModel:
         kept = {
             "format": FORMAT,
             "target": self.target,
-            "network_weight": self.network_weight,
+            "point": self.point,
+            "weights": self.weights,
             "widening": self.widening,
+            "widenings": self.widenings,
+            "trees": {
+                name: {
+                    "library": trees.library,
+                    "modalities": trees.modalities,
+                    "rounds": trees.rounds,
+                }
+                for name, trees in self.trees.items()
+            },
             "network": {
                 "widths": {n: c.shape[1] for n, c in self.network.reading.columns.items()},
                 "members": len(self.network.reading.subreddit),
@@ -158,6 +202,7 @@ class TrainedModel:
         if not (folder / "model.json").is_file():
             raise NotFoundError(f"There is no model in {folder}: train one with `mmrl train`.")
         import catboost
+        import lightgbm
 
         from mmrl.learning.keras_backend import load_keras
 
@@ -171,15 +216,30 @@ class TrainedModel:
                 f"one reads up to {FORMAT}: update mmrl."
             )
         try:
+            kept = _as_format_2(kept)
             network = keras.saving.load_model(folder / "network.keras", compile=False)
-            trees = catboost.CatBoostRegressor().load_model(str(folder / "trees.cbm"))
+            trees = {
+                name: Trees.load(
+                    folder / facts.get("file", name),
+                    facts["library"],
+                    tuple(facts["modalities"]),
+                    facts["rounds"],
+                )
+                for name, facts in kept["trees"].items()
+            }
             stored = np.load(folder / "projections.npz", allow_pickle=False)
             spec = FeatureSpec.from_json(kept["features"])
             projections = {
                 space: Projection(stored[f"{space}_mean"], stored[f"{space}_components"])
                 for space in spec.dims
             }
-        except (OSError, ValueError, KeyError, catboost.CatBoostError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            catboost.CatBoostError,
+            lightgbm.basic.LightGBMError,
+        ) as error:
             raise CatalogError(
                 f"The model in {folder} can't be read ({error}): train a new one, or promote "
                 "another version."
@@ -197,8 +257,30 @@ class TrainedModel:
             Encoding(spec, projections),
             fitted,
             trees,
-            kept["network_weight"],
+            kept["weights"],
+            kept["widenings"],
             kept["widening"],
             kept["target"],
             kept["facts"],
+            kept["point"],
         )
+
+
+def _as_format_2(kept: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a model, as of format 2; format 1 blended the network with one CatBoost."""
+    if kept["format"] > 1:
+        return kept
+    weight = kept["network_weight"]
+    trees = {
+        "library": "catboost",
+        "modalities": list(kept["network"]["widths"]),
+        "rounds": 0,
+        "file": "trees",
+    }
+    return {
+        **kept,
+        "point": "median",
+        "weights": {NETWORK_NAME: weight, "boosting": 1.0 - weight},
+        "widenings": {},
+        "trees": {"boosting": trees},
+    }

@@ -1,4 +1,10 @@
-"""Learning task: a split's training, validation and test posts, ready for any learner."""
+"""Learning task: a split's posts, encoded and ready for any learner.
+
+A learner is fitted twice. The first fit is on the training posts and chooses on the validation
+posts how long to learn. The second fit takes that choice and learns from both, so that the newest
+posts before the test posts are learned from, too: a community's level moves, and one that is new
+in the validation posts becomes known.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +20,7 @@ from mmrl.learning.targets import target_values
 
 @dataclass(frozen=True)
 class Part:
-    """Training, validation or test posts: as samples, as inputs, and what is to be predicted."""
+    """Some of a split's posts: as samples, as inputs, and what is to be predicted."""
 
     samples: pa.Table
     inputs: Inputs
@@ -23,12 +29,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Task:
-    """A split, ready for any learner."""
+    """A split, ready for any learner.
+
+    Attributes:
+        train, validation: for the first fit; their inputs are encoded as the training posts say.
+        both, test: for the second fit; `both` are the training and validation posts, and the
+            inputs are encoded as those say.
+        spec: of the inputs of `train` and `validation`.
+        spec_of_both: of the inputs of `both` and `test`.
+    """
 
     train: Part
     validation: Part
+    both: Part
     test: Part
     spec: FeatureSpec
+    spec_of_both: FeatureSpec
     seed: int
     threads: int | None = None
 
@@ -41,13 +57,25 @@ class Task:
 def prepare(
     samples: pa.Table, split: Split, settings: Settings, encoders: Mapping[str, str]
 ) -> tuple[Task, Encoding]:
-    """The task of a split, and the encoding of its inputs, fitted on the training posts alone."""
-    target = target_values(samples, settings.train.target)
-    tables = [samples.take(pa.array(rows)) for rows in (split.train, split.validation, split.test)]
-    encoding = Encoding.fit(tables[0], encoders, settings.train.seed)
-    train, validation, test = (
-        Part(table, encoding(table), target[rows])
-        for table, rows in zip(tables, (split.train, split.validation, split.test), strict=True)
+    """The task of a split, and the encoding of its test inputs; no test post is looked at."""
+    options = settings.train
+    target = target_values(samples, options.target)
+
+    def part(rows: np.ndarray, encoding: Encoding) -> Part:
+        table = samples.take(pa.array(rows))
+        return Part(table, encoding(table), target[rows])
+
+    rows = np.concatenate([split.train, split.validation])
+    first = Encoding.fit(samples.take(pa.array(split.train)), encoders, options.seed)
+    second = Encoding.fit(samples.take(pa.array(rows)), encoders, options.seed)
+    task = Task(
+        part(split.train, first),
+        part(split.validation, first),
+        part(rows, second),
+        part(split.test, second),
+        first.spec,
+        second.spec,
+        options.seed,
+        settings.threads,
     )
-    task = Task(train, validation, test, encoding.spec, settings.train.seed, settings.threads)
-    return task, encoding
+    return task, second

@@ -13,7 +13,7 @@ from mmrl import __version__
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
-from mmrl.learning.blend import LEARNERS, MODEL, alone, fit_blend
+from mmrl.learning.blend import LEARNERS, MODEL, fit_blend
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate, possible
 from mmrl.learning.evaluation.calibration import calibration
@@ -30,7 +30,7 @@ from mmrl.learning.evaluation.record import (
 )
 from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.keras_backend import load_keras
-from mmrl.learning.model import TrainedModel
+from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.splits import seen_authors, split_samples
 from mmrl.learning.targets import TargetName, labelled
 from mmrl.learning.task import Part, Task, prepare
@@ -91,7 +91,7 @@ def train(
     model, seconds = fit_blend(task, encoding, settings, as_of, progress)
     fitting = time.perf_counter() - started
     parts = model.parts(task.test.inputs)
-    quantiles = model.interval(parts)
+    quantiles = model.interval(parts, task.test.inputs.subreddit)
     predictors = _predictors(task, parts, quantiles, seconds, options.target, progress)
     if truth is not None:
         predictors.append(_ceiling(truth, task.test))
@@ -125,7 +125,7 @@ def too_few(labelled_posts: int, posts: int, settings: Settings) -> str:
 
 def _predictors(
     task: Task,
-    parts: tuple[np.ndarray, np.ndarray],
+    parts: Parts,
     quantiles: tuple[np.ndarray, np.ndarray, np.ndarray],
     seconds: dict[str, float],
     target: TargetName,
@@ -139,8 +139,8 @@ def _predictors(
         return Predictor(name, label, kind, values, predicted, seconds[name])
 
     own = [
-        predictor(learner.name, learner.label, learner.kind, values)
-        for learner, values in zip(LEARNERS, alone(parts), strict=True)
+        predictor(learner.name, learner.label, learner.kind, parts.of(learner.name))
+        for learner in LEARNERS
     ]
     baselines = []
     for baseline in BASELINES:
@@ -221,7 +221,8 @@ def _evaluation(
             loss=model.network.history["loss"],
             validation_loss=model.network.history["validation_loss"],
             epochs=model.network.epochs,
-            network_weight=model.network_weight,
+            network_weight=model.weights[NETWORK_NAME],
+            weights=model.weights,
             widening=model.widening,
             seconds=seconds,
             seed=settings.train.seed,

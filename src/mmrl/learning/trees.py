@@ -1,13 +1,65 @@
-"""Gradient boosted trees (CatBoost) on metadata, with or without shortened embeddings."""
+"""Gradient boosted trees: CatBoost and LightGBM, on metadata, with or without short embeddings."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
 from mmrl.learning.inputs import Inputs
 
-_ROUNDS = 800
-_PATIENCE = 60
+Library = Literal["catboost", "lightgbm"]
+METADATA = ("post", "author")  # modalities
+_ROUNDS = 500  # the most
+_EVERY = 25  # rounds between two that are compared
+
+
+class _Booster(Protocol):
+    def predict(self, data: np.ndarray) -> Any: ...
+
+
+@dataclass
+class Trees:
+    """Fitted trees.
+
+    Attributes:
+        modalities: those that they read, beside the subreddit.
+        rounds: trees in the sum.
+    """
+
+    library: Library
+    model: Any
+    modalities: tuple[str, ...]
+    rounds: int
+
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        """(n,) predictions, in the target's units."""
+        if not len(inputs):
+            return np.zeros(0)
+        values = cast(_Booster, self.model).predict(matrix(inputs, self.modalities))
+        return np.asarray(values, dtype=np.float64)
+
+    def save(self, stem: Path) -> None:
+        """Writes `STEM.cbm` or `STEM.txt`."""
+        self.model.save_model(str(stem.with_suffix(_ENDINGS[self.library])))
+
+    @classmethod
+    def load(
+        cls, stem: Path, library: Library, modalities: tuple[str, ...], rounds: int
+    ) -> "Trees":
+        """Reads what `save` wrote; raises the library's own error for a broken file."""
+        path = str(stem.with_suffix(_ENDINGS[library]))
+        if library == "lightgbm":
+            import lightgbm
+
+            return cls(library, lightgbm.Booster(model_file=path), modalities, rounds)
+        import catboost
+
+        return cls(library, catboost.CatBoostRegressor().load_model(path), modalities, rounds)
+
+
+_ENDINGS: dict[Library, str] = {"catboost": ".cbm", "lightgbm": ".txt"}
 
 
 def matrix(inputs: Inputs, modalities: tuple[str, ...]) -> np.ndarray:
@@ -19,42 +71,113 @@ def matrix(inputs: Inputs, modalities: tuple[str, ...]) -> np.ndarray:
     return np.concatenate([*parts, inputs.subreddit[:, None].astype(np.float32)], axis=1)
 
 
+@dataclass(frozen=True)
+class Posts:
+    """n posts to learn from: their inputs and what is to be predicted, (n,)."""
+
+    inputs: Inputs
+    target: np.ndarray
+
+
 def fit_trees(
-    train: Inputs,
-    target: np.ndarray,
-    validation: Inputs,
-    validation_target: np.ndarray,
+    library: Library,
+    learn: Posts,
     modalities: tuple[str, ...],
     *,
     seed: int,
-    threads: int | None = None,
-) -> Any:
-    """Trees on the given modalities and the subreddit, stopped early on the validation posts."""
+    threads: int | None,
+    choose: Posts | None = None,
+    rounds: int | None = None,
+) -> Trees:
+    """Trees on the given modalities and the subreddit.
+
+    Args:
+        choose: posts on which to choose the rounds, `_ROUNDS` at the most.
+        rounds: exactly so many.
+    """
+    fit = _fit_lightgbm if library == "lightgbm" else _fit_catboost
+    return fit(learn, modalities, seed, threads, choose, rounds)
+
+
+def _fit_catboost(
+    learn: Posts,
+    modalities: tuple[str, ...],
+    seed: int,
+    threads: int | None,
+    choose: Posts | None,
+    rounds: int | None,
+) -> Trees:
     import catboost
 
-    wide = any(name not in ("post", "author") for name in modalities)
+    wide = any(name not in METADATA for name in modalities)
     model = catboost.CatBoostRegressor(
-        iterations=_ROUNDS,
+        iterations=rounds or _ROUNDS,
         learning_rate=0.05,
-        depth=5 if wide else 6,
-        l2_leaf_reg=5.0,
-        rsm=0.3 if wide else 0.8,
+        depth=5,
+        l2_leaf_reg=6.0,
+        rsm=0.2 if wide else 0.8,
         loss_function="RMSE",
         random_seed=seed,
         thread_count=threads or -1,
         allow_writing_files=False,
         verbose=False,
     )
-    model.fit(
-        catboost.Pool(matrix(train, modalities), target),
-        eval_set=catboost.Pool(matrix(validation, modalities), validation_target),
-        early_stopping_rounds=_PATIENCE,
-    )
-    return model
+    model.fit(catboost.Pool(matrix(learn.inputs, modalities), learn.target))
+    if choose is not None:
+        pool = catboost.Pool(matrix(choose.inputs, modalities))
+        staged = model.staged_predict(pool, eval_period=_EVERY)
+        best = _best_rounds(list(staged), choose.target)
+        model.shrink(min(best, model.tree_count_))
+    return Trees("catboost", model, modalities, model.tree_count_)
 
 
-def predict_trees(model: Any, inputs: Inputs, modalities: tuple[str, ...]) -> np.ndarray:
-    """(n,) predictions."""
-    if not len(inputs):
-        return np.zeros(0)
-    return np.asarray(model.predict(matrix(inputs, modalities)), dtype=np.float64)
+def _fit_lightgbm(
+    learn: Posts,
+    modalities: tuple[str, ...],
+    seed: int,
+    threads: int | None,
+    choose: Posts | None,
+    rounds: int | None,
+) -> Trees:
+    """Extremely randomised splits (Geurts et al. 2006): trees that are unlike CatBoost's."""
+    import lightgbm
+
+    options = {
+        "objective": "regression",
+        "extra_trees": True,
+        "learning_rate": 0.04,
+        "num_leaves": 15,
+        "min_data_in_leaf": 15,
+        "feature_fraction": 0.3,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "max_bin": 127,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads or 0,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(matrix(learn.inputs, modalities), learn.target)
+    model = lightgbm.train(options, data, rounds or _ROUNDS)
+    if choose is not None:
+        values = matrix(choose.inputs, modalities)
+        staged = [
+            np.asarray(model.predict(values, num_iteration=count))
+            for count in range(_EVERY, _ROUNDS + 1, _EVERY)
+        ]
+        model.best_iteration = _best_rounds(staged, choose.target)
+    return Trees("lightgbm", model, modalities, model.best_iteration or model.current_iteration())
+
+
+def _best_rounds(staged: Sequence[np.ndarray], target: np.ndarray) -> int:
+    """The rounds with the least squared error on validation posts, less their mean error.
+
+    A level that has moved since the training posts says nothing of how long to learn; left in, it
+    ends the learning after a few rounds.
+
+    Args:
+        staged: predictions after each `_EVERY` rounds.
+    """
+    return _EVERY * (1 + int(np.argmin([np.std(target - values) for values in staged])))

@@ -90,8 +90,8 @@ def training_facts(training: Training) -> list[tuple[str, str]]:
     return [
         (name.replace("_", " "), f"{value:,.4g}" if isinstance(value, float) else f"{value:,}")
         for name, value in asdict(training).items()
-        if isinstance(value, int | float)
-    ]
+        if isinstance(value, int | float) and not (name == "network_weight" and training.weights)
+    ] + [(f"weight of {name}", f"{weight:.2f}") for name, weight in training.weights.items()]
 
 
 def tiles(models: Mapping[str, ModelResult]) -> list[Tile]:

@@ -25,8 +25,9 @@ def test_an_earlier_versions_evaluation_is_written_again_with_every_key_it_had()
     text = earlier_evaluation()
     evaluation = Evaluation.from_json(text)
     assert evaluation.splits.test.posts == 24
-    assert evaluation.as_dict() == json.loads(text)
-    assert json.loads(evaluation.to_json()) == json.loads(text)
+    for written in (evaluation.as_dict(), json.loads(evaluation.to_json())):
+        assert written["training"].pop("weights") == {}  # of models that had two learners
+        assert written == json.loads(text)
 
 
 def test_an_evaluation_is_read_equal_to_the_one_written() -> None:

@@ -34,7 +34,7 @@ from tests.support.purge_home import keep, make_post, where
 def blinded(trained: Trained) -> Trained:
     """The same model, its network turned upside down and its trees ignored: surely worse."""
     network = dataclasses.replace(trained.model.network, deviation=-1.0)
-    worse = dataclasses.replace(trained.model, network=network, network_weight=1.0)
+    worse = dataclasses.replace(trained.model, network=network, weights={"network": 1.0})
     return dataclasses.replace(trained, model=worse)
 
 

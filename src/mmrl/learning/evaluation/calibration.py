@@ -10,6 +10,7 @@ import numpy as np
 from mmrl.learning.evaluation.record import Calibrated
 
 NOMINAL = 0.8
+_COMMON_POSTS = 100  # a community of so many posts is half its own widening, half that of all
 _LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -23,8 +24,26 @@ def widening(low: np.ndarray, high: np.ndarray, truth: np.ndarray) -> float:
     return float(outside[at])
 
 
+def community_widenings(
+    low: np.ndarray, high: np.ndarray, truth: np.ndarray, community: np.ndarray
+) -> tuple[float, dict[int, float]]:
+    """The widening over all posts, and each community's, drawn to it where its posts are few.
+
+    Args:
+        community: (n,) a number a post.
+    """
+    overall = widening(low, high, truth)
+    drawn = {}
+    for number in np.unique(community):
+        own = community == number
+        n = int(own.sum())
+        found = widening(low[own], high[own], truth[own])
+        drawn[int(number)] = (n * found + _COMMON_POSTS * overall) / (n + _COMMON_POSTS)
+    return overall, drawn
+
+
 def widen(
-    low: np.ndarray, middle: np.ndarray, high: np.ndarray, by: float
+    low: np.ndarray, middle: np.ndarray, high: np.ndarray, by: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Both ends moved by `by`, never past the middle."""
     return np.minimum(low - by, middle), np.maximum(high + by, middle)

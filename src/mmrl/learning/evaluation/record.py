@@ -7,7 +7,7 @@ the second. Evaluations written by earlier versions are read.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -145,6 +145,7 @@ class Training:
         loss, validation_loss: of the network, an epoch each.
         epochs: those that the network kept.
         network_weight: the network's part in the blend, 0 to 1.
+        weights: each learner's part; empty in evaluations of models that had two.
         widening: what calibration moved the ends of the interval by, in the target's units.
     """
 
@@ -155,6 +156,7 @@ class Training:
     widening: float
     seconds: float
     seed: int
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 _BESIDE_LOSSES = ("name", "label", "modalities")
