@@ -23,11 +23,14 @@ import pyarrow as pa
 from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.images.quality import measure_file
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.train import train
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import History
+from mmrl.samples.load import encoders_of
 from mmrl.samples.schema import samples_schema
+from mmrl.samples.statistics import statistics_columns
 from mmrl.sandbox.pictures import HEIGHT, WIDTH
 from mmrl.sandbox.world import PICTURED, Post, World
 
@@ -37,9 +40,10 @@ _AT_ONCE = 500
 def vectors_of(posts: list[Post], profile: Profile, cache: Path) -> dict[str, np.ndarray]:
     """By space, (n, dim) vectors of the posts; rows of NaN where the captioner abstains.
 
-    Also `bytes`, the size of each picture's file.
+    Also `bytes`, the size of each picture's file, and `statistics` of its pixels.
     """
-    made = repr([(post.title, post.picture) for post in posts]) + repr(sorted(profile.ids.items()))
+    made = repr([(post.title, post.picture) for post in posts])
+    made += repr(sorted(encoders_of(profile).items()))
     name = sha256(made.encode()).hexdigest()[:16]
     parts = []
     for start in range(0, len(posts), _AT_ONCE):
@@ -63,6 +67,7 @@ def _encode(posts: list[Post], profile: Profile) -> dict[str, np.ndarray]:
         "image": profile.image().encode(images),
         "visual": profile.visual().encode(images, texts),
         "bytes": np.array([len(data) for data in images]),
+        "statistics": np.stack([measure_file(data) for data in images]),
     }
 
 
@@ -121,6 +126,7 @@ def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
         **{name: features[name] for name in POST_FEATURES + AUTHOR_FACTS},
         **{name: nullable(values) for name, values in known.items()},
         **{space: _column(vectors[space]) for space in SPACES},
+        **statistics_columns(list(vectors["statistics"])),
         "popularity": popularity,
         "log_score": log_score,
         "percentile": nullable(percentile),
@@ -158,7 +164,7 @@ def main() -> None:
             world = World.make(posts, seed)
             samples = samples_of(world, profile, given.cache)
             started = time.perf_counter()
-            trained = train(samples, settings, profile.ids, world.end, truth=world.truth())
+            trained = train(samples, settings, encoders_of(profile), world.end, truth=world.truth())
             _print(posts, seed, trained.evaluation, time.perf_counter() - started)
 
 

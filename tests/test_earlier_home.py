@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mmrl.catalog import Catalog
+from mmrl.images.quality import VERSION
 from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 
 pytestmark = pytest.mark.slow
@@ -77,7 +78,7 @@ def test_its_models_and_reports_are_read(home: Path, run: Run) -> None:
     assert "Noise ceiling" in page
 
 
-def test_its_posts_are_decided_and_its_images_measured_once_and_nothing_is_done_again(
+def test_its_posts_are_decided_and_its_images_measured_once_and_a_model_learns_from_that(
     home: Path, run: Run
 ) -> None:
     def decisions() -> list[dict[str, Any]]:
@@ -92,8 +93,17 @@ def test_its_posts_are_decided_and_its_images_measured_once_and_nothing_is_done_
     shown = Catalog.open(home).read("post_images", ["post_id", "sha256"]).to_pylist()
     kept = {row["post_id"] for row in before if row["reason"] is None}
     images = {row["sha256"] for row in shown if row["post_id"] in kept}
-    assert pending() == {"filter": len(before), "measure-images": len(images)}
+    labelled = Catalog.open(home).count("samples", "label_observed_at IS NOT NULL")
+    assert pending() == {
+        "filter": len(before),
+        "measure-images": len(images),
+        "train": labelled,
+        "publish": 1,
+    }
     assert decisions() == before
+    shown = json.loads(run("models", "show", "2", "--json"))
+    assert shown["encoders"]["image_statistics"] == VERSION
+    assert "image_statistics" not in json.loads(run("models", "show", "1", "--json"))["encoders"]
     assert pending() == {}
 
 

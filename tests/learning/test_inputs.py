@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmrl.catalog.tables import IMAGE_STATISTICS
 from mmrl.errors import InputError
 from mmrl.learning.inputs import Encoding, FeatureSpec
 from mmrl.learning.projection import fit_projection
@@ -60,6 +61,34 @@ def test_a_space_without_column_is_missing_for_every_post() -> None:
     inputs = encoding(make_samples(20, seed=1).drop_columns(["image"]))
     assert (inputs.present["image"] == 0).all()
     assert inputs.values["image"].shape == (20, encoding.projections["image"].components.shape[1])
+
+
+def test_statistics_are_a_modality_of_their_own_missing_where_there_is_no_image() -> None:
+    samples = make_samples(200, missing=0.3, measured=True)
+    encoding = Encoding.fit(samples, {**ENCODERS, "image_statistics": "7"}, 0)
+    assert encoding.spec.encoders["image_statistics"] == "7"
+    inputs = encoding(samples)
+    gone = samples["image"].is_null().to_numpy()
+    assert inputs.values["image_statistics"].shape == (200, len(IMAGE_STATISTICS))
+    assert (inputs.present["image_statistics"] == ~gone).all()
+    assert (inputs.values["image_statistics"][gone] == 0).all()
+    first = samples[IMAGE_STATISTICS[0]].to_numpy()[~gone]
+    scaled = inputs.values["image_statistics"][~gone, 0]
+    np.testing.assert_allclose(scaled, (first - first.mean()) / first.std(), rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_learned_from_no_measured_image_has_no_such_modality() -> None:
+    encoding = Encoding.fit(make_samples(60), {**ENCODERS, "image_statistics": "7"}, 0)
+    inputs = encoding(make_samples(20, seed=1, measured=True))
+    assert "image_statistics" not in inputs.values
+    assert "image_statistics" not in encoding.spec.encoders
+
+
+def test_a_model_that_learned_from_statistics_takes_samples_without_any() -> None:
+    encoding = Encoding.fit(make_samples(60, measured=True), ENCODERS, 0)
+    inputs = encoding(make_samples(20, seed=1).drop_columns(list(IMAGE_STATISTICS)))
+    assert (inputs.present["image_statistics"] == 0).all()
+    assert inputs.values["image_statistics"].shape == (20, len(IMAGE_STATISTICS))
 
 
 def test_vectors_of_another_dimension_are_refused() -> None:

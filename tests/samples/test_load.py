@@ -11,9 +11,10 @@ import pytest
 from mmrl import samples
 from mmrl.catalog import Catalog
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import CAPTIONS, embeddings
+from mmrl.catalog.tables import CAPTIONS, IMAGE_STATISTICS, SCHEMAS, embeddings
 from mmrl.config import Settings
 from mmrl.errors import InputError
+from mmrl.images.quality import VERSION
 from tests.support.samples_catalog import START, at, look, merge, post, write
 
 END = at(10_000)
@@ -142,6 +143,32 @@ def test_vectors_are_joined_by_content_and_null_where_missing(catalog: Catalog) 
     assert table["visual"].to_pylist() == [None, None, [6]]
 
 
+def keep_statistics(catalog: Catalog, version: str, measured: dict[str, float]) -> None:
+    """Statistics of images, the first one as given and the others each one more."""
+    rows = [
+        {"sha256": image, "version": version}
+        | {name: first + number for number, name in enumerate(IMAGE_STATISTICS)}
+        for image, first in measured.items()
+    ]
+    schema = SCHEMAS["image_statistics"]
+    catalog.upsert("image_statistics", pa.Table.from_pylist(rows, schema=schema))
+
+
+def test_statistics_are_joined_by_image_and_null_where_it_was_not_measured(
+    catalog: Catalog,
+) -> None:
+    write(catalog, [post("a", 0), post("b", 1), post("c", 2)], [])
+    merge(catalog, END)
+    first, last = IMAGE_STATISTICS[0], IMAGE_STATISTICS[-1]
+    assert [row[first] for row in load(catalog)] == [None] * 3
+    keep_statistics(catalog, VERSION, {"image-b": 5.0, "image-of-nobody": 9.0})
+    keep_statistics(catalog, "of another version", {"image-c": 7.0})
+    rows = load(catalog)
+    assert [row[first] for row in rows] == [None, 5.0, None]
+    assert [row[last] for row in rows] == [None, 4.0 + len(IMAGE_STATISTICS), None]
+    assert load(catalog, columns=[last]) == [{last: row[last]} for row in rows]
+
+
 def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 1), post("c", 2)]
     write(catalog, posts, [])
@@ -237,10 +264,17 @@ def test_a_draft_says_nothing_of_what_was_observed_after_its_time(catalog: Catal
     assert late["author_seen_before"] == 1
 
 
-def test_drafts_take_vectors_and_refuse_what_they_cannot_use(catalog: Catalog) -> None:
+def test_drafts_take_vectors_and_statistics_and_refuse_what_they_cannot_use(
+    catalog: Catalog,
+) -> None:
     drafts = pa.table({"subreddit": ["pics", "aww"], "title": ["x", "y"]})
     vectors = {"image": samples.vector_column([np.array([1.0, 2.0]), None], 2)}
-    made = samples.features_for(catalog, Settings(), END, drafts, vectors)
+    measured = np.arange(len(IMAGE_STATISTICS), dtype=np.float32)
+    statistics = samples.statistics_columns([None, measured])
+    made = samples.features_for(catalog, Settings(), END, drafts, vectors, statistics)
+    assert [made[name].to_pylist() for name in IMAGE_STATISTICS] == [
+        [None, number] for number in range(len(IMAGE_STATISTICS))
+    ]
     assert made["image"].to_pylist() == [[1, 2], None]
     assert made["created_at"].to_pylist() == [END + timedelta(0)] * 2
     with pytest.raises(InputError, match="has no score"):

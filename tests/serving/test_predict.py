@@ -68,7 +68,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for target in TARGETS:
         options = {"bootstrap": 100, "ablation": False, "target": target}
         settings = Settings(threads=2, train=options)
-        trained = train(make_samples(260), settings, ENCODERS, AS_OF)
+        trained = train(make_samples(260, measured=True), settings, ENCODERS, AS_OF)
         Registry(home).register(trained, trained.test_samples, fingerprint=target)
     return home
 

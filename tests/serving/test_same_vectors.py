@@ -1,4 +1,4 @@
-"""A stored post and a draft with the same content: the same caption and vectors."""
+"""A stored post and a draft with the same content: the same caption, vectors and statistics."""
 
 import tempfile
 import tomllib
@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.keys import image_content, text_content, visual_content
-from mmrl.catalog.tables import SCHEMAS, SPACES, embeddings_table
+from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS, SPACES, embeddings_table
 from mmrl.config import Settings
 from mmrl.encoders import profiles
 from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
-from mmrl.serving.predict import encode_draft
+from mmrl.serving.predict import encode_draft, measure_draft
 from tests.support.image_server import picture
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
-STAGES = ("caption", *(f"embed-{space}" for space in SPACES))
+STAGES = ("measure-images", "caption", *(f"embed-{space}" for space in SPACES))
 IMAGES = {image_content(data): data for data in map(picture, range(4))}
 POSTS = st.lists(
     st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.sampled_from(list(IMAGES))),
@@ -75,7 +75,7 @@ def stored(home: Path, posts: list[tuple[str, str]]) -> Catalog:
 @pytest.mark.parametrize("profile_name", ["packaged", "own"])
 @settings(max_examples=4)
 @given(posts=POSTS)
-def test_a_draft_gets_the_caption_and_vectors_of_a_stored_post_with_the_same_content(
+def test_a_draft_gets_the_caption_vectors_and_statistics_of_a_stored_post_with_the_same_content(
     profile_name: str, posts: list[tuple[str, str]]
 ) -> None:
     options = Settings(profile=profile_name, threads=2)
@@ -88,7 +88,11 @@ def test_a_draft_gets_the_caption_and_vectors_of_a_stored_post_with_the_same_con
             space: values(catalog, embeddings_table(space, dim), "content", "vector")
             for space, dim in profile.dims.items()
         }
+        measured = catalog.read("image_statistics").to_pylist()
+    statistics = {row["sha256"]: [row[name] for name in IMAGE_STATISTICS] for row in measured}
     for title, sha256 in posts:
+        drafted = measure_draft(IMAGES[sha256])
+        assert [drafted[name][0].as_py() for name in IMAGE_STATISTICS] == statistics[sha256]
         caption, draft = encode_draft(profile, IMAGES[sha256], title)
         assert caption == captions[sha256]
         joined = title if profile.visual_text == "title" else caption

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from mmrl.catalog.tables import IMAGE_STATISTICS
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 
 QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
@@ -22,12 +23,13 @@ def make_samples(
     dims: dict[str, int] | None = None,
     missing: float = 0.1,
     days: int = 60,
+    measured: bool = False,
 ) -> pa.Table:
     """n posts over `days` days: log score = subreddit + author + picture + title + product + noise.
 
     Picture and title are one direction each in the image and title vectors, `missing` of the
     pictures (with caption and visual vector) are null. Also has the column `expected_log_score`,
-    which is no part of the schema.
+    which is no part of the schema. The images' statistics are null, or noise where `measured`.
     """
     dims = DIMS if dims is None else dims
     rng = np.random.default_rng(seed)
@@ -81,6 +83,10 @@ def make_samples(
         columns[space] = pa.FixedSizeListArray.from_arrays(
             pa.array(vectors.astype(np.float32).ravel()), dim, mask=pa.array(mask)
         )
+    noise = np.random.default_rng(seed + 1)
+    for name in IMAGE_STATISTICS:
+        values = noise.normal(size=n).astype(np.float32)
+        columns[name] = pa.array(values, mask=gone if measured else np.ones(n, bool))
     schema = samples_schema(dims)
     table = pa.table({name: columns[name] for name in schema.names}).cast(schema)
     return table.append_column("expected_log_score", pa.array(expected))

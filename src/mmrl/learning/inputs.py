@@ -11,13 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.tables import POST_FEATURES, SPACES
+from mmrl.catalog.tables import IMAGE_STATISTICS, POST_FEATURES, SPACES
 from mmrl.errors import InputError
 from mmrl.learning.projection import Projection, fit_projection
 from mmrl.learning.targets import column
 from mmrl.samples.schema import AUTHOR_FEATURES, SUBREDDIT_FEATURES
+from mmrl.samples.statistics import STATISTICS
 
-NUMERIC = {"post": POST_FEATURES + SUBREDDIT_FEATURES, "author": AUTHOR_FEATURES}
+NUMERIC = {
+    "post": POST_FEATURES + SUBREDDIT_FEATURES,
+    "author": AUTHOR_FEATURES,
+    STATISTICS: IMAGE_STATISTICS,  # no modality of a model that learned from no measured image
+}
 MODALITIES = (*SPACES, *NUMERIC)
 
 COMPONENTS = 64  # of each embedding; 128 made the network worse on 2,000 and 4,000 posts
@@ -38,7 +43,8 @@ class FeatureSpec:
     """What a model expects to be given, as JSON can hold it.
 
     Attributes:
-        encoders: by space, the encoder whose vectors it learned from; also `captioner`.
+        encoders: by space, the encoder whose vectors it learned from; also `captioner`, and the
+            version of `image_statistics`.
         dims: by space, the dimension of those vectors.
         subreddits: those it knows by name, in lower case.
         scales: by feature; a feature that no training post had is absent, and ignored.
@@ -48,6 +54,11 @@ class FeatureSpec:
     dims: dict[str, int]
     subreddits: list[str]
     scales: dict[str, Scale] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        """Whether any image that it learned from has statistics."""
+        return any(name in self.scales for name in IMAGE_STATISTICS)
 
     def post_columns(self, part: str) -> list[int]:
         """Where the post's numbers speak of its `part` ("title" or "image"): in their names."""
@@ -72,7 +83,8 @@ class Inputs:
 
     Attributes:
         values: by modality, (n, width): short vectors, or scaled numbers followed by a 1 for each
-            that was missing. Rows of a modality that is not there are zero, and not to be read.
+            that was missing (but for statistics, which are there together). Rows of a modality
+            that is not there are zero, and not to be read.
         present: by modality, (n,) 1 where the post has it, 0 where it has not.
         subreddit: (n,) int32; 0 for one that the spec doesn't know.
     """
@@ -118,9 +130,11 @@ class Encoding:
             space: fit_projection(found[there], COMPONENTS, seed)
             for space, (found, there) in vectors.items()
         }
+        spec = FeatureSpec({}, dims, known, scales)
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]
-        used = {role: encoders[role] for role in roles if role in encoders}
-        return cls(FeatureSpec(used, dims, known, scales), projections)
+        roles += [STATISTICS] if spec.measured else []
+        spec.encoders.update({role: encoders[role] for role in roles if role in encoders})
+        return cls(spec, projections)
 
     def __call__(self, samples: pa.Table) -> Inputs:
         """Inputs of n samples.
@@ -148,7 +162,9 @@ class Encoding:
             values[space] = np.where(there[:, None], projection(vectors), np.float32(0))
             present[space] = there.astype(np.float32)
         for group, names in NUMERIC.items():
-            values[group], present[group] = self._numbers(samples, names)
+            if group != STATISTICS or self.spec.measured:
+                marked = group != STATISTICS
+                values[group], present[group] = self._numbers(samples, names, marked=marked)
         # A post always has its own metadata; only an author may be unknown altogether.
         present["post"] = np.ones(samples.num_rows, np.float32)
         number = {name: index + 1 for index, name in enumerate(self.spec.subreddits)}
@@ -156,7 +172,9 @@ class Encoding:
         subreddit = [number.get(name, 0) for name in names]
         return Inputs(values, present, np.array(subreddit, np.int32))
 
-    def _numbers(self, samples: pa.Table, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def _numbers(
+        self, samples: pa.Table, names: tuple[str, ...], *, marked: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         scaled, missing = [], []
         for name in names:
             scale = self.spec.scales.get(name)
@@ -172,7 +190,8 @@ class Encoding:
             return nothing, np.zeros(samples.num_rows, np.float32)
         gone = np.stack(missing, axis=1)
         there = np.asarray(~gone.all(axis=1), dtype=np.float32)
-        joined = np.concatenate([np.stack(scaled, axis=1), gone], axis=1)
+        numbers = np.stack(scaled, axis=1)
+        joined = np.concatenate([numbers, gone], axis=1) if marked else numbers
         return joined.astype(np.float32) * there[:, None], there
 
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 from mmrl.learning.evaluation.metrics import METRICS, Metric, best, leading, present
 from mmrl.learning.evaluation.record import AblationRow, Evaluation, Measure, Measures, ModelResult
 
-_SPACES = {"title": "Title", "caption": "Caption", "image": "Image", "visual": "Image with title"}
+_SPACES = {
+    "title": "Title",
+    "caption": "Caption",
+    "image": "Image",
+    "visual": "Image with title",
+    "image_statistics": "Image statistics, version",
+}
 # What the packaged profile has in place of a captioner and a visual encoder.
 _PACKAGED = {"caption": "Tags", "visual": "Label bridge (image with title)"}
 

@@ -3,6 +3,7 @@
 from mmrl.samples.drafts import Known, features_for
 from mmrl.samples.load import load
 from mmrl.samples.schema import LABELS, NUMERIC_FEATURES, samples_schema
+from mmrl.samples.statistics import statistics_columns
 from mmrl.samples.vectors import vector_column
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "features_for",
     "load",
     "samples_schema",
+    "statistics_columns",
     "vector_column",
 ]

@@ -65,7 +65,10 @@ class Known:
         }
 
     def features(
-        self, drafts: pa.Table, vectors: Mapping[str, pa.FixedSizeListArray] | None = None
+        self,
+        drafts: pa.Table,
+        vectors: Mapping[str, pa.FixedSizeListArray] | None = None,
+        statistics: Mapping[str, pa.Array] | None = None,
     ) -> pa.Table:
         """Samples of drafts, see `features_for`."""
         drafts = _complete(drafts, self.as_of)
@@ -90,7 +93,7 @@ class Known:
             drafts["subreddit"], authors, microseconds(drafts["created_at"])
         )
         columns |= {name: nullable(values) for name, values in history.items()}
-        columns |= dict(vectors or {})
+        columns |= {**(vectors or {}), **(statistics or {})}
         schema = samples_schema(
             {space: columns[space].type.list_size for space in SPACES if space in columns}
         )
@@ -120,6 +123,7 @@ def features_for(
     as_of: datetime,
     drafts: pa.Table,
     vectors: Mapping[str, pa.FixedSizeListArray] | None = None,
+    statistics: Mapping[str, pa.Array] | None = None,
 ) -> pa.Table:
     """Samples of n posts that are not posted yet, with no labels, from what is known at `as_of`.
 
@@ -130,6 +134,7 @@ def features_for(
         drafts: columns of `DRAFTS`; those left out are null.
         vectors: the drafts' embeddings by space (see `vector_column`); spaces left out have no
             column.
+        statistics: those of the drafts' images (see `statistics_columns`); null where left out.
 
     Returns:
         (n rows) in the schema of `samples_schema`, in the drafts' order.
@@ -137,7 +142,7 @@ def features_for(
     Raises:
         InputError: a draft has no title or subreddit, or a column is unknown.
     """
-    return Known(catalog, settings, as_of).features(drafts, vectors)
+    return Known(catalog, settings, as_of).features(drafts, vectors, statistics)
 
 
 def _complete(drafts: pa.Table, as_of: datetime) -> pa.Table:

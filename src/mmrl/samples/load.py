@@ -9,13 +9,15 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import SPACES
+from mmrl.catalog.tables import IMAGE_STATISTICS, SPACES
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
+from mmrl.images.quality import VERSION
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
 from mmrl.samples.schema import samples_schema
+from mmrl.samples.statistics import STATISTICS, join_statistics
 from mmrl.samples.vectors import join_vectors, vector_dim
 
 # Features that the first look told; unknown before it.
@@ -46,8 +48,9 @@ def load(
     """The samples at `as_of`: posts first seen by then, with the labels observed by then.
 
     Later calls with the same `as_of` give the same posts, features and labels, whatever has been
-    observed since. Two things are not as of then: an image or a vector counts from whenever the
-    pipeline made it, and the posts are those that today's filter keeps and no purge has erased.
+    observed since. Two things are not as of then: an image, its statistics or a vector count from
+    whenever the pipeline made it, and the posts are those that today's filter keeps and no purge
+    has erased.
 
     Args:
         encoders: which encoder's vectors to join, by space (see `SPACES`); a space that is absent
@@ -55,8 +58,8 @@ def load(
         captioner: whose captions the caption vectors are of; needed only if there are several.
         visual_text: the text that visual vectors hold beside the image: title or caption.
         dims: the vectors' dimension by space; found in the catalog for spaces left out.
-        columns: which to return, in that order; all by default. Vectors that are left out are not
-            read.
+        columns: which to return, in that order; all by default. Vectors and statistics that are
+            left out are not read.
         labelled_only: leave out posts that have no label at `as_of`.
 
     Returns:
@@ -77,6 +80,7 @@ def load(
         contents = _contents(catalog, space, rows, captioner, visual_text)
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
         rows = rows.append_column(space, vectors)
+    rows = _with_statistics(catalog, rows, columns)
     schema = samples_schema(spaces)
     rows = rows.select(schema.names).cast(schema)
     if columns is None:
@@ -87,6 +91,11 @@ def load(
             f"Samples have no column {', '.join(unknown)}; they have {', '.join(schema.names)}."
         )
     return rows.select(list(columns))
+
+
+def encoders_of(profile: Profile) -> dict[str, str]:
+    """What samples of a profile were made by: its models by role, and the images' measure."""
+    return {**profile.ids, STATISTICS: VERSION}
 
 
 def samples_with_vectors(
@@ -171,6 +180,14 @@ def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
         timedelta(days=settings.label.percentile_days),
     )
     return rows.append_column("percentile", pa.array(percentile, from_pandas=True))
+
+
+def _with_statistics(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    images = rows["image_content"].combine_chunks()
+    measured = join_statistics(catalog, images, IMAGE_STATISTICS if columns is None else columns)
+    for name, values in measured.items():
+        rows = rows.append_column(name, values)
+    return rows
 
 
 def _contents(

@@ -7,7 +7,7 @@ together until the post has matured.
 
 import pyarrow as pa
 
-from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
+from mmrl.catalog.tables import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
 
 # POST_FEATURES are known from the post itself and its first look. Booleans are 0 or 1; `log_` is
 # log1p (for the aspect, the logarithm of width / height, 0 for a square); hours and weekdays (UTC)
@@ -43,6 +43,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             pa.field("created_at", TIME, nullable=False),
             ("subscribers", pa.int64()),  # at the first look that knew them
             *[(name, pa.float32()) for name in NUMERIC_FEATURES],
+            *[(name, pa.float32()) for name in IMAGE_STATISTICS],  # null without an image
             *[(space, pa.list_(pa.float32(), dims[space])) for space in SPACES if space in dims],
             ("score", pa.int64()),
             ("popularity", pa.float64()),  # score / subscribers * 1000; null without subscribers

@@ -9,7 +9,7 @@ from mmrl.catalog import Catalog, moment
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
-from mmrl.samples.load import samples_with_vectors
+from mmrl.samples.load import encoders_of, samples_with_vectors
 
 
 def live_posts(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.Table:
@@ -37,13 +37,14 @@ def predict_live(
 
     profile = load_profile(settings)
     model = Registry(catalog.home).load(version).model
-    if model.differing(profile.ids):
+    encoders = encoders_of(profile)
+    if model.differing(encoders):
         return False
     samples = samples_with_vectors(catalog, settings, as_of, profile)
     samples = samples.filter(
         pc.is_in(samples["post_id"], value_set=live["post_id"].combine_chunks())
     )
-    quantiles = model.predict(samples, profile.ids)
+    quantiles = model.predict(samples, encoders)
     age = pc.subtract(pa.scalar(as_of, samples["created_at"].type), samples["created_at"])
     rows = pa.table(
         {

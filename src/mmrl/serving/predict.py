@@ -1,5 +1,6 @@
 """Predictions of drafts: an image, a title, a subreddit and an hour, before anything is posted."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +16,13 @@ from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Uncaptioned
 from mmrl.errors import Failure, InputError, NotFoundError
 from mmrl.images.decode import use_limit
-from mmrl.images.image import ImageFacts
+from mmrl.images.image import ImageFacts, UnreadableError
 from mmrl.images.probe import probe
+from mmrl.images.quality import measure_file
 from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
-from mmrl.samples import Known, vector_column
+from mmrl.samples import Known, statistics_columns, vector_column
+from mmrl.samples.load import encoders_of
 from mmrl.serving.prediction import Draft, Interval, Prediction
 from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
@@ -40,13 +43,13 @@ def predict_draft(
     data, facts = _read(draft, settings)
     registered = Registry(catalog.home).load(version)
     profile = load_profile(settings)
-    registered.model.require_encoders(profile.ids)
+    registered.model.require_encoders(encoders_of(profile))
     caption, vectors = encode_draft(profile, data, draft.title)
     subreddit = draft.subreddit.strip().strip("/").removeprefix("r/")
     author_id = _author_id(catalog, draft.author)
     post = _as_post(draft, subreddit, author_id, facts)
     known = Known(catalog, settings, as_of)
-    features = known.features(post, vectors)
+    features = known.features(post, vectors, measure_draft(data))
     subscribers = features["subscribers"][0].as_py()
     quantiles = registered.model.predict(features)
     score, popularity, percentile = _outcomes(quantiles, subscribers, known, post)
@@ -96,6 +99,18 @@ def encode_draft(
     return caption, vectors
 
 
+def measure_draft(image: bytes) -> Mapping[str, pa.Array]:
+    """The statistics of a draft's image as columns of one row, as the stage makes a post's.
+
+    Raises:
+        InputError: the image does not decode.
+    """
+    try:
+        return statistics_columns([measure_file(image)])
+    except UnreadableError as error:
+        raise _unreadable(error) from error
+
+
 def _outcomes(
     quantiles: Quantiles, subscribers: int | None, known: Known, post: pa.Table
 ) -> tuple[Interval | None, Interval | None, Interval | None]:
@@ -143,11 +158,15 @@ def _only(encoded: Encoded[Any]) -> Any:
             raise Failure(
                 f"The image got no caption: {failure.reason.sentence} ({failure.detail})."
             )
-        raise InputError(
-            f"The image can't be encoded: {failure.reason.sentence} ({failure.detail}). Give "
-            "another still JPEG, PNG or WebP image."
-        )
+        raise _unreadable(failure)
     return encoded.results[0]
+
+
+def _unreadable(error: UnreadableError) -> InputError:
+    return InputError(
+        f"The image can't be encoded: {error.reason.sentence} ({error.detail}). Give "
+        "another still JPEG, PNG or WebP image."
+    )
 
 
 def _as_post(draft: Draft, subreddit: str, author_id: str | None, facts: ImageFacts) -> pa.Table:

@@ -8,7 +8,7 @@ same thing (the visual vector holds picture and title), leaving out one of them 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.fitting import fit_network
 from mmrl.learning.network import NetworkShape, Reading
 from mmrl.learning.task import Task
+from mmrl.samples.statistics import STATISTICS
 
 _MEMBERS = 2  # a team; each team learns from the same posts, and all of them train together
 
@@ -36,19 +37,25 @@ class Group:
 GROUPS = (
     Group("title", "Title vector", ("title",)),
     Group("caption", "Caption vector", ("caption",)),
-    Group("image", "Image vector", ("image",)),
+    Group("image", "Image vector and statistics", ("image", STATISTICS)),
     Group("visual", "Visual vector", ("visual",)),
     Group("author", "Author", ("author",)),
     Group("post", "Subreddit and post metadata", ("post",)),
-    Group("picture", "All that speaks of the picture", ("image", "caption", "visual"), "image"),
+    Group(
+        "picture",
+        "All that speaks of the picture",
+        ("image", STATISTICS, "caption", "visual"),
+        "image",
+    ),
     Group("text", "All that speaks of the title", ("title", "visual"), "title"),
 )
 
 
 def possible(task: Task) -> list[Group]:
-    """The groups of which some training post has something."""
+    """The groups of which some training post has something, with what there is of them."""
     there = {name for name, present in task.train.inputs.present.items() if present.any()}
-    return [group for group in GROUPS if there.intersection(group.modalities)]
+    held = [(group, tuple(name for name in group.modalities if name in there)) for group in GROUPS]
+    return [replace(group, modalities=names) for group, names in held if names]
 
 
 def ablate(

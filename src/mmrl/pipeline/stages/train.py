@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.tables import IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
@@ -15,10 +16,11 @@ from mmrl.learning.evaluation.record import Evaluation
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
-from mmrl.samples.load import load, samples_with_vectors
+from mmrl.samples.load import encoders_of, load, samples_with_vectors
 from mmrl.samples.schema import NUMERIC_FEATURES
 
-_FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES)
+_MEASURED = IMAGE_STATISTICS[0]  # the others are there, and change, with it
+_FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES, _MEASURED)
 
 
 @dataclass
@@ -111,7 +113,8 @@ def _train(
             raise InputError(message)
         return TrainReport(report, message, too_few=True)
     profile = load_profile(settings)
-    fingerprint = fingerprint_of(known, settings, profile.ids)
+    encoders = encoders_of(profile)
+    fingerprint = fingerprint_of(known, settings, encoders)
     last = last_training(catalog.home)
     if not force and last is not None and last["fingerprint"] == fingerprint:
         return TrainReport(
@@ -129,7 +132,7 @@ def _train(
         trained = train(
             samples,
             settings,
-            profile.ids,
+            encoders,
             as_of,
             truth=truth,
             table_versions=catalog.versions(),

@@ -1,0 +1,39 @@
+"""Groups of inputs that ablation leaves out together."""
+
+import numpy as np
+
+from mmrl.config import Settings
+from mmrl.learning.evaluation.ablation import Group, _reading, possible
+from mmrl.learning.splits import Split
+from mmrl.learning.task import Task, prepare
+from tests.support.learning_samples import ENCODERS, make_samples
+
+
+def task_of(*, measured: bool) -> Task:
+    samples = make_samples(120, measured=measured)
+    train, validation, test = np.split(np.arange(120), [60, 90])
+    split = Split(train, validation, test, np.array([], int), "random", 0.0)
+    return prepare(samples, split, Settings(), ENCODERS)[0]
+
+
+def groups_of(task: Task) -> dict[str, Group]:
+    return {group.name: group for group in possible(task)}
+
+
+def test_an_images_statistics_are_left_out_together_with_its_vector() -> None:
+    task = task_of(measured=True)
+    groups = groups_of(task)
+    assert groups["image"].modalities == ("image", "image_statistics")
+    assert groups["picture"].modalities == ("image", "image_statistics", "caption", "visual")
+    reading = _reading(task, [groups["image"]], np.array([0, 1]))
+    for name in ("image", "image_statistics"):
+        assert reading.modalities[name].tolist() == [1, 0]
+        assert (reading.columns[name][0] == 1).all()
+        assert (reading.columns[name][1] == 0).all()
+    assert reading.modalities["title"].tolist() == [1, 1]
+
+
+def test_a_group_is_of_what_training_posts_have() -> None:
+    groups = groups_of(task_of(measured=False))
+    assert groups["image"].modalities == ("image",)
+    assert groups["picture"].modalities == ("image", "caption", "visual")
