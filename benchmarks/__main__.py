@@ -1,4 +1,7 @@
-"""Repeats every figure of docs/benchmarks.md, one after the other (an hour or two on 2 cores)."""
+"""Repeats the figures of docs/benchmarks.md, one after the other (an hour or two on 2 cores).
+
+Those of `benchmarks.real` are left out, as they need the real data.
+"""
 
 import subprocess
 import sys

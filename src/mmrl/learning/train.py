@@ -31,7 +31,7 @@ from mmrl.learning.evaluation.record import (
 from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.keras_backend import load_keras
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
-from mmrl.learning.splits import seen_authors, split_samples
+from mmrl.learning.splits import Split, seen_authors, split_samples
 from mmrl.learning.targets import TargetName, labelled
 from mmrl.learning.task import Part, Task, prepare
 from mmrl.runtime.progress import Progress, Silent
@@ -60,6 +60,7 @@ def train(
     encoders: Mapping[str, str],
     as_of: datetime,
     *,
+    split: Split | None = None,
     truth: pa.Table | None = None,
     table_versions: Mapping[str, int] | None = None,
     progress: Progress | None = None,
@@ -69,6 +70,7 @@ def train(
     Args:
         samples: in the schema of `samples_schema`; unlabelled ones are left out.
         encoders: by space, whose vectors the samples hold.
+        split: of labelled samples; made as the settings say unless given.
         truth: post_id and expected_log_score of simulated posts, for the noise ceiling.
         table_versions: of the catalog that the samples were drawn from.
 
@@ -82,7 +84,7 @@ def train(
     usable = labelled(samples, options.target)
     if usable.sum() < options.min_samples:
         raise InputError(too_few(int(usable.sum()), samples.num_rows, settings))
-    split = split_samples(samples, usable, settings)
+    split = split or split_samples(samples, usable, settings)
     task, encoding = prepare(samples, split, settings, encoders)
     ablated = options.ablation and bool(possible(task))
     progress.start("train", len(LEARNERS) + len(BASELINES) + ablated)

@@ -1,0 +1,1 @@
+"""Real sets: what mmrl learns from posts that people made, beside what others reached on them."""

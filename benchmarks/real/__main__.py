@@ -1,0 +1,237 @@
+"""Learns the real sets as a user would, and shows mmrl beside its baselines and others' figures.
+
+    python -m benchmarks.real [lospec_palettes ...] [--split time authors] [--home FOLDER]
+        [--posts N] [--json FILE] [--against autogluon --python PYTHON [--preset medium_quality]]
+
+Sets lie in MMRL_SHARED_DATA (or ../shared/data). Each is imported by `mmrl import` into a home of
+its own, its stages are run by `mmrl run` up to merge, and a model is trained and judged by
+mmrl.learning. With --home the homes are kept, and a second run embeds nothing.
+
+Splits: `time`, the last 25% of the posts are the test posts; `authors`, five folds, each judged by
+a model that has not seen its authors' posts (sha256 of the author modulo 5; a post without an
+author is a group of its own), all folds' predictions pooled before the metrics are taken.
+
+--against autogluon writes the facts that mmrl learns from as a CSV file and runs AutoGluon on them
+in the environment of --python; see benchmarks/real/against.py for how to set it up.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from benchmarks.real.against import AutoGluon
+from benchmarks.real.judge import Judged, judge_set, splits_of
+from benchmarks.real.sets import (
+    SETS,
+    SHARED,
+    RealSet,
+    SplitName,
+    authors_of,
+    import_set,
+    run_stages,
+)
+from mmrl import __version__
+from mmrl.catalog import Catalog
+from mmrl.config import load_settings
+from mmrl.encoders.profiles import load_profile
+from mmrl.errors import ConfigError
+from mmrl.learning.evaluation import evaluate
+from mmrl.learning.evaluation.metrics import METRICS
+from mmrl.samples.load import load
+from mmrl.samples.schema import AUTHOR_FEATURES
+
+_SHOWN = ("spearman", "rmse_log", "spearman_within", "pair_accuracy", "coverage_80", "width_80")
+_HEADS = ("Spearman", "RMSE", "in sub", "pairs", "coverage", "width")
+_TRAIN = {"ablation": False, "target": "log_score"}
+_TITLES = {"time": "last 25% by time", "authors": "5 folds by author, pooled"}
+
+
+def main() -> None:
+    """Prints a table a set and split."""
+    given = _arguments()
+    if not SHARED.is_dir():
+        sys.exit(f"benchmarks.real: no real data in {SHARED}: set MMRL_SHARED_DATA to its folder.")
+    with tempfile.TemporaryDirectory() as scratch:
+        homes = given.home or Path(scratch)
+        autogluon = None
+        if given.against is not None:
+            autogluon = AutoGluon(given.python, given.preset, homes / "autogluon")
+            autogluon.check()
+        found = [
+            row
+            for real in SETS
+            if real.name in (given.sets or [one.name for one in SETS])
+            for row in _set(real, homes, given.split, given.posts, autogluon)
+        ]
+    facts = {
+        "mmrl_version": __version__,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load": os.getloadavg()[0],
+        "cpus": os.cpu_count(),
+        "sets": found,
+    }
+    print(f"\n{facts['at']}, load {facts['load']:.1f} on {facts['cpus']} cores")
+    if given.json is not None:
+        given.json.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.real",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = [real.name for real in SETS]
+    parser.add_argument("sets", nargs="*", metavar="SET", help=f"all unless given: {names}")
+    parser.add_argument("--split", nargs="+", choices=list(_TITLES), default=list(_TITLES))
+    parser.add_argument("--home", type=Path, help="a folder to keep the homes in")
+    parser.add_argument("--posts", type=int, help="only so many posts of each set, evenly spread")
+    parser.add_argument("--json", type=Path, help="a file to write the figures to")
+    parser.add_argument("--against", choices=["autogluon"], help="another learner, side by side")
+    parser.add_argument("--python", type=Path, help="the Python of AutoGluon's environment")
+    parser.add_argument("--preset", default="medium_quality", help="AutoGluon's")
+    given = parser.parse_args()
+    if unknown := sorted(set(given.sets) - set(names)):
+        parser.error(f"no set {', '.join(unknown)}: sets are {', '.join(names)}")
+    if given.against is not None and given.python is None:
+        parser.error("--against autogluon needs --python, the Python of AutoGluon's environment")
+    return given
+
+
+def _set(
+    real: RealSet,
+    homes: Path,
+    splits: list[SplitName],
+    most: int | None,
+    autogluon: AutoGluon | None,
+) -> list[dict[str, Any]]:
+    """A set's results, printed as they come."""
+    home = homes / (real.name if most is None else f"{real.name}-{most}")
+    try:
+        settings = load_settings(home, **real.settings, train=_TRAIN)
+    except ConfigError as error:
+        if not real.settings:
+            raise
+        print(f"\n{real.name}: mmrl can't learn from it yet, as none of its posts has an image.")
+        print(f"  {error}")
+        return [{"set": real.name, "not_learned": str(error)}]
+    started = time.perf_counter()
+    notes = import_set(real, home, most)
+    run_stages(real, home)
+    profile = load_profile(settings)
+    spaces = {
+        space: encoder
+        for space, encoder in profile.ids.items()
+        if space in profile.dims and (real.images is not None or space == "title")
+    }
+    samples = load(
+        Catalog.open(home),
+        settings,
+        datetime.now(UTC),
+        encoders=spaces,
+        captioner=profile.ids["captioner"],
+        visual_text=profile.visual_text,
+        dims=profile.dims,
+        labelled_only=True,
+    )
+    print(
+        f"\n{real.name}: {samples.num_rows:,} posts with a label, "
+        f"{time.perf_counter() - started:.0f} s to have their samples"
+    )
+    notes += _notes(real, samples)
+    if most is not None:
+        notes.append(f"only {most:,} posts were read; anchors are of all")
+    authors = authors_of(real) if "authors" in real.splits else {}
+    rows = []
+    for name in real.splits:
+        if name not in splits:
+            continue
+        parts = splits_of(name, samples, authors, settings)
+        judged = judge_set(samples, parts, settings, profile.ids, autogluon)
+        _print(real, name, judged)
+        rows.append(_row(real, name, judged, notes))
+    for note in notes:
+        print(f"  {note}")
+    return rows
+
+
+def _notes(real: RealSet, samples: pa.Table) -> list[str]:
+    """What the anchors had and mmrl has not, and how they were judged."""
+    notes = [f"anchors knew and mmrl did not: {fact}" for fact in real.unused]
+    if all(samples[name].null_count == samples.num_rows for name in AUTHOR_FEATURES):
+        notes.append("mmrl knew no author of any post: the file names authors, it has no ids")
+    return notes + list(real.remarks)
+
+
+def _print(real: RealSet, name: SplitName, judged: Judged) -> None:
+    parts = "/".join(f"{number:,}" for number in judged.posts.values())
+    print(f"\n  {_TITLES[name]}, posts {parts}, {judged.seconds:.0f} s")
+    print(
+        f"  {'':52} {'Spearman [95%]':22}"
+        + "".join(f"{head:>9}" for head in _HEADS[1:])
+        + f"{'seconds':>9}"
+    )
+    for result in judged.judgement.results.values():
+        cells = []
+        for metric in _SHOWN:
+            measure = result.metrics.get(metric)
+            cells.append("" if measure is None else METRICS[metric].written(measure.value))
+        spearman = result.metrics["spearman"]
+        if spearman is not None and spearman.interval is not None:
+            low, high = (METRICS["spearman"].written(end) for end in spearman.interval)
+            cells[0] += f" [{low}, {high}]"
+        seconds = "" if result.seconds is None else f"{result.seconds:.1f}"
+        print(
+            f"  {result.label:52} {cells[0]:22}"
+            + "".join(f"{cell:>9}" for cell in cells[1:])
+            + f"{seconds:>9}"
+        )
+    for anchor in real.anchors.get(name, ()):
+        label = f"* {anchor.label}"
+        print(f"  {label:52} {anchor.spearman:<22.3f}{anchor.rmse_log:>9.3f}")
+    if real.anchors:
+        print("  * an anchor of the data's README, not run here")
+    print(f"  {_verdict(judged)}")
+
+
+def _verdict(judged: Judged) -> str:
+    results = judged.judgement.results
+    labels = {name: result.label for name, result in results.items()}
+    return evaluate.verdict(evaluate.differences(judged.judgement), labels)[1]
+
+
+def _row(real: RealSet, name: SplitName, judged: Judged, notes: list[str]) -> dict[str, Any]:
+    models = {}
+    for key, result in judged.judgement.results.items():
+        models[key] = {
+            "label": result.label,
+            "kind": result.kind,
+            "seconds": result.seconds,
+            "metrics": {
+                metric: None if measure is None else asdict(measure)
+                for metric, measure in result.metrics.items()
+            },
+        }
+    return {
+        "set": real.name,
+        "split": name,
+        "posts": judged.posts,
+        "seconds": judged.seconds,
+        "models": models,
+        "verdict": _verdict(judged),
+        "anchors": [asdict(anchor) for anchor in real.anchors.get(name, ())],
+        "notes": notes,
+    }
+
+
+if __name__ == "__main__":
+    main()
