@@ -176,7 +176,7 @@ def _print(real: RealSet, name: SplitName, judged: Judged) -> None:
     parts = "/".join(f"{number:,}" for number in judged.posts.values())
     print(f"\n  {_TITLES[name]}, posts {parts}, {judged.seconds:.0f} s")
     print(
-        f"  {'':52} {'Spearman [95%]':22}"
+        f"  {'':56} {'Spearman [95%]':22}"
         + "".join(f"{head:>9}" for head in _HEADS[1:])
         + f"{'seconds':>9}"
     )
@@ -191,13 +191,13 @@ def _print(real: RealSet, name: SplitName, judged: Judged) -> None:
             cells[0] += f" [{low}, {high}]"
         seconds = "" if result.seconds is None else f"{result.seconds:.1f}"
         print(
-            f"  {result.label:52} {cells[0]:22}"
+            f"  {result.label:56} {cells[0]:22}"
             + "".join(f"{cell:>9}" for cell in cells[1:])
             + f"{seconds:>9}"
         )
     for anchor in real.anchors.get(name, ()):
         label = f"* {anchor.label}"
-        print(f"  {label:52} {anchor.spearman:<22.3f}{anchor.rmse_log:>9.3f}")
+        print(f"  {label:56} {anchor.spearman:<22.3f}{anchor.rmse_log:>9.3f}")
     if real.anchors:
         print("  * an anchor of the data's README, not run here")
     print(f"  {_verdict(judged)}")
