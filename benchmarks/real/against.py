@@ -89,13 +89,13 @@ def facts_of(
 ) -> pa.Table:
     """What mmrl learns from, a row a post of the split, as columns that any learner can read.
 
-    Numbers are as in the samples, vectors as mmrl's trees get them (shortened as the training posts
-    tell). Validation posts count as `learn`: AutoGluon holds out posts of its own. Test posts have
-    no log_score.
+    Numbers are as in the samples, vectors as mmrl's trees get them in their second fit (shortened
+    as training and validation posts tell). Both are `learn`: AutoGluon holds out posts of its own.
+    Test posts have no log_score.
     """
     task, _ = prepare(samples, split, settings, encoders)
     tables = []
-    for part, posts in (("learn", task.train), ("learn", task.validation), ("test", task.test)):
+    for part, posts in (("learn", task.both), ("test", task.test)):
         rows = posts.samples
         known = posts.target if part == "learn" else np.full(rows.num_rows, np.nan)
         columns = {

@@ -94,8 +94,8 @@ SETS = (
             "statistics of the colours (anchors with colours)",
         ),
         remarks=(
-            "anchors by time learn from all of the first 75%; mmrl tunes on the newest of these, "
-            "and leaves out 36 hours before each part",
+            "anchors by time learn from all of the first 75%; mmrl leaves out the 36 hours before "
+            "each part",
             "anchors by authors come from other folds, and seem to know an author's palettes of "
             "the same day, which no prediction could have known",
         ),

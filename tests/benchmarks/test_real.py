@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks.real.against import AutoGluon
+from benchmarks.real.against import AutoGluon, facts_of
 from benchmarks.real.judge import FOLDS, splits_of
 from mmrl.config import Settings
 from mmrl.learning.splits import Split
@@ -74,6 +75,21 @@ def test_another_environment_learns_from_the_same_posts_and_sees_no_test_label(
     np.testing.assert_allclose(values, mean + np.arange(100))
     assert given.read_text() == "230 0 some_quality"
     assert seconds >= 0
+
+
+def test_a_post_has_the_same_facts_to_learn_from_and_to_be_tested_on() -> None:
+    samples = make_samples(400)
+    tested = np.arange(180, 220)  # training and validation posts
+    split = Split(np.arange(200), np.arange(200, 300), tested, np.arange(0), "random", 0)
+    facts = facts_of(samples, split, Settings(), ENCODERS).to_pandas().set_index("post_id")
+    learned, test = (
+        facts[facts["part"] == part].drop(columns="part") for part in ("learn", "test")
+    )
+    assert len(learned) == 300
+    assert test["log_score"].isna().all()
+    same = learned.loc[test.index].drop(columns="log_score")
+    pd.testing.assert_frame_equal(same, test.drop(columns="log_score"))
+    assert {"title_0", "visual_0", "author_mean_lift", "subreddit"} < set(test.columns)
 
 
 def test_an_environment_without_the_other_learner_is_named_with_what_to_do(tmp_path: Path) -> None:
