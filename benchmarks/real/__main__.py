@@ -46,7 +46,7 @@ from mmrl.encoders.profiles import load_profile
 from mmrl.errors import ConfigError
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.metrics import METRICS
-from mmrl.samples.load import load
+from mmrl.samples.load import encoders_of, load
 from mmrl.samples.schema import AUTHOR_FEATURES
 
 _SHOWN = ("spearman", "rmse_log", "spearman_within", "pair_accuracy", "coverage_80", "width_80")
@@ -156,7 +156,7 @@ def _set(
         if name not in splits:
             continue
         parts = splits_of(name, samples, authors, settings)
-        judged = judge_set(samples, parts, settings, profile.ids, autogluon)
+        judged = judge_set(samples, parts, settings, encoders_of(profile), autogluon)
         _print(real, name, judged)
         rows.append(_row(real, name, judged, notes))
     for note in notes:

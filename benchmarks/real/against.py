@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from mmrl.catalog.tables import SPACES
+from mmrl.catalog.tables import IMAGE_STATISTICS, SPACES
 from mmrl.config import Settings
 from mmrl.learning.splits import Split
 from mmrl.learning.task import prepare
@@ -103,7 +103,11 @@ def facts_of(
             "part": pa.array([part] * rows.num_rows),
             "log_score": pa.array(known, from_pandas=True),
             "subreddit": rows["subreddit"],
-            **{name: rows[name] for name in NUMERIC_FEATURES},
+            **{
+                name: rows[name]
+                for name in NUMERIC_FEATURES + IMAGE_STATISTICS
+                if name in rows.schema.names
+            },
         }
         for space in SPACES:
             if space not in task.modalities:

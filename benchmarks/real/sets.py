@@ -10,10 +10,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
 import zstandard
+
+from mmrl.stages import STAGES
 
 SHARED = Path(os.environ.get("MMRL_SHARED_DATA", "../shared/data"))
 
@@ -60,6 +63,7 @@ class RealSet:
     remarks: tuple[str, ...] = ()
 
 
+_UNTIL_SAMPLES = tuple(takewhile(lambda name: name != "train", (stage.name for stage in STAGES)))
 _NO_IMAGES = {"filter": {"require_image": False}}
 
 SETS = (
@@ -69,7 +73,7 @@ SETS = (
         "table",
         ("--subreddit", "palettes", "--settled"),
         images="lospec_palettes/images",
-        stages=("filter", "fetch-images", "caption", "embed", "merge"),
+        stages=_UNTIL_SAMPLES,
         splits=("time", "authors"),
         anchors={
             "time": (
@@ -91,7 +95,6 @@ SETS = (
             "text of description and tags, and how many tags there are",
             "age at the scrape (absolute time)",
             "mean of the last 50 and 200 palettes",
-            "statistics of the colours (anchors with colours)",
         ),
         remarks=(
             "anchors by time learn from all of the first 75%; mmrl leaves out the 36 hours before "
