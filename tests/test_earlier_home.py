@@ -78,7 +78,7 @@ def test_its_models_and_reports_are_read(home: Path, run: Run) -> None:
     assert "Noise ceiling" in page
 
 
-def test_its_posts_are_decided_and_its_images_measured_once_and_a_model_learns_from_that(
+def test_what_newer_code_does_otherwise_is_done_again_once_and_a_model_learns_from_that(
     home: Path, run: Run
 ) -> None:
     def decisions() -> list[dict[str, Any]]:
@@ -97,6 +97,7 @@ def test_its_posts_are_decided_and_its_images_measured_once_and_a_model_learns_f
     assert pending() == {
         "filter": len(before),
         "measure-images": len(images),
+        "merge": len(images),
         "train": labelled,
         "publish": 1,
     }

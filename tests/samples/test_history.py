@@ -116,6 +116,31 @@ def mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def newest(posts: list[dict[str, Any]], most: int) -> float:
+    """The mean of those that became known last."""
+    return mean([log_score(post) for post in sorted(posts, key=known_hours)[-most:]])
+
+
+def here(posts: list[dict[str, Any]], post: dict[str, Any]) -> list[dict[str, Any]]:
+    return [p for p in posts if p["subreddit"].lower() == post["subreddit"].lower()]
+
+
+def test_the_newest_posts_of_a_subreddit_lead_its_level() -> None:
+    posts = [
+        {"subreddit": "pics", "author_id": None, "hours": 100 * n, "late": 0, "imported": True}
+        | {"score": 10 if n < 60 else 1_000}
+        for n in range(121)
+    ]
+    table = as_table(posts)
+    created = np.array(table["created_at"].cast(pa.int64()))
+    found = History(table, MATURE).features(table["subreddit"], table["author_id"], created)
+    assert found["subreddit_last_50_mean"][-1] == pytest.approx(np.log1p(1_000))
+    assert np.log1p(10) < found["subreddit_last_200_mean"][-1] < np.log1p(1_000)
+    assert found["subreddit_last_200_spread"][-1] == pytest.approx(
+        (np.log1p(1_000) - np.log1p(10)) / 2
+    )
+
+
 @given(matured_posts)
 @settings(max_examples=60)
 def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]]) -> None:
@@ -137,9 +162,20 @@ def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]
             "author_seen_before": np.nan if unknown else float(bool(author)),
             "author_mean_log_score": mean([log_score(p) for p in author]),
             "author_mean_lift": mean(lifts),
+            "author_last_log_score": newest(author, 1),
+            "log_author_posts_here": np.nan if unknown else np.log1p(len(here(author, post))),
+            "author_mean_log_score_here": mean([log_score(p) for p in here(author, post)]),
+            "subreddit_last_50_mean": newest(subreddit, 50),
+            "subreddit_last_200_mean": newest(subreddit, 200),
+            "subreddit_last_200_spread": (
+                float(np.std([log_score(p) for p in subreddit])) if subreddit else np.nan
+            ),
+            "days_since_2005": (created[row] / 8.64e10) - 12_784,  # days from 1970 to 2005
         }
         for name, value in expected.items():
-            assert found[name][row] == pytest.approx(value, abs=1e-8, nan_ok=True), name
+            exact = 1e-4 if name.endswith("spread") else 1e-6  # a root of a difference of sums
+            assert found[name][row] == pytest.approx(value, abs=exact, nan_ok=True), name
+        assert set(found) == set(expected)
 
 
 @given(st.lists(matured_post, min_size=25, max_size=60), st.integers(1, 17))

@@ -15,11 +15,11 @@ from mmrl.catalog.tables import IMAGE_STATISTICS, POST_FEATURES, SPACES
 from mmrl.errors import InputError
 from mmrl.learning.projection import Projection, fit_projection
 from mmrl.learning.targets import column
-from mmrl.samples.schema import AUTHOR_FEATURES, SUBREDDIT_FEATURES
+from mmrl.samples.schema import AUTHOR_FEATURES, SUBREDDIT_FEATURES, TIME_FEATURES
 from mmrl.samples.statistics import STATISTICS
 
 NUMERIC = {
-    "post": POST_FEATURES + SUBREDDIT_FEATURES,
+    "post": POST_FEATURES + SUBREDDIT_FEATURES + TIME_FEATURES,
     "author": AUTHOR_FEATURES,
     STATISTICS: IMAGE_STATISTICS,  # no modality of a model that learned from no measured image
 }

@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.samples.features import microseconds
+from mmrl.samples.features import microseconds, time_features
 from mmrl.samples.known_at import label_known_at
 from mmrl.samples.ranks import Events, count_below
 
+_RECENT = 200  # posts of a subreddit whose mean and spread follow its level
+_TYPICAL = 4.0  # log score; squares are taken from here, so that their sums stay small
 MIN_RANKED = 10  # fewer posts before it give no percentile
 
 # Sums run over log scores as whole multiples of 2^-30, so that they are exact: an average is the
@@ -39,9 +41,20 @@ class _Sums:
         units = np.round(np.where(present, sorted_values, 0.0) * _UNIT).astype(np.int64)
         return cls(events, _running(present.astype(np.int64)), _running(units))
 
+    def newest(self, groups: np.ndarray, times: np.ndarray, most: int) -> np.ndarray:
+        """The mean over a group's newest events by a time, at most so many; NaN for none."""
+        return self._between(groups, times, most)[1]
+
     def ask(self, groups: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How many events a group had by a time, and their mean; NaN where there were none."""
+        return self._between(groups, times, None)
+
+    def _between(
+        self, groups: np.ndarray, times: np.ndarray, most: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         start, stop = self.events.start(groups), self.events.until(groups, times)
+        if most is not None:
+            start = np.maximum(start, stop - most)
         count = self.count[stop] - self.count[start]
         total = (self.total[stop] - self.total[start]) / _UNIT
         mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
@@ -86,12 +99,19 @@ class History:
         named = author >= 0
         self._author = _Sums.of(author[named], known[named], log_score[named])
         self._lift = _Sums.of(author[named], known[named], lift[named])
+        squares = (log_score - _TYPICAL) ** 2
+        self._squares = _Sums.of(subreddit, known, squares)
+        pairs = self._pair(author[named], subreddit[named])
+        self._pairs = np.unique(pairs)
+        self._author_here = _Sums.of(
+            np.searchsorted(self._pairs, pairs), known[named], log_score[named]
+        )
         self._matured = _Matured(subreddit, created, known, log_score)
 
     def features(
         self, subreddits: pa.ChunkedArray, authors: pa.ChunkedArray, created: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """The history features of q posts, whether matured, young or not posted yet.
+        """The history and time features of q posts, whether matured, young or not posted yet.
 
         Args:
             subreddits, authors: their names and ids; an author may be null.
@@ -104,6 +124,10 @@ class History:
         posts, mean = _ask_known(self._subreddit, subreddit, created)
         author_posts, author_mean = _ask_known(self._author, author, created)
         lift = _ask_known(self._lift, author, created)[1]
+        here = self._author_here_codes(author, subreddit)
+        posts_here, mean_here = _ask_known(self._author_here, here, created)
+        recent = _newest_known(self._subreddit, subreddit, created, _RECENT)
+        squares = _newest_known(self._squares, subreddit, created, _RECENT)
         anonymous = pc.is_null(authors).to_numpy()
         author_posts = np.where(anonymous, np.nan, author_posts)
         return {
@@ -112,8 +136,28 @@ class History:
             "author_mean_log_score": author_mean,
             "author_mean_lift": lift,
             "log_subreddit_posts": np.log1p(posts),
+            **time_features(created),
             "subreddit_mean_log_score": mean,
+            "author_last_log_score": _newest_known(self._author, author, created, 1),
+            "log_author_posts_here": np.where(anonymous, np.nan, np.log1p(posts_here)),
+            "author_mean_log_score_here": mean_here,
+            "subreddit_last_50_mean": _newest_known(self._subreddit, subreddit, created, 50),
+            "subreddit_last_200_mean": recent,
+            "subreddit_last_200_spread": np.sqrt(
+                np.maximum(squares - (recent - _TYPICAL) ** 2, 0.0)
+            ),
         }
+
+    def _pair(self, author: np.ndarray, subreddit: np.ndarray) -> np.ndarray:
+        """A number for each pair of an author and a subreddit."""
+        return np.asarray(author.astype(np.int64) * max(1, len(self._subreddits)) + subreddit)
+
+    def _author_here_codes(self, author: np.ndarray, subreddit: np.ndarray) -> np.ndarray:
+        """The place of each pair among those that have matured posts; -1 for none."""
+        pairs = self._pair(author, subreddit)
+        place = np.searchsorted(self._pairs, pairs)
+        there = np.append(self._pairs, -1)[place] == pairs
+        return np.where(there & (author >= 0) & (subreddit >= 0), place, -1)
 
     def percentiles(
         self,
@@ -182,6 +226,14 @@ def _ask_known(sums: _Sums, groups: np.ndarray, times: np.ndarray) -> tuple[np.n
     count, mean = np.zeros(len(groups)), np.full(len(groups), np.nan)
     count[known], mean[known] = sums.ask(groups[known], times[known])
     return count, mean
+
+
+def _newest_known(sums: _Sums, groups: np.ndarray, times: np.ndarray, most: int) -> np.ndarray:
+    """As `_Sums.newest`, for groups of which some are -1: nothing is known of those."""
+    known = groups >= 0
+    mean = np.full(len(groups), np.nan)
+    mean[known] = sums.newest(groups[known], times[known], most)
+    return mean
 
 
 def _distinct(names: pa.ChunkedArray) -> pa.Array:

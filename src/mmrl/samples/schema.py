@@ -20,15 +20,24 @@ AUTHOR_FEATURES = (
     "author_seen_before",
     "author_mean_log_score",
     "author_mean_lift",  # mean of log score minus its subreddit's mean at that time
+    "author_last_log_score",
+    "log_author_posts_here",  # in this subreddit
+    "author_mean_log_score_here",
 )
 
 # Known of the subreddit before the post went up, from posts that had matured by then.
 SUBREDDIT_FEATURES = (
     "log_subreddit_posts",
     "subreddit_mean_log_score",
+    "subreddit_last_50_mean",  # of the log scores of its newest matured posts
+    "subreddit_last_200_mean",
+    "subreddit_last_200_spread",  # their standard deviation
 )
 
-NUMERIC_FEATURES = POST_FEATURES + AUTHOR_FEATURES + SUBREDDIT_FEATURES
+# The post's absolute time: levels move over months and years.
+TIME_FEATURES = ("days_since_2005",)
+
+NUMERIC_FEATURES = POST_FEATURES + AUTHOR_FEATURES + SUBREDDIT_FEATURES + TIME_FEATURES
 
 LABELS = ("score", "popularity", "log_score", "percentile")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote
+from mmrl.catalog.keys import author_keys
 from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
 from mmrl.encoders.contents import Encoded, caption_images, embed
@@ -189,10 +190,11 @@ def _as_post(draft: Draft, subreddit: str, author_id: str | None, facts: ImageFa
 def _author_id(catalog: Catalog, name: str | None) -> str | None:
     if name is None:
         return None
-    rows = catalog.read(
-        "posts", ["author_id"], f"author_name = {quote(name)} AND author_id IS NOT NULL"
-    )
-    return rows["author_id"][0].as_py() if rows.num_rows else None
+    where = f"lower(author_name) = {quote(name.lower())}"
+    rows = catalog.read("posts", ["author_id", "author_name"], where)
+    # An id comes before a name, as an account that was read with its id has its history there.
+    keys = author_keys(rows["author_id"], rows["author_name"]).to_pylist()
+    return min(keys, key=lambda key: key.startswith("u/"), default=None)
 
 
 def _notes(

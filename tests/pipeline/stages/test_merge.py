@@ -132,3 +132,19 @@ def test_features_come_from_the_earliest_look_whatever_the_order_they_were_kept_
     (row,) = samples.load(catalog, Settings(), END).to_pylist()
     assert row["subscribers"] == 1
     assert row["log_author_link_karma"] is None
+
+
+def test_an_author_of_whom_only_the_name_is_known_has_a_history(catalog: Catalog) -> None:
+    nameless = {"author_id": None}
+    posts = [
+        post("first", 0, **nameless, author_name="Ada"),
+        post("second", 100, **nameless, author_name="ada"),
+        post("nobody", 100, **nameless, author_name=None),
+    ]
+    write(catalog, posts, [look(p, age, score=7) for p in posts for age in (0.5, 40)])
+    merge(catalog, END)
+    rows = {row["post_id"]: row for row in samples.load(catalog, Settings(), END).to_pylist()}
+    assert rows["second"]["author_id"] == "u/ada"
+    assert rows["second"]["author_seen_before"] == 1
+    assert rows["nobody"]["author_id"] is None
+    assert rows["nobody"]["author_seen_before"] is None

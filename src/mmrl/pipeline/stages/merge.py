@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Reason, quote
-from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.keys import author_keys, text_content, visual_content
 from mmrl.catalog.tables import META, POSTS, SAMPLES, TIME
 from mmrl.config import Settings
 from mmrl.pipeline.stage import Results
@@ -23,7 +23,7 @@ from mmrl.samples.features import FEATURES_VERSION, INPUTS, post_features
 from mmrl.samples.load import mature_after
 
 _POST_COLUMNS = [
-    *("post_id", "subreddit", "author_id", "first_seen_at"),
+    *("post_id", "subreddit", "author_id", "author_name", "first_seen_at"),
     *(name for name in INPUTS.names if name in POSTS.names),
 ]
 _LOOK_COLUMNS = [
@@ -166,7 +166,7 @@ class MergeWorker:
             "post_id": batch["post_id"],
             "rules": pa.repeat(self._rules, batch.num_rows),
             "subreddit": batch["subreddit"],
-            "author_id": batch["author_id"],
+            "author_id": author_keys(batch["author_id"], batch["author_name"]),
             "author_created_at": batch["first_author_created_at"],
             "created_at": batch["created_at"],
             "first_seen_at": batch["first_seen_at"],
