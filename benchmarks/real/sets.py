@@ -91,11 +91,7 @@ SETS = (
                 Anchor("trees: metadata", 0.440, 1.011),
             ),
         },
-        unused=(
-            "text of description and tags, and how many tags there are",
-            "age at the scrape (absolute time)",
-            "mean of the last 50 and 200 palettes",
-        ),
+        unused=("text of description and tags, and how many tags there are",),
         remarks=(
             "anchors by time learn from all of the first 75%; mmrl leaves out the 36 hours before "
             "each part",
