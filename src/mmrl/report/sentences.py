@@ -46,8 +46,8 @@ class Verdict:
 def verdict(evaluation: Evaluation) -> Verdict:
     """Whether the model beats its baselines, and how sure that is.
 
-    The evaluation's own verdict is on the overall rank. What leads here is the first of the leading
-    metrics, the order within a subreddit; where the two disagree the headline says so.
+    The headline is by the first of the leading metrics, the order within a subreddit. An earlier
+    mmrl's verdict was on the overall rank; where the two disagree the headline says so.
     """
     compared = evaluation.differences
     count = f"all {len(compared)} baselines" if len(compared) > 1 else "its baseline"

@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.learning.evaluation.judge import Judged, difference, judge
-from mmrl.learning.evaluation.metrics import DECISIVE, METRICS
+from mmrl.learning.evaluation.metrics import METRICS, leading
 from mmrl.learning.evaluation.record import Kind, Measures, ModelResult, Part, Splits
 from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.splits import Split, seen_authors
 from mmrl.learning.targets import TargetName, column, to_log_score, to_popularity
+
+_MEDIAN = "subreddit_median"  # the baseline's name
 
 
 @dataclass(frozen=True)
@@ -116,28 +118,51 @@ def differences(judgement: Judgement) -> dict[str, Measures]:
 
 
 def verdict(compared: Mapping[str, Measures], labels: Mapping[str, str]) -> tuple[bool, str]:
-    """Whether the model ranks better than every baseline, and a sentence on how sure that is."""
-    behind, unsure = [], []
-    for name, metrics in compared.items():
-        lead = metrics[DECISIVE]
-        if lead is None or lead.value <= 0:
-            behind.append(labels[name])
-        elif lead.low <= 0:
-            unsure.append(labels[name])
+    """Whether the model is better than every baseline by every leading metric, and a sentence.
+
+    The sentence begins with an error that is larger than that of the subreddit's median: whoever
+    orders posts well may still be far off with their scores.
+
+    Args:
+        compared: what `differences` gives.
+    """
+    behind: dict[str, list[str]] = {}
+    unsure: dict[str, list[str]] = {}
+    judged_by = []
+    for metric in leading():
+        leads = {name: lead for name, row in compared.items() if (lead := row.get(metric.name))}
+        if leads:
+            judged_by.append(metric.leads_by)
+        for name, lead in leads.items():
+            if (lead.value if metric.better == "higher" else -lead.value) <= 0:
+                behind.setdefault(metric.leads_by, []).append(labels[name])
+            elif lead.low <= 0 <= lead.high:
+                unsure.setdefault(metric.leads_by, []).append(labels[name])
+    error = compared.get(_MEDIAN, {}).get("rmse_log")
+    first = (
+        "The model's error is larger than that of the subreddit's median: its scores are not to "
+        "be relied on. "
+        if error is not None and error.value > 0
+        else ""
+    )
     if behind:
         return False, (
-            f"The model does not beat every baseline: it ranks the test posts no better than "
-            f"{_listed(behind)} (Spearman)."
+            f"{first}The model does not beat every baseline: it is no better than "
+            f"{_by_metric(behind)}."
         )
+    if not judged_by:
+        return False, "The test posts do not allow a comparison with the baselines."
+    better = f"The model is better than every baseline by {_listed(judged_by)}"
     if unsure:
         return True, (
-            f"The model ranks the test posts better than every baseline (Spearman), but its lead "
-            f"over {_listed(unsure)} may be chance: its 95% interval holds 0."
+            f"{better}, but its lead over {_by_metric(unsure)} may be chance: the 95% interval "
+            "holds 0."
         )
-    return True, (
-        "The model ranks the test posts better than every baseline (Spearman), and no lead is "
-        "likely to be chance: their 95% intervals lie above 0."
-    )
+    return True, f"{better}, and no lead is likely to be chance: their 95% intervals exclude 0."
+
+
+def _by_metric(names: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{_listed(listed)} by {metric}" for metric, listed in names.items())
 
 
 def splits_of(split: Split, samples: pa.Table) -> Splits:

@@ -92,7 +92,7 @@ _NO_PAIRS = "too few pairs of test posts went up in one subreddit within an hour
 _NO_SCORE = "this predictor gives an order, no score"
 _NO_ORDER = "the posts are too few or too alike for an order"
 
-# The metric that decides: of the verdict on the baselines, and of who becomes champion.
+# The metric that decides who becomes champion.
 DECISIVE = "spearman"
 
 METRICS = {
