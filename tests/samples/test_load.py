@@ -281,3 +281,23 @@ def test_drafts_take_vectors_and_statistics_and_refuse_what_they_cannot_use(
         samples.features_for(catalog, Settings(), END, pa.table({"score": [1]}))
     with pytest.raises(InputError, match="needs a title"):
         samples.features_for(catalog, Settings(), END, pa.table({"subreddit": ["pics"]}))
+
+
+def test_scores_that_became_known_at_one_instant_count_in_the_order_of_their_posts(
+    catalog: Catalog,
+) -> None:
+    posts = [post(name, hours) for name, hours in (("z", 0), ("a", 1), ("later", 100))]
+    at_once = [look(posts[0], 41, score=3), look(posts[1], 40, score=50)]
+    first = [look(p, 0.5) for p in posts]
+    write(catalog, posts, [*first, *at_once])
+    merge(catalog, END)
+    (row,) = (
+        r for r in samples.load(catalog, Settings(), END).to_pylist() if r["post_id"] == "later"
+    )
+    assert row["author_last_log_score"] == pytest.approx(np.log1p(50))
+    draft = pa.table({"subreddit": ["pics"], "title": ["t"], "author_id": ["author"]})
+    for _ in range(2):  # rows are stored in another order once they were written again
+        features = samples.features_for(catalog, Settings(), at(100), draft)
+        assert features["author_last_log_score"][0].as_py() == pytest.approx(np.log1p(50))
+        stored = catalog.read("samples").sort_by([("post_id", "descending")])
+        catalog.upsert("samples", stored)

@@ -35,7 +35,8 @@ class Task:
         train, validation: for the first fit; their inputs are encoded as the training posts say.
         both, test: for the second fit; `both` are the training and validation posts, and the
             inputs are encoded as those say.
-        spec: of the inputs of `train` and `validation`.
+        test_of_train: the test posts, encoded as the training posts say, for what is fitted once.
+        spec: of the inputs of `train`, `validation` and `test_of_train`.
         spec_of_both: of the inputs of `both` and `test`.
     """
 
@@ -43,6 +44,7 @@ class Task:
     validation: Part
     both: Part
     test: Part
+    test_of_train: Part
     spec: FeatureSpec
     spec_of_both: FeatureSpec
     seed: int
@@ -73,6 +75,7 @@ def prepare(
         part(split.validation, first),
         part(rows, second),
         part(split.test, second),
+        part(split.test, first),
         first.spec,
         second.spec,
         options.seed,

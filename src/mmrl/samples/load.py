@@ -30,6 +30,7 @@ _OF_FIRST_LOOK = (
     "log_author_age_days",
     "author_created_at",
 )
+_IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
 _OF_LABEL_LOOK = ("score", "label_subscribers", "label_observed_at")
 
 
@@ -71,7 +72,7 @@ def load(
     """
     spaces = _dims(catalog, encoders or {}, dims or {}, columns)
     rows = read_known(catalog, as_of)
-    rows = rows.sort_by([("created_at", "ascending"), ("post_id", "ascending")])
+    rows = rows.sort_by(_IN_TIME)
     rows = rows.combine_chunks()
     rows = _with_history_and_labels(rows, settings)
     if labelled_only:
@@ -148,8 +149,13 @@ def mature_after(settings: Settings) -> timedelta:
 
 
 def history_of(rows: pa.Table, settings: Settings) -> History:
-    """The history told by those of the rows of `read_known` that have a label."""
-    return History(rows.filter(pc.is_valid(rows["score"])), mature_after(settings))
+    """The history told by those of the rows of `read_known` that have a label.
+
+    Of scores that became known at one instant the later post's is the newer; so the order in which
+    rows happen to be stored changes nothing.
+    """
+    matured = rows.filter(pc.is_valid(rows["score"])).sort_by(_IN_TIME)
+    return History(matured, mature_after(settings))
 
 
 def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.ChunkedArray:

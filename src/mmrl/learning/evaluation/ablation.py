@@ -85,7 +85,7 @@ def ablate(
         reading=reading,
         teams=teams,
     )
-    predicted = network.predict_members(task.test.inputs)[:, :, 0]
+    predicted = network.predict_members(task.test_of_train.inputs)[:, :, 0]
     judged = [
         judge(truth, as_predicted(predicted[:, teams == number].mean(axis=1)), resamples, task.seed)
         for number in range(len(groups) + 1)
