@@ -15,7 +15,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mmrl.pipeline.run import STAGES
+from mmrl.stages import names
 from mmrl.times import parse_time
 from tests.support.airflow_client import Airflow
 from tests.support.airflow_days import simulated_days
@@ -41,7 +41,7 @@ def set_up() -> None:
 def by_mmrl(home: Path, as_of: datetime) -> float:
     """Seconds that the stages take, one command after the other."""
     began = time.perf_counter()
-    for stage in STAGES:
+    for stage in names():
         command = [sys.executable, "-m", "mmrl", "run", stage, "--json"]
         command += ["--home", str(home), "--as-of", as_of.isoformat()]
         subprocess.run(command, check=True, capture_output=True)
@@ -87,8 +87,8 @@ def main() -> None:
         ("Airflow, one at a time", one_by_one),
         ("Airflow, side by side where it may", together),
     ):
-        print(f"{name}: {' and '.join(f'{s:.1f}' for s in seconds)} s for {len(STAGES)} stages")
-    overhead = (min(one_by_one) - min(alone)) / len(STAGES)
+        print(f"{name}: {' and '.join(f'{s:.1f}' for s in seconds)} s for {len(names())} stages")
+    overhead = (min(one_by_one) - min(alone)) / len(names())
     print(f"Airflow's overhead: {overhead:.1f} s a task, {min(one_by_one) / min(alone):.2f} times")
 
 

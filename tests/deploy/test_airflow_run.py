@@ -22,7 +22,7 @@ import pytest
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS, key_columns
 from mmrl.learning.registry.registry import Registry
-from mmrl.pipeline.run import STAGES
+from mmrl.stages import names
 from mmrl.times import parse_time
 from tests.support.airflow_client import Airflow
 from tests.support.airflow_days import Days, simulated_days
@@ -32,6 +32,7 @@ from tests.support.web_hook import WebHook, web_hook
 
 pytestmark = pytest.mark.slow
 
+NAMES = names()
 DAILY = "mmrl_daily"
 POSTS, DAYS = 360, 25
 RUN_SECONDS = 600.0
@@ -85,8 +86,8 @@ def test_with_nothing_new_every_task_is_skipped_and_not_done(on_sqlite: Airflow)
     run = _first_run(on_sqlite)
     assert on_sqlite.wait(DAILY, run, RUN_SECONDS) == "success"
     tasks = on_sqlite.tasks(DAILY, run)
-    assert {name: task["state"] for name, task in tasks.items()} == dict.fromkeys(STAGES, "skipped")
-    assert {on_sqlite.counts(DAILY, run, stage)["in"] for stage in STAGES} == {0}
+    assert {name: task["state"] for name, task in tasks.items()} == dict.fromkeys(NAMES, "skipped")
+    assert {on_sqlite.counts(DAILY, run, stage)["in"] for stage in NAMES} == {0}
 
 
 def test_a_run_that_is_late_is_told_of(
@@ -104,7 +105,7 @@ def two_days(on_sqlite: Airflow, days: Days) -> list[dict[str, dict[str, Any]]]:
         days.pass_until(days.sandbox.start + timedelta(days=day))
         run = on_sqlite.trigger(DAILY, days.now)
         assert on_sqlite.wait(DAILY, run, RUN_SECONDS) == "success", on_sqlite.tasks(DAILY, run)
-        counted.append({stage: on_sqlite.counts(DAILY, run, stage) for stage in STAGES})
+        counted.append({stage: on_sqlite.counts(DAILY, run, stage) for stage in NAMES})
     return counted
 
 
@@ -260,7 +261,7 @@ def _status(home: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "mmrl", "status", "--home", str(home), "--json"]
     said = subprocess.run(command, check=True, capture_output=True, text=True)
     rows = json.loads(said.stdout)["stages"]
-    return [row for row in rows if row["stage"] in STAGES]
+    return [row for row in rows if row["stage"] in NAMES]
 
 
 def _assert_counts_are_status(
@@ -269,7 +270,7 @@ def _assert_counts_are_status(
 ) -> None:
     """What the tasks said of their runs adds up to what mmrl says of the home."""
     status = {row["stage"]: row for row in _status(home)}
-    for stage in STAGES:
+    for stage in NAMES:
         out = sum(run[stage]["out"] for run in runs)
         left_out: Counter[str] = Counter()
         for run in runs:
