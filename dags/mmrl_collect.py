@@ -11,7 +11,7 @@ from mmrl_airflow import DEFAULTS, OBSERVATIONS, POSTS, MmrlOperator, on_failure
 
 with DAG(
     "mmrl_collect",
-    description="Keeps every new post of the followed subreddits, and looks at each as it ages",
+    description="Keeps every new post of the followed subreddits, and observes each as it ages",
     doc_md=__doc__,
     schedule="0 * * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),

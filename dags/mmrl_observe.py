@@ -1,4 +1,4 @@
-"""Takes the looks that are due, every hour. Skipped while a collector runs, which takes them."""
+"""Makes the observations that are due, every hour. Skipped while a collector runs: it does that."""
 
 from datetime import UTC, datetime, timedelta
 

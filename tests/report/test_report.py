@@ -337,7 +337,7 @@ def test_what_was_left_out_is_counted_by_stage_and_reason(
     assert counts["merge", "too_young"][0] + counts["merge", "score_not_settled"][0] == 70
     by_name = {step.name: step.posts for step in steps(catalog, make_evaluation().splits)}
     assert by_name["kept by the filter"] == 700
-    assert by_name["with their picture"] == 220
+    assert by_name["with their image"] == 220
     assert by_name["with a label"] == 430
 
 

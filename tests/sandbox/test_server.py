@@ -15,7 +15,7 @@ from urllib.parse import quote
 import praw
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from prawcore.exceptions import Forbidden, NotFound, Redirect, TooManyRequests
@@ -473,7 +473,7 @@ def test_a_length_that_is_none_is_refused(server: SandboxServer) -> None:
         connection.close()
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     path=st.sampled_from(["r/SimPics/new", "api/info", "api/user_data_by_account_ids", "user"]),
     name=st.sampled_from(["limit", "after", "before", "id", "ids"]),

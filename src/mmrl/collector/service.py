@@ -358,5 +358,5 @@ class Service:
         if api.source_of(self._reddit) == REDDIT.name:  # a sandbox has a time of its own
             self._tell(
                 f"This machine's clock is {abs(skew):,.0f} s {'behind' if skew > 0 else 'ahead of'}"
-                " Reddit's: looks are dated by Reddit's clock. Set this one right (NTP)."
+                " Reddit's: observations are dated by Reddit's clock. Set this one right (NTP)."
             )

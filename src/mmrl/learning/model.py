@@ -204,11 +204,6 @@ class TrainedModel:
         import catboost
         import lightgbm
 
-        from mmrl.learning.keras_backend import load_keras
-
-        load_keras()
-        from mmrl.learning.layers import keras
-
         kept = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         if kept["format"] > FORMAT:
             raise CatalogError(
@@ -217,22 +212,7 @@ class TrainedModel:
             )
         try:
             kept = _as_format_2(kept)
-            network = keras.saving.load_model(folder / "network.keras", compile=False)
-            trees = {
-                name: Trees.load(
-                    folder / facts.get("file", name),
-                    facts["library"],
-                    tuple(facts["modalities"]),
-                    facts["rounds"],
-                )
-                for name, facts in kept["trees"].items()
-            }
-            stored = np.load(folder / "projections.npz", allow_pickle=False)
-            spec = FeatureSpec.from_json(kept["features"])
-            projections = {
-                space: Projection(stored[f"{space}_mean"], stored[f"{space}_components"])
-                for space in spec.dims
-            }
+            encoding, network, trees = _read_parts(folder, kept)
         except (
             OSError,
             ValueError,
@@ -244,18 +224,9 @@ class TrainedModel:
                 f"The model in {folder} can't be read ({error}): train a new one, or promote "
                 "another version."
             ) from error
-        facts = kept["network"]
-        fitted = FittedNetwork(
-            network,
-            Reading.everything(facts["widths"], facts["members"]),
-            facts["mean"],
-            facts["deviation"],
-            facts["history"],
-            facts["epochs"],
-        )
         return cls(
-            Encoding(spec, projections),
-            fitted,
+            encoding,
+            network,
             trees,
             kept["weights"],
             kept["widenings"],
@@ -264,6 +235,42 @@ class TrainedModel:
             kept["facts"],
             kept["point"],
         )
+
+
+def _read_parts(
+    folder: Path, kept: dict[str, Any]
+) -> tuple[Encoding, FittedNetwork, dict[str, Trees]]:
+    """The encoding and the learners, from the files beside `model.json`."""
+    from mmrl.learning.keras_backend import load_keras
+
+    load_keras()
+    from mmrl.learning.layers import keras
+
+    stored = np.load(folder / "projections.npz", allow_pickle=False)
+    spec = FeatureSpec.from_json(kept["features"])
+    projections = {
+        space: Projection(stored[f"{space}_mean"], stored[f"{space}_components"])
+        for space in spec.dims
+    }
+    facts = kept["network"]
+    network = FittedNetwork(
+        keras.saving.load_model(folder / "network.keras", compile=False),
+        Reading.everything(facts["widths"], facts["members"]),
+        facts["mean"],
+        facts["deviation"],
+        facts["history"],
+        facts["epochs"],
+    )
+    trees = {
+        name: Trees.load(
+            folder / facts.get("file", name),
+            facts["library"],
+            tuple(facts["modalities"]),
+            facts["rounds"],
+        )
+        for name, facts in kept["trees"].items()
+    }
+    return Encoding(spec, projections), network, trees
 
 
 def _as_format_2(kept: dict[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def too_few(labelled_posts: int, posts: int, settings: Settings) -> str:
     return (
         f"Only {labelled_posts:,} of {posts:,} samples have a label and training needs "
         f"{settings.train.min_samples:,}: collect more posts, wait until they are "
-        f"{settings.label.mature_after_hours:g} hours old and are looked at again, or lower "
+        f"{settings.label.mature_after_hours:g} hours old and are observed again, or lower "
         "train.min_samples."
     )
 

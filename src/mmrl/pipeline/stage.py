@@ -1,6 +1,6 @@
 """Stages: pending work, and a worker that turns a batch into rows and failures.
 
-A stage knows nothing of batching, prefetch, retries or progress; the engine owns those.
+A stage knows nothing of batching, prefetch, retries or progress; the runner owns those.
 """
 
 from collections import Counter

@@ -137,7 +137,7 @@ def _picture(facts: dict[str, Any] | None, file: bytes | None) -> tuple[str | No
     if facts is None:
         return None, "the post is no longer in the catalog"
     if file is None:
-        return None, "the picture is no longer in the catalog"
+        return None, "the image is no longer in the catalog"
     marks = [
         name for name, column in (("over 18", "over_18"), ("spoiler", "spoiler")) if facts[column]
     ]
@@ -147,7 +147,7 @@ def _picture(facts: dict[str, Any] | None, file: bytes | None) -> tuple[str | No
             f"marked {' and '.join(marks)}: blurred" if marks else "",
         )
     except UnshowableError as error:
-        return None, f"the picture can't be shown: {error}"
+        return None, f"the image can't be shown: {error}"
 
 
 def _by_id(rows: pa.Table) -> dict[str, dict[str, Any]]:

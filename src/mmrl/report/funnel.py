@@ -76,7 +76,7 @@ def steps(catalog: Catalog, splits: Splits) -> list[Step]:
     return [
         Step("posts known", catalog.count("posts")),
         Step("kept by the filter", len(kept)),
-        Step("with their picture", with_picture),
+        Step("with their image", with_picture),
         Step("with a label", catalog.count("samples", "score IS NOT NULL")),
         Step("in this model's splits", used),
     ]

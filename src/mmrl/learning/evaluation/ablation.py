@@ -43,7 +43,7 @@ GROUPS = (
     Group("post", "Subreddit and post metadata", ("post",)),
     Group(
         "picture",
-        "All that speaks of the picture",
+        "All that speaks of the image",
         ("image", STATISTICS, "caption", "visual"),
         "image",
     ),
