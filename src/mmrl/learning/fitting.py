@@ -115,8 +115,7 @@ def fit_network(
         history["loss"].append(float(run_epoch(order.astype(np.int32))))
         if validation_target is None:
             continue
-        predicted = judge()
-        by_team = kept.look(predicted, lambda said: _loss(validation_target, said, mean, deviation))
+        by_team = kept.look(judge(), lambda each: _loss(validation_target, each, mean, deviation))
         history["validation_loss"].append(float(np.mean(by_team)))
         if kept.since >= schedule.patience:
             break

@@ -95,50 +95,51 @@ def fit_trees(
         choose: posts on which to choose the rounds, `_ROUNDS` at the most.
         rounds: exactly so many.
     """
-    fit = _fit_lightgbm if library == "lightgbm" else _fit_catboost
-    return fit(learn, modalities, seed, threads, choose, rounds)
+    fit = _Fit(learn, modalities, seed, threads, choose, rounds)
+    return _fit_lightgbm(fit) if library == "lightgbm" else _fit_catboost(fit)
 
 
-def _fit_catboost(
-    learn: Posts,
-    modalities: tuple[str, ...],
-    seed: int,
-    threads: int | None,
-    choose: Posts | None,
-    rounds: int | None,
-) -> Trees:
+@dataclass(frozen=True)
+class _Fit:
+    """The arguments of `fit_trees`, for either library."""
+
+    learn: Posts
+    modalities: tuple[str, ...]
+    seed: int
+    threads: int | None
+    choose: Posts | None
+    rounds: int | None
+
+    def matrix(self, posts: Posts) -> np.ndarray:
+        return matrix(posts.inputs, self.modalities)
+
+
+def _fit_catboost(fit: _Fit) -> Trees:
     import catboost
 
-    wide = any(name not in METADATA for name in modalities)
+    wide = any(name not in METADATA for name in fit.modalities)
     model = catboost.CatBoostRegressor(
-        iterations=rounds or _ROUNDS,
+        iterations=fit.rounds or _ROUNDS,
         learning_rate=0.05,
         depth=5,
         l2_leaf_reg=6.0,
         rsm=0.2 if wide else 0.8,
         loss_function="RMSE",
-        random_seed=seed,
-        thread_count=threads or -1,
+        random_seed=fit.seed,
+        thread_count=fit.threads or -1,
         allow_writing_files=False,
         verbose=False,
     )
-    model.fit(catboost.Pool(matrix(learn.inputs, modalities), learn.target))
-    if choose is not None:
-        pool = catboost.Pool(matrix(choose.inputs, modalities))
+    model.fit(catboost.Pool(fit.matrix(fit.learn), fit.learn.target))
+    if fit.choose is not None:
+        pool = catboost.Pool(fit.matrix(fit.choose))
         staged = model.staged_predict(pool, eval_period=_EVERY)
-        best = _best_rounds(list(staged), choose.target)
+        best = _best_rounds(list(staged), fit.choose.target)
         model.shrink(min(best, model.tree_count_))
-    return Trees("catboost", model, modalities, model.tree_count_)
+    return Trees("catboost", model, fit.modalities, model.tree_count_)
 
 
-def _fit_lightgbm(
-    learn: Posts,
-    modalities: tuple[str, ...],
-    seed: int,
-    threads: int | None,
-    choose: Posts | None,
-    rounds: int | None,
-) -> Trees:
+def _fit_lightgbm(fit: _Fit) -> Trees:
     """Extremely randomised splits (Geurts et al. 2006): trees that are unlike CatBoost's."""
     import lightgbm
 
@@ -153,22 +154,24 @@ def _fit_lightgbm(
         "bagging_freq": 1,
         "lambda_l2": 5.0,
         "max_bin": 127,
-        "seed": seed,
+        "seed": fit.seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": threads or 0,
+        "num_threads": fit.threads or 0,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(matrix(learn.inputs, modalities), learn.target)
-    model = lightgbm.train(options, data, rounds or _ROUNDS)
-    if choose is not None:
-        values = matrix(choose.inputs, modalities)
+    data = lightgbm.Dataset(fit.matrix(fit.learn), fit.learn.target)
+    model = lightgbm.train(options, data, fit.rounds or _ROUNDS)
+    if fit.choose is not None:
+        values = fit.matrix(fit.choose)
         staged = [
             np.asarray(model.predict(values, num_iteration=count))
             for count in range(_EVERY, _ROUNDS + 1, _EVERY)
         ]
-        model.best_iteration = _best_rounds(staged, choose.target)
-    return Trees("lightgbm", model, modalities, model.best_iteration or model.current_iteration())
+        model.best_iteration = _best_rounds(staged, fit.choose.target)
+    return Trees(
+        "lightgbm", model, fit.modalities, model.best_iteration or model.current_iteration()
+    )
 
 
 def _best_rounds(staged: Sequence[np.ndarray], target: np.ndarray) -> int:
