@@ -115,7 +115,7 @@ def test_two_days_give_two_models_with_their_metrics(
     assert [day["train"]["model_version"] for day in two_days] == ["1", "2"]
     one, two = Registry(days.home).list()
     assert one.trained_at < two.trained_at
-    assert one.metrics["spearman"]["value"] != two.metrics["spearman"]["value"]
+    assert one.metrics["spearman"] != two.metrics["spearman"]
 
 
 def test_the_tasks_counts_are_those_of_mmrl_status(
