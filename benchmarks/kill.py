@@ -26,7 +26,7 @@ import pyarrow as pa
 from PIL import Image, ImageDraw
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.tables import key_columns
+from mmrl.catalog.columns import key_columns
 
 AS_OF = "2026-06-01T00:00:00Z"
 WITHIN = 1e-5

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
+from mmrl.catalog.columns import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.images.quality import measure_file

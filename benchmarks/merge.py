@@ -28,8 +28,9 @@ import pyarrow as pa
 
 from mmrl import samples
 from mmrl.catalog import Catalog
+from mmrl.catalog.columns import SPACES, TIME
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import SCHEMAS, SPACES, TIME, embeddings
+from mmrl.catalog.tables import SCHEMAS, embeddings
 from mmrl.config import Settings
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.stages.merge import MergeStage

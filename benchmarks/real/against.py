@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from mmrl.catalog.tables import IMAGE_STATISTICS, SPACES
+from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
 from mmrl.config import Settings
 from mmrl.learning.splits import Split
 from mmrl.learning.task import prepare

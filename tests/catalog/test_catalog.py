@@ -12,19 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog, Failed, Reason, quote, without
-from mmrl.catalog.tables import (
-    SCHEMAS,
-    SPACES,
-    TABLES,
-    OfContent,
-    OfNoPost,
-    OfPost,
-    embeddings,
-    embeddings_table,
-    key,
-    key_columns,
-    table_of,
-)
+from mmrl.catalog.columns import SPACES, key, key_columns
+from mmrl.catalog.holds import OfContent, OfNoPost, OfPost
+from mmrl.catalog.tables import SCHEMAS, TABLES, embeddings, embeddings_table, table_of
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -20,7 +20,8 @@ from urllib.request import urlopen
 import pytest
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.tables import SCHEMAS, key_columns
+from mmrl.catalog.columns import key_columns
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.learning.registry.registry import Registry
 from mmrl.stages import names
 from mmrl.times import parse_time

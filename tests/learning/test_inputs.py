@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.catalog.tables import IMAGE_STATISTICS
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.errors import InputError
 from mmrl.learning.inputs import Encoding, FeatureSpec
 from mmrl.learning.projection import fit_projection

@@ -15,8 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog, quote
+from mmrl.catalog.columns import key
+from mmrl.catalog.holds import OfContent, OfPost
 from mmrl.catalog.keys import image_content
-from mmrl.catalog.tables import SCHEMAS, TABLES, OfContent, OfPost, Table, key
+from mmrl.catalog.tables import SCHEMAS, TABLES, Table
 from mmrl.cli.app import app
 from mmrl.config import PurgeSettings, Settings
 from mmrl.errors import CatalogError, SourceError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.catalog.tables import TIME
+from mmrl.catalog.columns import TIME
 from mmrl.samples.history import MIN_RANKED, History
 from mmrl.samples.ranks import Events, count_below
 from tests.support.samples_catalog import at

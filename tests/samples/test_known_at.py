@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.catalog.tables import TIME
+from mmrl.catalog.columns import TIME
 from mmrl.errors import InputError
 from mmrl.learning.splits import Split, split_by_time
 from mmrl.samples.chosen_looks import choose_looks

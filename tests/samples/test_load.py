@@ -10,8 +10,9 @@ import pytest
 
 from mmrl import samples
 from mmrl.catalog import Catalog
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import CAPTIONS, IMAGE_STATISTICS, SCHEMAS, embeddings
+from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION

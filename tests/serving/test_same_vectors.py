@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
 from mmrl.catalog.keys import image_content, text_content, visual_content
-from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS, SPACES, embeddings_table
+from mmrl.catalog.tables import SCHEMAS, embeddings_table
 from mmrl.config import Settings
 from mmrl.encoders import profiles
 from mmrl.encoders.profiles import load_profile

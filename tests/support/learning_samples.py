@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.tables import IMAGE_STATISTICS
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 
 QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]

@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from lance.file import LanceFileReader
 
 from mmrl.catalog import Catalog, Failed, Reason
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content, text_content, visual_content
-from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS, embeddings
+from mmrl.catalog.tables import SCHEMAS, embeddings
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AS_OF = START + timedelta(days=20)

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import failures as failures_table
 from mmrl.catalog import upkeep
+from mmrl.catalog.columns import key_columns
 from mmrl.catalog.failures import Failed
 from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.query import among
-from mmrl.catalog.tables import SCHEMAS, embeddings, key_columns, table_of
+from mmrl.catalog.tables import SCHEMAS, embeddings, table_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.runtime.location import Location

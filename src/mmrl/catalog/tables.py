@@ -1,29 +1,19 @@
-"""The tables of the catalog: the Arrow schema of each, its key, and what of a post it holds.
-
-Keys carry Lance's unenforced-primary-key mark, without which two processes that insert the same
-new key at once would both succeed.
-"""
+"""The tables of the catalog: the Arrow schema of each, its key, and what of a post it holds."""
 
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-TIME = pa.timestamp("us", tz="UTC")
-
-
-def key(name: str) -> pa.Field:
-    """A text column that is (part of) its table's primary key."""
-    return pa.field(
-        name, pa.string(), nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}
-    )
-
-
-def time_key(name: str) -> pa.Field:
-    """A time column that is part of its table's primary key."""
-    return pa.field(
-        name, TIME, nullable=False, metadata={"lance-schema:unenforced-primary-key": "true"}
-    )
-
+from mmrl.catalog.columns import (
+    AUTHOR_FACTS,
+    IMAGE_STATISTICS,
+    POST_FEATURES,
+    SPACES,
+    TIME,
+    key,
+    time_key,
+)
+from mmrl.catalog.holds import Holds, OfAnyKey, OfContent, OfNoPost, OfPost
 
 POSTS = pa.schema(
     [
@@ -105,73 +95,12 @@ CAPTIONS = pa.schema(
     ]
 )
 
-# Numbers of an image's pixels: see mmrl.images.quality.
-IMAGE_STATISTICS = (
-    # light, 0 to 100
-    *("light_q05", "light_q25", "light_q50", "light_q75", "light_q95"),
-    *("light_spread", "light_skew", "dark_share", "bright_share"),
-    # colour
-    *("red_green_mean", "red_green_spread", "yellow_blue_mean", "yellow_blue_spread"),
-    *("chroma_q10", "chroma_q90", "chroma_mean", "chroma_spread"),
-    *("grey_share", "vivid_share", "light_chroma_correlation"),
-    *("light_parts_red_green", "light_parts_yellow_blue"),
-    *("saturation_mean", "saturation_spread", "colourfulness"),
-    # hue
-    *("hue_cosine", "hue_sine", "hue_concentration", "hue_axis_concentration"),
-    *("hue_0", "hue_45", "hue_90", "hue_135", "hue_180", "hue_225", "hue_270", "hue_315"),
-    # how many colours, and the main ones
-    *("log_fine_colours", "log_coarse_colours", "colour_entropy"),
-    *("top_colour_share", "top_four_colours_share"),
-    *("main_colours", "main_light_spread", "main_light_least", "main_light_most"),
-    *("main_light_gap", "main_light_unevenness", "main_chroma_mean", "main_chroma_spread"),
-    *("main_chroma_most", "main_distance_mean", "main_nearest_mean"),
-    *("main_hue_concentration", "main_line_share", "main_log_volume"),
-    # sharpness and form
-    *("gradient_mean", "edge_share", "flat_share", "log_sharpness"),
-    *("symmetry_left_right", "symmetry_top_bottom", "centre_light", "top_light"),
-    # writing, and plain ground
-    *("stroke_share", "text_rows", "empty_share"),
-)
-
 IMAGE_MEASURES = pa.schema(
     [
         key("sha256"),
         pa.field("version", pa.string(), nullable=False),  # of mmrl.images.quality
         *[pa.field(name, pa.float32(), nullable=False) for name in IMAGE_STATISTICS],
     ]
-)
-
-# What a post's features say of itself at its first observation: see mmrl.samples.schema.
-POST_FEATURES = (
-    "log_subscribers",
-    "over_18",
-    "spoiler",
-    "is_gallery",
-    "log_gallery_size",
-    "is_crosspost",
-    "has_flair",
-    "hour_sin",
-    "hour_cos",
-    "weekday_sin",
-    "weekday_cos",
-    "log_title_chars",
-    "log_title_words",
-    "title_has_question",
-    "title_has_exclamation",
-    "title_has_digit",
-    "title_has_brackets",
-    "title_upper_share",
-    "log_image_pixels",
-    "log_image_aspect",
-    "log_image_bytes",
-    "log_first_look_hours",
-)
-
-# What the first observation says of the author.
-AUTHOR_FACTS = (
-    "log_author_link_karma",
-    "log_author_comment_karma",
-    "log_author_age_days",
 )
 
 SAMPLES = pa.schema(
@@ -279,8 +208,6 @@ PURGE_LATE = pa.schema([key("kind"), key("value")])  # to be erased once more by
 
 META = pa.schema([key("name"), ("value", pa.string())])
 
-SPACES = ("title", "caption", "image", "visual")
-
 
 def embeddings(dim: int) -> pa.Schema:
     """An embedding table's schema for vectors of `dim` float32 numbers."""
@@ -296,57 +223,6 @@ def embeddings(dim: int) -> pa.Schema:
 def embeddings_table(space: str, dim: int) -> str:
     """The table that holds a space's vectors of one dimension, such as `embeddings_title_384`."""
     return f"embeddings_{space}_{dim}"
-
-
-@dataclass(frozen=True)
-class OfPost:
-    """Each row is of one post.
-
-    Attributes:
-        column: holds the post's id.
-        author: holds the name of the post's account, where a purged account is kept out by it.
-        mentions: columns that may hold the id of another post; a purge of that one rewrites them.
-    """
-
-    column: str = "post_id"
-    author: str | None = None
-    mentions: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class OfContent:
-    """Each row is of a content that several posts may share.
-
-    Attributes:
-        space: of the content, one of `SPACES`; `image` also stands for image files.
-        column: holds the content's hash.
-    """
-
-    space: str
-    column: str
-
-
-@dataclass(frozen=True)
-class OfAnyKey:
-    """Each row is of a post, a content or something else, and may name posts in words.
-
-    Attributes:
-        key: holds a post's id, a content's hash or another key.
-        words: holds text in which ids of posts may stand.
-    """
-
-    key: str
-    words: str
-
-
-@dataclass(frozen=True)
-class OfNoPost:
-    """No row tells anything of a post that may be purged, for the reason given."""
-
-    reason: str
-
-
-Holds = OfPost | OfContent | OfAnyKey | OfNoPost
 
 
 @dataclass(frozen=True)
@@ -388,12 +264,3 @@ def table_of(name: str) -> Table | None:
     if space in SPACES and dim.isdigit() and name == embeddings_table(space, int(dim)):
         return Table(embeddings(int(dim)), OfContent(space, "content"))
     return TABLES.get(name)
-
-
-def key_columns(schema: pa.Schema) -> list[str]:
-    """The names of a schema's primary key columns, in order."""
-    return [
-        field.name
-        for field in schema
-        if (field.metadata or {}).get(b"lance-schema:unenforced-primary-key") == b"true"
-    ]

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog.fullnames import POST, fullname
+from mmrl.catalog.holds import OfPost
 from mmrl.catalog.protocol import Tables
-from mmrl.catalog.tables import META, PURGED_MARKS, OfPost, table_of
+from mmrl.catalog.tables import META, PURGED_MARKS, table_of
 
 TABLE = "purged_marks"
 _SALT = "purge salt"

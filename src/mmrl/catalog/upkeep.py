@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from mmrl.catalog.tables import key_columns
+from mmrl.catalog.columns import key_columns
 
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept

@@ -10,7 +10,7 @@ The same pixels give the same numbers, whatever the file's format.
 import numpy as np
 from PIL import Image
 
-from mmrl.catalog.tables import IMAGE_STATISTICS
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.images.decode import open_rgb
 
 STATISTICS = IMAGE_STATISTICS

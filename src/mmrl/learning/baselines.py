@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.tables import SPACES
+from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import FeatureSpec, vectors_of
 from mmrl.learning.task import Part, Task
 from mmrl.learning.trees import METADATA

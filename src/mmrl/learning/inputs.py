@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.tables import IMAGE_STATISTICS, POST_FEATURES, SPACES
+from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES, SPACES
 from mmrl.errors import InputError
 from mmrl.learning.projection import Projection, fit_projection
 from mmrl.learning.targets import column

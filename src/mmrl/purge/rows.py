@@ -15,16 +15,9 @@ from typing import TypeVar
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, among, quote
-from mmrl.catalog.tables import (
-    SCHEMAS,
-    SPACES,
-    Holds,
-    OfAnyKey,
-    OfContent,
-    OfNoPost,
-    OfPost,
-    table_of,
-)
+from mmrl.catalog.columns import SPACES
+from mmrl.catalog.holds import Holds, OfAnyKey, OfContent, OfNoPost, OfPost
+from mmrl.catalog.tables import SCHEMAS, table_of
 from mmrl.catalog.tombstones import mark_author, mark_posts
 from mmrl.errors import CatalogError
 from mmrl.purge.files import persist

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.tables import SPACES, TIME
+from mmrl.catalog.columns import SPACES, TIME
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.tables import AUTHOR_FACTS, POST_FEATURES, TIME
+from mmrl.catalog.columns import AUTHOR_FACTS, POST_FEATURES, TIME
 
 # Raised when features or labels are made differently: all samples are made again.
 FEATURES_VERSION = 2

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
+from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import IMAGE_STATISTICS, SPACES
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError

@@ -7,7 +7,7 @@ together until the post has matured.
 
 import pyarrow as pa
 
-from mmrl.catalog.tables import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
+from mmrl.catalog.columns import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
 
 # POST_FEATURES are known from the post itself and its first look. Booleans are 0 or 1; `log_` is
 # log1p (for the aspect, the logarithm of width / height, 0 for a square); hours and weekdays (UTC)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.tables import IMAGE_STATISTICS
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.images.quality import VERSION
 
 STATISTICS = "image_statistics"  # the table, and what all its numbers are called together

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote
+from mmrl.catalog.columns import SPACES
 from mmrl.catalog.keys import author_keys
-from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
 from mmrl.encoders.contents import Encoded, caption_images, embed
 from mmrl.encoders.device.threads import use_threads

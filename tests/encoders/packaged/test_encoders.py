@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from mmrl.catalog.columns import SPACES
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.reasons import Reason
-from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
 from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.encoders.packaged import efficientnet, minilm, weights

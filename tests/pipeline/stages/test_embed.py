@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from mmrl.catalog import Catalog, Reason
+from mmrl.catalog.columns import SPACES
 from mmrl.catalog.keys import image_content, text_content, visual_content
-from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION, SPACES
+from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
 from mmrl.config import ImageSettings, Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned

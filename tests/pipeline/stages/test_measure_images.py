@@ -5,8 +5,9 @@ import pyarrow as pa
 import pytest
 
 from mmrl.catalog import Catalog, quote
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content
-from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import ImageSettings, Settings
 from mmrl.images.quality import VERSION, measure_file
 from mmrl.pipeline import Silent, StageReport, run_stage

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pytest
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.tables import TIME
+from mmrl.catalog.columns import TIME
 from mmrl.errors import CatalogError
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import Trained

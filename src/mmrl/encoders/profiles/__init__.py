@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, cast
 
-from mmrl.catalog.tables import SPACES
+from mmrl.catalog.columns import SPACES
 from mmrl.config import CaptionServerSettings, Settings
 from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
 from mmrl.encoders.profiles.moved import MOVED

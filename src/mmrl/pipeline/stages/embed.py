@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote, without
+from mmrl.catalog.columns import SPACES
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import SPACES, embeddings, embeddings_table
+from mmrl.catalog.tables import embeddings, embeddings_table
 from mmrl.encoders.contents import embed
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError

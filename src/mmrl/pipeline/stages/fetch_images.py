@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed, Reason, without
-from mmrl.catalog.tables import SCHEMAS, TIME
+from mmrl.catalog.columns import TIME
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import ImageSettings, Settings
 from mmrl.images.files import read_image
 from mmrl.images.image import FetchedImage, Refused

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote, without
-from mmrl.catalog.tables import IMAGE_STATISTICS, SCHEMAS
+from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.images.decode import decode_ahead
 from mmrl.images.image import UnreadableError

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Reason, quote
+from mmrl.catalog.columns import TIME
 from mmrl.catalog.keys import author_keys, text_content, visual_content
-from mmrl.catalog.tables import META, POSTS, SAMPLES, TIME
+from mmrl.catalog.tables import META, POSTS, SAMPLES
 from mmrl.config import Settings
 from mmrl.pipeline.stage import Results
 from mmrl.samples.chosen_looks import choose_looks

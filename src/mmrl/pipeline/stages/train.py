@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.tables import IMAGE_STATISTICS
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
