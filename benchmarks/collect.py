@@ -5,8 +5,8 @@
     python -m benchmarks.collect limit [--minutes 20] [--speed 30]
     python -m benchmarks.collect memory [--days 7] [--times 1]
 
-`requests`: API requests for some posts, first looks, four later looks and authors included, against
-the original system's way (three requests a post and look), both counted by the sandbox.
+`requests`: API requests for posts, five observations of each and their authors, against
+the original system's way (three requests a post and observation), both counted by the sandbox.
 `day`: a collector that is killed with SIGKILL at random instants while everything else goes wrong
 too; says what was lost, doubled, and looked at too late.
 `limit`: three processes that share one client ask as much as they may; says the most requests in
@@ -144,7 +144,7 @@ def start(home: Path, *words: str, mode: str = "jump", log: Path | None = None) 
 
 
 def count_requests(posts: int, times: float) -> None:
-    """Prints what both ways need for the same posts and looks."""
+    """Prints what both ways need for the same posts and observations."""
     days = posts / (A_DAY * times)
     world = make_world(days, times)
     with tempfile.TemporaryDirectory() as folder, serve(world) as server:
@@ -159,23 +159,27 @@ def count_requests(posts: int, times: float) -> None:
         process.wait()
         ours = server.stats()["requests"]
         catalog = Catalog.open(home)
-        kept, looks = catalog.count("posts"), catalog.count("observations")
+        kept, observations = catalog.count("posts"), catalog.count("observations")
     idle = ours["r/*/new"] - polls_before
     total = sum(ours.values()) - idle
     rounds = 1 + len(CHECKPOINTS)
-    print(f"at {times:g} times the real rate: {kept:,} posts, {looks:,} looks, {total:,} requests")
+    print(
+        f"at {times:g} times the real rate: {kept:,} posts, {observations:,} observations, "
+        f"{total:,} requests"
+    )
     print(f"  {json.dumps(ours)}, of them {idle} polls after the last post (not counted)")
-    print(f"  {1_000 * total / (kept * rounds):.1f} requests for 1,000 posts and a look")
+    print(f"  {1_000 * total / (kept * rounds):.1f} requests for 1,000 posts and an observation")
     with serve(world) as server:
         server.now = START.timestamp() + 4 * 86_400
         asked = original_way(server, [post.id for post in world.posts[: min(posts, 200)]])
     print(
-        f"  the original's way: {1_000 * asked / min(posts, 200):,.0f} for 1,000 posts and a look"
+        f"  the original's way: {1_000 * asked / min(posts, 200):,.0f} for 1,000 posts and an "
+        "observation"
     )
 
 
 def original_way(server: SandboxServer, ids: list[str]) -> int:
-    """A look as the original takes it, post by post; returns the requests."""
+    """An observation as the original takes it, post by post; returns the requests."""
     import praw
 
     reddit = praw.Reddit(**{**praw_settings(server.url), "window_size": 10**9})
@@ -231,17 +235,17 @@ def day(hours: float, times: float, kills: int, seed: int, with_faults: bool) ->
         stats = server.stats()
         catalog = Catalog.open(home)
         found = catalog.read("posts", ["post_id", "created_at", "first_seen_at"])
-        looks = catalog.read("observations", ["post_id", "observed_at"])
+        observations = catalog.read("observations", ["post_id", "observed_at"])
         gaps = catalog.read("gaps").to_pylist()
     there = {post.id for post in world.posts}
     ids = found["post_id"].to_pylist()
     lost, doubled = there - set(ids), len(ids) - len(set(ids))
-    due, late = late_looks(found, looks, settled, outage if with_faults else None)
+    due, late = late_observations(found, observations, settled, outage if with_faults else None)
     seen = pc.subtract(found["first_seen_at"], found["created_at"]).cast("int64").to_numpy() / 1e6
     print(
         f"{hours:g} simulated hours at {times:g} times the real rate, {killed} kills, faults "
         f"{'on' if with_faults else 'off'}: {len(there):,} posts, {len(lost)} lost, {doubled} "
-        f"doubled, {1 - late / max(due, 1):.2%} of {due:,} looks within ten minutes "
+        f"doubled, {1 - late / max(due, 1):.2%} of {due:,} observations within ten minutes "
         f"({late} late); {len(gaps)} gaps, {sum(gap['state'] == 'open' for gap in gaps)} open; "
         f"first seen after {np.median(seen):.0f} s (median), {np.quantile(seen, 0.99):.0f} s (99%)"
         f"; {stats['total']:,} requests, most in 60 s {stats['most_in_a_minute']}; ended with "
@@ -253,14 +257,14 @@ def day(hours: float, times: float, kills: int, seed: int, with_faults: bool) ->
     return not lost and not doubled and late <= 0.01 * due and stats["most_in_a_minute"] <= 100
 
 
-def late_looks(
-    posts: Any, looks: Any, now: float, outage: tuple[float, float] | None
+def late_observations(
+    posts: Any, observations: Any, now: float, outage: tuple[float, float] | None
 ) -> tuple[int, int]:
     """Looks that fell due outside of the outage, and those of them not taken within 10 minutes."""
     created = dict(zip(posts["post_id"].to_pylist(), posts["created_at"].to_pylist(), strict=True))
     taken: dict[str, list[float]] = {}
     for post_id, at in zip(
-        looks["post_id"].to_pylist(), looks["observed_at"].to_pylist(), strict=True
+        observations["post_id"].to_pylist(), observations["observed_at"].to_pylist(), strict=True
     ):
         taken.setdefault(post_id, []).append(at.timestamp())
     due = late = 0
@@ -273,7 +277,9 @@ def late_looks(
                 continue
             due += 1
             # The clock of Reddit's answers has whole seconds.
-            late += not any(-1 <= look - due_at <= 600 for look in taken.get(post_id, ()))
+            late += not any(
+                -1 <= observation - due_at <= 600 for observation in taken.get(post_id, ())
+            )
     return due, late
 
 
@@ -288,7 +294,7 @@ def limit(minutes: float, speed: float) -> bool:
         server.now = START.timestamp() + 12 * 3_600
         home = make_home(Path(folder), server.url, poll_seconds=[1, 2])
         processes = [start(home, "collect", "--no-looks", mode="scaled")]
-        processes += [_hammer(home, server.url, name) for name in ("LOOKS", "PURGE")]
+        processes += [_hammer(home, server.url, name) for name in ("OBSERVATIONS", "PURGE")]
         until = time.monotonic() + minutes * 60 / speed
         while time.monotonic() < until:
             time.sleep(0.2)
@@ -344,18 +350,18 @@ def memory(days: float, times: float) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait()
         catalog = Catalog.open(home)
-        looks, asked = catalog.count("observations"), server.stats()["requests"]
-        counts = f"{catalog.count('posts'):,} posts, {looks:,} looks"
+        observations, asked = catalog.count("observations"), server.stats()["requests"]
+        counts = f"{catalog.count('posts'):,} posts, {observations:,} observations"
         versions = sum(1 for _ in (home / "catalog").rglob("*.manifest"))
     for part in range(8):
         within = [mb for at, mb in samples if part <= 8 * at / days < part + 1]
         if within:
             print(f"  day {days * part / 8:5.2f}: {max(within):7.1f} MB")
     total = sum(asked.values())
-    a_look = 1_000 * total / max(looks, 1)
+    an_observation = 1_000 * total / max(observations, 1)
     print(
         f"{days:g} days at {times:g} times the real rate: {counts}, {versions} versions on disk; "
-        f"{total:,} requests, {a_look:.1f} for 1,000 looks: {json.dumps(asked)}"
+        f"{total:,} requests, {an_observation:.1f} for 1,000 observations: {json.dumps(asked)}"
     )
 
 

@@ -1,17 +1,17 @@
-"""How fast pictures and titles become vectors, beside the bare model and other ways to do it.
+"""How fast images and titles become vectors, beside the bare model and other ways to do it.
 
     python -m benchmarks.embed [--images 192] [--titles 600] [--rounds 3] [--threads 2] [--json]
 
-For each kind of picture, from the bytes of JPEG files to vectors:
+For each kind of image, from the bytes of JPEG files to vectors:
 
 - `bare model`: the network alone on float tensors decoded beforehand, same batch, same threads.
 - `encode`: what the embed stage calls, decoding included. Held to 85% of the bare model.
-- `one a call`: the same encoder, one picture a call, as the original system did.
+- `one a call`: the same encoder, one image a call, as the original system did.
 - `one a call, as published`: the same, with the network as its package gives it, not folded.
 - `Daft`: `encode` as a class UDF on Daft's native runner (left out where Daft is not installed).
 
 The ways take turns in every round and the best round counts, so that a busy machine hits all
-alike. Pictures: noise over smooth shapes at 320x256 and 1280x960, simulated; and the real
+alike. Images: noise over smooth shapes at 320x256 and 1280x960, simulated; and the real
 thumbnails of MMRL_SHARED_DATA (or ../shared/data), left out where they are missing.
 """
 
@@ -39,7 +39,7 @@ WORDS = ("old", "red", "quiet", "bridge", "lake", "cat", "street", "after", "rai
 
 
 def simulated_jpegs(count: int, width: int, height: int, seed: int = 0) -> list[bytes]:
-    """Distinct JPEG files of simulated pictures: smooth colours with grain."""
+    """Distinct JPEG files of simulated images: smooth colours with grain."""
     rng = np.random.default_rng(seed)
     files = []
     for _ in range(count):
@@ -130,7 +130,7 @@ def best_rates(ways: dict[str, tuple[Callable[[], object], int]], rounds: int) -
 
 
 def image_rates(images: list[bytes], rounds: int) -> dict[str, float]:
-    """Pictures a second, by way."""
+    """Images a second, by way."""
     import torch
 
     backbone = efficientnet.backbone()

@@ -61,7 +61,7 @@ class Contents:
 
 
 def filled(home: Path, contents: Contents, captioner: str) -> Catalog:
-    """A catalog with these posts, each with its title, picture and caption."""
+    """A catalog with these posts, each with its title, image and caption."""
     catalog = Catalog.open(home, create=True)
     posts, decided, images, links, captions = [], [], {}, [], {}
     for number, title in enumerate(contents.titles):
@@ -167,7 +167,7 @@ class Bench:
         return profile
 
     def contents(self, case: str, count: int) -> Contents:
-        """So many distinct items; pictures differ in what follows the end of the JPEG."""
+        """So many distinct items; images differ in what follows the end of the JPEG."""
         images = []
         if case != "text":
             images = [
@@ -278,7 +278,7 @@ def _bare_caption(bench: Bench, profile: Profile, size: int) -> Bare:
 
 
 def _bare_visual(bench: Bench, profile: Profile, size: int) -> Bare:
-    """With titles of the middle length: the picture's 256 tokens are most of an item."""
+    """With titles of the middle length: the image's 256 tokens are most of an item."""
     net: Any = profile.visual()._network()  # type: ignore[attr-defined]
     tokens = sorted(net.tokenize(bench.titles[:512])[0], key=len)
     start = max(0, len(tokens) // 2 - size // 2)

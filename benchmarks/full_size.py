@@ -1,7 +1,7 @@
 """Checkpoints of the reference models' full size with random weights, in their published layouts.
 
 Speed does not depend on what the weights are, so random ones serve to measure it; what comes out
-says nothing of any picture. They take about 14 GB of disk. Real tokenizers can't be made here:
+says nothing of any image. They take about 14 GB of disk. Real tokenizers can't be made here:
 texts are cut by a Unigram tokenizer of 16,000 pieces learned from the benchmark's own titles,
 which cuts them into about as many tokens as a real one does.
 """

@@ -40,21 +40,21 @@ FAST = {
 
 
 def write_posts(folder: Path, posts: int, seed: int) -> Path:
-    """A CSV of posts and a folder of their pictures, all made up from the seed."""
+    """A CSV of posts and a folder of their images, all made up from the seed."""
     generator = random.Random(seed)
     (folder / "images").mkdir(parents=True)
     words = ["old", "red", "quiet", "bridge", "lake", "cat", "street", "rain", "town", "finally"]
     rows = []
     for number in range(posts):
-        picture = Image.new("RGB", (96, 72), tuple(generator.randrange(256) for _ in range(3)))
-        pen = ImageDraw.Draw(picture)
+        image = Image.new("RGB", (96, 72), tuple(generator.randrange(256) for _ in range(3)))
+        pen = ImageDraw.Draw(image)
         for _ in range(6):
             corner = generator.randrange(90), generator.randrange(66)
             far = corner[0] + generator.randrange(5, 60), corner[1] + generator.randrange(5, 60)
             pen.ellipse((*corner, *far), tuple(generator.randrange(256) for _ in range(3)))
-        picture.save(folder / "images" / f"k{number}.jpg", quality=80)
-        if number % 40 == 7:  # some pictures are broken, so that failures are compared too
-            (folder / "images" / f"k{number}.jpg").write_bytes(b"\xff\xd8\xff not a picture")
+        image.save(folder / "images" / f"k{number}.jpg", quality=80)
+        if number % 40 == 7:  # some images are broken, so that failures are compared too
+            (folder / "images" / f"k{number}.jpg").write_bytes(b"\xff\xd8\xff no image")
         rows.append(
             {
                 "id": f"k{number}",

@@ -2,7 +2,7 @@
 
     python -m benchmarks.learning [--posts 2000 10000] [--seeds 0 1 2] [--cache FOLDER]
 
-For each world: pictures are drawn and encoded with the packaged profile, features are made by the
+For each world: images are drawn and encoded with the packaged profile, features are made by the
 code that makes them of collected posts, and a model is trained and judged as `mmrl train` does.
 Printed are the Spearman of mmrl, of its network alone, of every baseline and of the noise ceiling
 on the same test posts, with bootstrap intervals, and the ratios to the ceiling. Encoding takes
@@ -31,8 +31,8 @@ from mmrl.samples.history import History
 from mmrl.samples.load import encoders_of
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import statistics_columns
-from mmrl.sandbox.pictures import HEIGHT, WIDTH
-from mmrl.sandbox.world import PICTURED, Post, World
+from mmrl.sandbox.images import HEIGHT, WIDTH
+from mmrl.sandbox.world import WITH_IMAGE, Post, World
 
 _AT_ONCE = 500
 
@@ -40,9 +40,9 @@ _AT_ONCE = 500
 def vectors_of(posts: list[Post], profile: Profile, cache: Path) -> dict[str, np.ndarray]:
     """By space, (n, dim) vectors of the posts; rows of NaN where the captioner abstains.
 
-    Also `bytes`, the size of each picture's file, and `statistics` of its pixels.
+    Also `bytes`, the size of each image's file, and `statistics` of its pixels.
     """
-    made = repr([(post.title, post.picture) for post in posts])
+    made = repr([(post.title, post.drawing) for post in posts])
     made += repr(sorted(encoders_of(profile).items()))
     name = sha256(made.encode()).hexdigest()[:16]
     parts = []
@@ -72,11 +72,11 @@ def _encode(posts: list[Post], profile: Profile) -> dict[str, np.ndarray]:
 
 
 def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
-    """A world's picture posts as samples: looked at half an hour after posting, and at 36 hours."""
-    posts = [post for post in world if post.kind in PICTURED]
+    """A world's image posts as samples: looked at half an hour after posting, and at 36 hours."""
+    posts = [post for post in world if post.kind in WITH_IMAGE]
     vectors = vectors_of(posts, profile, cache)
     n = len(posts)
-    look = 0.5
+    age_hours = 0.5
     created = pa.array([int(post.created * 1e6) for post in posts], pa.int64()).cast(TIME)
     days = [(post.created - world.start.timestamp()) / 86_400 for post in posts]
     subreddits = [world.subreddits[post.subreddit] for post in posts]
@@ -93,7 +93,7 @@ def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
         "width": [WIDTH] * n,
         "height": [HEIGHT] * n,
         "byte_size": vectors.pop("bytes"),
-        "look_age_hours": [look] * n,
+        "observed_age_hours": [age_hours] * n,
         "subscribers": [s.subscribers_at(d) for s, d in zip(subreddits, days, strict=True)],
         "author_link_karma": [None if a is None else a.link_karma for a in authors],
         "author_comment_karma": [None if a is None else a.comment_karma for a in authors],
@@ -110,7 +110,7 @@ def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
             "subreddit": [subreddit.name for subreddit in subreddits],
             "author_id": [None if author is None else author.id for author in authors],
             "created_at": created,
-            "first_look_at": _later(created, look),
+            "first_look_at": _later(created, age_hours),
             "label_observed_at": _later(created, 36.0),
             "score": score,
             "subscribers": inputs["subscribers"],

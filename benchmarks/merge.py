@@ -97,7 +97,7 @@ def daily_runs(home: Path, stored: int) -> float:
         first = stored + 200 * day
         write_posts(catalog, first, 200, labelled=False)
         if day:
-            write_looks(catalog, first - 200, 200, age_hours=36)
+            write_observations(catalog, first - 200, 200, age_hours=36)
         report = run_stage(MergeStage(Settings()), catalog, as_of(first + 200), Silent())
         assert report.done == (400 if day else 200)
         if day:  # the first one has no posts of the day before
@@ -109,7 +109,7 @@ def one_at_a_time(catalog: Catalog, some: int) -> float:
     """Seconds a post, merged by scanning data frames and fetching single vectors."""
     expected = samples.load(catalog, Settings(), as_of(10**6), encoders=ENCODERS).slice(0, some)
     posts = catalog.read("posts").to_pandas()
-    looks = catalog.read("observations").to_pandas()
+    observations = catalog.read("observations").to_pandas()
     images = catalog.read("post_images").to_pandas()
     captions = catalog.read("captions").to_pandas()
     mature = timedelta(hours=36)
@@ -117,11 +117,15 @@ def one_at_a_time(catalog: Catalog, some: int) -> float:
     rows = []
     for post_id in expected["post_id"].to_pylist():
         post = posts[posts["post_id"] == post_id].iloc[0]
-        own_looks = looks[looks["post_id"] == post_id].sort_values("observed_at")
+        its_observations = observations[observations["post_id"] == post_id].sort_values(
+            "observed_at"
+        )
         image = images[images["post_id"] == post_id].iloc[0]["sha256"]
         caption = captions[captions["sha256"] == image].iloc[0]["text"]
-        first = own_looks.iloc[0]
-        label = own_looks[own_looks["observed_at"] - post["created_at"] >= mature].iloc[0]
+        first = its_observations.iloc[0]
+        label = its_observations[
+            its_observations["observed_at"] - post["created_at"] >= mature
+        ].iloc[0]
         contents = {
             "title": text_content(post["title"]),
             "caption": text_content(caption),
@@ -208,9 +212,9 @@ def write_posts(
         fetched_at=created,
         final_url=[""] * count,
     )
-    write_looks(catalog, first, count, age_hours=0.5)
+    write_observations(catalog, first, count, age_hours=0.5)
     if labelled:
-        write_looks(catalog, first, count, age_hours=36)
+        write_observations(catalog, first, count, age_hours=36)
     if vectors:
         keep(catalog, "captions", count, sha256=images, captioner=["b"] * count, text=captions)
         contents = {
@@ -230,7 +234,7 @@ def write_posts(
             catalog.insert(f"embeddings_{space}_{DIM}", table)
 
 
-def write_looks(catalog: Catalog, first: int, count: int, age_hours: float) -> None:
+def write_observations(catalog: Catalog, first: int, count: int, age_hours: float) -> None:
     random = np.random.default_rng(first)
     seen = timedelta(hours=age_hours)
     keep(

@@ -2,11 +2,11 @@
 
     python -m benchmarks.sandbox_signal [--posts 1000] [--seed 0]
 
-Pictured posts of a simulated world are encoded with the packaged profile. From the vectors alone,
-ridge regressions say the picture's and the title's term of the law, and logistic regressions the
+Image posts of a simulated world are encoded with the packaged profile. From the vectors alone,
+ridge regressions say the image's and the title's term of the law, and logistic regressions the
 interaction's two ingredients (open view or thing seen close; glad or sad title). All figures are
 of five-fold cross-validation, so of posts that the regression has not seen. The two crossed rows
-are a check: a title must say nothing of the picture, nor a picture of the title.
+are a check: a title must say nothing of the image, nor an image of the title.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from sklearn.preprocessing import StandardScaler
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.sandbox import World
-from mmrl.sandbox.pictures import FAMILY
-from mmrl.sandbox.world import PICTURED
+from mmrl.sandbox.images import FAMILY
+from mmrl.sandbox.world import WITH_IMAGE
 
 
 def explained(vectors: np.ndarray, term: np.ndarray) -> float:
@@ -46,27 +46,27 @@ def told_apart(vectors: np.ndarray, sign: np.ndarray) -> np.ndarray:
 
 
 def measure(count: int, seed: int) -> dict[str, float]:
-    """All figures of one world with so many pictured posts."""
+    """All figures of one world with so many shown posts."""
     world = World.make(posts=int(count * 1.2) + 50, seed=seed)
     truth = world.truth().to_pandas().set_index("post_id")
-    pictured = [post for post in world if post.kind in PICTURED][:count]
-    images = [data for post in pictured if (data := post.image()) is not None]
-    terms = truth.loc[[post.id for post in pictured]]
+    shown = [post for post in world if post.kind in WITH_IMAGE][:count]
+    images = [data for post in shown if (data := post.image()) is not None]
+    terms = truth.loc[[post.id for post in shown]]
     profile = load_profile(Settings())
     image = profile.image().encode(images)
-    title = profile.title().encode([post.title for post in pictured])
+    title = profile.title().encode([post.title for post in shown])
     tags = profile.captioner().caption(images)
 
-    family = np.array([FAMILY[post.picture.subject] for post in pictured if post.picture])
+    family = np.array([FAMILY[post.drawing.subject] for post in shown if post.drawing])
     interaction = terms["interaction"].to_numpy()
     both = np.where(interaction > (interaction.min() + interaction.max()) / 2, 1, -1)
     mood = family * both  # the interaction is family times mood, and each is +1 or -1
     saw_family, read_mood = told_apart(image, family), told_apart(title, mood)
     return {
-        "posts": len(pictured),
-        "r2_picture_from_image": explained(image, terms["picture"].to_numpy()),
+        "posts": len(shown),
+        "r2_image_from_image": explained(image, terms["image"].to_numpy()),
         "r2_title_from_title": explained(title, terms["title"].to_numpy()),
-        "r2_picture_from_title": explained(title, terms["picture"].to_numpy()),
+        "r2_image_from_title": explained(title, terms["image"].to_numpy()),
         "r2_title_from_image": explained(image, terms["title"].to_numpy()),
         "accuracy_family_from_image": float(np.mean(saw_family == family)),
         "accuracy_mood_from_title": float(np.mean(read_mood == mood)),

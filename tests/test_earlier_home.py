@@ -48,17 +48,17 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     return run
 
 
-def first_picture(home: Path, folder: Path) -> Path:
+def first_image(home: Path, folder: Path) -> Path:
     images = Catalog.open(home).read("images", ["sha256", "bytes"]).sort_by("sha256")
-    path = folder / "picture.jpg"
+    path = folder / "image.jpg"
     path.write_bytes(images["bytes"][0].as_py())
     return path
 
 
 def test_its_champion_predicts_what_it_predicted_then(home: Path, run: Run, tmp_path: Path) -> None:
-    picture = first_picture(home, tmp_path)
+    image_file = first_image(home, tmp_path)
     titled = ("--title", "A quiet harbour at dawn", "--subreddit", "SimPics")
-    said = json.loads(run("predict", picture, *titled, "--as-of", AS_OF, "--json"))
+    said = json.loads(run("predict", image_file, *titled, "--as-of", AS_OF, "--json"))
     assert said["model_version"] == "1"
     assert said["simulated"]
     assert said["score"] == pytest.approx({"low": 7.608, "middle": 82.81, "high": 727.3}, rel=0.01)

@@ -20,7 +20,7 @@ from tests.support.command import Answer, call, is_one_sentence, process
 from tests.support.learning_samples import QUICK_TRAINING
 
 POSTS = 90
-PICTURES = 86  # the last four posts have none
+IMAGE_FILES = 86  # the last four posts have none
 CREATED = 1_700_000_000
 LOOKED = CREATED + (POSTS + 3) * 86_400  # when the table's scores were taken
 QUICK = {f"MMRL_TRAIN__{name.upper()}": str(value) for name, value in QUICK_TRAINING.items()}
@@ -43,7 +43,7 @@ def _small_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_posts(folder: Path) -> tuple[Path, Path]:
-    """A table of posts and the folder of their pictures."""
+    """A table of posts and the folder of their images."""
     draw = random.Random(7)
     images = folder / "images"
     images.mkdir()
@@ -51,11 +51,11 @@ def write_posts(folder: Path) -> tuple[Path, Path]:
         table = csv.writer(file)
         table.writerow(HEADER)
         for number in range(POSTS):
-            if number < PICTURES:
-                picture = Image.effect_noise((48, 36), 20 + number).convert("RGB")
-                picture.save(images / f"p{number}.jpg")
+            if number < IMAGE_FILES:
+                image_file = Image.effect_noise((48, 36), 20 + number).convert("RGB")
+                image_file.save(images / f"p{number}.jpg")
             score = int(draw.lognormvariate(4, 1))
-            url = f"https://i.redd.it/p{number}.jpg" if number < PICTURES else "https://a.test/b"
+            url = f"https://i.redd.it/p{number}.jpg" if number < IMAGE_FILES else "https://a.test/b"
             time = CREATED + number * 86_400
             row = [f"p{number}", f"Title {number}", score, time, "Pics", f"u{number % 9}"]
             table.writerow([*row, url, 100_000])
@@ -122,10 +122,10 @@ def test_status_accounts_for_every_post_and_agrees_with_the_tables(
         row = rows[stage]
         dropped = sum(row["left_out"].values()) + sum(row["failed"].values())
         assert row["done"] + row["pending"] + dropped == given, row
-    assert rows["fetch-images"]["failed"] == {"file_missing": POSTS - PICTURES}
+    assert rows["fetch-images"]["failed"] == {"file_missing": POSTS - IMAGE_FILES}
     merged = rows["merge"]
-    assert merged["done"] + merged["pending"] + sum(merged["left_out"].values()) == PICTURES
-    assert rows["caption"]["done"] == catalog.count("captions") == PICTURES
+    assert merged["done"] + merged["pending"] + sum(merged["left_out"].values()) == IMAGE_FILES
+    assert rows["caption"]["done"] == catalog.count("captions") == IMAGE_FILES
     assert rows["train"]["done"] == 1
     assert all(not row["pending"] for row in rows.values())
 
@@ -151,8 +151,8 @@ def test_models_are_listed_and_shown(finished: Finished, run: Run) -> None:
 
 
 def test_a_prediction_lies_inside_its_interval(finished: Finished, run: Run) -> None:
-    picture = finished.images / "p1.jpg"
-    draft = ("predict", picture, "--title", "A lake", "--home", finished.home, "--json")
+    image_file = finished.images / "p1.jpg"
+    draft = ("predict", image_file, "--title", "A lake", "--home", finished.home, "--json")
     as_of = ("--as-of", LOOKED + 3_600)
     found = json.loads(run(*draft, "--subreddit", "r/Pics", *as_of).out)
     assert set(found) == {
@@ -175,7 +175,7 @@ def test_a_prediction_lies_inside_its_interval(finished: Finished, run: Run) -> 
 def test_what_does_not_exist_is_named(finished: Finished, run: Run, tmp_path: Path) -> None:
     home = ("--home", finished.home)
     broken, text = tmp_path / "broken.jpg", tmp_path / "text.jpg"
-    text.write_text("no picture")
+    text.write_text("no image")
     broken.write_bytes((finished.images / "p1.jpg").read_bytes()[:200])
     titled = ("--title", "t", "--subreddit", "Pics", *home)
     before = Catalog.open(finished.home).versions()
@@ -188,10 +188,10 @@ def test_what_does_not_exist_is_named(finished: Finished, run: Run, tmp_path: Pa
     is_one_sentence(run("predict", tmp_path / "none.jpg", *titled), 2, "none.jpg")
     is_one_sentence(run("predict", text, *titled), 2, "text.jpg", "not an image")
     is_one_sentence(run("predict", broken, *titled), 2, "broken.jpg", "broken")
-    picture = finished.images / "p1.jpg"
+    image_file = finished.images / "p1.jpg"
     empty = ("--title", " ", "--subreddit", "Pics", *home)
-    is_one_sentence(run("predict", picture, *empty), 2, "title")
-    is_one_sentence(run("predict", picture, *titled, "--model", "7"), 2, "7")
+    is_one_sentence(run("predict", image_file, *empty), 2, "title")
+    is_one_sentence(run("predict", image_file, *titled, "--model", "7"), 2, "7")
     is_one_sentence(run("collect", *home), 2, "praw.ini", "client_id")
     assert Catalog.open(finished.home).versions() == before
 

@@ -60,7 +60,7 @@ def collect(local: LocalReddit, catalog: Catalog, at: datetime, *subreddits: str
     return sweep(local.connect(), catalog, subreddits or ["aww", "pics"], at)
 
 
-def looks(catalog: Catalog, post_id: str) -> list[dict[str, Any]]:
+def observations(catalog: Catalog, post_id: str) -> list[dict[str, Any]]:
     rows = catalog.lookup("observations", "post_id", [post_id]).to_pylist()
     return sorted(rows, key=lambda row: row["observed_at"])
 
@@ -71,14 +71,14 @@ def test_a_sweep_keeps_each_new_post_with_its_first_look(
     put(reddit, 5)
     report = collect(reddit, catalog, START + HOUR)
     post = catalog.read("posts").to_pylist()[0]
-    (look,) = looks(catalog, "p5")
+    (observation,) = observations(catalog, "p5")
     assert report.new == 1
     assert post["title"] == "Post 5 &amp; more"  # PRAW asks for raw_json=1: nothing is escaped
     assert post["source"] == "sandbox"  # it answers on loopback, where Reddit itself never is
-    assert post["first_seen_at"] == look["observed_at"] == START + HOUR
-    assert (look["score"], look["subscribers"]) == (5, 1_000)
-    assert (look["author_link_karma"], look["author_comment_karma"]) == (7, -3)
-    assert look["author_created_at"] == datetime.fromtimestamp(1.5e9, tz=UTC)
+    assert post["first_seen_at"] == observation["observed_at"] == START + HOUR
+    assert (observation["score"], observation["subscribers"]) == (5, 1_000)
+    assert (observation["author_link_karma"], observation["author_comment_karma"]) == (7, -3)
+    assert observation["author_created_at"] == datetime.fromtimestamp(1.5e9, tz=UTC)
 
 
 def test_a_sweep_goes_back_to_what_it_knows_and_no_further(
@@ -141,7 +141,7 @@ def test_an_unusable_post_is_recorded_with_its_reason(
     assert catalog.read("failures")["key"].to_pylist() == ["p1"]
 
 
-def test_looks_are_taken_at_each_checkpoint_and_no_more(
+def test_observations_are_taken_at_each_checkpoint_and_no_more(
     reddit: LocalReddit, catalog: Catalog
 ) -> None:
     put(reddit, 1)
@@ -150,28 +150,36 @@ def test_looks_are_taken_at_each_checkpoint_and_no_more(
     for half_hours in range(1, 100):
         at = START + half_hours * HOUR / 2
         reddit.posts["p1"]["score"] = half_hours
-        if observe(reddit.connect(), catalog, Settings(), at).looked:
+        if observe(reddit.connect(), catalog, Settings(), at).written:
             taken.append(half_hours / 2)
     assert taken == CHECKPOINTS
-    assert [look["score"] for look in looks(catalog, "p1")] == [1, 2, 12, 48, 72]
+    assert [observation["score"] for observation in observations(catalog, "p1")] == [
+        1,
+        2,
+        12,
+        48,
+        72,
+    ]
 
 
-def test_a_missed_look_is_taken_late_at_its_true_age(reddit: LocalReddit, catalog: Catalog) -> None:
+def test_a_missed_observation_is_taken_late_at_its_true_age(
+    reddit: LocalReddit, catalog: Catalog
+) -> None:
     put(reddit, 1)
     collect(reddit, catalog, START)
     report = observe(reddit.connect(), catalog, Settings(), START + 50 * HOUR)
-    assert report.looked == 1
-    assert looks(catalog, "p1")[-1]["observed_at"] == START + 50 * HOUR
+    assert report.written == 1
+    assert observations(catalog, "p1")[-1]["observed_at"] == START + 50 * HOUR
     assert observe(reddit.connect(), catalog, Settings(), START + 60 * HOUR).due == 0
 
 
-def test_looks_come_a_hundred_a_request(reddit: LocalReddit, catalog: Catalog) -> None:
+def test_observations_come_a_hundred_a_request(reddit: LocalReddit, catalog: Catalog) -> None:
     for number in range(250):
         put(reddit, number)
     collect(reddit, catalog, START)
     reddit.requests.clear()
     report = observe(reddit.connect(), catalog, Settings(), START + HOUR)
-    assert (report.looked, report.requests) == (250, 6)
+    assert (report.written, report.requests) == (250, 6)
     assert reddit.requests == ["/api/info", "/api/user_data_by_account_ids"] * 3
 
 
@@ -184,13 +192,13 @@ def test_a_post_that_is_gone_is_looked_at_once_and_says_so(
     reddit.hidden = {"p1"}
     reddit.posts["p2"]["removed_by_category"] = "moderator"
     assert observe(reddit.connect(), catalog, Settings(), START + HOUR).absent == 1
-    assert looks(catalog, "p1")[-1]["removed_by"] == "absent"
-    assert looks(catalog, "p1")[-1]["score"] is None
-    assert looks(catalog, "p2")[-1]["removed_by"] == "moderator"
+    assert observations(catalog, "p1")[-1]["removed_by"] == "absent"
+    assert observations(catalog, "p1")[-1]["score"] is None
+    assert observations(catalog, "p2")[-1]["removed_by"] == "moderator"
     assert observe(reddit.connect(), catalog, Settings(), START + HOUR).due == 0
 
 
-def test_looks_taken_before_reddit_fell_silent_are_kept(
+def test_observations_taken_before_reddit_fell_silent_are_kept(
     reddit: LocalReddit, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(250):
@@ -209,7 +217,7 @@ def test_looks_taken_before_reddit_fell_silent_are_kept(
     assert catalog.count("observations") == 250 + 200
     reddit.requests.clear()
     reddit.status = 200
-    assert observe(reddit.connect(), catalog, Settings(), START + HOUR).looked == 50
+    assert observe(reddit.connect(), catalog, Settings(), START + HOUR).written == 50
 
 
 @given(
@@ -219,12 +227,12 @@ def test_looks_taken_before_reddit_fell_silent_are_kept(
     st.integers(0, 300),
 )
 @settings(max_examples=25)
-def test_a_post_is_due_if_it_passed_a_checkpoint_since_its_newest_look(
+def test_a_post_is_due_if_it_passed_a_checkpoint_since_its_newest_observation(
     tmp_path_factory: pytest.TempPathFactory,
     posts: list[tuple[int, list[int]]],
     now: int,
 ) -> None:
-    """Hours: when each post went up, and its looks' ages."""
+    """Hours: when each post went up, and its observations' ages."""
     catalog = Catalog.open(tmp_path_factory.mktemp("due"), create=True)
     rows, observed, expected = [], [], set()
     for number, (created, ages) in enumerate(posts):
@@ -346,4 +354,4 @@ def test_settings_checkpoints_are_followed(reddit: LocalReddit, catalog: Catalog
     collect(reddit, catalog, START)
     few = Settings(reddit=RedditSettings(checkpoints_hours=[12]))
     assert observe(reddit.connect(), catalog, few, START + 11 * HOUR).due == 0
-    assert observe(reddit.connect(), catalog, few, START + 12 * HOUR).looked == 1
+    assert observe(reddit.connect(), catalog, few, START + 12 * HOUR).written == 1

@@ -42,27 +42,27 @@ def make(catalog: Catalog) -> Iterator[Callable[..., Trial]]:
 # Nothing lost, nothing twice
 
 
-def test_every_post_is_kept_once_with_looks_at_its_ages(make: Callable[..., Trial]) -> None:
+def test_every_post_is_kept_once_with_observations_at_its_ages(make: Callable[..., Trial]) -> None:
     trial = make(busy(600, 1.5), checkpoints_hours=[0.5, 1])
     status = trial.run(2.8)
     assert sorted(trial.ids()) == sorted(trial.there())
-    looks = trial.catalog.read("observations", ["post_id", "observed_at"]).to_pylist()
+    observations = trial.catalog.read("observations", ["post_id", "observed_at"]).to_pylist()
     ages: dict[str, list[float]] = {}
     created = {post.id: post.created for post in trial.server.world}
-    for look in looks:
-        age = look["observed_at"].timestamp() - created[look["post_id"]]
-        ages.setdefault(look["post_id"], []).append(age / 60)
+    for observation in observations:
+        age = observation["observed_at"].timestamp() - created[observation["post_id"]]
+        ages.setdefault(observation["post_id"], []).append(age / 60)
     for post_id in trial.ids():
         first, second, third = sorted(ages[post_id])
         assert 0 <= first <= 16  # the longest time between two polls, and a commit
         assert 30 <= second <= 40
         assert 60 <= third <= 70
-    assert (status.kept, status.looks, status.looks_late) == (600, 1_200, 0)
+    assert (status.kept, status.observations, status.observations_late) == (600, 1_200, 0)
     assert status.state == "stopped"
     assert not trial.told
 
 
-def test_requests_for_a_thousand_posts_and_a_look_are_at_most_35(
+def test_requests_for_a_thousand_posts_and_a_observation_are_at_most_35(
     make: Callable[..., Trial],
 ) -> None:
     trial = make(busy(1_000, 0.5), checkpoints_hours=[0.5, 1, 1.5, 2])
@@ -116,7 +116,7 @@ def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
     late = 0
     for ahead in (0.0, 300.0, -300.0):
         status = trial.run(1.4, ahead)
-        late += status.looks_late
+        late += status.observations_late
         assert status.faults
     ids = trial.ids()
     assert len(ids) == len(set(ids)) == 700
@@ -189,7 +189,7 @@ def test_posts_that_show_up_late_in_their_old_place_are_found(make: Callable[...
     assert sorted(trial.ids()) == sorted(trial.there())
 
 
-def test_the_clock_of_reddits_answers_dates_the_looks(make: Callable[..., Trial]) -> None:
+def test_the_clock_of_reddits_answers_dates_the_observations(make: Callable[..., Trial]) -> None:
     trial = make(busy(100, 1))
     status = trial.run(1.4, ahead=600.0)
     assert status.skew == pytest.approx(-600, abs=3)
@@ -319,15 +319,15 @@ def test_posts_found_through_comments_are_a_part_of_all(make: Callable[..., Tria
 # One client, several processes; two clients
 
 
-def test_looks_may_be_left_to_another_process(make: Callable[..., Trial]) -> None:
+def test_observations_may_be_left_to_another_process(make: Callable[..., Trial]) -> None:
     trial = make(busy(100, 1), checkpoints_hours=[0.5])
-    status = trial.run(2, looks=False)
-    assert status.looks == 0
+    status = trial.run(2, observing=False)
+    assert status.observations == 0
     assert trial.catalog.count("observations") == 100
 
 
 def test_a_tight_limit_is_kept_and_discovery_goes_first(make: Callable[..., Trial]) -> None:
-    """Twenty requests in ten minutes: two a minute. There is enough for polls and few looks."""
+    """Twenty requests in ten minutes: two a minute. Enough for polls and few observations."""
     trial = make(busy(400, 4), limit=20, checkpoints_hours=[0.5, 1, 1.5, 2, 2.5])
     trial.run(5)
     assert trial.server.stats()["most_in_a_minute"] <= 4
@@ -438,8 +438,8 @@ def test_what_waits_is_written_when_it_is_stopped(make: Callable[..., Trial]) ->
     assert sorted(trial.ids()) == sorted(
         post.id for post in trial.server.world if post.created <= START.timestamp() + 3_000
     )
-    looks = trial.catalog.read("observations", ["author_link_karma"])
-    assert looks["author_link_karma"].null_count == 0
+    observations = trial.catalog.read("observations", ["author_link_karma"])
+    assert observations["author_link_karma"].null_count == 0
 
 
 def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
@@ -457,8 +457,13 @@ def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
         keeper.flush()
     assert not trial.ids()
     keeper.flush(final=True)
-    looks = trial.catalog.read("observations", ["author_link_karma"])
-    assert len(trial.ids()) == looks.num_rows == looks["author_link_karma"].null_count == 100
+    observations = trial.catalog.read("observations", ["author_link_karma"])
+    assert (
+        len(trial.ids())
+        == observations.num_rows
+        == observations["author_link_karma"].null_count
+        == 100
+    )
 
 
 # The command
@@ -547,7 +552,7 @@ def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
 
 
 @pytest.mark.slow
-def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
+def test_once_makes_a_sweep_and_takes_the_observations_that_are_due(
     home: Path, server: SandboxServer
 ) -> None:
     server.now += 1_000
@@ -556,8 +561,8 @@ def test_once_makes_a_sweep_and_takes_the_looks_that_are_due(
         assert ended.code == 0, ended.err
         server.now += 2 * 3_600
     assert "kept" in ended.out
-    looks = Catalog.open(home).read("observations", ["post_id"])["post_id"].to_pylist()
-    assert max(looks.count(post_id) for post_id in set(looks)) == 2
+    observations = Catalog.open(home).read("observations", ["post_id"])["post_id"].to_pylist()
+    assert max(observations.count(post_id) for post_id in set(observations)) == 2
 
 
 @pytest.mark.slow

@@ -130,18 +130,18 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, hom
     return ran
 
 
-def test_looks_go_through_the_second_client_and_discovery_through_the_first(
+def test_observations_go_through_the_second_client_and_discovery_through_the_first(
     run: Run, home: Path, asked: Asked
 ) -> None:
     code, said, complaint = run("collect", "--for", "40m", "--json")
     assert code == 0, complaint
-    assert json.loads(said)["looks"] > 50
+    assert json.loads(said)["observations"] > 50
     first, second = (asked.paths[client] for client in SECTIONS.values())
     assert first["new"] > 100
     assert second["new"] == 0
     assert second["info by ids"] > 5  # posts, to look at them again
     assert first["info by ids"] == 0
-    assert first["user_data_by_account_ids"]  # of the first looks
+    assert first["user_data_by_account_ids"]  # of the first observations
     assert second["user_data_by_account_ids"] == second["info by ids"]
 
 
@@ -164,7 +164,7 @@ def test_observe_asks_through_the_second_client_alone(
     server.now += 3_600
     code, said, _ = run("observe", "--json")
     assert code == 0
-    assert json.loads(said)["looked"] == Catalog.open(home).count("posts") > 20
+    assert json.loads(said)["written"] == Catalog.open(home).count("posts") > 20
     assert asked.paths[SECTIONS["bot1"]].total() == before
     assert asked.paths[SECTIONS["bot2"]]["info by ids"] >= 1
 

@@ -173,12 +173,14 @@ def test_a_task_that_can_not_work_fails_at_once_and_someone_is_told(
     }
 
 
-def test_looks_that_are_due_are_taken_by_their_own_dag(on_sqlite: Airflow, days: Days) -> None:
+def test_observations_that_are_due_are_taken_by_their_own_dag(
+    on_sqlite: Airflow, days: Days
+) -> None:
     on_sqlite.unpause("mmrl_observe")
     run = on_sqlite.trigger("mmrl_observe", days.now)
     assert on_sqlite.wait("mmrl_observe", run, 120) == "success"
     counts = on_sqlite.counts("mmrl_observe", run, "observe")
-    assert counts["due"] == counts["looked"]
+    assert counts["due"] == counts["written"]
 
 
 def test_on_postgresql_a_task_killed_in_its_middle_is_tried_again_and_nothing_is_lost_or_doubled(
@@ -205,8 +207,8 @@ def test_on_postgresql_a_task_killed_in_its_middle_is_tried_again_and_nothing_is
         assert rows.num_rows == rows.group_by(keys).aggregate([]).num_rows
     for row in _status(days.home):
         assert not row["pending"], row
-    pictured, failed = catalog.count("post_images"), catalog.count("failures")
-    assert pictured + failed >= catalog.count("selection", "reason IS NULL") > 0
+    fetched, failed = catalog.count("post_images"), catalog.count("failures")
+    assert fetched + failed >= catalog.count("selection", "reason IS NULL") > 0
 
 
 # How long a stage's process lives before it is killed: training is in its middle then.

@@ -20,7 +20,7 @@ from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.errors import WeightsError
 from tests.support.command import printed
 from tests.support.tiny_image_models import WIDTH, save_siglip, save_timm
-from tests.support.tiny_visual_models import PICTURES, picture
+from tests.support.tiny_visual_models import IMAGE_FILES, image_file
 
 VIT, SIGLIP = (
     "timm/vit_large_patch16_384.augreg_in21k_ft_in1k",
@@ -48,12 +48,12 @@ def test_timm_features_are_timms_own_pooled_pre_logits(folder: Path, tmp_path: P
     import torch
     from timm.data import create_transform, resolve_data_config
 
-    found = encoder(folder, VIT).encode(PICTURES)
+    found = encoder(folder, VIT).encode(IMAGE_FILES)
     theirs: Any = timm.create_model(
         f"local-dir:{save_timm(tmp_path / 'new')}", pretrained=True
     ).eval()
     transform: Any = create_transform(**resolve_data_config(model=theirs))
-    pixels = torch.stack([transform(Image.open(io.BytesIO(data))) for data in PICTURES])
+    pixels = torch.stack([transform(Image.open(io.BytesIO(data))) for data in IMAGE_FILES])
     with torch.inference_mode():
         expected = theirs.forward_head(theirs.forward_features(pixels), pre_logits=True).numpy()
     assert found.dtype == np.float32
@@ -66,10 +66,10 @@ def test_siglip_vectors_are_transformers_own_image_features(folder: Path) -> Non
     from transformers import SiglipModel
     from transformers.models.siglip import SiglipImageProcessorPil
 
-    found = encoder(folder, SIGLIP).encode(PICTURES)
+    found = encoder(folder, SIGLIP).encode(IMAGE_FILES)
     theirs = SiglipModel.from_pretrained(folder / SIGLIP, local_files_only=True).eval()
     processor: Any = SiglipImageProcessorPil.from_pretrained(folder / SIGLIP)
-    images = [Image.open(io.BytesIO(data)) for data in PICTURES]
+    images = [Image.open(io.BytesIO(data)) for data in IMAGE_FILES]
     with torch.inference_mode():
         given = processor(images, return_tensors="pt")["pixel_values"]
         features = theirs.get_image_features(pixel_values=given)
@@ -87,7 +87,7 @@ def test_pixels_are_those_of_timms_whole_transform(folder: Path) -> None:
     data = json.loads((folder / VIT / "config.json").read_text("utf-8"))
     transform: Any = create_transform(**resolve_data_config(pretrained_cfg=data))
     for size in ((60, 80), (48, 48), (333, 50), (31, 300), (640, 481)):
-        file = picture(1, *size)
+        file = image_file(1, *size)
         prepared = network.prepare(file)
         assert prepared.dtype == np.uint8  # a quarter of what floats would take to the device
         found = network.scaled(prepared[None])[0]
@@ -97,8 +97,8 @@ def test_pixels_are_those_of_timms_whole_transform(folder: Path) -> None:
 
 def test_a_folder_with_safetensors_gives_the_same(folder: Path, tmp_path: Path) -> None:
     newer = Checkpoint(VIT, save_timm(tmp_path / "new"), "cpu", "float32")
-    found = TimmImages(newer).encode(PICTURES)
-    assert np.abs(found - encoder(folder, VIT).encode(PICTURES)).max() < 1e-5
+    found = TimmImages(newer).encode(IMAGE_FILES)
+    assert np.abs(found - encoder(folder, VIT).encode(IMAGE_FILES)).max() < 1e-5
     (tmp_path / "new" / "model.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"pytorch_model\.bin \(or model\.safetensors\)"):
         newer.check()
@@ -106,18 +106,18 @@ def test_a_folder_with_safetensors_gives_the_same(folder: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
 def test_bfloat16_gives_nearly_the_same_vectors(folder: Path, name: str) -> None:
-    whole = encoder(folder, name).encode(PICTURES)
-    half = encoder(folder, name, "bfloat16").encode(PICTURES)
+    whole = encoder(folder, name).encode(IMAGE_FILES)
+    half = encoder(folder, name, "bfloat16").encode(IMAGE_FILES)
     lengths = np.linalg.norm(whole, axis=1) * np.linalg.norm(half, axis=1)
     assert ((whole * half).sum(1) / lengths).min() > 0.999
 
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
-def test_what_a_picture_is_batched_with_changes_nothing_and_the_order_is_kept(
+def test_what_an_image_is_batched_with_changes_nothing_and_the_order_is_kept(
     folder: Path, name: str
 ) -> None:
     net = encoder(folder, name)
-    images = [picture(seed, 60 + 17 * seed, 80) for seed in range(7)]
+    images = [image_file(seed, 60 + 17 * seed, 80) for seed in range(7)]
     alone = np.concatenate([net.encode([image]) for image in images])
     scale = np.abs(alone).max()
     assert np.abs(net.encode(images) - alone).max() < 1e-5 * scale
@@ -125,7 +125,7 @@ def test_what_a_picture_is_batched_with_changes_nothing_and_the_order_is_kept(
 
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
-def test_strange_pictures_are_encoded(folder: Path, name: str) -> None:
+def test_strange_images_are_encoded(folder: Path, name: str) -> None:
     made = [
         Image.new("RGB", (1, 1)),
         Image.new("L", (1, 20_000)),
@@ -142,7 +142,7 @@ def test_strange_pictures_are_encoded(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "AVIF"])
-def test_pictures_of_every_kind_are_encoded_alike(folder: Path, kind: str) -> None:
+def test_images_of_every_kind_are_encoded_alike(folder: Path, kind: str) -> None:
     if kind == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow was built without AVIF")
     ramp = np.linspace(0, 255, 90, dtype=np.uint8)
@@ -157,22 +157,22 @@ def test_pictures_of_every_kind_are_encoded_alike(folder: Path, kind: str) -> No
 
 
 def test_a_turned_photograph_is_seen_upright(folder: Path) -> None:
-    upright = Image.open(io.BytesIO(PICTURES[0]))
+    upright = Image.open(io.BytesIO(IMAGE_FILES[0]))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
     turned = io.BytesIO()
     upright.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG", exif=exif)
     net = encoder(folder, VIT)
-    assert np.abs(net.encode([turned.getvalue()]) - net.encode(PICTURES[:1])).max() < 1e-4
+    assert np.abs(net.encode([turned.getvalue()]) - net.encode(IMAGE_FILES[:1])).max() < 1e-4
 
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
-def test_unreadable_pictures_are_named_and_the_others_are_done(folder: Path, name: str) -> None:
+def test_unreadable_images_are_named_and_the_others_are_done(folder: Path, name: str) -> None:
     net = encoder(folder, name)
     with pytest.raises(UnreadableImagesError) as caught:
-        net.encode([b"", PICTURES[0], b"no picture", PICTURES[1]])
+        net.encode([b"", IMAGE_FILES[0], b"no image", IMAGE_FILES[1]])
     assert sorted(caught.value.errors) == [0, 2]
-    readable = net.encode(PICTURES[:2])
+    readable = net.encode(IMAGE_FILES[:2])
     assert np.abs(caught.value.done - readable).max() < 1e-5 * np.abs(readable).max()
     with pytest.raises(UnreadableImagesError) as caught:
         net.encode([b"none of them"])
@@ -186,7 +186,7 @@ def test_out_of_memory_halves_the_batch_says_so_and_gives_the_same(
     import torch
 
     net = encoder(folder, VIT)
-    images = [picture(seed, 60, 80) for seed in range(9)]
+    images = [image_file(seed, 60, 80) for seed in range(9)]
     expected = net.encode(images)
     network = net._network()._network
     forward = network.vectors
@@ -213,7 +213,7 @@ def test_nothing_gives_no_rows(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
 def test_weights_that_are_missing_say_how_to_get_them(tmp_path: Path, name: str) -> None:
     model = Checkpoint(name, tmp_path, "cpu", "float32")
-    for use in (CLASSES[name](model).check, lambda: CLASSES[name](model).encode(PICTURES)):
+    for use in (CLASSES[name](model).check, lambda: CLASSES[name](model).encode(IMAGE_FILES)):
         with pytest.raises(WeightsError, match=f"mmrl weights fetch {name}") as caught:
             use()
         assert model.model.size in str(caught.value)
@@ -244,7 +244,7 @@ def test_a_checkpoint_with_other_weights_is_refused(
     save_file(state, copy / "model.safetensors", metadata={"format": "pt"})
     named = (key if change == "lacks" else other).removeprefix("vision_model.")
     with pytest.raises(WeightsError, match=re.escape(named)):
-        CLASSES[name](Checkpoint(name, copy, "cpu", "float32")).encode(PICTURES)
+        CLASSES[name](Checkpoint(name, copy, "cpu", "float32")).encode(IMAGE_FILES)
 
 
 @pytest.mark.parametrize("name", [VIT, SIGLIP])
@@ -253,7 +253,7 @@ def test_broken_weights_are_a_clear_error(tmp_path: Path, name: str) -> None:
     whole = (copy / "model.safetensors").read_bytes()
     (copy / "model.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match="mmrl weights fetch"):
-        CLASSES[name](Checkpoint(name, copy, "cpu", "float32")).encode(PICTURES)
+        CLASSES[name](Checkpoint(name, copy, "cpu", "float32")).encode(IMAGE_FILES)
 
 
 def test_ids_are_known_without_a_model_library() -> None:

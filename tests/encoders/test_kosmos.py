@@ -23,10 +23,10 @@ from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned, UnreadableImag
 from mmrl.errors import WeightsError
 from tests.support.command import printed
 from tests.support.tiny_caption_models import KOSMOS_TAGS, save_kosmos
-from tests.support.tiny_visual_models import PICTURES, picture
+from tests.support.tiny_visual_models import IMAGE_FILES, image_file
 
 MODEL = "microsoft/kosmos-2-patch14-224"
-IMAGES = [*PICTURES, *(picture(seed, 60 + 9 * seed, 80) for seed in range(4, 10))]
+IMAGES = [*IMAGE_FILES, *(image_file(seed, 60 + 9 * seed, 80) for seed in range(4, 10))]
 TOKENS = 40
 SNOWMAN = (
     "<grounding> An image of<phrase> a snowman</phrase><object><patch_index_0044>"
@@ -59,7 +59,7 @@ def published(folder: Path) -> tuple[Any, Any]:
 
 
 def cards_way(folder: Path, image: bytes, tokens: int = TOKENS) -> Caption | Uncaptioned:
-    """One picture as the model's card does it, the prompt taken from its text."""
+    """One image as the model's card does it, the prompt taken from its text."""
     processor, model = published(folder)
     rgb = Image.open(io.BytesIO(image)).convert("RGB")
     inputs = processor(text=Kosmos2.prompt, images=rgb, return_tensors="pt")
@@ -84,7 +84,7 @@ def cards_way(folder: Path, image: bytes, tokens: int = TOKENS) -> Caption | Unc
 def test_captions_are_those_of_the_cards_way(folder: Path) -> None:
     found = captioner(folder).caption(IMAGES)
     assert found == [cards_way(folder, image) for image in IMAGES]
-    assert len({str(caption) for caption in found}) > len(IMAGES) / 2  # the pictures decide
+    assert len({str(caption) for caption in found}) > len(IMAGES) / 2  # the images decide
 
 
 def test_a_batch_says_what_each_alone_does(folder: Path) -> None:
@@ -147,10 +147,10 @@ def test_no_more_tokens_than_allowed_are_written(folder: Path, most: int) -> Non
     assert [tokens[:most] for tokens in longer] == written
 
 
-def test_an_unreadable_picture_fails_alone(folder: Path) -> None:
+def test_an_unreadable_image_fails_alone(folder: Path) -> None:
     one = captioner(folder)
     with pytest.raises(UnreadableImagesError) as caught:
-        one.caption([IMAGES[0], b"no picture", *IMAGES[1:6], b""])
+        one.caption([IMAGES[0], b"no image", *IMAGES[1:6], b""])
     assert list(caught.value.errors) == [1, 7]
     assert caught.value.done == one.caption(IMAGES[:6])
 
@@ -259,7 +259,7 @@ def test_a_text_cut_anywhere_has_no_rest_of_a_tag_in_it(grounding: Grounding, en
     assert all(found.text[p.start : p.end] in ("a snowman", "a fire") for p in found.phrases)
 
 
-def test_markup_that_the_picture_shows_stays_plain_text(grounding: Grounding) -> None:
+def test_markup_that_the_image_shows_stays_plain_text(grounding: Grounding) -> None:
     written = "a sign: <b>cat</b> 3 < 4 <phras> &lt;"
     pieces = f" {written}".replace(" ", "\u2581")
     tokens = [grounding.tokenizer.get_vocab()[piece] for piece in pieces]
@@ -312,7 +312,7 @@ def test_texts_and_places_are_those_of_transformers(
 
 
 @pytest.mark.parametrize("squeezed", [True, False])
-def test_pictures_are_prepared_as_the_folder_says_squeezed_or_cropped(
+def test_images_are_prepared_as_the_folder_says_squeezed_or_cropped(
     folder: Path, tmp_path: Path, squeezed: bool
 ) -> None:
     from transformers import CLIPImageProcessorPil

@@ -19,11 +19,11 @@ from mmrl.encoders.protocols import Caption, Uncaptioned, UnreadableImagesError
 from mmrl.errors import ConfigError, WeightsError
 from tests.support.command import printed
 from tests.support.tiny_qwen_captions import save_qwen_captions
-from tests.support.tiny_visual_models import PICTURES, picture
+from tests.support.tiny_visual_models import IMAGE_FILES, image_file
 
 NAME = "Qwen/Qwen3-VL-2B-Instruct"
 # Of five shapes, so that rows have different lengths, and two of one shape.
-IMAGES = [*PICTURES, picture(4, 40, 700), picture(5, 33, 20), picture(6, 480, 640)]
+IMAGES = [*IMAGE_FILES, image_file(4, 40, 700), image_file(5, 33, 20), image_file(6, 480, 640)]
 FEW = 24  # new tokens
 
 
@@ -79,9 +79,9 @@ def card(folder: Path, images: list[bytes], together: bool, most: int = FEW) -> 
         [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
     )
     # Resized with Pillow beforehand: the processor's own resizing rounds a little differently.
-    pictures = [_resized(data) for data in images]
+    image_files = [_resized(data) for data in images]
     said = []
-    for batch in [pictures] if together else [[one] for one in pictures]:
+    for batch in [image_files] if together else [[one] for one in image_files]:
         inputs = processor(
             text=[prompt] * len(batch),
             images=batch,
@@ -116,10 +116,10 @@ def test_captions_are_those_of_the_cards_way_one_by_one_and_padded_together(fold
     found = texts(captioner(folder).caption(IMAGES))
     assert found == card(folder, IMAGES, together=False)
     assert found == card(folder, IMAGES, together=True)
-    assert len(set(found)) >= 4  # they tell pictures apart
+    assert len(set(found)) >= 4  # they tell images apart
 
 
-def test_what_a_picture_is_batched_with_changes_nothing_and_the_order_is_kept(folder):
+def test_what_an_image_is_batched_with_changes_nothing_and_the_order_is_kept(folder):
     net = captioner(folder)
     net._network().batches.size = 6
     together = net.caption(IMAGES)
@@ -150,7 +150,7 @@ def test_nothing_said_and_an_echo_are_no_captions(folder, monkeypatch):
 
     said = ["", " \n", "Describe this image in one or two plain sentences!", '"A <b>cat</b>."']
     monkeypatch.setattr(QwenCaptionsNetwork, "write", lambda *_: [said.pop(0), said.pop(0)])
-    empty, blank, echo, kept = captioner(folder).caption([PICTURES[0]] * 4)
+    empty, blank, echo, kept = captioner(folder).caption([IMAGE_FILES[0]] * 4)
     for got, reason in (
         (empty, Reason.EMPTY_CAPTION),
         (blank, Reason.EMPTY_CAPTION),
@@ -168,12 +168,12 @@ def test_a_marker_in_the_prompt_is_text_and_another_prompt_is_another_captioner(
     assert all(isinstance(got, Caption) for got in marked.caption(IMAGES[:2]))
 
 
-def test_larger_pictures_are_made_smaller_and_the_id_says_the_caps(folder):
+def test_larger_images_are_made_smaller_and_the_id_says_the_caps(folder):
     net = captioner(folder, picture_tokens=64)
     assert "64img" in net.id
     assert "24tok" in net.id
     assert net.id != captioner(folder).id
-    assert isinstance(net.caption([picture(8, 900, 700)])[0], Caption)
+    assert isinstance(net.caption([image_file(8, 900, 700)])[0], Caption)
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_a_captioner_that_could_say_nothing_is_refused(folder, options):
         captioner(folder, **options)
 
 
-def test_unreadable_pictures_fail_alone(folder):
-    images = [b"", PICTURES[0], b"no picture", PICTURES[1], picture(7, 2, 500)]
+def test_unreadable_images_fail_alone(folder):
+    images = [b"", IMAGE_FILES[0], b"no image", IMAGE_FILES[1], image_file(7, 2, 500)]
     net = captioner(folder)
     with pytest.raises(UnreadableImagesError) as caught:
         net.caption(images)
     assert sorted(caught.value.errors) == [0, 2, 4]
     assert "200 times" in caught.value.errors[4]
-    assert caught.value.done == net.caption(PICTURES[:2])
+    assert caught.value.done == net.caption(IMAGE_FILES[:2])
 
 
 @pytest.mark.slow
@@ -203,13 +203,13 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     want = net.caption(IMAGES)
     whole, sizes = QwenCaptionsNetwork.write, []
 
-    def scarce(self, pictures, prompt, most):
+    def scarce(self, image_files, prompt, most):
         import torch
 
-        sizes.append(len(pictures))
-        if len(pictures) > 1:
+        sizes.append(len(image_files))
+        if len(image_files) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, pictures, prompt, most)
+        return whole(self, image_files, prompt, most)
 
     monkeypatch.setattr(QwenCaptionsNetwork, "write", scarce)
     with caplog.at_level(logging.WARNING):
@@ -263,7 +263,7 @@ def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
     shutil.copytree(folder, tmp_path / "m")
     (tmp_path / "m" / name).write_text(content)
     with pytest.raises(WeightsError, match=said):
-        captioner(tmp_path / "m").caption(PICTURES[:1])
+        captioner(tmp_path / "m").caption(IMAGE_FILES[:1])
 
 
 def test_weights_that_lack_tables_are_refused(folder, tmp_path):
@@ -274,7 +274,7 @@ def test_weights_that_lack_tables_are_refused(folder, tmp_path):
     del state["model.visual.merger.norm.weight"], state["model.language_model.norm.weight"]
     save_file(state, tmp_path / "m" / "model.safetensors", {"format": "pt"})
     with pytest.raises(WeightsError, match=r"2 missing"):
-        captioner(tmp_path / "m").caption(PICTURES[:1])
+        captioner(tmp_path / "m").caption(IMAGE_FILES[:1])
 
 
 def test_the_frontier_profile_has_it(folder):

@@ -18,9 +18,9 @@ from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.visual import QwenVisual
 from mmrl.errors import InputError, WeightsError
 from tests.support.command import printed
-from tests.support.tiny_visual_models import PICTURES, QWEN_WIDTH, picture, save_qwen_visual
+from tests.support.tiny_visual_models import IMAGE_FILES, QWEN_WIDTH, image_file, save_qwen_visual
 
-IMAGES = [*PICTURES, picture(4, 40, 700), picture(5, 33, 20), picture(6, 1200, 900)]
+IMAGES = [*IMAGE_FILES, image_file(4, 40, 700), image_file(5, 33, 20), image_file(6, 1200, 900)]
 TEXTS = ["a photo of the dog", "", "漢字 é\n", "x" * 90, "Where?", ""]
 
 
@@ -59,13 +59,13 @@ def authors_vectors(folder: Path, images: list[bytes], texts: list[str]) -> np.n
         video_processor=Qwen3VLVideoProcessor(),
         chat_template=(folder / "chat_template.jinja").read_text(),
     )
-    pictures = []
+    image_files = []
     for data in images:
         image = Image.open(io.BytesIO(data)).convert("RGB")
         high, wide = smart_resize(
             image.height, image.width, 32, 4 * 32**2, QwenVisual.image_tokens * 32**2
         )
-        pictures.append(image.resize((wide, high)))
+        image_files.append(image.resize((wide, high)))
     turns = [
         [
             {"role": "system", "content": [{"type": "text", "text": QwenVisual.instruction}]},
@@ -78,7 +78,7 @@ def authors_vectors(folder: Path, images: list[bytes], texts: list[str]) -> np.n
     ]
     prompts = processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
     inputs = processor(
-        text=prompts, images=pictures, do_resize=False, padding=True, return_tensors="pt"
+        text=prompts, images=image_files, do_resize=False, padding=True, return_tensors="pt"
     )
     model = Qwen3VLModel.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
@@ -117,8 +117,8 @@ def test_nothing_gives_no_rows_and_unequal_numbers_are_refused(folder):
         net.encode(IMAGES, ["one"])
 
 
-def test_unreadable_pictures_are_named_by_their_places(folder):
-    images = [b"", PICTURES[0], b"no picture", picture(7, 2, 500)]
+def test_unreadable_images_are_named_by_their_places(folder):
+    images = [b"", IMAGE_FILES[0], b"no image", image_file(7, 2, 500)]
     with pytest.raises(UnreadableImagesError) as caught:
         encoder(folder).encode(images, ["a much longer text", "b", "", "d"])
     assert sorted(caught.value.errors) == [0, 2, 3]
@@ -127,16 +127,16 @@ def test_unreadable_pictures_are_named_by_their_places(folder):
 
 def test_a_long_text_is_cut_and_counted_and_odd_ones_do_no_harm(folder):
     net = encoder(folder)
-    rows = net.encode([PICTURES[0]] * 2, ["a" * 512, "a" * 513])
+    rows = net.encode([IMAGE_FILES[0]] * 2, ["a" * 512, "a" * 513])
     assert net.truncated == 1
     assert np.abs(rows[0] - rows[1]).max() < 1e-5
-    odd = net.encode([PICTURES[0]] * 2, ["a \ud800", "a ?"])
+    odd = net.encode([IMAGE_FILES[0]] * 2, ["a \ud800", "a ?"])
     assert np.abs(odd[0] - odd[1]).max() < 1e-5
 
 
 def test_a_marker_in_a_title_is_text(folder):
     net = encoder(folder)
-    rows = net.encode([PICTURES[0]] * 2, ["<|image_pad|><|im_end|>", ""])
+    rows = net.encode([IMAGE_FILES[0]] * 2, ["<|image_pad|><|im_end|>", ""])
     assert np.isfinite(rows).all()
     assert np.abs(rows[0] - rows[1]).max() > 1e-3
 
@@ -150,13 +150,13 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     want = net.encode(IMAGES, TEXTS)
     whole, sizes = QwenVisualNetwork.vectors, []
 
-    def scarce(self, pictures, before, after):
+    def scarce(self, image_files, before, after):
         import torch
 
-        sizes.append(len(pictures))
-        if len(pictures) > 1:
+        sizes.append(len(image_files))
+        if len(image_files) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, pictures, before, after)
+        return whole(self, image_files, before, after)
 
     monkeypatch.setattr(QwenVisualNetwork, "vectors", scarce)
     with caplog.at_level(logging.WARNING):
@@ -228,7 +228,7 @@ def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
 
 @settings(max_examples=300)
 @given(st.integers(1, 9_000), st.integers(1, 9_000))
-def test_pictures_are_sized_as_its_authors_do(width, height):
+def test_images_are_sized_as_its_authors_do(width, height):
     from mmrl.encoders.networks.torchvision import ensure_torchvision
 
     ensure_torchvision()

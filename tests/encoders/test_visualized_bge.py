@@ -21,11 +21,11 @@ from mmrl.errors import InputError, WeightsError
 from tests.support.command import printed
 from tests.support.paths import FIXTURES
 from tests.support.tiny_visual_models import (
-    PICTURES,
+    IMAGE_FILES,
     POSITIONS,
     TEXTS,
     WIDTH,
-    picture,
+    image_file,
     save_bge_m3,
     save_visualized_bge,
     visualized_bge_weights,
@@ -54,8 +54,8 @@ def encoder(folder: Path, dtype: str = "float32", weights: Path | None = None) -
 @pytest.mark.parametrize(
     ("kind", "encode"),
     [
-        ("picture and text", lambda e: e.encode(PICTURES, TEXTS)),
-        ("picture", lambda e: e.encode_images(PICTURES)),
+        ("picture and text", lambda e: e.encode(IMAGE_FILES, TEXTS)),
+        ("picture", lambda e: e.encode_images(IMAGE_FILES)),
         ("text", lambda e: e.encode_texts(TEXTS)),
     ],
 )
@@ -69,7 +69,7 @@ def test_vectors_are_those_of_the_published_code(folder, kind, encode):
 def test_bfloat16_gives_nearly_the_same_vectors(folder):
     half = encoder(folder, "bfloat16")
     for found, kind in [
-        (half.encode(PICTURES, TEXTS), "picture and text"),
+        (half.encode(IMAGE_FILES, TEXTS), "picture and text"),
         (half.encode_texts(TEXTS), "text"),
     ]:
         cosines = (found * np.array(PUBLISHED[kind])).sum(1)
@@ -79,7 +79,7 @@ def test_bfloat16_gives_nearly_the_same_vectors(folder):
 
 def test_what_an_item_is_batched_with_changes_nothing_and_the_order_is_kept(folder):
     net = encoder(folder)
-    images = [picture(seed, 230 + 17 * seed, 260) for seed in range(7)]
+    images = [image_file(seed, 230 + 17 * seed, 260) for seed in range(7)]
     texts = ["", "cat " * 60, "a", "the dog", "", "painting " * 30, "photo of a cat"]
     alone = [net.encode([i], [t])[0] for i, t in zip(images, texts, strict=True)]
     assert np.abs(net.encode(images, texts) - alone).max() < 1e-5
@@ -94,25 +94,25 @@ def test_nothing_gives_no_rows(folder):
     assert net.encode([], []).shape == net.encode_texts([]).shape == (0, WIDTH)
 
 
-def test_as_many_texts_as_pictures_are_asked_for(folder):
+def test_as_many_texts_as_images_are_asked_for(folder):
     with pytest.raises(InputError, match="3 images were given with 1 texts"):
-        encoder(folder).encode(PICTURES, ["one"])
+        encoder(folder).encode(IMAGE_FILES, ["one"])
 
 
-def test_unreadable_pictures_are_named_by_their_places(folder):
-    images = [b"", PICTURES[0], b"no picture", PICTURES[1]]
+def test_unreadable_images_are_named_by_their_places(folder):
+    images = [b"", IMAGE_FILES[0], b"no image", IMAGE_FILES[1]]
     with pytest.raises(UnreadableImagesError) as caught:
         encoder(folder).encode(images, ["a much longer text", "b", "", "d"])
     assert sorted(caught.value.errors) == [0, 2]
-    readable = encoder(folder).encode(PICTURES[:2], ["b", "d"])
+    readable = encoder(folder).encode(IMAGE_FILES[:2], ["b", "d"])
     assert np.abs(caught.value.done - readable).max() < 1e-5
 
 
 def test_a_long_text_is_cut_and_counted(folder):
     net = encoder(folder)
-    room = POSITIONS - 256 - 2  # with a picture, and without its first and last token
+    room = POSITIONS - 256 - 2  # with an image, and without its first and last token
     fitting, longer = " ".join("a" * room), " ".join("a" * (room + 1))
-    rows = net.encode([PICTURES[0]] * 2, [fitting, longer])
+    rows = net.encode([IMAGE_FILES[0]] * 2, [fitting, longer])
     assert net.truncated == 1
     assert np.abs(rows[0] - rows[1]).max() < 1e-5
     net.encode_texts([longer, "short"])
@@ -130,7 +130,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
 
     unload()
     net = encoder(folder)
-    images, texts = [*PICTURES, PICTURES[0]], [*TEXTS, "again"]
+    images, texts = [*IMAGE_FILES, IMAGE_FILES[0]], [*TEXTS, "again"]
     want = net.encode(images, texts)
     whole, sizes = VisualizedBgeNetwork.with_images, []
 
@@ -174,7 +174,7 @@ assert not heavy, heavy
 
 def test_missing_weights_are_named_with_size_command_and_setting(folder, tmp_path):
     absent = encoder(folder, weights=tmp_path)
-    for call in (absent.check, lambda: absent.encode(PICTURES, TEXTS)):
+    for call in (absent.check, lambda: absent.encode(IMAGE_FILES, TEXTS)):
         with pytest.raises(WeightsError) as caught:
             call()
         said = str(caught.value)
@@ -223,13 +223,13 @@ def test_a_pickle_with_code_in_it_is_refused(folder, tmp_path):
 
 @settings(max_examples=40)
 @given(width=st.integers(1, 700), height=st.integers(1, 700), seed=st.integers(0, 99))
-def test_a_picture_is_prepared_as_torchvision_does(width, height, seed):
+def test_an_image_is_prepared_as_torchvision_does(width, height, seed):
     from mmrl.encoders.networks.torchvision import ensure_torchvision
 
     ensure_torchvision()
     from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
-    data = picture(seed, width, height)
+    data = image_file(seed, width, height)
     published = Compose([Resize(SIDE, InterpolationMode.BICUBIC), CenterCrop(SIDE)])
     if max(width, height) > 16 * min(width, height):
         assert square(data).shape == (SIDE, SIDE, 3)
@@ -238,7 +238,7 @@ def test_a_picture_is_prepared_as_torchvision_does(width, height, seed):
 
 
 @pytest.mark.parametrize("size", [(1, 50_000), (50_000, 2)])
-def test_a_very_long_picture_costs_no_more_than_another(size):
+def test_a_very_long_image_costs_no_more_than_another(size):
     file = io.BytesIO()
     Image.new("RGB", size, (9, 99, 199)).save(file, "PNG")
     found = square(file.getvalue())

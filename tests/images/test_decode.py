@@ -24,7 +24,7 @@ from mmrl.purge.run import erase
 from mmrl.serving.predict import predict_draft
 from mmrl.serving.prediction import Draft
 from tests.support.command import python
-from tests.support.image_server import picture
+from tests.support.image_server import image_file
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def saved(image: Image.Image, image_format: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("pixels", [8_001, 16_001, 1_000_000])
-def test_a_picture_with_too_many_pixels_is_refused_before_decoding(
+def test_an_image_with_too_many_pixels_is_refused_before_decoding(
     pixels: int, monkeypatch: pytest.MonkeyPatch, pixel_limit: None
 ) -> None:
     def decode(image: Image.Image) -> None:
@@ -51,14 +51,14 @@ def test_a_picture_with_too_many_pixels_is_refused_before_decoding(
 
 def test_the_limit_may_be_reached_and_raised_above_pillows_own(pixel_limit: None) -> None:
     use_limit(8_000)
-    assert open_rgb(picture(1, (100, 80), "PNG")).size == (100, 80)
+    assert open_rgb(image_file(1, (100, 80), "PNG")).size == (100, 80)
     use_limit(200_000_000)
     with opened(saved(Image.new("1", (200_000_000 // 1_000, 1_000)), "PNG")) as image:
         assert image.size == (200_000, 1_000)
 
 
 def test_a_limit_given_with_a_file_holds_for_that_file_alone() -> None:
-    data = picture(1, (100, 80), "PNG")
+    data = image_file(1, (100, 80), "PNG")
     with pytest.raises(UnreadableError, match="100 x 80 pixels, 7,999 at most"):  # noqa: SIM117
         with opened(data, max_pixels=7_999):
             pass
@@ -86,12 +86,12 @@ def _report(catalog: Catalog, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("command", [_run, _predict, _purge, _report])
-def test_every_command_that_decodes_pictures_does_so_under_the_homes_setting(
+def test_every_command_that_decodes_images_does_so_under_the_homes_setting(
     command: Callable[[Catalog, Settings], None], catalog: Catalog, pixel_limit: None
 ) -> None:
     command(catalog, Settings(images=ImageSettings(max_pixels=7_999)))
     with pytest.raises(UnreadableError, match="100 x 80 pixels, 7,999 at most"):
-        open_rgb(picture(1, (100, 80), "PNG"))
+        open_rgb(image_file(1, (100, 80), "PNG"))
 
 
 @pytest.mark.parametrize("image_format", ["ICO", "PPM", "TGA", "EPS"])
@@ -103,10 +103,10 @@ def test_formats_that_pages_do_not_show_are_never_opened(image_format: str) -> N
 
 def test_what_trips_over_a_files_bytes_is_its_own_error() -> None:
     with pytest.raises(UnreadableError, match="OSError: image file is truncated"):
-        open_rgb(picture(3, (600, 400))[:5_000])
+        open_rgb(image_file(3, (600, 400))[:5_000])
 
 
-def test_a_picture_is_not_refused_for_exif_that_cannot_be_read() -> None:
+def test_an_image_is_not_refused_for_exif_that_cannot_be_read() -> None:
     data = saved(Image.new("RGB", (90, 60), "navy"), "JPEG", exif=b"Exif\0\0nonsense")
     assert open_rgb(data).size == (90, 60)
 

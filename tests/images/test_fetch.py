@@ -14,7 +14,14 @@ from mmrl.images.fetch import Fetcher
 from mmrl.images.hosts import LEFT_ALONE_AFTER
 from mmrl.images.image import FetchedImage, Refused
 from tests.support.command import HANGS
-from tests.support.image_server import Handler, ImageServer, answer, dribble, image_server, picture
+from tests.support.image_server import (
+    Handler,
+    ImageServer,
+    answer,
+    dribble,
+    image_file,
+    image_server,
+)
 
 
 @pytest.fixture
@@ -44,8 +51,8 @@ def hang_up(handler: Handler) -> None:
     handler.close_connection = True
 
 
-def test_a_picture_comes_with_its_bytes_and_facts(server: ImageServer) -> None:
-    data = picture(1, (96, 64))
+def test_an_image_comes_with_its_bytes_and_facts(server: ImageServer) -> None:
+    data = image_file(1, (96, 64))
     got = fetch_one(server.serve("/a.jpg", data))
     assert isinstance(got, FetchedImage)
     assert got.data == data
@@ -54,7 +61,7 @@ def test_a_picture_comes_with_its_bytes_and_facts(server: ImageServer) -> None:
 
 
 def test_it_says_who_it_is_and_takes_no_packed_answers(server: ImageServer) -> None:
-    fetch_one(server.serve("/a.jpg", picture()))
+    fetch_one(server.serve("/a.jpg", image_file()))
     sent = {name.lower(): value for name, value in server.headers[0].items()}
     assert sent["user-agent"].startswith(f"mmrl/{mmrl.__version__} ")
     assert sent["accept-encoding"] == "identity"
@@ -64,7 +71,7 @@ def test_it_says_who_it_is_and_takes_no_packed_answers(server: ImageServer) -> N
 def test_connections_are_used_again_and_a_host_is_not_crowded(server: ImageServer) -> None:
     def slowly(handler: Handler) -> None:
         time.sleep(0.01)
-        answer(handler, picture(int(handler.path[1:])))
+        answer(handler, image_file(int(handler.path[1:])))
 
     for number in range(60):
         server.pages[f"/{number}"] = slowly
@@ -75,7 +82,7 @@ def test_connections_are_used_again_and_a_host_is_not_crowded(server: ImageServe
     assert server.most_busy == 3
 
 
-def test_a_missing_picture_costs_no_connection(server: ImageServer) -> None:
+def test_a_missing_image_costs_no_connection(server: ImageServer) -> None:
     urls = [server.url(f"/missing/{number}") for number in range(20)]
     found = Fetcher(settings(per_host=1)).fetch(urls)
     assert {got.reason for got in found.values() if isinstance(got, Refused)} == {Reason.IMAGE_GONE}
@@ -85,7 +92,7 @@ def test_a_missing_picture_costs_no_connection(server: ImageServer) -> None:
 def test_all_hosts_together_keep_to_the_whole_limit(server: ImageServer) -> None:
     def slowly(handler: Handler) -> None:
         time.sleep(0.05)
-        answer(handler, picture())
+        answer(handler, image_file())
 
     async def here(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
@@ -97,21 +104,21 @@ def test_all_hosts_together_keep_to_the_whole_limit(server: ImageServer) -> None
 
 
 def test_an_address_is_asked_for_once_however_often_it_is_given(server: ImageServer) -> None:
-    url = server.serve("/a.jpg", picture())
+    url = server.serve("/a.jpg", image_file())
     assert len(Fetcher(settings()).fetch([url, url, url])) == 1
     assert server.asked["/a.jpg"] == 1
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_what_is_gone_is_asked_for_once(server: ImageServer, status: int) -> None:
-    got = fetch_one(server.serve("/a.jpg", picture(), status))
+    got = fetch_one(server.serve("/a.jpg", image_file(), status))
     assert isinstance(got, Refused)
     assert (got.reason, got.transient) == (Reason.IMAGE_GONE, False)
     assert server.asked["/a.jpg"] == 1
 
 
 @pytest.mark.parametrize(("status", "later"), [(403, True), (401, False), (451, False)])
-def test_a_forbidden_picture_is_asked_for_once_and_403_again_in_a_later_run(
+def test_a_forbidden_image_is_asked_for_once_and_403_again_in_a_later_run(
     server: ImageServer, status: int, later: bool
 ) -> None:
     got = fetch_one(server.serve("/a.jpg", b"", status))
@@ -126,7 +133,7 @@ def test_a_host_that_is_down_does_not_hold_up_the_others(server: ImageServer) ->
     for number in range(60):
         server.pages[f"/dead/{number}"] = hang_up
     dead = [server.url(f"/dead/{number}", "dead.localhost") for number in range(60)]
-    alive = server.serve("/a.jpg", picture())
+    alive = server.serve("/a.jpg", image_file())
     found = Fetcher(settings(per_host=4, attempts=1), resolve=here).fetch([*dead, alive])
     assert isinstance(found[alive], FetchedImage)
     assert all(
@@ -139,7 +146,7 @@ def test_a_host_that_is_down_does_not_hold_up_the_others(server: ImageServer) ->
 
 def test_a_server_that_stumbles_is_asked_again(server: ImageServer) -> None:
     url = server.script(
-        "/a.jpg", hang_up, lambda h: answer(h, b"", 503), lambda h: answer(h, picture())
+        "/a.jpg", hang_up, lambda h: answer(h, b"", 503), lambda h: answer(h, image_file())
     )
     assert isinstance(fetch_one(url, attempts=3), FetchedImage)
     assert server.asked["/a.jpg"] == 3
@@ -152,7 +159,7 @@ def test_a_server_that_keeps_failing_is_left_for_later(server: ImageServer, stat
     assert server.asked["/a.jpg"] == 2
 
 
-def test_a_pause_that_a_server_asks_for_holds_for_all_its_pictures(server: ImageServer) -> None:
+def test_a_pause_that_a_server_asks_for_holds_for_all_its_images(server: ImageServer) -> None:
     times: list[float] = []
 
     def busy(handler: Handler) -> None:
@@ -161,7 +168,7 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_its_pictures(server: Image
 
     def good(handler: Handler) -> None:
         times.append(time.monotonic())
-        answer(handler, picture())
+        answer(handler, image_file())
 
     first, second = server.script("/a.jpg", busy, good), server.script("/b.jpg", good)
     found = Fetcher(settings(per_host=1)).fetch([first, second])
@@ -194,7 +201,7 @@ def test_a_stream_without_end_is_cut_at_the_limit(server: ImageServer) -> None:
         handler.send_response(200)
         handler.send_header("Transfer-Encoding", "chunked")
         handler.end_headers()
-        handler.wfile.write(b"%x\r\n%s\r\n" % (100, picture()[:100]))
+        handler.wfile.write(b"%x\r\n%s\r\n" % (100, image_file()[:100]))
         while True:
             handler.wfile.write(b"%x\r\n%s\r\n" % (10_000, bytes(10_000)))
             sent += 10_000
@@ -211,21 +218,21 @@ def test_a_page_is_given_up_after_its_first_bytes(server: ImageServer) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"x", b"\xff\xd8\xff"])
-def test_next_to_nothing_is_no_picture(server: ImageServer, body: bytes) -> None:
+def test_next_to_nothing_is_no_image(server: ImageServer, body: bytes) -> None:
     assert reason(server.serve("/a.jpg", body)) in (Reason.NOT_AN_IMAGE, Reason.BROKEN_IMAGE)
 
 
-def test_a_picture_counts_for_what_it_is_not_for_what_its_server_calls_it(
+def test_an_image_counts_for_what_it_is_not_for_what_its_server_calls_it(
     server: ImageServer,
 ) -> None:
-    url = server.serve("/a.jpg", picture(2, image_format="PNG"), Content_Type="text/html")
+    url = server.serve("/a.jpg", image_file(2, image_format="PNG"), Content_Type="text/html")
     got = fetch_one(url)
     assert isinstance(got, FetchedImage)
     assert got.facts.format == "PNG"
 
 
-def test_an_answer_cut_short_is_no_picture(server: ImageServer) -> None:
-    data = picture(3, (600, 400))
+def test_an_answer_cut_short_is_no_image(server: ImageServer) -> None:
+    data = image_file(3, (600, 400))
 
     def cut(handler: Handler) -> None:
         handler.send_response(200)
@@ -241,7 +248,7 @@ def test_an_answer_cut_short_is_no_picture(server: ImageServer) -> None:
 
 def test_a_server_that_dribbles_is_cut_at_the_time_limit(server: ImageServer) -> None:
     given_up = Event()
-    url = server.script("/a.jpg", lambda handler: dribble(handler, given_up, picture()))
+    url = server.script("/a.jpg", lambda handler: dribble(handler, given_up, image_file()))
     got = fetch_one(url, timeout_seconds=3, attempts=1)
     assert got == Refused(Reason.NETWORK_ERROR, "no whole answer within 3 s", transient=True)
     assert given_up.wait(HANGS)
@@ -265,7 +272,7 @@ def test_an_answer_that_is_no_http_is_a_network_error(server: ImageServer) -> No
 
 
 def test_redirects_are_followed_a_few_times(server: ImageServer) -> None:
-    server.serve("/b.jpg", picture())
+    server.serve("/b.jpg", image_file())
     url = server.serve("/a.jpg", b"moved", 302, Location="b.jpg")
     got = fetch_one(url)
     assert isinstance(got, FetchedImage)
@@ -305,8 +312,8 @@ def test_an_allowed_name_that_resolves_to_a_private_address_is_refused(
     async def rebound(host: str, port: int) -> list[str]:
         return [number]
 
-    images = settings(allow_loopback=allow_loopback, allowed_hosts=["pictures.example"])
-    url = "http://pictures.example/a.jpg"
+    images = settings(allow_loopback=allow_loopback, allowed_hosts=["images.example"])
+    url = "http://images.example/a.jpg"
     got = Fetcher(images, resolve=rebound).fetch([url])[url]
     assert isinstance(got, Refused)
     assert (got.reason, got.transient) == (Reason.HOST_NOT_ALLOWED, True)
@@ -315,19 +322,19 @@ def test_an_allowed_name_that_resolves_to_a_private_address_is_refused(
 
 
 def test_the_name_is_looked_up_once_for_a_connection(server: ImageServer) -> None:
-    server.serve("/a.jpg", picture())
+    server.serve("/a.jpg", image_file())
     answers = [["127.0.0.1"], ["10.0.0.1"]]
 
     async def changing(host: str, port: int) -> list[str]:
         return answers.pop(0)
 
-    url = server.url("/a.jpg", "pictures.localhost")
+    url = server.url("/a.jpg", "images.localhost")
     assert isinstance(Fetcher(settings(), resolve=changing).fetch([url])[url], FetchedImage)
     assert answers == [["10.0.0.1"]]
 
 
 def test_loopback_is_refused_unless_it_is_allowed(server: ImageServer) -> None:
-    url = server.serve("/a.jpg", picture())
+    url = server.serve("/a.jpg", image_file())
     assert reason(url, allow_loopback=False) == Reason.HOST_NOT_ALLOWED
     assert server.connections == 0
 
@@ -342,7 +349,7 @@ def test_a_name_that_does_not_resolve_is_a_network_error() -> None:
     assert (got.reason, got.transient) == (Reason.NETWORK_ERROR, True)
 
 
-def test_imgurs_address_for_removed_pictures_is_never_asked_for(server: ImageServer) -> None:
+def test_imgurs_address_for_removed_images_is_never_asked_for(server: ImageServer) -> None:
     url = server.serve("/a.jpg", b"", 302, Location="https://i.imgur.com/removed.png")
     assert reason(url) == Reason.IMAGE_REMOVED_PLACEHOLDER
 
@@ -362,14 +369,14 @@ def test_imgurs_address_for_removed_pictures_is_never_asked_for(server: ImageSer
 def test_a_server_that_asks_machines_not_to_learn_is_heeded(
     server: ImageServer, tag: str, refused: bool
 ) -> None:
-    got = fetch_one(server.serve("/a.jpg", picture(), X_Robots_Tag=tag))
+    got = fetch_one(server.serve("/a.jpg", image_file(), X_Robots_Tag=tag))
     assert isinstance(got, Refused) == refused
     if isinstance(got, Refused):
         assert got.reason == Reason.OPTED_OUT
 
 
-def test_hundreds_of_pictures_share_a_few_connections(server: ImageServer) -> None:
-    body = picture(4, (320, 240))
+def test_hundreds_of_images_share_a_few_connections(server: ImageServer) -> None:
+    body = image_file(4, (320, 240))
     urls = [server.serve(f"/{number}.jpg", body) for number in range(400)]
     found = Fetcher(settings()).fetch(urls)
     assert all(isinstance(got, FetchedImage) for got in found.values())

@@ -1,4 +1,4 @@
-"""Probing: what is a still picture, and why anything else is refused."""
+"""Probing: what is a still image, and why anything else is refused."""
 
 import hashlib
 import struct
@@ -20,7 +20,7 @@ from mmrl.images.image import FetchedImage, ImageFacts, Refused
 from mmrl.images.placeholders import placeholder_at, placeholder_with
 from mmrl.images.probe import probe
 from mmrl.images.safety import Address
-from tests.support.image_server import picture
+from tests.support.image_server import image_file
 
 IMAGES = ImageSettings()
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else [])]
@@ -72,8 +72,8 @@ def saved(image: Image.Image, image_format: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("image_format", FORMATS)
-def test_still_pictures_of_common_formats_are_taken(image_format: str) -> None:
-    data = picture(1, (96, 64), image_format)
+def test_still_images_of_common_formats_are_taken(image_format: str) -> None:
+    data = image_file(1, (96, 64), image_format)
     got = facts(data)
     assert (got.width, got.height, got.format) == (96, 64, image_format)
     assert (got.sha256, got.byte_size) == (hashlib.sha256(data).hexdigest(), len(data))
@@ -83,7 +83,7 @@ def test_still_pictures_of_common_formats_are_taken(image_format: str) -> None:
 
 @pytest.mark.parametrize("image_format", ["TIFF", "ICO", "PPM", "TGA"])
 def test_other_formats_are_refused_though_pillow_reads_them(image_format: str) -> None:
-    assert reason(picture(1, (96, 64), image_format)) == Reason.NOT_AN_IMAGE
+    assert reason(image_file(1, (96, 64), image_format)) == Reason.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
@@ -91,9 +91,9 @@ def test_animations_are_refused(image_format: str) -> None:
     assert reason(moving(image_format)) == Reason.ANIMATED
 
 
-def test_a_phones_picture_with_its_preview_is_a_still_jpeg() -> None:
+def test_a_phones_image_with_its_preview_is_a_still_jpeg() -> None:
     file = BytesIO()
-    first, second = (Image.open(BytesIO(picture(seed))) for seed in (1, 2))
+    first, second = (Image.open(BytesIO(image_file(seed))) for seed in (1, 2))
     first.save(file, "MPO", save_all=True, append_images=[second])
     assert facts(file.getvalue()).format == "JPEG"
 
@@ -101,17 +101,17 @@ def test_a_phones_picture_with_its_preview_is_a_still_jpeg() -> None:
 @pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_truncated_files_are_refused(image_format: str, share: float) -> None:
-    data = picture(3, (600, 400), image_format)
+    data = image_file(3, (600, 400), image_format)
     assert reason(data[: int(len(data) * share)]) == Reason.BROKEN_IMAGE
 
 
-def test_a_file_that_only_begins_like_a_picture_is_refused() -> None:
+def test_a_file_that_only_begins_like_an_image_is_refused() -> None:
     assert reason(b"\x89PNG\r\n\x1a\n" + b"<html>" * 50) == Reason.BROKEN_IMAGE
-    assert reason(b"\xff\xd8\xff\xe0" + picture(1, image_format="PNG")) == Reason.BROKEN_IMAGE
+    assert reason(b"\xff\xd8\xff\xe0" + image_file(1, image_format="PNG")) == Reason.BROKEN_IMAGE
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF", b"<html></html>", b"%PDF-1.7", b"\0" * 100])
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_what_is_no_image_is_refused(data: bytes) -> None:
     assert reason(data) == Reason.NOT_AN_IMAGE
 
 
@@ -136,15 +136,15 @@ def test_a_bomb_is_refused_by_its_header_and_never_decoded(
 
 
 def test_the_pixel_limit_is_the_settings_own() -> None:
-    data = picture(1, (100, 80), "PNG")
+    data = image_file(1, (100, 80), "PNG")
     exact = ImageSettings(max_pixels=8_000)
     assert isinstance(probe(data, exact), ImageFacts)
     assert reason(data, ImageSettings(max_pixels=7_999)) == Reason.TOO_MANY_PIXELS
 
 
-def test_small_pictures_are_refused() -> None:
-    assert reason(picture(1, (200, 15))) == Reason.TOO_SMALL
-    facts(picture(1, (16, 16)))
+def test_small_images_are_refused() -> None:
+    assert reason(image_file(1, (200, 15))) == Reason.TOO_SMALL
+    facts(image_file(1, (16, 16)))
 
 
 def test_size_is_as_people_see_it() -> None:
@@ -157,7 +157,7 @@ def test_size_is_as_people_see_it() -> None:
     assert (int(got.phash, 16) ^ int(upright.phash, 16)).bit_count() <= 4
 
 
-def test_unreadable_exif_does_not_refuse_a_picture() -> None:
+def test_unreadable_exif_does_not_refuse_an_image() -> None:
     got = facts(saved(patterned((90, 60)), "JPEG", exif=b"Exif\0\0nonsense"))
     assert (got.width, got.height) == (90, 60)
 
@@ -167,13 +167,13 @@ def test_the_perceptual_hash_survives_another_size_and_format() -> None:
         int(facts(saved(patterned(size), name)).phash, 16)
         for size, name in [((1500, 1000), "JPEG"), ((300, 200), "PNG")]
     )
-    other = int(facts(picture(5, (300, 200))).phash, 16)
+    other = int(facts(image_file(5, (300, 200))).phash, 16)
     assert (large ^ small).bit_count() <= 4
     assert (large ^ other).bit_count() >= 12
 
 
 @pytest.mark.parametrize(("width", "height", "byte_size"), [(161, 81, 503), (130, 60, 1048)])
-def test_the_hosts_own_files_for_removed_pictures_are_recognised(
+def test_the_hosts_own_files_for_removed_images_are_recognised(
     width: int, height: int, byte_size: int
 ) -> None:
     rows = bytes(height * (width + 1))
@@ -201,7 +201,7 @@ def test_only_imgurs_removed_png_is_a_placeholders_address() -> None:
 def test_damaged_files_end_as_facts_or_as_a_reason(
     image_format: str, edits: list[tuple[float, int]], keep: float
 ) -> None:
-    data = bytearray(picture(6, (48, 32), image_format))
+    data = bytearray(image_file(6, (48, 32), image_format))
     for place, value in edits:
         data[int(place * (len(data) - 1))] = value
     got = probe(bytes(data[: int(len(data) * keep)]), IMAGES)
@@ -215,7 +215,7 @@ def test_sniffing_reads_nothing_past_its_bytes(data: bytes) -> None:
 
 def test_a_file_is_read_where_the_catalog_says(tmp_path: Path) -> None:
     path = tmp_path / "böse 100%.jpg"
-    path.write_bytes(picture(7))
+    path.write_bytes(image_file(7))
     got = read_image(path.as_uri(), IMAGES)
     assert isinstance(got, FetchedImage)
     assert (got.data, got.final_url) == (path.read_bytes(), path.as_uri())
@@ -229,7 +229,7 @@ def test_missing_large_and_foreign_files_have_their_reasons(tmp_path: Path) -> N
 
     outside, folder = tmp_path / "outside.jpg", tmp_path / "images"
     folder.mkdir()
-    outside.write_bytes(picture(8))
+    outside.write_bytes(image_file(8))
     link = folder / "link.jpg"
     link.symlink_to(outside)
     assert refused(folder / "none.jpg") == Reason.FILE_MISSING

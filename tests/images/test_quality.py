@@ -11,7 +11,7 @@ from PIL import Image
 
 from mmrl.images.image import UnreadableError
 from mmrl.images.quality import SIDE, STATISTICS, lab, measure, measure_file
-from tests.support.image_server import picture
+from tests.support.image_server import image_file
 
 SIDES = st.integers(1, 40)
 
@@ -138,7 +138,7 @@ def test_lines_of_writing_make_the_rows_uneven() -> None:
 
 
 def test_a_blurred_image_is_less_sharp() -> None:
-    sharp = Image.open(BytesIO(picture(3, (256, 256), "PNG"))).convert("RGB")
+    sharp = Image.open(BytesIO(image_file(3, (256, 256), "PNG"))).convert("RGB")
     noisy = Image.effect_noise((256, 256), 60).convert("RGB")
     assert named(sharp)["log_sharpness"] < named(noisy)["log_sharpness"] - 2
 
@@ -150,13 +150,13 @@ def test_a_blurred_image_is_less_sharp() -> None:
 def test_the_same_pixels_in_another_format_give_the_same_numbers(
     image_format: str, options: dict[str, object]
 ) -> None:
-    image = Image.open(BytesIO(picture(4, (640, 480), "PNG"))).convert("RGB")
+    image = Image.open(BytesIO(image_file(4, (640, 480), "PNG"))).convert("RGB")
     data = saved(image, image_format, **options)
     assert measure_file(data).tobytes() == measure(image).tobytes()
 
 
 def test_a_photograph_and_its_jpeg_are_alike() -> None:
-    image = Image.open(BytesIO(picture(5, (2_000, 1_500), "PNG"))).convert("RGB")
+    image = Image.open(BytesIO(image_file(5, (2_000, 1_500), "PNG"))).convert("RGB")
     exact, jpeg = measure(image), measure_file(saved(image, "JPEG", quality=92))
     close = dict(zip(STATISTICS, zip(exact, jpeg, strict=True), strict=True))
     for name in ("light_q50", "light_spread", "chroma_mean", "colourfulness", "hue_90"):
@@ -171,4 +171,4 @@ def test_a_large_image_is_measured_in_a_small_copy() -> None:
 
 def test_a_file_that_does_not_decode_is_refused_with_the_decoders_reason() -> None:
     with pytest.raises(UnreadableError, match="truncated"):
-        measure_file(picture(3, (600, 400))[:5_000])
+        measure_file(image_file(3, (600, 400))[:5_000])

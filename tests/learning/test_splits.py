@@ -19,7 +19,7 @@ TIME = pa.timestamp("us", "UTC")
 def table(
     hours: list[float], looked_after: list[float], first_looked_after: list[float] | None = None
 ) -> pa.Table:
-    """Posts by when they went up and their ages at the label look and the first look (1 h)."""
+    """Posts by when they went up, and their ages at the label and the first observation (1 h)."""
     created = [START + timedelta(hours=h) for h in hours]
     first = [1.0] * len(hours) if first_looked_after is None else first_looked_after
     return pa.table(
@@ -79,7 +79,7 @@ def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:
     assert len(split.gap) == 2 * 5  # posts of the 36 hours before validation and before test
 
 
-def test_a_watched_posts_label_counts_from_its_label_look_however_late() -> None:
+def test_a_watched_posts_label_counts_from_its_label_observation_however_late() -> None:
     hours = [float(6 * i) for i in range(200)]
     late = {10, 150}  # one of the training posts' time, one of the validation posts'
     looked_after = [1000.0 if i in late else 36.0 for i in range(200)]

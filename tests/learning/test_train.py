@@ -105,7 +105,7 @@ def test_a_prediction_does_not_depend_on_the_posts_beside_it(trained: Trained) -
     assert one[0] == pytest.approx(whole[17], abs=1e-5)
 
 
-def test_a_draft_without_author_labels_or_picture_is_predicted(trained: Trained) -> None:
+def test_a_draft_without_author_labels_or_image_is_predicted(trained: Trained) -> None:
     from mmrl.samples.schema import AUTHOR_FEATURES, LABELS
 
     draft = packaged_samples(5, seed=9).drop_columns([*LABELS, "image", "visual", "caption"])

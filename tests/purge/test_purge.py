@@ -33,7 +33,7 @@ from mmrl.sources.reddit import api as api
 from tests.support.command import python
 from tests.support.local_reddit import LocalReddit, serve
 from tests.support.paths import ROOT
-from tests.support.purge_home import AS_OF, START, Post, keep, look, make_post, where
+from tests.support.purge_home import AS_OF, START, Post, keep, make_post, observation, where
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTINGS = Settings()
@@ -84,7 +84,7 @@ def test_every_byte_of_a_purged_post_is_gone_and_the_others_are_whole(catalog: C
     report = purge(catalog, doomed)
     assert traces(catalog, doomed) == {}
     assert dict(report.erased) == {"deleted": 1}
-    assert (report.pictures, report.versions_left) == (1, {})
+    assert (report.images, report.versions_left) == (1, {})
     for post in others:
         assert traces(catalog, post).keys() == post.traces.keys()
     after = contents(catalog)
@@ -129,9 +129,9 @@ def test_what_another_post_shares_stays(catalog: Catalog) -> None:
     purge(catalog, doomed)
     left = traces(catalog, doomed)
     assert {"id", "author's name", "author's id"}.isdisjoint(left)
-    assert {"title", "picture", "caption", "title vector", "visual vector"} <= left.keys()
+    assert {"title", "image", "caption", "title vector", "visual vector"} <= left.keys()
     purge(catalog, same_both)
-    assert {"title", "picture"} <= traces(catalog, doomed).keys()
+    assert {"title", "image"} <= traces(catalog, doomed).keys()
     assert "visual vector" not in traces(catalog, doomed)
     purge(catalog, same_image, same_title)
     assert traces(catalog, doomed) == {}
@@ -200,9 +200,9 @@ def test_what_a_stage_wrote_late_goes_with_the_next_purge(catalog: Catalog) -> N
     doomed, other = make_post(), make_post()
     keep(catalog, [doomed])
     purge(catalog, doomed)
-    keep(catalog, [doomed])  # its rows are kept out, its picture and vectors name no post
+    keep(catalog, [doomed])  # its rows are kept out, its image and vectors name no post
     late = traces(catalog, doomed)
-    assert {"picture", "title vector", "caption"} <= late.keys()
+    assert {"image", "title vector", "caption"} <= late.keys()
     assert not {"title", "author's name", "author's id"} & late.keys()
     catalog.delete("failures", f"key LIKE '%{doomed.post_id}%'")
     keep(catalog, [other])
@@ -319,31 +319,31 @@ def gone_after(catalog: Catalog, days: float = 20, **settings: Any) -> tuple[dic
     return found.erase, found.waiting.total() + found.kept.total()
 
 
-def test_a_look_that_found_a_post_deleted_is_enough(catalog: Catalog) -> None:
+def test_a_observation_that_found_a_post_deleted_is_enough(catalog: Catalog) -> None:
     post = make_post()
     keep(catalog, [post, make_post()])
-    look(catalog, post.post_id, START + HOUR, "deleted")
+    observation(catalog, post.post_id, START + HOUR, "deleted")
     assert gone_after(catalog, 0.05) == ({post.post_id: "deleted"}, 0)
 
 
 def test_what_moderators_removed_may_come_back_for_a_day(catalog: Catalog) -> None:
     post = make_post()
     keep(catalog, [post])
-    look(catalog, post.post_id, START + HOUR, "moderator")
+    observation(catalog, post.post_id, START + HOUR, "moderator")
     assert gone_after(catalog, 0.5) == ({}, 1)
-    look(catalog, post.post_id, START + 20 * HOUR, "moderator")
+    observation(catalog, post.post_id, START + 20 * HOUR, "moderator")
     assert gone_after(catalog, 1.1) == ({post.post_id: "moderator"}, 0)
     assert gone_after(catalog, 1.1, moderated=False) == ({}, 1)
-    look(catalog, post.post_id, START + 21 * HOUR, None)
+    observation(catalog, post.post_id, START + 21 * HOUR, None)
     assert gone_after(catalog, 9) == ({}, 0)
-    look(catalog, post.post_id, START + 22 * HOUR, "moderator")
+    observation(catalog, post.post_id, START + 22 * HOUR, "moderator")
     assert gone_after(catalog, 1.5) == ({}, 1)  # counted from when it was removed again
 
 
 def test_a_post_that_reddit_does_not_show_is_waited_for_a_week(catalog: Catalog) -> None:
     post = make_post()
     keep(catalog, [post])
-    look(catalog, post.post_id, START + HOUR, "absent")
+    observation(catalog, post.post_id, START + HOUR, "absent")
     assert gone_after(catalog, 6) == ({}, 1)
     assert gone_after(catalog, 8) == ({post.post_id: "absent"}, 0)
 
@@ -508,8 +508,8 @@ def test_without_credentials_what_is_known_goes_and_the_rest_is_told(home: Path)
     catalog = Catalog.open(home)
     posts = [make_post() for _ in range(3)]
     keep(catalog, posts)
-    look(catalog, posts[0].post_id, START + 40 * HOUR, "deleted")
-    look(catalog, posts[1].post_id, START + 40 * HOUR, "moderator")
+    observation(catalog, posts[0].post_id, START + 40 * HOUR, "deleted")
+    observation(catalog, posts[1].post_id, START + 40 * HOUR, "moderator")
     said = run("--home", str(home), "--dry-run", "--json")
     assert json.loads(said.stdout)["erased"] == {"deleted": 1, "moderator": 1}
     assert catalog.count("posts") == 3
@@ -538,7 +538,7 @@ def test_with_credentials_it_re_checks_and_erases_in_one_go(home: Path, local: L
     assert traces(catalog, posts[0]) == {}
     assert len(local.requests) == 1
 
-    look(catalog, posts[2].post_id, AS_OF, "deleted")
+    observation(catalog, posts[2].post_id, AS_OF, "deleted")
     catalog.delete("checks", "true")
     local.token_status = 401
     refused = run("--home", str(home), "--json")

@@ -36,9 +36,9 @@ from tests.support.report_factory import (
     HOSTILE_TITLES,
     PLAIN_TITLES,
     fill_catalog,
+    image_file,
     make_evaluation,
     make_history,
-    make_picture,
     make_predictions,
 )
 
@@ -144,7 +144,7 @@ def test_nothing_is_loaded_from_anywhere(written_report: Path, page: Page) -> No
     assert "http:" not in written_report.read_text()
 
 
-def test_the_policy_allows_only_the_one_stylesheet_and_inline_pictures(page: Page) -> None:
+def test_the_policy_allows_only_the_one_stylesheet_and_inline_images(page: Page) -> None:
     policy = next(
         attributes["content"]
         for tag, attributes in page.tags
@@ -178,13 +178,13 @@ def test_ids_are_unique_and_every_reference_has_its_target(written_report: Path)
         assert "".join(pair) in ids
 
 
-def test_every_figure_and_picture_says_what_it_shows(page: Page) -> None:
+def test_every_figure_and_image_says_what_it_shows(page: Page) -> None:
     figures = [attributes for tag, attributes in page.tags if attributes.get("role") == "img"]
-    pictures = [attributes for tag, attributes in page.tags if tag == "img"]
+    image_files = [attributes for tag, attributes in page.tags if tag == "img"]
     assert len(figures) >= 11
-    assert len(pictures) == 18
+    assert len(image_files) == 18
     assert all(len(attributes["aria-label"] or "") > 40 for attributes in figures)
-    assert all(attributes["alt"] for attributes in pictures)
+    assert all(attributes["alt"] for attributes in image_files)
 
 
 def test_simulated_data_is_called_simulated_and_real_data_is_not(
@@ -314,7 +314,7 @@ def test_misses_are_the_largest_errors_and_hits_are_close_calls_on_high_scores(
     assert max(abs(errors[hit.post_id]) for hit in found.hits) < 0.5
 
 
-def test_pictures_of_marked_posts_are_blurred_and_said_to_be(
+def test_images_of_marked_posts_are_blurred_and_said_to_be(
     filled: tuple[Catalog, pa.Table],
 ) -> None:
     catalog, predictions = filled
@@ -342,7 +342,7 @@ def test_what_was_left_out_is_counted_by_stage_and_reason(
 
 
 def test_a_thumbnail_is_small_and_carries_nothing_else() -> None:
-    data = make_picture(1, (4000, 3000))
+    data = image_file(1, (4000, 3000))
     assert b"where the author lives" in data
     encoded = base64.b64decode(thumbnail(data).split(",")[1])
     shown = Image.open(io.BytesIO(encoded))
@@ -379,14 +379,14 @@ def test_a_blurred_thumbnail_has_lost_its_detail() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"<svg onload=alert(1)>", make_picture(0)[:200]], ids=["empty", "svg", "cut"]
+    "data", [b"", b"<svg onload=alert(1)>", image_file(0)[:200]], ids=["empty", "svg", "cut"]
 )
-def test_a_broken_picture_is_refused_with_a_reason(data: bytes) -> None:
+def test_a_broken_image_is_refused_with_a_reason(data: bytes) -> None:
     with pytest.raises(UnshowableError, match="decoded"):
         thumbnail(data)
 
 
-def test_a_picture_of_too_many_pixels_is_refused_before_decoding() -> None:
+def test_an_image_of_too_many_pixels_is_refused_before_decoding() -> None:
     out = io.BytesIO()
     Image.new("1", (12_000, 10_000)).save(out, "PNG")
     with pytest.raises(UnshowableError, match="12000 x 10000 pixels, 100,000,000 at most"):

@@ -55,33 +55,33 @@ def test_what_is_not_known_is_null_and_not_zero() -> None:
     }
 
 
-def test_karma_counts_only_from_a_look_too_early_to_hold_the_posts_own_votes() -> None:
+def test_karma_counts_only_from_a_observation_too_early_to_hold_the_posts_own_votes() -> None:
     karma = {"author_link_karma": 100, "author_comment_karma": 7}
-    soon = features(look_age_hours=KARMA_WITHIN_HOURS, **karma)
+    soon = features(observed_age_hours=KARMA_WITHIN_HOURS, **karma)
     assert soon["log_author_link_karma"] == pytest.approx(math.log1p(100))
     assert soon["log_author_comment_karma"] == pytest.approx(math.log1p(7))
     for age in (KARMA_WITHIN_HOURS + 0.01, 40_000.0, None):
-        late = features(look_age_hours=age, **karma)
+        late = features(observed_age_hours=age, **karma)
         assert late["log_author_link_karma"] is None
         assert late["log_author_comment_karma"] is None
 
 
-def test_subscribers_count_from_a_look_within_a_week() -> None:
-    known = features(look_age_hours=7 * 24.0, subscribers=50)
+def test_subscribers_count_from_a_observation_within_a_week() -> None:
+    known = features(observed_age_hours=7 * 24.0, subscribers=50)
     assert known["log_subscribers"] == pytest.approx(math.log1p(50))
-    assert features(look_age_hours=7 * 24.1, subscribers=50)["log_subscribers"] is None
+    assert features(observed_age_hours=7 * 24.1, subscribers=50)["log_subscribers"] is None
 
 
-def test_the_age_of_an_imports_look_says_nothing_of_the_post() -> None:
-    assert features(look_age_hours=1.0)["log_first_look_hours"] == pytest.approx(math.log(2))
-    assert features(look_age_hours=9_000.0)["log_first_look_hours"] is None
+def test_the_age_of_an_imports_observation_says_nothing_of_the_post() -> None:
+    assert features(observed_age_hours=1.0)["log_first_look_hours"] == pytest.approx(math.log(2))
+    assert features(observed_age_hours=9_000.0)["log_first_look_hours"] is None
 
 
 def test_an_accounts_age_is_that_at_the_post_whenever_it_was_learned() -> None:
-    found = features(author_created_at=at(-240), look_age_hours=9_000.0)
+    found = features(author_created_at=at(-240), observed_age_hours=9_000.0)
     assert found["log_author_age_days"] == pytest.approx(math.log1p(10))
 
 
 def test_negative_karma_counts_as_none() -> None:
-    found = features(author_link_karma=-50, look_age_hours=1.0)
+    found = features(author_link_karma=-50, observed_age_hours=1.0)
     assert found["log_author_link_karma"] == 0

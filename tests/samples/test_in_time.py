@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mmrl import samples
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from tests.support.samples_catalog import at, look, merge, post, write
+from tests.support.samples_catalog import at, merge, observation, post, write
 
 pytestmark = pytest.mark.slow
 
@@ -29,33 +29,35 @@ seen = st.fixed_dictionaries(
         "removed_by": st.sampled_from([None, None, None, "moderator"]),
     }
 )
-looks_at = st.dictionaries(st.sampled_from([0.5, 2, 20, 35, 36, 40, 60, 200]), seen, max_size=4)
+observations_at = st.dictionaries(
+    st.sampled_from([0.5, 2, 20, 35, 36, 40, 60, 200]), seen, max_size=4
+)
 
 
 @st.composite
 def worlds(draw: st.DrawFn, prefix: str = "p", start: int = 0, stop: int = 300) -> World:
-    """A few posts, each with a few looks."""
-    posts, looks = [], []
+    """A few posts, each with a few observations."""
+    posts, observations = [], []
     for number in range(draw(st.integers(3, 14))):
         hours = draw(st.integers(start, stop))
         facts = {
             "subreddit": draw(st.sampled_from(["pics", "aww"])),
             "author_id": draw(st.sampled_from(["a", "b", None])),
         }
-        ages = draw(looks_at)
+        ages = draw(observations_at)
         first_seen = at(hours + min(ages, default=0.25))
         posts.append(post(f"{prefix}{number}", hours, first_seen_at=first_seen, **facts))
-        looks += [look(posts[-1], age, **what) for age, what in ages.items()]
-    return posts, looks
+        observations += [observation(posts[-1], age, **what) for age, what in ages.items()]
+    return posts, observations
 
 
 def load(*worlds: World, as_of: float = END, merged: float = END) -> list[dict[str, Any]]:
     """The samples of worlds that are kept one after another, with a run after each."""
     with tempfile.TemporaryDirectory() as folder:
         catalog = Catalog.open(folder, create=True)
-        for posts, looks in worlds:
-            if posts or looks:
-                write(catalog, posts, looks)
+        for posts, observations in worlds:
+            if posts or observations:
+                write(catalog, posts, observations)
                 merge(catalog, at(merged))
         return samples.load(catalog, Settings(), at(as_of)).to_pylist()
 
@@ -64,36 +66,38 @@ def features(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in samples.NUMERIC_FEATURES}
 
 
-def looks_of(world: World, post_id: str) -> list[dict[str, Any]]:
-    found = [look for look in world[1] if look["post_id"] == post_id]
-    return sorted(found, key=lambda look: look["observed_at"])
+def observations_of(world: World, post_id: str) -> list[dict[str, Any]]:
+    found = [observation for observation in world[1] if observation["post_id"] == post_id]
+    return sorted(found, key=lambda observation: observation["observed_at"])
 
 
 def was_watched(world: World, other: dict[str, Any], created_at: datetime) -> bool:
-    """Whether a post's looks count from when they were made, seen from a post of that time.
+    """Whether a post's observations count from when they were made, seen from a post of that time.
 
     The exception is a post that had matured by then and was first looked at only after it matured:
     it counts from its maturity, see `mmrl.samples.history`.
     """
-    found = looks_of(world, other["post_id"])
+    found = observations_of(world, other["post_id"])
     young = bool(found) and found[0]["observed_at"] - other["created_at"] < (at(36) - at(0))
     return young or other["created_at"] + (at(36) - at(0)) > created_at
 
 
 @few
 @given(worlds(), st.data())
-def test_no_look_after_a_post_went_up_changes_its_features(
+def test_no_observation_after_a_post_went_up_changes_its_features(
     world: World, data: st.DataObject
 ) -> None:
-    posts, looks = world
+    posts, observations = world
     chosen = data.draw(st.sampled_from(posts))
-    created, own = chosen["created_at"], looks_of(world, chosen["post_id"])[:1]
+    created, own = chosen["created_at"], observations_of(world, chosen["post_id"])[:1]
     watched = {p["post_id"] for p in posts if was_watched(world, p, created)}
     altered = [
-        {**look, **data.draw(seen)}
-        if look["observed_at"] > created and look not in own and look["post_id"] in watched
-        else look
-        for look in looks
+        {**observation, **data.draw(seen)}
+        if observation["observed_at"] > created
+        and observation not in own
+        and observation["post_id"] in watched
+        else observation
+        for observation in observations
     ]
     before = {row["post_id"]: row for row in load(world)}[chosen["post_id"]]
     after = {row["post_id"]: row for row in load((posts, altered))}[chosen["post_id"]]
@@ -105,12 +109,12 @@ def test_no_look_after_a_post_went_up_changes_its_features(
 def test_no_post_that_comes_or_matures_later_changes_a_posts_features(
     world: World, data: st.DataObject
 ) -> None:
-    posts, looks = world
+    posts, observations = world
     chosen = data.draw(st.sampled_from(posts))
     hours = int((chosen["created_at"] - at(0)).total_seconds() / 3600)
-    later, later_looks = data.draw(worlds("q", max(hours - 35, 0), hours + 300))
+    later, later_observations = data.draw(worlds("q", max(hours - 35, 0), hours + 300))
     before = {row["post_id"]: row for row in load(world)}[chosen["post_id"]]
-    together = load((posts + later, looks + later_looks))
+    together = load((posts + later, observations + later_observations))
     after = {row["post_id"]: row for row in together}[chosen["post_id"]]
     assert features(before) == features(after)
 
@@ -129,8 +133,12 @@ def test_a_past_time_shows_what_a_load_at_that_time_showed(world: World, hours: 
     then = at(hours)
     posts = [post for post in world[0] if post["first_seen_at"] <= then]
     kept = {post["post_id"] for post in posts}
-    looks = [look for look in world[1] if look["observed_at"] <= then and look["post_id"] in kept]
-    shown_then = load((posts, looks), as_of=hours, merged=hours)
+    observations = [
+        observation
+        for observation in world[1]
+        if observation["observed_at"] <= then and observation["post_id"] in kept
+    ]
+    shown_then = load((posts, observations), as_of=hours, merged=hours)
     shown_now = load(world, as_of=hours)
     assert shown_now == shown_then
     assert all(
@@ -140,14 +148,16 @@ def test_a_past_time_shows_what_a_load_at_that_time_showed(world: World, hours: 
 
 @few
 @given(worlds(), st.integers(0, 400))
-def test_labels_never_come_from_younger_looks(world: World, hours: int) -> None:
+def test_labels_never_come_from_younger_observations(world: World, hours: int) -> None:
     for row in load(world, as_of=hours):
         if row["score"] is not None:
             age = row["label_observed_at"] - row["created_at"]
             assert age >= at(36) - at(0)
-            told = looks_of(world, row["post_id"])
+            told = observations_of(world, row["post_id"])
             assert row["score"] in [
-                look["score"] for look in told if look["observed_at"] == row["label_observed_at"]
+                observation["score"]
+                for observation in told
+                if observation["observed_at"] == row["label_observed_at"]
             ]
 
 
@@ -156,12 +166,16 @@ def test_labels_never_come_from_younger_looks(world: World, hours: int) -> None:
 def test_daily_runs_end_with_the_samples_of_one_run(world: World, hours: int) -> None:
     early = [post for post in world[0] if post["first_seen_at"] <= at(hours)]
     known = {post["post_id"] for post in early}
-    early_looks = [
-        look for look in world[1] if look["observed_at"] <= at(hours) and look["post_id"] in known
+    early_observations = [
+        observation
+        for observation in world[1]
+        if observation["observed_at"] <= at(hours) and observation["post_id"] in known
     ]
     late = [post for post in world[0] if post not in early]
-    late_looks = [look for look in world[1] if look not in early_looks]
-    assert load((early, early_looks), (late, late_looks)) == load(world)
+    late_observations = [
+        observation for observation in world[1] if observation not in early_observations
+    ]
+    assert load((early, early_observations), (late, late_observations)) == load(world)
 
 
 @few
@@ -175,7 +189,7 @@ def test_the_altered_futures_are_seen_somewhere() -> None:
     """The properties above would hold of features that never see anything; these do."""
     old, new = post("old", 0), post("new", 100)
     for score, mean in ((0, 0.0), (1, 0.6931)):
-        world = [old, new], [look(old, 1, score=9), look(old, 36, score=score)]
+        world = [old, new], [observation(old, 1, score=9), observation(old, 36, score=score)]
         row = load(world)[1]
         assert row["author_seen_before"] == 1
         assert abs(row["author_mean_log_score"] - mean) < 1e-3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmrl.catalog.columns import TIME
 from mmrl.errors import InputError
 from mmrl.learning.splits import Split, split_by_time
-from mmrl.samples.chosen_looks import choose_looks
+from mmrl.samples.chosen_observations import choose_observations
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import History
 from mmrl.samples.known_at import NEVER, label_known_at
@@ -24,10 +24,10 @@ MATURE = timedelta(hours=36)
 
 @dataclass(frozen=True)
 class Post:
-    """A post that went up so many hours after the start, and its ages at its looks."""
+    """A post that went up so many hours after the start, and its ages at its observations."""
 
     hours: int
-    looks: list[int]
+    observations: list[int]
 
 
 posts = st.builds(
@@ -36,20 +36,22 @@ posts = st.builds(
     st.one_of(
         st.lists(st.integers(0, 600), min_size=1, max_size=4),  # watched, or found late
         st.integers(36, 90_000).map(lambda age: [age]),  # imported
-        st.tuples(st.integers(0, 35), st.integers(36, 3000)).map(list),  # watched, one look late
+        st.tuples(st.integers(0, 35), st.integers(36, 3000)).map(
+            list
+        ),  # watched, one observation late
     ),
 )
 many_posts = st.lists(posts, min_size=30, max_size=60)
 
 
 def samples_of(drawn: list[Post]) -> pa.Table:
-    """Posts with the first look and the label look that the samples would have."""
+    """Posts with the first observation and the label observation that the samples would have."""
     ids = [f"p{n}" for n in range(len(drawn))]
     created = pa.array([at(p.hours) for p in drawn], TIME)
-    looks = [
+    observations = [
         {"post_id": i, "observed_at": at(p.hours + age), "score": 5, "settled": True}
         for i, p in zip(ids, drawn, strict=True)
-        for age in p.looks
+        for age in p.observations
     ]
     schema = pa.schema(
         [
@@ -57,8 +59,8 @@ def samples_of(drawn: list[Post]) -> pa.Table:
             *(("settled", pa.bool_()), ("removed_by", pa.string())),
         ]
     )
-    observations = pa.Table.from_pylist(looks, schema)
-    chosen = choose_looks(observations, pa.array(ids), created, MATURE)
+    observations = pa.Table.from_pylist(observations, schema)
+    chosen = choose_observations(observations, pa.array(ids), created, MATURE)
     observed = observations["observed_at"].combine_chunks()
     label = pa.array(chosen.label, mask=chosen.label < 0)
     return pa.table(
@@ -87,10 +89,10 @@ def split(samples: pa.Table) -> Split | None:
 
 def hours_known(post: Post) -> float | None:
     """The rule in plain words, in hours after the start."""
-    mature = [age for age in post.looks if age >= 36]
+    mature = [age for age in post.observations if age >= 36]
     if not mature:
         return None
-    return post.hours + (36 if min(mature) == min(post.looks) else min(mature))
+    return post.hours + (36 if min(mature) == min(post.observations) else min(mature))
 
 
 @settings(max_examples=100)
@@ -142,7 +144,7 @@ def test_history_and_splits_agree_on_when_a_posts_label_was_known(
 
 @settings(max_examples=100)
 @given(st.lists(posts, min_size=1, max_size=20))
-def test_a_label_is_known_from_its_look_or_where_that_was_the_first_from_maturity(
+def test_a_label_is_known_from_its_observation_or_where_that_was_the_first_from_maturity(
     drawn: list[Post],
 ) -> None:
     found = label_known_at(samples_of(drawn), MATURE)

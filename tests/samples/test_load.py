@@ -16,7 +16,7 @@ from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
-from tests.support.samples_catalog import START, at, look, merge, post, write
+from tests.support.samples_catalog import START, at, merge, observation, post, write
 
 END = at(10_000)
 
@@ -46,7 +46,7 @@ def keep_captions(catalog: Catalog, captioner: str, texts: dict[str, str]) -> No
 def test_the_label_is_the_first_look_at_maturity_or_later(catalog: Catalog) -> None:
     p = post("p", 0)
     ages = [(1, 5), (35.99, 50), (36, 60), (48, 70)]
-    write(catalog, [p], [look(p, age, score=score) for age, score in ages])
+    write(catalog, [p], [observation(p, age, score=score) for age, score in ages])
     merge(catalog, END)
     (row,) = load(catalog)
     assert row["score"] == 60
@@ -57,15 +57,22 @@ def test_the_label_is_the_first_look_at_maturity_or_later(catalog: Catalog) -> N
 
 def test_an_unsettled_score_is_passed_over(catalog: Catalog) -> None:
     p = post("p", 0)
-    looks = [look(p, 40, score=1, settled=False), look(p, 50, score=2, settled=True)]
-    write(catalog, [p], looks)
+    observations = [
+        observation(p, 40, score=1, settled=False),
+        observation(p, 50, score=2, settled=True),
+    ]
+    write(catalog, [p], observations)
     merge(catalog, END)
     assert load(catalog)[0]["score"] == 2
 
 
-def test_a_post_removed_at_its_label_look_has_no_label(catalog: Catalog) -> None:
+def test_a_post_removed_at_its_label_observation_has_no_label(catalog: Catalog) -> None:
     p = post("p", 0)
-    write(catalog, [p], [look(p, 40, score=9, removed_by="moderator"), look(p, 50, score=9)])
+    write(
+        catalog,
+        [p],
+        [observation(p, 40, score=9, removed_by="moderator"), observation(p, 50, score=9)],
+    )
     merge(catalog, END)
     (row,) = load(catalog)
     assert [row[label] for label in samples.LABELS] == [None] * 4
@@ -75,8 +82,11 @@ def test_a_post_removed_at_its_label_look_has_no_label(catalog: Catalog) -> None
 
 def test_without_subscribers_there_is_a_score_and_no_popularity(catalog: Catalog) -> None:
     unknown, none = post("a", 0), post("b", 0)
-    looks = [look(unknown, 40, score=9, subscribers=None), look(none, 40, score=9, subscribers=0)]
-    write(catalog, [unknown, none], looks)
+    observations = [
+        observation(unknown, 40, score=9, subscribers=None),
+        observation(none, 40, score=9, subscribers=0),
+    ]
+    write(catalog, [unknown, none], observations)
     merge(catalog, END)
     for row in load(catalog):
         assert row["score"] == 9
@@ -85,14 +95,14 @@ def test_without_subscribers_there_is_a_score_and_no_popularity(catalog: Catalog
 
 def test_a_negative_score_has_log_score_zero(catalog: Catalog) -> None:
     p = post("p", 0)
-    write(catalog, [p], [look(p, 40, score=-3)])
+    write(catalog, [p], [observation(p, 40, score=-3)])
     merge(catalog, END)
     assert load(catalog)[0]["log_score"] == 0
 
 
 def test_a_past_time_shows_neither_later_posts_nor_later_labels(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 10), post("c", 20)]
-    write(catalog, posts, [look(p, age, score=1) for p in posts for age in (0.5, 36)])
+    write(catalog, posts, [observation(p, age, score=1) for p in posts for age in (0.5, 36)])
     merge(catalog, END)
     assert [r["post_id"] for r in load(catalog, 15)] == ["a", "b"]
     assert [r["score"] for r in load(catalog, 35.9)] == [None, None, None]
@@ -102,7 +112,9 @@ def test_a_past_time_shows_neither_later_posts_nor_later_labels(catalog: Catalog
 
 def test_what_the_first_look_told_is_unknown_before_it(catalog: Catalog) -> None:
     p = post("p", 0, first_seen_at=START)
-    write(catalog, [p], [look(p, 1, score=1, author_link_karma=5, author_created_at=at(-99))])
+    write(
+        catalog, [p], [observation(p, 1, score=1, author_link_karma=5, author_created_at=at(-99))]
+    )
     merge(catalog, END)
     told = ("subscribers", "log_subscribers", "log_author_link_karma", "log_author_age_days")
     assert all(load(catalog, 0.5)[0][name] is None for name in told)
@@ -111,7 +123,7 @@ def test_what_the_first_look_told_is_unknown_before_it(catalog: Catalog) -> None
 
 def test_posts_the_filter_leaves_out_are_no_samples_and_no_history(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 100)]
-    write(catalog, posts, [look(p, 36, score=1) for p in posts])
+    write(catalog, posts, [observation(p, 36, score=1) for p in posts])
     merge(catalog, END)
     assert load(catalog)[1]["author_seen_before"] == 1
     row = {"post_id": "a", "rules": "s", "reason": "over_18", "decided_at": START}
@@ -186,7 +198,7 @@ def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
     assert [row["caption"] for row in rows] == [None, [1, 2], None]
 
 
-def test_visual_vectors_may_be_of_the_picture_with_its_caption(catalog: Catalog) -> None:
+def test_visual_vectors_may_be_of_the_image_with_its_caption(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 1), post("c", 2)]
     write(catalog, posts, [])
     merge(catalog, END)
@@ -235,8 +247,14 @@ def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalo
     before = [post(f"p{i:02}", i, author_id=f"a{i % 3}") for i in range(20)]
     up = post("up", 200, author_id="a1", title="Is it [OC]?", first_seen_at=at(200))
     karma = {"author_link_karma": 50, "author_comment_karma": 8, "author_created_at": at(-500)}
-    looks = [look(p, age, score=i, **karma) for i, p in enumerate(before) for age in (0, 36)]
-    write(catalog, [*before, up], [*looks, look(up, 0, score=1, **karma), look(up, 36, score=15)])
+    observations = [
+        observation(p, age, score=i, **karma) for i, p in enumerate(before) for age in (0, 36)
+    ]
+    write(
+        catalog,
+        [*before, up],
+        [*observations, observation(up, 0, score=1, **karma), observation(up, 36, score=15)],
+    )
     merge(catalog, END)
     draft = {"subreddit": "Pics", "title": up["title"], "author_id": "a1", **facts}
     draft |= {"width": 640, "height": 480, "byte_size": 1000}
@@ -252,7 +270,9 @@ def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalo
 
 def test_a_draft_says_nothing_of_what_was_observed_after_its_time(catalog: Catalog) -> None:
     p = post("p", 0)
-    write(catalog, [p], [look(p, 1, score=1, author_link_karma=5), look(p, 36, score=3)])
+    write(
+        catalog, [p], [observation(p, 1, score=1, author_link_karma=5), observation(p, 36, score=3)]
+    )
     merge(catalog, END)
     drafts = pa.table({"subreddit": ["pics"], "title": ["x"], "author_id": ["author"]})
     early = samples.features_for(catalog, Settings(), at(0.75), drafts).to_pylist()[0]
@@ -288,8 +308,8 @@ def test_scores_that_became_known_at_one_instant_count_in_the_order_of_their_pos
     catalog: Catalog,
 ) -> None:
     posts = [post(name, hours) for name, hours in (("z", 0), ("a", 1), ("later", 100))]
-    at_once = [look(posts[0], 41, score=3), look(posts[1], 40, score=50)]
-    first = [look(p, 0.5) for p in posts]
+    at_once = [observation(posts[0], 41, score=3), observation(posts[1], 40, score=50)]
+    first = [observation(p, 0.5) for p in posts]
     write(catalog, posts, [*first, *at_once])
     merge(catalog, END)
     (row,) = (

@@ -49,17 +49,17 @@ def table(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_table_with_pictures_becomes_a_world_and_tells_what_was_left_out(table: Path) -> None:
+def test_a_table_with_images_becomes_a_world_and_tells_what_was_left_out(table: Path) -> None:
     found = replay(table, NOW, table.parent / "images")
     assert [post.id for post in found.world] == ["a1", "b2", "c3", "d4"]
     assert [post.score for post in found.world] == [10, 20, 30, 40]
-    assert found.pictured == 2
+    assert found.with_image == 2
     assert found.left_out == {"double": 1, "no_score": 1, "no_creation_time": 1, "no_title": 1}
     names = [None if p.author is None else found.world.authors[p.author].name for p in found.world]
     assert names == ["ben", "ann", "ann", None]
 
 
-def test_replayed_pictures_are_served_as_the_files_they_are(table: Path) -> None:
+def test_replayed_images_are_served_as_the_files_they_are(table: Path) -> None:
     images = table.parent / "images"
     found = replay(table, NOW, images)
     with SandboxServer(found.world) as server:
@@ -75,7 +75,7 @@ def test_without_a_folder_posts_are_shown_as_links(table: Path) -> None:
     found = replay(table, NOW)
     api = Api(found.world, "http://127.0.0.1:1")
     now = found.world.end.timestamp() + DAY
-    assert found.pictured == 0
+    assert found.with_image == 0
     assert {api.post(post, now)["domain"] for post in found.world} == {"news.example"}
 
 
@@ -135,14 +135,14 @@ def test_real_posts_are_collected_from_their_replay(
     file = tmp_path / "some.csv"
     file.write_text("\n".join(lines) + "\n")
     found: Replay = replay(file, NOW, shared_data / "earthporn" / "images")
-    assert found.pictured == len(found.world.posts) == 20 - found.left_out.total() > 10
+    assert found.with_image == len(found.world.posts) == 20 - found.left_out.total() > 10
     with SandboxServer(found.world) as server:
         server.now = found.world.end.timestamp() + 3 * DAY
         reddit = connect(**praw_settings(server.url))
         report = sweep(reddit, catalog, ["EarthPorn"], from_epoch(server.now))
-    assert (report.new, dict(report.refused)) == (found.pictured, {})
+    assert (report.new, dict(report.refused)) == (found.with_image, {})
     scores = {post.id: post.score for post in found.world}
-    looks = catalog.read("observations").to_pylist()
-    assert {look["post_id"]: look["score"] for look in looks} == scores
+    observations = catalog.read("observations").to_pylist()
+    assert {observation["post_id"]: observation["score"] for observation in observations} == scores
     titles = {row["post_id"]: row["title"] for row in catalog.read("posts").to_pylist()}
     assert titles == {post.id: post.title for post in found.world}

@@ -31,7 +31,7 @@ from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.stages.fetch_images import FetchImagesStage
 from mmrl.sandbox import SandboxServer, World, praw_settings, start_process
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
-from mmrl.sandbox.world import PICTURED, SUBREDDITS
+from mmrl.sandbox.world import SUBREDDITS, WITH_IMAGE
 from mmrl.sources.reddit.api import connect
 from mmrl.times import from_epoch
 from tests.support.command import HANGS, python
@@ -105,7 +105,7 @@ def faults(client: Client, **given: Any) -> Iterator[None]:
 # PRAW, end to end
 
 
-def test_a_sweep_through_praw_keeps_the_listed_posts_and_whole_first_looks(
+def test_a_sweep_through_praw_keeps_the_listed_posts_and_whole_first_observations(
     server: SandboxServer, reddit: praw.Reddit, catalog: Catalog
 ) -> None:
     server.now = server.world.start.timestamp() + 2 * DAY
@@ -121,14 +121,19 @@ def test_a_sweep_through_praw_keeps_the_listed_posts_and_whole_first_looks(
     assert report.new == len(there) > 10
     assert not report.refused
     assert catalog.read("posts")["source"].to_pylist() == ["sandbox"] * len(there)
-    looks = catalog.read("observations").to_pylist()
-    assert all(look["subscribers"] and look["observed_at"] == now for look in looks)
-    by_author = [look for look in looks if look["author_link_karma"] is not None]
-    assert len(by_author) >= 0.9 * len(looks)
+    observations = catalog.read("observations").to_pylist()
+    assert all(
+        observation["subscribers"] and observation["observed_at"] == now
+        for observation in observations
+    )
+    by_author = [
+        observation for observation in observations if observation["author_link_karma"] is not None
+    ]
+    assert len(by_author) >= 0.9 * len(observations)
     assert sweep(reddit, catalog, SUBREDDITS, now).new == 0
 
 
-def test_later_looks_see_scores_grow(
+def test_later_observations_see_scores_grow(
     server: SandboxServer, reddit: praw.Reddit, catalog: Catalog
 ) -> None:
     start = server.world.start
@@ -192,10 +197,10 @@ def test_only_what_was_posted_by_now_is_shown(server: SandboxServer, client: Cli
     assert [client.ask(place)[0] for place in places] == [200, 200]
 
 
-# Pictures
+# Images
 
 
-def test_removed_pictures_are_found_out_by_the_fetch_stage(
+def test_removed_images_are_found_out_by_the_fetch_stage(
     server: SandboxServer, reddit: praw.Reddit, catalog: Catalog
 ) -> None:
     now = from_epoch(server.now)
@@ -216,16 +221,16 @@ def test_removed_pictures_are_found_out_by_the_fetch_stage(
         "image_gone": Reason.IMAGE_GONE.value,
     }
     assert found == {p: reasons[kinds[p]] for p in wanted if kinds[p] in reasons}
-    assert report.done == sum(kinds[post_id] in PICTURED for post_id in wanted)
+    assert report.done == sum(kinds[post_id] in WITH_IMAGE for post_id in wanted)
 
 
-def test_the_placeholder_is_a_picture_of_our_own_with_the_known_facts(client: Client) -> None:
+def test_the_placeholder_is_an_image_of_our_own_with_the_known_facts(client: Client) -> None:
     status, headers, data = client.ask("/img/removed.png")
     assert (status, headers["Content-Type"], len(data)) == (200, "image/png", 503)
     with Image.open(BytesIO(data)) as image:
         image.load()
         assert image.size == (161, 81)
-        assert str(image.info["Comment"]).startswith("A simulated removed picture")
+        assert str(image.info["Comment"]).startswith("A simulated removed image")
 
 
 # Faults
@@ -351,7 +356,7 @@ def test_subreddits_can_be_private_banned_or_renamed(
     assert list(reddit.subreddit("SimPics").new(limit=1))
 
 
-def test_pictures_meet_faults_only_when_told(client: Client, server: SandboxServer) -> None:
+def test_images_meet_faults_only_when_told(client: Client, server: SandboxServer) -> None:
     post = next(post for post in server.world if post.kind == "image")
     with faults(client, next=["server_error"]):
         assert client.ask(f"/img/{post.id}.jpg")[0] == 200
@@ -388,10 +393,10 @@ def test_repeated_sweeps_through_faults_hold_every_listed_post_once(catalog: Cat
                 and not (post.kind == "removed" and post.created + 3 * 3_600 <= server.now)
             }
     ids = catalog.read("posts")["post_id"].to_pylist()
-    looks = catalog.read("observations")["post_id"].to_pylist()
+    observations = catalog.read("observations")["post_id"].to_pylist()
     assert errors > 3  # the faults were met
     assert sorted(ids) == sorted(listed)
-    assert sorted(looks) == sorted(listed)
+    assert sorted(observations) == sorted(listed)
 
 
 # The rate limit, and what is counted
@@ -427,7 +432,7 @@ def test_requests_are_counted_by_path_and_by_simulated_minute(
         "img": 1,
     }
     assert stats["total"] == 6
-    assert stats["most_in_a_minute"] == 4  # token and listings; pictures are no API requests
+    assert stats["most_in_a_minute"] == 4  # token and listings; images are no API requests
 
 
 # Odd requests

@@ -15,7 +15,7 @@ from mmrl.images.image import ImageFacts
 from mmrl.images.probe import probe
 from mmrl.sandbox import World, law, noise_ceiling, realised_shares
 from mmrl.sandbox.api import LISTING_DEPTH, Api
-from mmrl.sandbox.world import PICTURED
+from mmrl.sandbox.world import WITH_IMAGE
 
 HOUR = 3_600.0
 
@@ -48,7 +48,7 @@ def test_a_seed_makes_the_same_world_and_another_seed_another(world: World) -> N
 def test_no_factor_is_a_giveaway_and_none_is_missing(seed: int) -> None:
     made = World.make(posts=2_000, seed=seed)
     shares = realised_shares(made.truth())
-    for term in ("picture", "title", "author"):
+    for term in ("image", "title", "author"):
         assert 0.10 <= shares[term] <= 0.25, term
     assert shares["interaction"] >= 0.05
     assert shares["hour"] >= 0.05
@@ -126,8 +126,8 @@ def test_scores_grow_with_age_and_settle_before_36_hours(world: World) -> None:
     assert big.score_at(big.created + HOUR) < big.score / 4
 
 
-def test_every_kind_of_picture_passes_the_checks_of_real_ones(world: World) -> None:
-    first = {post.picture.subject: post for post in reversed(world.posts) if post.picture}
+def test_every_kind_of_image_passes_the_checks_of_real_ones(world: World) -> None:
+    first = {post.drawing.subject: post for post in reversed(world.posts) if post.drawing}
     for post in first.values():
         data = post.image()
         assert data is not None
@@ -164,7 +164,7 @@ def leaks(answer: Any, told: np.ndarray) -> list[tuple[str, Any]]:
 
 def test_nothing_the_api_says_is_a_term_of_the_law(world: World) -> None:
     truth = world.truth()
-    columns = [name for name in truth.column_names if name not in ("post_id", "pictured")]
+    columns = [name for name in truth.column_names if name not in ("post_id", "with_image")]
     told = np.concatenate([truth[name].to_numpy() for name in columns])
     api = Api(world, "http://127.0.0.1:1")
     everything: list[Any] = []
@@ -264,5 +264,5 @@ def test_a_removed_post_leaves_the_listing_but_can_still_be_asked_for(world: Wor
 
 def test_the_world_holds_what_a_filter_meets() -> None:
     kinds = {post.kind for post in World.make(posts=2_000, seed=0)}
-    assert kinds >= PICTURED
+    assert kinds >= WITH_IMAGE
     assert kinds >= {"text", "link", "video", "removed", "image_gone", "placeholder"}

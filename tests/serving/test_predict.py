@@ -23,7 +23,7 @@ from mmrl.learning.train import train
 from mmrl.serving import predict
 from mmrl.serving.prediction import Draft, Interval, Prediction
 from tests.support.learning_samples import AS_OF, DIMS, ENCODERS, make_samples
-from tests.support.samples_catalog import at, look, merge, post, write
+from tests.support.samples_catalog import at, merge, observation, post, write
 
 pytestmark = pytest.mark.slow
 
@@ -61,9 +61,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("predict") / "home"
     catalog = Catalog.open(home, create=True)
     posts = [post(f"p{n}", 10 * n) for n in range(12)]
-    looks = [look(p, 0.5, subscribers=SUBSCRIBERS) for p in posts]
-    looks += [look(p, 40, score=20 * n) for n, p in enumerate(posts)]
-    write(catalog, posts, looks)
+    observations = [observation(p, 0.5, subscribers=SUBSCRIBERS) for p in posts]
+    observations += [observation(p, 40, score=20 * n) for n, p in enumerate(posts)]
+    write(catalog, posts, observations)
     merge(catalog, NOW)
     for target in TARGETS:
         options = {"bootstrap": 100, "ablation": False, "target": target}
@@ -74,8 +74,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A picture to post; the profile's encoders are made up."""
+def image_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An image to post; the profile's encoders are made up."""
     monkeypatch.setattr(predict, "load_profile", lambda _: PROFILE)
     path = tmp_path / "lake.png"
     pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
@@ -83,8 +83,8 @@ def picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def predicted(home: Path, picture: Path, target: str, subreddit: str = "pics") -> Prediction:
-    draft = Draft(picture, "A lake", subreddit)
+def predicted(home: Path, image_file: Path, target: str, subreddit: str = "pics") -> Prediction:
+    draft = Draft(image_file, "A lake", subreddit)
     return predict.predict_draft(
         Catalog.open(home), Settings(threads=2), draft, NOW, VERSION[target]
     )
@@ -98,7 +98,7 @@ def shown(prediction: Prediction) -> str:
 
 
 def test_a_model_of_percentiles_tells_its_own_percentile_and_no_score(
-    home: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own: list[Quantiles] = []
     whole = TrainedModel.predict
@@ -108,7 +108,7 @@ def test_a_model_of_percentiles_tells_its_own_percentile_and_no_score(
         return own[-1]
 
     monkeypatch.setattr(TrainedModel, "predict", overheard)
-    found = predicted(home, picture, "percentile")
+    found = predicted(home, image_file, "percentile")
     assert own[0].unit == "percentile"
     assert (found.score, found.popularity) == (None, None)
     assert found.percentile is not None
@@ -121,27 +121,27 @@ def test_a_model_of_percentiles_tells_its_own_percentile_and_no_score(
 
 
 def test_a_percentile_lies_between_0_and_1_though_the_models_interval_reaches_further(
-    home: Path, picture: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = Quantiles(np.array([-0.2]), np.array([0.7]), np.array([1.3]), "percentile")
     monkeypatch.setattr(TrainedModel, "predict", lambda *_: wide)
-    found = predicted(home, picture, "percentile").percentile
+    found = predicted(home, image_file, "percentile").percentile
     assert found == Interval(0.0, 0.7, 1.0)
 
 
 def test_a_model_of_percentiles_tells_a_percentile_where_too_few_posts_are_known_to_rank_a_score(
-    home: Path, picture: Path
+    home: Path, image_file: Path
 ) -> None:
-    found = predicted(home, picture, "percentile", "elsewhere")
+    found = predicted(home, image_file, "percentile", "elsewhere")
     assert found.percentile is not None
     assert any("never seen" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("target", ["log_score", "popularity"])
 def test_a_model_of_scores_tells_score_popularity_and_percentile(
-    home: Path, picture: Path, target: str
+    home: Path, image_file: Path, target: str
 ) -> None:
-    found = predicted(home, picture, target)
+    found = predicted(home, image_file, target)
     assert found.score is not None
     assert found.popularity is not None
     assert found.percentile is not None
@@ -152,9 +152,9 @@ def test_a_model_of_scores_tells_score_popularity_and_percentile(
 
 
 def test_a_model_of_popularity_tells_nothing_where_the_subscribers_are_not_known(
-    home: Path, picture: Path
+    home: Path, image_file: Path
 ) -> None:
-    found = predicted(home, picture, "popularity", "elsewhere")
+    found = predicted(home, image_file, "popularity", "elsewhere")
     assert (found.score, found.popularity, found.percentile) == (None, None, None)
     assert any("per subscriber" in note for note in found.notes)
     json.dumps(found.as_dict(), allow_nan=False)
@@ -162,18 +162,18 @@ def test_a_model_of_popularity_tells_nothing_where_the_subscribers_are_not_known
 
 
 def test_the_terminal_says_why_a_model_of_percentiles_tells_no_score(
-    home: Path, picture: Path
+    home: Path, image_file: Path
 ) -> None:
-    text = shown(predicted(home, picture, "percentile"))
+    text = shown(predicted(home, image_file, "percentile"))
     assert "score not known the model learned percentiles, not scores" in text
     assert "subscribers) not known the model learned percentiles, not scores" in text
     assert text.count("not known the") == 2
 
 
 def test_the_command_shows_what_a_model_of_percentiles_does_not_tell(
-    home: Path, picture: Path
+    home: Path, image_file: Path
 ) -> None:
-    draft = ["predict", str(picture), "--title", "A lake", "--subreddit", "pics"]
+    draft = ["predict", str(image_file), "--title", "A lake", "--subreddit", "pics"]
     model = ["--model", VERSION["percentile"], "--home", str(home), "--as-of", NOW.isoformat()]
     table = CliRunner().invoke(app, [*draft, *model])
     assert table.exit_code == 0, table.output

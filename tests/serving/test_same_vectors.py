@@ -23,11 +23,11 @@ from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
 from mmrl.serving.predict import encode_draft, measure_draft
-from tests.support.image_server import picture
+from tests.support.image_server import image_file
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
 STAGES = ("measure-images", "caption", *(f"embed-{space}" for space in SPACES))
-IMAGES = {image_content(data): data for data in map(picture, range(4))}
+IMAGES = {image_content(data): data for data in map(image_file, range(4))}
 POSTS = st.lists(
     st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.sampled_from(list(IMAGES))),
     min_size=1,

@@ -103,7 +103,7 @@ def test_a_crossposts_image_is_its_parents() -> None:
     assert find_media(of_gallery) == Media("https://i.redd.it/a.jpg", gallery_size=1)
 
 
-def test_a_preview_stands_for_a_picture_page_but_not_for_an_article() -> None:
+def test_a_preview_stands_for_an_image_page_but_not_for_an_article() -> None:
     address = "https://external-preview.redd.it/p.jpg?auto=webp&amp;s=2"
     preview = {"images": [{"source": {"url": address}}]}
     flickr = {"url": "https://www.flickr.com/photos/a/1", "preview": preview, "post_hint": "link"}

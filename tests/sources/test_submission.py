@@ -23,7 +23,7 @@ CREATED_AT = datetime.fromtimestamp(CREATED, tz=UTC)
 
 
 def submission(**changes: Any) -> dict[str, Any]:
-    """A picture post as Reddit's API sends it, with some fields changed."""
+    """An image post as Reddit's API sends it, with some fields changed."""
     return {
         "id": "17vabcd",
         "name": "t3_17vabcd",
@@ -68,7 +68,7 @@ def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in submission().items() if key != name}
 
 
-def test_a_modern_post_becomes_a_post_and_a_look() -> None:
+def test_a_modern_post_becomes_a_post_and_an_observation() -> None:
     result = parsed(submission(link_flair_text="Cats", spoiler=True, permalink="/r/aww/x"))
     assert result.observation is not None
     assert result.post["post_id"] == "17vabcd"
@@ -169,7 +169,9 @@ def test_a_lone_surrogate_does_not_reach_the_catalog() -> None:
         ({"_meta": {"was_deleted_later": True, "removal_type": "deleted"}}, "deleted"),
     ],
 )
-def test_removal_is_noted_on_the_look(changes: dict[str, Any], removed_by: str | None) -> None:
+def test_removal_is_noted_on_the_observation(
+    changes: dict[str, Any], removed_by: str | None
+) -> None:
     result = parsed(submission(**changes))
     assert result.observation is not None
     assert result.observation["removed_by"] == removed_by
@@ -203,7 +205,7 @@ def test_a_score_of_unknown_age_is_settled_only_where_the_caller_says_so() -> No
         assert not result.stated
 
 
-def test_a_look_is_never_before_its_post() -> None:
+def test_a_observation_is_never_before_its_post() -> None:
     slow_clock = parsed(submission(retrieved_on=CREATED - 30))
     assert slow_clock.observation is not None
     assert slow_clock.observation["observed_at"] == CREATED_AT

@@ -38,7 +38,7 @@ class Days:
         (home / "praw.ini").write_text(f"[mmrl]\n{ini}\n", encoding="utf-8")
 
     def pass_until(self, moment: datetime) -> None:
-        """Collects and looks, every few hours, up to that time."""
+        """Collects and observations, every few hours, up to that time."""
         catalog, settings = Catalog.open(self.home), load_settings(self.home)
         reddit = connect(**praw_settings(self.sandbox.url))
         while self.now < moment:
@@ -51,6 +51,6 @@ class Days:
 
 @contextmanager
 def simulated_days(home: Path, posts: int, days: int) -> Iterator[Days]:
-    """A new home, and the sandbox that its posts and pictures come from while the block lasts."""
+    """A new home, and the sandbox that its posts and images come from while the block lasts."""
     with start_process(posts, seed=3, days=days) as sandbox:
         yield Days(sandbox, home)

@@ -15,8 +15,10 @@ from PIL import Image
 Handler = BaseHTTPRequestHandler
 
 
-def picture(seed: int = 0, size: tuple[int, int] = (96, 64), image_format: str = "JPEG") -> bytes:
-    """An encoded picture of coarse noise; each seed another one."""
+def image_file(
+    seed: int = 0, size: tuple[int, int] = (96, 64), image_format: str = "JPEG"
+) -> bytes:
+    """An encoded image of coarse noise; each seed another one."""
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     file = BytesIO()
     Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).save(file, image_format)
@@ -106,7 +108,7 @@ def image_server() -> Iterator[ImageServer]:
             try:
                 page = server.pages.get(self.path)
                 if page is None:
-                    answer(self, b"no such picture", 404)
+                    answer(self, b"no such image", 404)
                 else:
                     page(self)
             except OSError:  # the client hung up, which some tests want

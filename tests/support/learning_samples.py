@@ -25,10 +25,10 @@ def make_samples(
     days: int = 60,
     measured: bool = False,
 ) -> pa.Table:
-    """n posts over `days` days: log score = subreddit + author + picture + title + product + noise.
+    """n posts over `days` days: log score = subreddit + author + image + title + product + noise.
 
-    Picture and title are one direction each in the image and title vectors, `missing` of the
-    pictures (with caption and visual vector) are null. Also has the column `expected_log_score`,
+    Image and title are one direction each in the image and title vectors, `missing` of the
+    images (with caption and visual vector) are null. Also has the column `expected_log_score`,
     which is no part of the schema. The images' statistics are null, or noise where `measured`.
     """
     dims = DIMS if dims is None else dims
@@ -40,19 +40,24 @@ def make_samples(
     subreddit = rng.integers(0, len(SUBREDDITS), n)
     author = rng.integers(0, 40, n)
     author_effect = world.normal(0, 0.5, 40)[author]
-    picture, title = rng.normal(size=n), rng.normal(size=n)
+    image, title = rng.normal(size=n), rng.normal(size=n)
     expected = (
         4.5
         + np.array([-0.6, -0.2, 0.2, 0.6])[subreddit]
         + author_effect
-        + 0.6 * picture
+        + 0.6 * image
         + 0.6 * title
-        + 0.4 * picture * title
+        + 0.4 * image * title
     )
     log_score = np.maximum(expected + 0.6 * rng.standard_t(4, n), 0.0)
     score = np.round(np.expm1(log_score)).astype(int)
     gone = rng.uniform(size=n) < missing
-    says = {"title": title, "caption": picture, "image": picture, "visual": picture + title}
+    says = {
+        "title": title,
+        "caption": image,
+        "image": image,
+        "visual": image + title,
+    }
     columns: dict[str, pa.Array] = {
         "post_id": pa.array([f"p{seed}_{i:06d}" for i in range(n)]),
         "subreddit": pa.array([SUBREDDITS[i] for i in subreddit]),

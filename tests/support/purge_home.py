@@ -49,7 +49,7 @@ class Post:
             "title": self.title.encode(),
             "author's name": self.author.encode(),
             "author's id": self.author_id.encode(),
-            "picture": self.image[5_000:5_040],
+            "image": self.image[5_000:5_040],
             "caption": self.caption.encode(),
             "statistics": self.measured.encode(),
             **{f"{space} vector": v.tobytes()[8:40] for space, v in self.vectors.items()},
@@ -158,7 +158,7 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
     )  # fmt: skip
 
 
-def look(catalog: Catalog, post_id: str, at: datetime, removed_by: str | None) -> None:
+def observation(catalog: Catalog, post_id: str, at: datetime, removed_by: str | None) -> None:
     row = {"post_id": post_id, "observed_at": at, "settled": True, "removed_by": removed_by}
     catalog.insert("observations", pa.Table.from_pylist([row], schema=SCHEMAS["observations"]))
 

@@ -180,11 +180,11 @@ def make_history(versions: int = 4, *, ceiling: bool = True) -> list[Version]:
 
 
 def fill_catalog(catalog: Catalog, predictions: pa.Table, titles: tuple[str, ...]) -> None:
-    """Posts with titles, marks and pictures for the predictions, and things left out."""
+    """Posts with titles, marks and images for the predictions, and things left out."""
     ids, created = predictions["post_id"].to_pylist(), predictions["created_at"].to_pylist()
-    posts, pictured, images = [], [], []
+    posts, post_images, images = [], [], []
     for row, post_id in enumerate(ids):
-        data = make_picture(row)
+        data = image_file(row)
         digest = f"{row:064x}"
         posts.append(
             {
@@ -198,7 +198,7 @@ def fill_catalog(catalog: Catalog, predictions: pa.Table, titles: tuple[str, ...
                 "source": "reddit",
             }
         )
-        pictured.append(
+        post_images.append(
             {"post_id": post_id, "sha256": digest, "fetched_at": AS_OF, "final_url": "file:///x"}
         )
         images.append(
@@ -237,7 +237,7 @@ def fill_catalog(catalog: Catalog, predictions: pa.Table, titles: tuple[str, ...
     ]
     for table, rows in (
         ("posts", posts),
-        ("post_images", pictured),
+        ("post_images", post_images),
         ("images", images),
         ("selection", selection),
         ("samples", [_sample(post, row) for row, post in enumerate(posts[:500])]),
@@ -253,15 +253,15 @@ def fill_catalog(catalog: Catalog, predictions: pa.Table, titles: tuple[str, ...
     )
 
 
-def make_picture(seed: int, size: tuple[int, int] = (640, 480)) -> bytes:
+def image_file(seed: int, size: tuple[int, int] = (640, 480)) -> bytes:
     """A JPEG with smooth colours and an EXIF comment that must not get out."""
     draw = np.random.default_rng(seed)
     coarse = draw.integers(0, 255, (5, 6, 3), dtype=np.uint8)
-    picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x010E] = "where the author lives"
     out = io.BytesIO()
-    picture.save(out, "JPEG", exif=exif)
+    image.save(out, "JPEG", exif=exif)
     return out.getvalue()
 
 

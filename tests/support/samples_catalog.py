@@ -36,8 +36,8 @@ def post(post_id: str, hours: float, **facts: Any) -> dict[str, Any]:
     }
 
 
-def look(post: dict[str, Any], age_hours: float, **seen: Any) -> dict[str, Any]:
-    """A look at a post of that age."""
+def observation(post: dict[str, Any], age_hours: float, **seen: Any) -> dict[str, Any]:
+    """An observation at a post of that age."""
     return {
         "post_id": post["post_id"],
         "observed_at": post["created_at"] + timedelta(hours=age_hours),
@@ -46,11 +46,13 @@ def look(post: dict[str, Any], age_hours: float, **seen: Any) -> dict[str, Any]:
     }
 
 
-def write(catalog: Catalog, posts: list[dict[str, Any]], looks: list[dict[str, Any]]) -> None:
-    """Keeps posts, each selected and with an image of its own, and looks."""
+def write(
+    catalog: Catalog, posts: list[dict[str, Any]], observations: list[dict[str, Any]]
+) -> None:
+    """Keeps posts, each selected and with an image of its own, and observations."""
     rows = {
         "posts": posts,
-        "observations": looks,
+        "observations": observations,
         "selection": [
             {"post_id": p["post_id"], "rules": "r", "reason": None, "decided_at": START}
             for p in posts

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MODEL = "tiny/llava-random"
 START_SECONDS = 180.0  # a slow machine imports torch and transformers for a while
 _REVISION = "0" * 39 + "1"
-_SIDE = 28  # of the pictures that the model sees, in pixels
+_SIDE = 28  # of the images that the model sees, in pixels
 _PATCH = 14
 _MARKS = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 
@@ -31,7 +31,7 @@ _MARKS = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 def save_vision_language_model(hub: Path) -> None:
     """Writes a LLaVA checkpoint as a hub cache holds it: weights, processor, chat template.
 
-    Its weights are random, so it writes nonsense; what it writes differs between pictures.
+    Its weights are random, so it writes nonsense; what it writes differs between images.
     """
     import torch
     from transformers import (

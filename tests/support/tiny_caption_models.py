@@ -15,7 +15,7 @@ KOSMOS_TAGS = (
 
 def save_kosmos(folder: Path, seed: int = 0) -> None:
     """Writes Kosmos-2's files with a small random model, which says a different thing of each
-    picture."""
+    image."""
     ensure_torchvision()
     import torch
     from safetensors.torch import save_file
@@ -48,7 +48,7 @@ def save_kosmos(folder: Path, seed: int = 0) -> None:
     model = Kosmos2ForConditionalGeneration(config)
     with torch.no_grad():
         for name, value in model.named_parameters():
-            if value.dim() > 1:  # larger than at the start of training, so that pictures matter
+            if value.dim() > 1:  # larger than at the start of training, so that images matter
                 value.normal_(0, 3 / value[0].numel() ** 0.5)
             elif "norm" not in name:
                 value.normal_(0, 0.1)

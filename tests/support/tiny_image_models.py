@@ -55,7 +55,7 @@ def save_timm(folder: Path, *, old: bool = False) -> Path:
 
 
 def save_siglip(folder: Path) -> Path:
-    """Writes a small SigLIP, text part included, with its picture processor's settings."""
+    """Writes a small SigLIP, text part included, with its image processor's settings."""
     import torch
     from transformers import SiglipConfig, SiglipModel
 

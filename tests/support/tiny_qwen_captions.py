@@ -43,10 +43,10 @@ def save_qwen_captions(folder: Path, end: float = 0.0) -> Path:
     (folder / "generation_config.json").write_text(json.dumps(generation), "utf-8")
     (folder / "chat_template.jinja").unlink()
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": QWEN_TEMPLATE}))
-    pictures = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
-    pictures["size"] = {"longest_edge": 16_777_216, "shortest_edge": 65_536}
+    processor = json.loads((folder / "preprocessor_config.json").read_text("utf-8"))
+    processor["size"] = {"longest_edge": 16_777_216, "shortest_edge": 65_536}
     for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
-        (folder / name).write_text(json.dumps(pictures), "utf-8")
+        (folder / name).write_text(json.dumps(processor), "utf-8")
 
     state = load_file(folder / "model.safetensors")
     table = state["model.language_model.embed_tokens.weight"].float()

@@ -122,7 +122,7 @@ def save_bge_m3(folder: Path) -> int:
     return count
 
 
-def picture(seed: int, width: int, height: int) -> bytes:
+def image_file(seed: int, width: int, height: int) -> bytes:
     """A PNG of smooth random colours, the same everywhere."""
     random = np.random.Generator(np.random.PCG64(seed))
     coarse = random.integers(0, 256, (6, 5, 3)).astype(np.float64)
@@ -139,11 +139,11 @@ def picture(seed: int, width: int, height: int) -> bytes:
     return file.getvalue()
 
 
-PICTURES = [picture(1, 300, 224), picture(2, 180, 410), picture(3, 640, 480)]
+IMAGE_FILES = [image_file(1, 300, 224), image_file(2, 180, 410), image_file(3, 640, 480)]
 
 
 QWEN_WIDTH = 64
-# What the published template makes of a system turn and of one with a picture and a text.
+# What the published template makes of a system turn and of one with an image and a text.
 QWEN_TEMPLATE = (
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' }}"
     "{%- for part in message.content %}{%- if part.type == 'image' %}"
@@ -204,7 +204,7 @@ def save_qwen_visual(folder: Path) -> None:
         {"format": "pt"},
     )
     (folder / "chat_template.jinja").write_text(QWEN_TEMPLATE, "utf-8")
-    pictures = {
+    settings = {
         "image_processor_type": "Qwen2VLImageProcessor",
         "size": {"longest_edge": 1_310_720, "shortest_edge": 4_096},
         "patch_size": 16,
@@ -214,4 +214,4 @@ def save_qwen_visual(folder: Path) -> None:
         "image_std": [0.5, 0.5, 0.5],
     }
     for name in ("preprocessor_config.json", "video_preprocessor_config.json"):
-        (folder / name).write_text(json.dumps(pictures), "utf-8")
+        (folder / name).write_text(json.dumps(settings), "utf-8")

@@ -90,7 +90,7 @@ CAPTIONS = pa.schema(
         key("sha256"),
         key("captioner"),  # the captioner's id, see encoders
         pa.field("text", pa.string(), nullable=False),  # "" where the captioner abstains
-        # What of the text was found where in the picture, as JSON: see encoders.protocols.Phrase.
+        # What of the text was found where in the image, as JSON: see encoders.protocols.Phrase.
         ("phrases", pa.string()),
     ]
 )

@@ -32,8 +32,8 @@ def fragments_of(table: str) -> dict[str, int]:
     """The fragments that Lance cuts a table's files into when it joins or rewrites them.
 
     A file is rewritten whole to take one row out of it, or to join a small one to it, so files are
-    kept small, those of pictures very small. Lance's own million rows a file would have a collector
-    rewrite all its looks several times a day, with memory and writes that grow with the table.
+    kept small, those of images very small. Lance's own million rows a file would have a collector
+    rewrite all its observations several times a day, with memory and writes that grow as they do.
     """
     if table == "images":
         return {"target_rows_per_fragment": 4_096, "batch_size": 64}

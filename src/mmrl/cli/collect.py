@@ -34,7 +34,7 @@ def collect(
     once: Annotated[
         bool, typer.Option("--once", help="One sweep and the observations that are due, then end.")
     ] = False,
-    looks: Annotated[
+    observing: Annotated[
         bool,
         typer.Option("--looks/--no-looks", help="Leave later observations to `mmrl observe`."),
     ] = True,
@@ -59,18 +59,18 @@ def collect(
     if once and span is not None:
         raise InputError("--once and --for don't go together: give one of them.")
     catalog, settings = open_home(home)
-    reddit, transport, observer = _connect(catalog, settings, looks, sandbox_clock)
+    reddit, transport, observer = _connect(catalog, settings, observing, sandbox_clock)
     transports = [transport] if observer is None else [transport, observer[1]]
     watch = Watch(quiet=as_json or once, every=log_every or timedelta(minutes=5))
     with (
-        _alone(catalog.home, looks),
+        _alone(catalog.home, observing),
         signals.stopped_by_signals(transport.clock, transports),
         watch,
     ):
         service = Service(
             *(reddit, transport, catalog, settings.reddit),
             observer=observer,
-            looks=looks,
+            observing=observing,
             tell=watch.say,
         )
         if once:
@@ -82,20 +82,20 @@ def collect(
 
 
 @contextmanager
-def _alone(home: str, looks: bool) -> Iterator[None]:
-    """Holds the home's lock for collecting and, with `looks`, the one for observations."""
+def _alone(home: str, observing: bool) -> Iterator[None]:
+    """Holds the home's lock for collecting and, with `observing`, the one for observations."""
     from mmrl.cli.observe import OBSERVED_ELSEWHERE
     from mmrl.runtime.lock import only_one
 
     with ExitStack() as locks:
         locks.enter_context(only_one(home, "collect", _RUNNING))
-        if looks:
+        if observing:
             locks.enter_context(only_one(home, "looks", OBSERVED_ELSEWHERE))
         yield
 
 
 def _connect(
-    catalog: "Catalog", settings: "Settings", looks: bool, sandbox_clock: str | None
+    catalog: "Catalog", settings: "Settings", observing: bool, sandbox_clock: str | None
 ) -> "tuple[Reddit, Transport, tuple[Reddit, Transport] | None]":
     """The client that finds posts, and a second one for observations where one is set."""
     from mmrl.sources.reddit.connection import open_connection
@@ -103,7 +103,7 @@ def _connect(
     reddit, transport = open_connection(settings.reddit, catalog.home)
     transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
     site = settings.reddit.observe_site
-    if not looks or site in (None, settings.reddit.site):
+    if not observing or site in (None, settings.reddit.site):
         return reddit, transport, None
     return (
         reddit,

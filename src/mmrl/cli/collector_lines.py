@@ -68,7 +68,8 @@ def line(status: "Status") -> str:
     parts = [
         f"{status.seen:,} posts seen",
         f"{status.kept:,} kept",
-        f"{status.looks:,} observations ({status.looks_due:,} due, {status.looks_late:,} late)",
+        f"{status.observations:,} observations "
+        f"({status.observations_due:,} due, {status.observations_late:,} late)",
         requests(status),
         lag(status),
     ]
@@ -94,7 +95,10 @@ def facts(status: "Status") -> list[tuple[str, str]]:
         rest = sum(count for _, count in most[_SUBREDDITS:])
         named += f", {len(most) - _SUBREDDITS} more {rest:,}"
     posts = f"{status.seen:,} seen, {status.kept:,} kept" + (f" ({named})" if named else "")
-    observed = f"{status.looks:,} taken, {status.looks_due:,} due, {status.looks_late:,} late"
+    observed = (
+        f"{status.observations:,} taken, {status.observations_due:,} due, "
+        f"{status.observations_late:,} late"
+    )
     shown = [
         ("posts", posts),
         ("observed", observed),

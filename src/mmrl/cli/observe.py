@@ -35,7 +35,7 @@ def observe(
     reddit, transport = open_connection(settings.reddit, catalog.home, site)
     clock = transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
     at = moment(as_of) if as_of is not None or sandbox_clock is None else transport.now()
-    transport.priority = Priority.LOOKS
+    transport.priority = Priority.OBSERVATIONS
     try:
         with (
             only_one(catalog.home, "looks", OBSERVED_ELSEWHERE),
@@ -49,7 +49,7 @@ def observe(
     else:
         catalog.compact()
         message = (
-            f"{report.due:,} observations due, {report.looked:,} taken, {report.absent:,} posts "
+            f"{report.due:,} observations due, {report.written:,} taken, {report.absent:,} posts "
             f"gone, {report.requests} requests."
         )
     typer.echo(json.dumps({**vars(report), "message": message}) if as_json else message)

@@ -223,7 +223,7 @@ def _summary(outcome: dict[str, Any]) -> str:
     if outcome.get("stopped"):
         lines.append(f"Stopped; {outcome['left']:,} posts are to be erased by the next purge.")
     else:
-        images = f" and {outcome['pictures']:,} images" if outcome.get("pictures") else ""
+        images = f" and {outcome['images']:,} images" if outcome.get("images") else ""
         total = sum(outcome["erased"].values())
         lines.append(f"{would} {total:,} posts{images}" + _listed(outcome["erased"], ":") + ".")
     if outcome.get("unknown"):

@@ -71,7 +71,7 @@ def _replayed(path: Path, images: Path | None, subreddit: str | None) -> "tuple[
     from mmrl.sandbox.replay import replay
 
     found = replay(path, moment(None), images, subreddit)
-    told = f"{len(found.world.posts):,} real posts, {found.pictured:,} with an image"
+    told = f"{len(found.world.posts):,} real posts, {found.with_image:,} with an image"
     if found.left_out:
         reasons = ", ".join(f"{reason} {n:,}" for reason, n in found.left_out.most_common())
         told += f" ({found.left_out.total():,} left out: {reasons})"

@@ -41,7 +41,7 @@ class ObserveReport:
 
     Attributes:
         due: posts to observe.
-        looked: observations written.
+        written: observations written.
         absent: of those, the ones that say that Reddit no longer shows the post.
         late: observations made more than ten minutes after they were due.
         requests: sent to Reddit, without those for a token and repetitions.
@@ -49,7 +49,7 @@ class ObserveReport:
     """
 
     due: int = 0
-    looked: int = 0
+    written: int = 0
     absent: int = 0
     late: int = 0
     requests: int = 0
@@ -153,7 +153,7 @@ class Observations:
         """Writes the observations that wait, in one commit."""
         self._writer.write(self._taken)
         self._writer.done()
-        self.report.looked += len(self._taken)
+        self.report.written += len(self._taken)
         self._taken = []
         self._catalog.fail(STAGE, self._failed, self._now())
         self.report.refused.update(str(failure.reason) for failure in self._failed)

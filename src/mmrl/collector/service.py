@@ -48,7 +48,7 @@ class Service:
         reddit, transport: the connection for discovery, gaps and, unless `observer` is given, the
             observations.
         observer: a connection and its transport for the observations alone, of another client.
-        looks: make the observations that are due; False leaves them to `mmrl observe`.
+        observing: make the observations that are due; False leaves them to `mmrl observe`.
         tell: is given a sentence for whoever watches.
     """
 
@@ -60,7 +60,7 @@ class Service:
         settings: RedditSettings,
         *,
         observer: "tuple[praw.Reddit, Transport] | None" = None,
-        looks: bool = True,
+        observing: bool = True,
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._reddit, self._transport = reddit, transport
@@ -78,7 +78,7 @@ class Service:
         self._finder = self._make_finder()
         self._discovery = self._finder if isinstance(self._finder, Discovery) else None
         self._observations: Observations | None = None
-        if looks:
+        if observing:
             self._observations = Observations(
                 self._observer, catalog, settings.checkpoints_hours, self._now, new_times=True
             )
@@ -90,7 +90,7 @@ class Service:
         self._tasks = [
             Task("discovery", self._poll_at, self._finder.poll),
             Task("writing", self._write_at, self._write),
-            Task("looks", self._observe_at, self._observe),
+            Task("observations", self._observe_at, self._observe),
             Task("subreddits", self._subreddits_at, self._ask_about),
             Task("checks", self._check_at, self._check),
             Task("gaps", self._fill_at, self._fill),
@@ -267,7 +267,7 @@ class Service:
     def _ask_about(self) -> None:
         """Asks once an hour for subscribers, and which subreddits are there at all."""
         shown: set[str] = set()
-        with self._at(Priority.LOOKS):
+        with self._at(Priority.OBSERVATIONS):
             for part in api.about(self._reddit, self._settings.subreddits):
                 self._report.requests += 1
                 self._keeper.learn_subscribers(part)
@@ -301,7 +301,7 @@ class Service:
 
     def _observe(self) -> None:
         assert self._observations is not None
-        with self._at(Priority.LOOKS, self._observer_transport):
+        with self._at(Priority.OBSERVATIONS, self._observer_transport):
             self._observations.take()
         self._observed_since = self._observed_since or self._now()
 

@@ -16,6 +16,11 @@ from mmrl.sources.reddit.transport import Transport
 from mmrl.times import iso, parse_time
 
 _TIMES = frozenset({"started_at", "at", "polled_at", "last_error_at"})
+_EARLIER_NAMES = {  # fields as earlier versions of mmrl wrote them
+    "looks": "observations",
+    "looks_late": "observations_late",
+    "looks_due": "observations_due",
+}
 
 
 @dataclass
@@ -26,7 +31,8 @@ class Status:
         state: running, stopped, or failed: `last_error` ended it.
         seen, kept: posts in answers; those of them that were new and are written.
         subreddits: kept posts by subreddit.
-        looks, looks_late, looks_due: observations made; made over ten minutes late; due now.
+        observations, observations_late, observations_due: made; made over ten minutes late; due
+            now.
         requests: sent, tries and tokens included; `used` of `limit` in the last 60 seconds.
         newest_age: seconds between a post's creation and its first sight, the newest one lately.
         polled_at: when discovery last read back to what it knew.
@@ -42,9 +48,9 @@ class Status:
     seen: int = 0
     kept: int = 0
     subreddits: dict[str, int] = field(default_factory=dict)
-    looks: int = 0
-    looks_late: int = 0
-    looks_due: int = 0
+    observations: int = 0
+    observations_late: int = 0
+    observations_due: int = 0
     gone: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     requests: int = 0
@@ -70,10 +76,11 @@ class Status:
         }
 
     @classmethod
-    def from_dict(cls, given: dict[str, Any]) -> "Status":
+    def from_dict(cls, stored: dict[str, Any]) -> "Status":
         """A status from what `as_dict` gave; fields of another version of mmrl are left out."""
-        known = {field.name for field in fields(cls)} & set(given)
-        values: dict[str, Any] = {name: given[name] for name in known}
+        stored = {_EARLIER_NAMES.get(name, name): value for name, value in stored.items()}
+        known = {field.name for field in fields(cls)} & set(stored)
+        values: dict[str, Any] = {name: stored[name] for name in known}
         for name in known & _TIMES:
             values[name] = values[name] and parse_time(values[name])
         return cls(**values)
@@ -88,8 +95,8 @@ class Status:
     def count_observations(self, observations: Observations, at: datetime) -> None:
         """Takes what was observed since the start, and what is due; after `count_posts`."""
         report = observations.report
-        self.looks, self.looks_late = report.looked, report.late
-        self.looks_due, self.gone = observations.due(at), report.absent
+        self.observations, self.observations_late = report.written, report.late
+        self.observations_due, self.gone = observations.due(at), report.absent
         self.refused |= report.refused
 
     def count_requests(self, transports: Iterable[Transport]) -> None:

@@ -27,7 +27,7 @@ from mmrl.images.probe import probe
 from mmrl.images.safety import Address, check_url
 from mmrl.runtime.retry import IMAGES, retry_after
 
-USER_AGENT = f"mmrl/{__version__} (learns what makes image posts popular; fetches a picture once)"
+USER_AGENT = f"mmrl/{__version__} (learns what makes image posts popular; fetches an image once)"
 MOST_REDIRECTS = 5
 _DRAINED_BYTES = 65_536
 _HEADERS = [

@@ -3,7 +3,7 @@
     a tower a modality        dropout, dense, GELU; a learned token where the modality is missing
     a vector a subreddit
     location                  sum of what each tower says by itself
-                            + low-rank products between towers (a picture that suits its title)
+                            + low-rank products between towers (an image that suits its title)
     quantile heads            10, 50 and 90%, from the same features
 
 The sum is what a few hundred posts can teach; the products are factorised as in factorization

@@ -1,7 +1,7 @@
 """Embeddings made short: principal components, fitted on the training posts only.
 
 A few thousand posts can't say what 1,280 numbers mean one by one; they can for the directions in
-which their pictures differ most.
+which their images differ most.
 """
 
 from dataclasses import dataclass

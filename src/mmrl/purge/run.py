@@ -43,7 +43,7 @@ class PurgeReport:
 
     Attributes:
         erased: posts by reason, those of a purge that was killed before included.
-        pictures: how many images were erased that no kept post shows.
+        images: how many images were erased that no kept post shows.
         versions_left: old versions of tables that could not be dropped, by table.
         reports: reports written anew without the posts.
         reports_deleted: reports that could not be, with the reason.
@@ -52,7 +52,7 @@ class PurgeReport:
     """
 
     erased: Counter[str] = field(default_factory=Counter)
-    pictures: int = 0
+    images: int = 0
     versions_left: dict[str, int] = field(default_factory=dict)
     reports: list[str] = field(default_factory=list)
     reports_deleted: dict[str, str] = field(default_factory=dict)
@@ -148,7 +148,7 @@ def _carry_out(
 ) -> None:
     """Erases what was written down; every step may have been done before."""
     progress.start("erase", len(rows_of.holding_tables(catalog)) + 2)
-    report.pictures += rows_of.erase_rows(catalog, doomed)
+    report.images += rows_of.erase_rows(catalog, doomed)
     progress.advance(1)
     _erase_from_models(catalog, doomed, as_of, report)
     progress.advance(1)

@@ -23,8 +23,8 @@ class Example:
     """A test post as the report shows it.
 
     Attributes:
-        picture: a data URI, or None where there is no picture to show.
-        note: what must be said of the picture (blurred, missing, why), or an empty text.
+        image: a data URI, or None where there is no image to show.
+        note: what must be said of the image (blurred, missing, why), or an empty text.
         true, predicted, low, high, off: in words; the 80% interval is `low` to `high`.
     """
 
@@ -38,7 +38,7 @@ class Example:
     high: str
     off: str
     inside: bool
-    picture: str | None
+    image: str | None
     note: str
 
 
@@ -59,7 +59,7 @@ class Misses:
 
 
 def find_misses(catalog: Catalog, predictions: pa.Table, unit: Unit) -> Misses:
-    """Picks the examples and gathers their titles and pictures.
+    """Picks the examples and gathers their titles and images.
 
     Args:
         predictions: test posts with post_id, subreddit, created_at, the unit's true column and
@@ -116,7 +116,7 @@ def _example(
     post: dict[str, Any], facts: dict[str, Any] | None, file: bytes | None, unit: Unit
 ) -> Example:
     true = post[unit.truth]
-    picture, note = _picture(facts, file)
+    image, note = _image(facts, file)
     return Example(
         post_id=post["post_id"],
         subreddit=post["subreddit"],
@@ -128,12 +128,12 @@ def _example(
         high=unit.says(post["q90"]),
         off=unit.miss(true - post["q50"]),
         inside=post["q10"] <= true <= post["q90"],
-        picture=picture,
+        image=image,
         note=note,
     )
 
 
-def _picture(facts: dict[str, Any] | None, file: bytes | None) -> tuple[str | None, str]:
+def _image(facts: dict[str, Any] | None, file: bytes | None) -> tuple[str | None, str]:
     if facts is None:
         return None, "the post is no longer in the catalog"
     if file is None:

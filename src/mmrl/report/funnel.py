@@ -71,12 +71,12 @@ def steps(catalog: Catalog, splits: Splits) -> list[Step]:
     """Steps of the way: posts that are known, kept, have an image, a label, were learned from."""
     used = sum(part.posts for part in splits.parts.values())
     kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
-    pictured = catalog.read("post_images", ["post_id"])["post_id"]
-    with_picture = pc.sum(pc.is_in(kept, value_set=pictured.combine_chunks())).as_py() or 0
+    fetched = catalog.read("post_images", ["post_id"])["post_id"]
+    with_image = pc.sum(pc.is_in(kept, value_set=fetched.combine_chunks())).as_py() or 0
     return [
         Step("posts known", catalog.count("posts")),
         Step("kept by the filter", len(kept)),
-        Step("with their image", with_picture),
+        Step("with their image", with_image),
         Step("with a label", catalog.count("samples", "score IS NOT NULL")),
         Step("in this model's splits", used),
     ]

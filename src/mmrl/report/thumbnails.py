@@ -1,4 +1,4 @@
-"""Pictures small enough to lie inside a page, and safe to show."""
+"""Images small enough to lie inside a page, and safe to show."""
 
 import base64
 import io
@@ -10,26 +10,26 @@ from mmrl.images.decode import open_rgb
 from mmrl.images.image import UnreadableError
 
 _SIDE = 300  # longest side in pixels
-_BLURRED_SIDE = 9  # what is left of a blurred picture before it is stretched again
+_BLURRED_SIDE = 9  # what is left of a blurred image before it is stretched again
 _QUALITY = 72
 
 
 class UnshowableError(Exception):
-    """A picture can't be shown; the message says why in a few words."""
+    """A image can't be shown; the message says why in a few words."""
 
 
 def thumbnail(data: bytes, *, blurred: bool = False) -> str:
-    """An encoded picture as a small re-encoded JPEG in a data URI.
+    """An encoded image as a small re-encoded JPEG in a data URI.
 
     Decoding and encoding it again leaves behind whatever else the file carried: EXIF, a place, a
     second payload.
 
     Args:
         data: the file's bytes.
-        blurred: keep only a few colour patches, from which the picture can't be brought back.
+        blurred: keep only a few colour patches, from which the image can't be brought back.
 
     Raises:
-        UnshowableError: it is no picture, is broken, or has more pixels than `images.max_pixels`.
+        UnshowableError: it is no image, is broken, or has more pixels than `images.max_pixels`.
     """
     try:
         small = open_rgb(data, 2 * _SIDE)

@@ -18,7 +18,7 @@ from mmrl.samples.schema import samples_schema
 
 # Inputs that only an observation of a live post has.
 _OBSERVED = (
-    *("look_age_hours", "subscribers"),
+    *("observed_age_hours", "subscribers"),
     *("author_link_karma", "author_comment_karma", "author_created_at"),
 )
 
@@ -77,7 +77,7 @@ class Known:
         rows = drafts.num_rows
         inputs = {
             **{name: drafts[name] for name in INPUTS.names if name in DRAFTS.names},
-            "look_age_hours": pa.array(np.zeros(rows)),
+            "observed_age_hours": pa.array(np.zeros(rows)),
             "subscribers": subscribers,
             "author_link_karma": pa.nulls(rows, pa.int64()),
             "author_comment_karma": pa.nulls(rows, pa.int64()),

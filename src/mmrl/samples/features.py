@@ -1,4 +1,4 @@
-"""A post's own features: from its title, its image, its hour and its first look, nothing else.
+"""A post's own features: of its title, its image, its hour and its first observation alone.
 
 The one code path for posts that are up (the merge stage) and posts that are not (predictions).
 """
@@ -12,14 +12,14 @@ from mmrl.catalog.columns import AUTHOR_FACTS, POST_FEATURES, TIME
 # Raised when features or labels are made differently: all samples are made again.
 FEATURES_VERSION = 2
 
-# A first look tells what was so when the post went up only if it came soon after. Karma counts the
-# post's own votes: of a 12-hour score 3% is there after 1 hour, 18% after 3, 61% after 6 (3,442
-# r/memes posts, looked at every hour), so a later look would tell the features their own label.
+# A first observation tells what was so when the post went up only if it came soon after. Karma
+# counts the post's own votes: of a 12-hour score 3% is there after 1 hour, 18% after 3, 61% after 6
+# (3,442 r/memes posts, observed every hour), so a later one would tell the label itself.
 KARMA_WITHIN_HOURS = 3.0
-# A subreddit's size moves by a few percent a month at most; a look years later says another size.
+# A subreddit's size moves by a few percent a month at most; years later it is another size.
 SUBSCRIBERS_WITHIN_HOURS = 7 * 24.0
-# A later look belongs to an import; its age tells of the import and not of the post.
-LOOK_AGE_WITHIN_HOURS = 24.0
+# A later observation belongs to an import; its age tells of the import and not of the post.
+OBSERVED_WITHIN_HOURS = 24.0
 
 INPUTS = pa.schema(
     [
@@ -34,8 +34,8 @@ INPUTS = pa.schema(
         ("width", pa.int32()),  # of the image, in pixels
         ("height", pa.int32()),
         ("byte_size", pa.int64()),
-        ("look_age_hours", pa.float64()),  # the post's age at the first look; null: no look
-        ("subscribers", pa.int64()),  # what the first look saw
+        ("observed_age_hours", pa.float64()),  # of the post at its first observation; null: none
+        ("subscribers", pa.int64()),  # what the first observation saw
         ("author_link_karma", pa.int64()),
         ("author_comment_karma", pa.int64()),
         ("author_created_at", TIME),
@@ -55,8 +55,8 @@ def post_features(inputs: pa.Table) -> dict[str, pa.Array]:
     """
     title = inputs["title"]
     created = microseconds(inputs["created_at"])
-    age = _numbers(inputs["look_age_hours"])
-    seen_soon = age <= KARMA_WITHIN_HOURS  # false where nobody looked, as the age is NaN there
+    age = _numbers(inputs["observed_age_hours"])
+    seen_soon = age <= KARMA_WITHIN_HOURS  # false without an observation, as the age is NaN there
     width, height = _numbers(inputs["width"]), _numbers(inputs["height"])
     gallery = _numbers(inputs["is_gallery"])
     gallery_size = np.where(gallery == 0, 0.0, _numbers(inputs["gallery_size"]))
@@ -90,7 +90,7 @@ def post_features(inputs: pa.Table) -> dict[str, pa.Array]:
         "log_image_pixels": _log1p(width * height),
         "log_image_aspect": np.log(_share(width, height)),
         "log_image_bytes": _log1p(_numbers(inputs["byte_size"])),
-        "log_first_look_hours": _log1p(np.where(age <= LOOK_AGE_WITHIN_HOURS, age, np.nan)),
+        "log_first_look_hours": _log1p(np.where(age <= OBSERVED_WITHIN_HOURS, age, np.nan)),
         "log_author_link_karma": _log1p(
             np.where(seen_soon, _numbers(inputs["author_link_karma"]), np.nan)
         ),

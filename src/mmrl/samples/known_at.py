@@ -1,11 +1,11 @@
 """The moment from which a post's label was known, for history and for what a model learns from.
 
-A post whose first look is earlier than its label look was watched: its label is known from its
-label look, however late that came. A post whose first look is its label look (an import, a
-backfill, or a first run that found it old) counts as known from when it matured. Nobody had looked
-by then, but the score hardly moves after that age, so the look is taken to tell what a look at that
-age would have told. Without this, imported posts, retrieved years later in one go, would have no
-history at all, and could not be split by time.
+A post whose first observation is earlier than its label observation was watched: its label is known
+from its label observation on, however late that came. A post whose first observation is its label
+observation (an import, a backfill, or a first run that met it late) counts as known from when it
+matured. Its score was not observed by then, but scores hardly move after that age, so the
+observation is taken to tell what one at that age would have told. Without this, imported posts,
+retrieved years later in one go, would have no history at all, and could not be split by time.
 """
 
 from datetime import timedelta
@@ -23,8 +23,8 @@ def label_known_at(samples: pa.Table, mature_after: timedelta) -> np.ndarray:
     """When each of n posts' labels was known.
 
     Args:
-        samples: with created_at, first_look_at and label_observed_at. Without a first look, a post
-            counts as watched; without a label look, it has no label.
+        samples: with created_at, first_look_at and label_observed_at. A post without a first
+            observation counts as watched; one without a label observation has no label.
         mature_after: the maturity age.
 
     Returns:

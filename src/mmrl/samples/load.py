@@ -20,8 +20,8 @@ from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import STATISTICS, join_statistics
 from mmrl.samples.vectors import join_vectors, vector_dim
 
-# Features that the first look told; unknown before it.
-_OF_FIRST_LOOK = (
+# Features that the first observation told; unknown before it.
+_OF_FIRST = (
     "subscribers",
     "log_subscribers",
     "log_first_look_hours",
@@ -31,7 +31,7 @@ _OF_FIRST_LOOK = (
     "author_created_at",
 )
 _IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
-_OF_LABEL_LOOK = ("score", "label_subscribers", "label_observed_at")
+_OF_LABEL = ("score", "label_subscribers", "label_observed_at")
 
 
 def load(
@@ -133,8 +133,8 @@ def read_known(catalog: Catalog, as_of: datetime, columns: Sequence[str] | None 
     rows = rows.filter(pc.is_in(rows["post_id"], value_set=kept.combine_chunks()))
     limit = pa.scalar(as_of, rows.schema.field("first_look_at").type)
     for when, names in (
-        ("label_observed_at", _OF_LABEL_LOOK),
-        ("first_look_at", (*_OF_FIRST_LOOK, "first_look_at")),
+        ("label_observed_at", _OF_LABEL),
+        ("first_look_at", (*_OF_FIRST, "first_look_at")),
     ):
         seen = pc.fill_null(pc.less_equal(rows[when], limit), False)
         for name in names:
@@ -144,7 +144,7 @@ def read_known(catalog: Catalog, as_of: datetime, columns: Sequence[str] | None 
 
 
 def mature_after(settings: Settings) -> timedelta:
-    """The age from which on a look gives a label."""
+    """The age from which on an observation gives a label."""
     return timedelta(hours=settings.label.mature_after_hours)
 
 
@@ -171,7 +171,7 @@ def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
     created = microseconds(rows["created_at"])
     for name, values in history.features(rows["subreddit"], rows["author_id"], created).items():
         rows = rows.append_column(name, nullable(values))
-    # The label look's count stands in where the first look had none, and comes with the label.
+    # The label observation's count stands in where the first had none, and comes with the label.
     subscribers = pc.coalesce(rows["subscribers"], rows["label_subscribers"])
     rows = _replace(rows, "subscribers", subscribers)
     rows = rows.append_column("popularity", popularity(rows["score"], subscribers))

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from mmrl.catalog.columns import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
 
-# POST_FEATURES are known from the post itself and its first look. Booleans are 0 or 1; `log_` is
-# log1p (for the aspect, the logarithm of width / height, 0 for a square); hours and weekdays (UTC)
-# stand on a circle.
+# POST_FEATURES are known from the post itself and its first observation. Booleans are 0 or 1;
+# `log_` is log1p (for the aspect, the logarithm of width / height, 0 for a square); hours and
+# weekdays (UTC) stand on a circle.
 
 # Known of the author before the post went up. History counts only posts that had matured by then.
 AUTHOR_FEATURES = (
@@ -50,7 +50,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             pa.field("subreddit", pa.string(), nullable=False),
             ("author_id", pa.string()),
             pa.field("created_at", TIME, nullable=False),
-            ("subscribers", pa.int64()),  # at the first look that knew them
+            ("subscribers", pa.int64()),  # at the first observation that knew them
             *[(name, pa.float32()) for name in NUMERIC_FEATURES],
             *[(name, pa.float32()) for name in IMAGE_STATISTICS],  # null without an image
             *[(space, pa.list_(pa.float32(), dims[space])) for space in SPACES if space in dims],
@@ -58,7 +58,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             ("popularity", pa.float64()),  # score / subscribers * 1000; null without subscribers
             ("log_score", pa.float64()),  # log1p(max(score, 0))
             ("percentile", pa.float64()),  # 0..1 in its subreddit's 90 days before; null if < 10
-            ("first_look_at", TIME),  # null: nobody had looked yet
+            ("first_look_at", TIME),  # null: not observed yet
             ("label_observed_at", TIME),  # null: no label; see mmrl.samples.known_at
         ]
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from mmrl.catalog.fullnames import ACCOUNT, COMMENT, POST, SUBREDDIT, bare_id, fullname
-from mmrl.sandbox.world import PICTURED, Post, World
+from mmrl.sandbox.world import WITH_IMAGE, Post, World
 
 LISTING_DEPTH = 1_000  # Reddit shows no more of any listing
 _REMOVED_AFTER = 3 * 3_600.0  # seconds until a moderator removes what will be removed
@@ -221,7 +221,7 @@ class Api:
         return {**shown, **self._media(post, permalink)}
 
     def _media(self, post: Post, permalink: str) -> Json:
-        picture = f"{self._base}/img/{post.id}.jpg"
+        image = f"{self._base}/img/{post.id}.jpg"
         host = self._base.partition("://")[2]
         if post.kind == "text":
             return {"is_self": True, "url": permalink, "domain": "self", "selftext": "Words."}
@@ -236,7 +236,7 @@ class Api:
                     "status": "valid",
                     "e": "Image",
                     "m": "image/jpg",
-                    "s": {"u": f"{picture}?width=320&s=0", "x": 320, "y": 256},
+                    "s": {"u": f"{image}?width=320&s=0", "x": 320, "y": 256},
                 }
                 for item in items
             }
@@ -248,8 +248,8 @@ class Api:
                 "media_metadata": metadata,
             }
         shown: Json = {
-            "url": picture,
-            "url_overridden_by_dest": picture,
+            "url": image,
+            "url_overridden_by_dest": image,
             "domain": host,
             "post_hint": "image",
         }
@@ -299,13 +299,13 @@ class Api:
         return author.link_karma + earned, author.comment_karma
 
 
-def picture_of(post: Post) -> str:
+def image_answer(post: Post) -> str:
     """The answer for a post's image: `shown`, `gone` or `placeholder`."""
     if post.kind == "image_gone":
         return "gone"
     if post.kind == "placeholder":
         return "placeholder"
-    return "shown" if post.kind in PICTURED or post.kind == "removed" else "gone"
+    return "shown" if post.kind in WITH_IMAGE or post.kind == "removed" else "gone"
 
 
 def thing(kind: str, data: Json) -> Json:

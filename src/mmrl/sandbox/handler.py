@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from mmrl.catalog.fullnames import ACCOUNT, POST, SUBREDDIT, bare_id
 from mmrl.errors import InputError
-from mmrl.sandbox.api import listing, picture_of, thing
+from mmrl.sandbox.api import image_answer, listing, thing
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
 from mmrl.sandbox.faults import Faults, Kind
-from mmrl.sandbox.pictures import content_type, placeholder
+from mmrl.sandbox.images import content_type, placeholder
 from mmrl.sandbox.state import HttpServer
 from mmrl.sandbox.wire import Wire
 
@@ -204,7 +204,7 @@ class Handler(Wire):
         if path == ["removed.png"]:
             return self.send_bytes(200, placeholder(), "image/png")
         post = sandbox.api.find(path[0].removesuffix(".jpg"), sandbox.now) if path else None
-        answers = "gone" if post is None else picture_of(post)
+        answers = "gone" if post is None else image_answer(post)
         data = post.image() if post is not None and answers == "shown" else None
         if answers == "placeholder":
             return self.send_json(302, {}, Location=f"{sandbox.url}/img/removed.png")

@@ -1,6 +1,6 @@
 """The law of popularity in the sandbox: the terms of a post's score, and the noise in it.
 
-    log1p(score) = MEAN + subreddit + author + picture + title + interaction + hour + noise
+    log1p(score) = MEAN + subreddit + author + image + title + interaction + hour + noise
 
 Every term is centred on the posts that have an image and scaled so that its variance there is its
 part of `SHARES` times `SPREAD` squared. The noise is Student's t with `NOISE_FREEDOM` degrees of
@@ -23,7 +23,7 @@ SPREAD = 1.3
 SHARES: Mapping[str, float] = {
     "subreddit": 0.13,
     "author": 0.14,
-    "picture": 0.17,
+    "image": 0.17,
     "title": 0.15,
     "interaction": 0.07,
     "hour": 0.06,
@@ -58,9 +58,9 @@ def hour_of_post(created: np.ndarray) -> np.ndarray:
     return np.asarray(of_day + 0.5 * of_week)
 
 
-def scaled(raw: np.ndarray, pictured: np.ndarray, share: float) -> np.ndarray:
+def scaled(raw: np.ndarray, with_image: np.ndarray, share: float) -> np.ndarray:
     """`raw` centred and scaled over the posts that have an image, to `share` of the variance."""
-    seen = raw[pictured]
+    seen = raw[with_image]
     spread = float(seen.std())
     if spread == 0:
         return np.zeros_like(raw)
@@ -73,7 +73,7 @@ def levels(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def realised_shares(truth: pa.Table) -> dict[str, float]:
-    """Each term's variance over the pictured posts, divided by the variance of the log score.
+    """Each term's variance over the posts with an image, divided by the variance of the log score.
 
     The terms are drawn independently, so the shares add up to 1 but for chance covariances, which
     come back under `covariance` (what is left of 1).
@@ -81,9 +81,9 @@ def realised_shares(truth: pa.Table) -> dict[str, float]:
     Args:
         truth: the table of `World.truth`.
     """
-    pictured = truth.filter(truth["pictured"])
-    total = float(np.var(pictured["log_score"].to_numpy()))
-    shares = {term: float(np.var(pictured[term].to_numpy())) / total for term in TERMS}
+    with_image = truth.filter(truth["with_image"])
+    total = float(np.var(with_image["log_score"].to_numpy()))
+    shares = {term: float(np.var(with_image[term].to_numpy())) / total for term in TERMS}
     shares["covariance"] = 1 - sum(shares.values())
     return shares
 

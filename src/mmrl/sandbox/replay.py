@@ -28,12 +28,12 @@ class Replay:
     Attributes:
         left_out: posts of the file that can't be replayed, by reason: an importer's code, or
             `no_score`, or `double` for an id that came before.
-        pictured: posts with an image; the others are shown as links.
+        with_image: posts with an image; the others are shown as links.
     """
 
     world: World
     left_out: Counter[str]
-    pictured: int
+    with_image: int
 
 
 def replay(
@@ -71,8 +71,8 @@ def replay(
     if not rows:
         why = ", ".join(f"{reason} {count:,}" for reason, count in left_out.most_common())
         raise InputError(f"{path} holds no post to replay ({why or 'it is empty'}).")
-    pictured = sum(Path(str(row["file"])).is_file() for row in rows.values() if row["file"])
-    return Replay(World.from_posts(list(rows.values())), left_out, pictured)
+    with_image = sum(Path(str(row["file"])).is_file() for row in rows.values() if row["file"])
+    return Replay(World.from_posts(list(rows.values())), left_out, with_image)
 
 
 def _row(parsed: Parsed | Refused) -> dict[str, object] | str:

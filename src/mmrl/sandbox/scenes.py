@@ -348,6 +348,6 @@ THINGS: dict[str, Callable[[Draw, Random], None]] = {
 
 
 def blank() -> tuple[Image.Image, Draw]:
-    """An empty picture of the sandbox's size, and the pen for it."""
+    """An empty image of the sandbox's size, and the pen for it."""
     image = Image.new("RGB", (WIDTH, HEIGHT))
     return image, ImageDraw.Draw(image)

@@ -1,6 +1,6 @@
 """Titles in templated English, by topic, mood and phrasing.
 
-A title says nothing of the picture and nothing of the score. Eight topics, two moods and four
+A title says nothing of the image and nothing of the score. Eight topics, two moods and four
 phrasings carry the law's title effect; which sentence of each is used is left to chance.
 """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrl.sandbox import law, titles
-from mmrl.sandbox.pictures import FAMILY, SUBJECTS, Picture
+from mmrl.sandbox.images import FAMILY, SUBJECTS, Drawing
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Contents:
         topics = law.levels(rng, len(titles.TOPIC_NAMES))
         phrasings = law.levels(rng, len(titles.PHRASING_NAMES))
         return {
-            "picture": subjects[self.subject] + 0.7 * self.warmth + 0.35 * self.busyness,
+            "image": subjects[self.subject] + 0.7 * self.warmth + 0.35 * self.busyness,
             "title": topics[self.topic] + 0.7 * phrasings[self.phrasing],
             "interaction": np.array(FAMILY)[self.subject] * self.mood.astype(float),
         }
@@ -52,9 +52,9 @@ class Contents:
             int(self.topic[number]), int(self.mood[number]), int(self.phrasing[number])
         )
 
-    def picture(self, number: int, key: int) -> Picture:
+    def drawing(self, number: int, key: int) -> Drawing:
         """A post's image; `key` seeds the small things in it."""
-        return Picture(
+        return Drawing(
             int(self.subject[number]),
             float(self.warmth[number]),
             float(self.busyness[number]),

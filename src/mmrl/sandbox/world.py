@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from mmrl.errors import InputError
 from mmrl.sandbox import law, titles
-from mmrl.sandbox.pictures import Picture, render
+from mmrl.sandbox.images import Drawing, render
 from mmrl.sandbox.traits import Contents, Numbers
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ _KINDS = {  # of 1,000 posts; the rest are plain image posts
     "placeholder": 6,
     "deleted_author": 10,
 }
-PICTURED = frozenset({"image", "gallery", "crosspost", "deleted_author"})
+WITH_IMAGE = frozenset({"image", "gallery", "crosspost", "deleted_author"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Post:
     Attributes:
         kind: `image`, or another of the kinds that a filter meets.
         score: what it comes to in the end; `pace` over 1 gets there slower.
-        picture: what to draw; None where a file is replayed or there is no picture.
+        drawing: what to draw; None where a file is replayed or there is no image.
         file: the image file of a replayed post.
     """
 
@@ -100,7 +100,7 @@ class Post:
     talk: float
     over_18: bool
     spoiler: bool
-    picture: Picture | None = None
+    drawing: Drawing | None = None
     file: Path | None = None
 
     def score_at(self, now: float) -> int:
@@ -115,7 +115,7 @@ class Post:
         """The bytes of its image; None where it has none."""
         if self.file is not None:
             return self.file.read_bytes() if self.file.is_file() else None
-        return None if self.picture is None else render(self.picture)
+        return None if self.drawing is None else render(self.drawing)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class World:
         authors, effect = _make_authors(rng, posts, start)
         who = _cast(rng, posts, len(authors))
         kinds = _kinds(rng, posts)
-        pictured = np.isin(kinds, sorted(PICTURED))
+        with_image = np.isin(kinds, sorted(WITH_IMAGE))
         contents = Contents.draw(rng, posts)
         # The order of the draws makes the world: another order is another world.
         raw = {
@@ -166,7 +166,7 @@ class World:
             "author": effect[who],
             "hour": law.hour_of_post(created),
         }
-        terms = {name: law.scaled(raw[name], pictured, law.SHARES[name]) for name in law.TERMS}
+        terms = {name: law.scaled(raw[name], with_image, law.SHARES[name]) for name in law.TERMS}
         numbers = Numbers.draw(rng, np.maximum(law.MEAN + sum(terms.values()), 0.0))
         made = [
             Post(
@@ -183,12 +183,12 @@ class World:
                 talk=float(numbers.talk[n]),
                 over_18=bool(numbers.over_18[n]),
                 spoiler=bool(numbers.spoiler[n]),
-                picture=contents.picture(n, int(numbers.key[n])),
+                drawing=contents.drawing(n, int(numbers.key[n])),
             )
             for n in range(posts)
         ]
         end = start + timedelta(days=days)
-        return cls(made, authors, subreddits, start, end, {**terms, "pictured": pictured})
+        return cls(made, authors, subreddits, start, end, {**terms, "with_image": with_image})
 
     @classmethod
     def from_posts(cls, rows: Sequence[Mapping[str, Any]], seed: int = 0) -> "World":
@@ -243,7 +243,7 @@ class World:
         """The law's terms of every post: never part of the API that posts are collected by.
 
         Returns:
-            post_id, pictured, a column a term, `expected_log_score` (all terms but the noise, and
+            post_id, with_image, a column a term, `expected_log_score` (all terms but the noise, and
             the mean), `log_score` (what happened).
 
         Raises:
@@ -255,7 +255,7 @@ class World:
         return pa.table(
             {
                 "post_id": [post.id for post in self.posts],
-                "pictured": self.terms["pictured"],
+                "with_image": self.terms["with_image"],
                 **{term: self.terms[term] for term in law.TERMS},
                 "expected_log_score": expected,
                 "log_score": np.log1p([float(post.score) for post in self.posts]),

@@ -21,7 +21,7 @@ _VIDEO_HOSTS = (
 _FILE_HOSTS = ("i.redd.it", "i.reddituploads.com")  # every address there is an image
 # Sites where a page shows one image, so that Reddit's preview of the page is that image.
 # Elsewhere (a newspaper...) the preview is an illustration, not what was posted.
-_PICTURE_SITES = (
+_IMAGE_SITES = (
     *("imgur.com", "flickr.com", "flic.kr", "500px.com", "deviantart.com", "artstation.com"),
     *("instagram.com", "redd.it", "reddituploads.com", "commons.wikimedia.org"),
 )
@@ -145,7 +145,7 @@ def _direct(parts: SplitResult) -> str | None:
 
 
 def _preview(post: dict[str, Any], parts: SplitResult) -> str | None:
-    if post.get("post_hint") != "image" and not _on(parts, _PICTURE_SITES):
+    if post.get("post_hint") != "image" and not _on(parts, _IMAGE_SITES):
         return None
     preview = post.get("preview")
     images = preview.get("images") if isinstance(preview, dict) else None

@@ -28,7 +28,7 @@ from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import ConfigError, Failure, WeightsError
 from mmrl.pipeline.stages.caption import CaptionStage
 from tests.support.command import HANGS
-from tests.support.image_server import answer, dribble, picture
+from tests.support.image_server import answer, dribble, image_file
 from tests.support.serving_process import MODEL, transformers_server
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -54,26 +54,26 @@ def real_settings(url: str, **changes: Any) -> CaptionServerSettings:
 
 
 class TestARealServer:
-    def test_pictures_get_captions_in_their_order_whatever_runs_at_once(
+    def test_images_get_captions_in_their_order_whatever_runs_at_once(
         self, real_server: str
     ) -> None:
-        pictures = [picture(seed, (320, 200)) for seed in range(10)]
+        image_files = [image_file(seed, (320, 200)) for seed in range(10)]
         captions = ServerCaptions(real_settings(real_server))
         captions.check()
-        together = captions.caption(pictures)
-        one_by_one = ServerCaptions(real_settings(real_server, concurrency=1)).caption(pictures)
+        together = captions.caption(image_files)
+        one_by_one = ServerCaptions(real_settings(real_server, concurrency=1)).caption(image_files)
         texts = [got.text for got in together if isinstance(got, Caption)]
         assert len(texts) == 10
         assert all(len(text.split()) == 8 for text in texts)  # as many words as tokens
-        assert len(set(texts)) > 5  # what is said depends on the picture
+        assert len(set(texts)) > 5  # what is said depends on the image
         assert together == one_by_one
 
-    def test_pictures_of_any_kind_are_sent_as_what_the_server_reads(self, real_server: str) -> None:
+    def test_images_of_any_kind_are_sent_as_what_the_server_reads(self, real_server: str) -> None:
         transparent = io.BytesIO()
         Image.new("RGBA", (900, 2000), (10, 200, 30, 0)).save(transparent, "PNG")
         captions = ServerCaptions(real_settings(real_server))
-        kinds = [picture(1, image_format="WEBP"), picture(1, image_format="GIF")]
-        got = captions.caption([*kinds, transparent.getvalue(), b"no picture"])
+        kinds = [image_file(1, image_format="WEBP"), image_file(1, image_format="GIF")]
+        got = captions.caption([*kinds, transparent.getvalue(), b"no image"])
         assert [type(one) for one in got] == [Caption, Caption, Caption, Uncaptioned]
         assert isinstance(got[3], Uncaptioned)
         assert got[3].reason == Reason.BROKEN_IMAGE
@@ -85,21 +85,21 @@ class TestARealServer:
         with pytest.raises(WeightsError, match=f"no model 'tiny/other'; it has {MODEL}"):
             captions.check()
         with pytest.raises(Failure, match="HTTP 400: Server is pinned to"):
-            captions.caption([picture(seed) for seed in range(3)])
+            captions.caption([image_file(seed) for seed in range(3)])
 
     def test_an_address_without_its_path_is_an_error(self, real_server: str) -> None:
         captions = ServerCaptions(real_settings(real_server.removesuffix("/v1")))
         with pytest.raises(WeightsError, match=r"HTTP 404.*end in /v1"):
             captions.check()
         with pytest.raises(Failure, match=r"HTTP 404.*end in /v1"):
-            captions.caption([picture()])
+            captions.caption([image_file()])
 
     def test_the_settings_alone_put_it_in_the_profiles_place(self, real_server: str) -> None:
         settings = Settings(caption_server=real_settings(real_server))
         profile = load_profile(settings)
         assert profile.ids["captioner"].startswith(f"{MODEL}@server+")
         assert "captioner" not in profile.shown_as  # captions, no tags
-        batch = pa.table({"key": ["one", "two"], "bytes": [picture(1), b"broken"]})
+        batch = pa.table({"key": ["one", "two"], "bytes": [image_file(1), b"broken"]})
         results = CaptionStage("captioner", profile).worker(NOW)(batch)
         assert results.done["sha256"].to_pylist() == ["one"]
         assert results.done["captioner"].to_pylist() == [profile.ids["captioner"]]
@@ -188,21 +188,21 @@ def server() -> Iterator[Faults]:
 
 
 def grey(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:
-    """A picture that the server can tell from others."""
+    """An image that the server can tell from others."""
     file = io.BytesIO()
     Image.new("L", size, shade).save(file, "PNG")
     return file.getvalue()
 
 
-def sent_picture(body: dict[str, Any]) -> Image.Image:
+def sent_image(body: dict[str, Any]) -> Image.Image:
     prefix, _, data = body["messages"][0]["content"][0]["image_url"]["url"].partition(",")
     assert prefix == "data:image/jpeg;base64"
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
 def shade(body: dict[str, Any]) -> int:
-    """The sent picture's grey in steps of ten; -1 for one that has more than one."""
-    low, high = sent_picture(body).convert("L").getextrema()
+    """The sent image's grey in steps of ten; -1 for one that has more than one."""
+    low, high = sent_image(body).convert("L").getextrema()
     return round(int(low) / 10) * 10 if high - low < 10 else -1
 
 
@@ -248,7 +248,7 @@ def test_a_request_holds_a_small_plain_jpeg_and_the_prompt(server: Faults) -> No
     assert asked["model"] == "some/model"
     assert (asked["max_tokens"], asked["temperature"]) == (128, 0)
     assert asked["messages"][0]["content"][1] == {"type": "text", "text": "Say what is there."}
-    sent = sent_picture(asked)
+    sent = sent_image(asked)
     assert (sent.size, sent.mode) == ((256, 64), "RGB")
     assert not sent.getexif()
     assert "comment" not in sent.info
@@ -322,18 +322,18 @@ def test_a_server_that_asks_for_an_hour_is_left_for_a_later_run(server: Faults) 
     got = server.captions().caption([grey(50), grey(60), grey(70)])
     assert reasons(got) == [None, Reason.CAPTION_SERVER_ERROR, Reason.CAPTION_SERVER_ERROR]
     assert all(one.transient for one in got if isinstance(one, Uncaptioned))
-    assert len(server.asked) == 3  # two pictures, and one of its own; the last picture is not sent
+    assert len(server.asked) == 3  # two images, and one of its own; the last image is not sent
     assert server.waited == []
 
 
-def test_a_picture_that_always_breaks_the_server_fails_alone(server: Faults) -> None:
+def test_an_image_that_always_breaks_the_server_fails_alone(server: Faults) -> None:
     server.by_shade[50] = error(500, "out of memory")
     [got] = server.captions().caption([grey(50)])
     assert got == Uncaptioned(Reason.CAPTION_SERVER_ERROR, "HTTP 500: out of memory", True)
-    assert len(server.asked) == 4  # three attempts, and a picture of its own that went well
+    assert len(server.asked) == 4  # three attempts, and an image of its own that went well
 
 
-def test_a_picture_that_is_refused_is_no_reason_to_stop(server: Faults) -> None:
+def test_an_image_that_is_refused_is_no_reason_to_stop(server: Faults) -> None:
     server.by_shade = {50: error(400, "not this one"), 60: error(422, "nor this")}
     for first_in_the_call in (True, False):
         shades = [50, 60, 70] if first_in_the_call else [70, 60, 50]
@@ -356,7 +356,7 @@ def test_a_picture_that_is_refused_is_no_reason_to_stop(server: Faults) -> None:
         (reply_json({"hello": "world"}), "not answer as OpenAI's API does"),
     ],
 )
-def test_what_no_picture_is_to_blame_for_is_an_error_at_once(
+def test_what_no_image_is_to_blame_for_is_an_error_at_once(
     server: Faults, reply: Step, words: str
 ) -> None:
     server.by_shade = dict.fromkeys([*range(0, 260, 10), -1], reply)
@@ -445,17 +445,17 @@ def test_options_that_a_model_does_not_know_are_left_out(server: Faults) -> None
 
 
 def test_the_budget_bounds_a_runs_requests_and_begins_anew_with_the_next(server: Faults) -> None:
-    pictures = [grey(shade) for shade in range(0, 100, 10)]
+    image_files = [grey(shade) for shade in range(0, 100, 10)]
     captions = server.captions(budget=5, concurrency=3)
     server.steps.append(error(500))  # what fails is a request, too
     run = captions.for_run()
-    first, second = run.caption(pictures), run.caption(pictures)
+    first, second = run.caption(image_files), run.caption(image_files)
     assert len(server.asked) == 5
     assert reasons(first).count(None) == 4
     assert {*reasons(first), *reasons(second)} == {None, Reason.CAPTION_BUDGET_SPENT}
     assert all(one.transient for one in second if isinstance(one, Uncaptioned))
-    assert reasons(captions.for_run().caption(pictures)).count(None) == 5
-    assert reasons(captions.caption(pictures)) == [None] * 10  # outside of any run
+    assert reasons(captions.for_run().caption(image_files)).count(None) == 5
+    assert reasons(captions.caption(image_files)) == [None] * 10  # outside of any run
 
 
 def test_the_stage_counts_the_budget_once_a_run(server: Faults) -> None:

@@ -72,7 +72,7 @@ def test_an_item_that_does_not_fit_alone_is_a_clear_error() -> None:
     with pytest.raises(
         Failure, match=r'does not fit into memory with a single item.*device = "cpu"'
     ):
-        list(BatchSize("ViT", 4, "pictures").run([0, 1], forward))
+        list(BatchSize("ViT", 4, "images").run([0, 1], forward))
 
 
 def test_another_error_is_passed_on() -> None:
@@ -80,7 +80,7 @@ def test_another_error_is_passed_on() -> None:
         raise RuntimeError("shapes cannot be multiplied")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        list(BatchSize("ViT", 4, "pictures").run([0, 1], forward))
+        list(BatchSize("ViT", 4, "images").run([0, 1], forward))
 
 
 def test_torch_says_in_several_ways_that_memory_is_used_up() -> None:

@@ -1,4 +1,4 @@
-"""The packaged encoders: texts, pictures, tags and label bridge."""
+"""The packaged encoders: texts, images, tags and label bridge."""
 
 import io
 from dataclasses import replace
@@ -36,8 +36,8 @@ TEXTS = [
 ]
 
 
-def picture(seed: int, size: tuple[int, int] = (320, 256), kind: str = "JPEG") -> bytes:
-    """A drawn picture, other for each seed."""
+def image_file(seed: int, size: tuple[int, int] = (320, 256), kind: str = "JPEG") -> bytes:
+    """A drawn image, other for each seed."""
     rng = np.random.default_rng(seed)
     image = Image.new("RGB", size, tuple(int(c) for c in rng.integers(0, 256, 3)))
     pen = ImageDraw.Draw(image)
@@ -108,7 +108,7 @@ def test_a_lone_surrogate_does_not_stop_a_batch() -> None:
     assert len(text_content("broken \ud800 emoji")) == 64
 
 
-# Pictures
+# Images
 
 
 def test_the_folded_network_gives_the_published_networks_features(
@@ -121,7 +121,7 @@ def test_the_folded_network_gives_the_published_networks_features(
     path = weights.EFFICIENTNET_LITE2.path()
     published.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     published.eval()
-    data = [picture(seed) for seed in range(3)]
+    data = [image_file(seed) for seed in range(3)]
     pixels = np.stack([efficientnet.CROP.apply(item) for item in data])
     given = (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 127) / 128
     with torch.inference_mode():
@@ -131,10 +131,10 @@ def test_the_folded_network_gives_the_published_networks_features(
     np.testing.assert_allclose(backbone.probabilities(data), probabilities, atol=1e-5)
 
 
-def test_a_picture_has_the_same_features_alone_as_in_any_batch_and_order(
+def test_an_image_has_the_same_features_alone_as_in_any_batch_and_order(
     backbone: efficientnet.Backbone,
 ) -> None:
-    data = [picture(seed) for seed in range(11)]
+    data = [image_file(seed) for seed in range(11)]
     together = backbone.features(data)
     backbone.memo.forget()
     backwards = backbone.features(data[::-1])[::-1]
@@ -146,10 +146,10 @@ def test_a_picture_has_the_same_features_alone_as_in_any_batch_and_order(
     assert together.dtype == np.float32
 
 
-def test_a_picture_seen_before_costs_no_pass_of_the_network(
+def test_an_image_seen_before_costs_no_pass_of_the_network(
     backbone: efficientnet.Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = [picture(1), picture(2), picture(1)]
+    data = [image_file(1), image_file(2), image_file(1)]
     first = backbone.features(data)
     monkeypatch.setattr(backbone, "forward", lambda pixels: pytest.fail("ran the network again"))
     np.testing.assert_array_equal(backbone.features(data), first)
@@ -167,11 +167,11 @@ def test_the_memo_stays_within_its_bound_and_never_mixes_contents_up(
         assert len(memo) <= most
 
 
-def test_pictures_that_do_not_decode_fail_alone_and_are_named() -> None:
-    good, cut = picture(1), picture(2)[:900]
+def test_images_that_do_not_decode_fail_alone_and_are_named() -> None:
+    good, cut = image_file(1), image_file(2)[:900]
     encoder = efficientnet.EfficientNetLite2()
     with pytest.raises(UnreadableImagesError) as caught:
-        encoder.encode([good, b"no picture", cut, b"", good])
+        encoder.encode([good, b"no image", cut, b"", good])
     assert set(caught.value.errors) == {1, 2, 3}
     assert "not an image" in caught.value.errors[1]
     assert encoder.encode([good, good]).shape == (2, 1280)
@@ -219,7 +219,7 @@ def test_a_photograph_lying_on_its_side_is_put_upright() -> None:
 def test_decoding_a_large_jpeg_at_reduced_size_hardly_moves_its_features(
     backbone: efficientnet.Backbone,
 ) -> None:
-    data = picture(3, (2400, 1800))
+    data = image_file(3, (2400, 1800))
     exactly = replace(efficientnet.CROP, enough=10**6).apply(data)
     full, reduced = backbone.forward(np.stack([exactly]))[0], backbone.features([data])[0]
     assert full @ reduced / np.linalg.norm(full) / np.linalg.norm(reduced) > 0.998
@@ -236,7 +236,7 @@ def test_there_are_a_thousand_labels_none_with_a_comma_or_a_bracket() -> None:
     assert not [name for name in names if set(name) & set(",()") or name != name.strip()]
 
 
-def test_tags_abstain_on_noise_and_on_a_blank_picture() -> None:
+def test_tags_abstain_on_noise_and_on_a_blank_image() -> None:
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (200, 200, 3), np.uint8))
     buffers = [io.BytesIO(), io.BytesIO()]
@@ -267,8 +267,8 @@ def test_classes_of_one_name_count_together() -> None:
     assert Tags(sure=0.3, also=0.1).phrase(probabilities) == "sunglasses"
 
 
-def test_the_label_bridge_lies_between_the_picture_and_the_text() -> None:
-    data = [picture(1), picture(2)]
+def test_the_label_bridge_lies_between_the_image_and_the_text() -> None:
+    data = [image_file(1), image_file(2)]
     bridge = LabelBridge()
     joined = bridge.encode(data, ["a cat asleep"] * 2)
     alone = bridge.encode(data, ["", ""])

@@ -27,10 +27,10 @@ from mmrl.pipeline.stages.caption import CaptionStage
 from mmrl.pipeline.stages.embed import EmbedStage
 from mmrl.report.thumbnails import UnshowableError, thumbnail
 from tests.support.command import printed
-from tests.support.image_server import picture
+from tests.support.image_server import image_file
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
-GOOD, OTHER, BROKEN = picture(1), picture(2), b"\xff\xd8\xff no picture"
+GOOD, OTHER, BROKEN = image_file(1), image_file(2), b"\xff\xd8\xff no image"
 PROFILE = load_profile(Settings())
 
 
@@ -119,13 +119,13 @@ def test_a_broken_image_fails_alone_with_its_reason(
     assert stage.pending(filled, AS_OF).num_rows == 0
 
 
-IN_SIGHT = ("caption", "embed-image", "embed-visual")  # the stages that decode pictures
+IN_SIGHT = ("caption", "embed-image", "embed-visual")  # the stages that decode images
 
 
 def test_what_a_raised_limit_lets_in_is_captioned_embedded_and_shown(
     catalog: Catalog, pixel_limit: None
 ) -> None:
-    wide = picture(1, (12_000, 10_000))
+    wide = image_file(1, (12_000, 10_000))
     settings = Settings(images=ImageSettings(max_pixels=150_000_000))
     assert isinstance(probe(wide, settings.images), ImageFacts)
     put(catalog, "a", "A poster", wide, None)
@@ -140,9 +140,9 @@ def test_under_a_lowered_limit_every_stage_refuses_with_one_reason_number_and_li
     catalog: Catalog, pixel_limit: None
 ) -> None:
     settings = Settings(images=ImageSettings(max_pixels=50_000))
-    put(catalog, "a", "A cat", picture(1, (320, 256)), None)
+    put(catalog, "a", "A cat", image_file(1, (320, 256)), None)
     pipeline.run(catalog, settings, IN_SIGHT, AS_OF, Silent())
-    refused = probe(picture(1, (320, 256)), settings.images)
+    refused = probe(image_file(1, (320, 256)), settings.images)
     assert isinstance(refused, Refused)
     assert refused.detail == "320 x 256 pixels, 50,000 at most"
     failures = catalog.read("failures").to_pylist()
@@ -150,7 +150,7 @@ def test_under_a_lowered_limit_every_stage_refuses_with_one_reason_number_and_li
         (stage, "too_many_pixels", refused.detail) for stage in IN_SIGHT
     ]
     with pytest.raises(UnshowableError, match="320 x 256 pixels, 50,000 at most"):
-        thumbnail(picture(1, (320, 256)))
+        thumbnail(image_file(1, (320, 256)))
 
 
 def test_vectors_in_the_catalog_are_the_encoders_own(filled: Catalog) -> None:
@@ -162,7 +162,7 @@ def test_vectors_in_the_catalog_are_the_encoders_own(filled: Catalog) -> None:
     np.testing.assert_allclose(visual, PROFILE.visual().encode([GOOD], ["A cat"]), atol=1e-5)
 
 
-def test_a_picture_is_captioned_once_and_an_abstention_is_kept(filled: Catalog) -> None:
+def test_an_image_is_captioned_once_and_an_abstention_is_kept(filled: Catalog) -> None:
     stage = CaptionStage("captioner", PROFILE)
     pending = run(filled, stage)
     assert set(pending["key"].to_pylist()) == {image_content(GOOD), image_content(BROKEN)}
@@ -273,7 +273,7 @@ def profile_of(visual_text: str = "title", **names: str) -> Profile:
     return Profile("stand-ins", {}, visual_text, encoders)  # type: ignore[arg-type]
 
 
-def test_a_profile_may_join_the_picture_with_its_caption_and_then_waits_for_it(
+def test_a_profile_may_join_the_image_with_its_caption_and_then_waits_for_it(
     filled: Catalog,
 ) -> None:
     put(filled, "f", "Another", OTHER, None)

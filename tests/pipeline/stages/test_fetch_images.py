@@ -13,7 +13,7 @@ from mmrl.config import Settings
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.runner import StageReport
 from mmrl.pipeline.stages.fetch_images import FetchImagesStage
-from tests.support.image_server import ImageServer, answer, image_server, picture
+from tests.support.image_server import ImageServer, answer, image_file, image_server
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -60,11 +60,11 @@ def shown(catalog: Catalog) -> dict[str, str]:
     return {row["post_id"]: row["sha256"] for row in rows}
 
 
-def test_selected_posts_get_their_pictures_and_a_second_run_has_nothing_to_do(
+def test_selected_posts_get_their_images_and_a_second_run_has_nothing_to_do(
     catalog: Catalog, server: ImageServer
 ) -> None:
     for number in range(5):
-        post(catalog, f"p{number}", server.serve(f"/{number}.jpg", picture(number)))
+        post(catalog, f"p{number}", server.serve(f"/{number}.jpg", image_file(number)))
     report = run(catalog, chunk=2)
     assert (report.pending, report.done) == (5, 5)
     images = {row["sha256"]: row for row in catalog.read("images").to_pylist()}
@@ -72,7 +72,7 @@ def test_selected_posts_get_their_pictures_and_a_second_run_has_nothing_to_do(
     assert len(images) == len(set(sha256.values())) == 5
     for number in range(5):
         image = images[sha256[f"p{number}"]]
-        assert image["bytes"] == picture(number)
+        assert image["bytes"] == image_file(number)
         assert (image["width"], image["height"], image["format"]) == (96, 64, "JPEG")
     row = catalog.read("post_images", where="post_id = 'p3'").to_pylist()[0]
     assert (row["fetched_at"], row["final_url"]) == (NOW, server.url("/3.jpg"))
@@ -82,10 +82,10 @@ def test_selected_posts_get_their_pictures_and_a_second_run_has_nothing_to_do(
     assert server.asked.total() == 5
 
 
-def test_posts_that_are_left_out_or_have_no_picture_are_not_pending(
+def test_posts_that_are_left_out_or_have_no_image_are_not_pending(
     catalog: Catalog, server: ImageServer
 ) -> None:
-    post(catalog, "a", server.serve("/a.jpg", picture()))
+    post(catalog, "a", server.serve("/a.jpg", image_file()))
     select(catalog, ["a"], Reason.REMOVED)
     post(catalog, "b", None)
     assert run(catalog).pending == 0
@@ -93,7 +93,7 @@ def test_posts_that_are_left_out_or_have_no_picture_are_not_pending(
 
 
 def test_a_repost_costs_no_request(catalog: Catalog, server: ImageServer) -> None:
-    url = server.serve("/a.jpg", picture())
+    url = server.serve("/a.jpg", image_file())
     post(catalog, "first", url)
     run(catalog)
     post(catalog, "second", url)
@@ -107,7 +107,7 @@ def test_a_repost_costs_no_request(catalog: Catalog, server: ImageServer) -> Non
 def test_an_address_that_several_new_posts_share_is_asked_for_once(
     catalog: Catalog, server: ImageServer, chunk: int
 ) -> None:
-    good, gone = server.serve("/a.jpg", picture()), server.url("/gone.jpg")
+    good, gone = server.serve("/a.jpg", image_file()), server.url("/gone.jpg")
     for name in "abc":
         post(catalog, f"good{name}", good)
         post(catalog, f"gone{name}", gone)
@@ -120,7 +120,7 @@ def test_an_address_that_several_new_posts_share_is_asked_for_once(
 @pytest.mark.parametrize("chunk", [1, 10])
 def test_equal_bytes_are_kept_once(catalog: Catalog, server: ImageServer, chunk: int) -> None:
     for name in "abc":
-        post(catalog, name, server.serve(f"/{name}.jpg", picture()))
+        post(catalog, name, server.serve(f"/{name}.jpg", image_file()))
     assert run(catalog, chunk=chunk).done == 3
     assert catalog.count("images") == 1
     assert len(shown(catalog)) == 3
@@ -130,11 +130,11 @@ def test_a_failure_is_kept_with_its_reason_and_tried_again_in_its_time(
     catalog: Catalog, server: ImageServer
 ) -> None:
     busy = server.script(
-        "/busy.jpg", lambda h: answer(h, b"", 503), lambda h: answer(h, picture(1))
+        "/busy.jpg", lambda h: answer(h, b"", 503), lambda h: answer(h, image_file(1))
     )
     post(catalog, "busy", busy)
     post(catalog, "gone", server.url("/gone.jpg"))
-    post(catalog, "page", server.serve("/page", b"<!doctype html><title>no picture</title>"))
+    post(catalog, "page", server.serve("/page", b"<!doctype html><title>no image</title>"))
     post(catalog, "host", "https://elsewhere.example/a.jpg")
     report = run(catalog)
     assert report.done == 0
@@ -156,10 +156,10 @@ def test_a_failure_is_kept_with_its_reason_and_tried_again_in_its_time(
     assert shown(catalog).keys() == {"busy"}
 
 
-def test_bad_pictures_do_not_stop_the_good_ones(catalog: Catalog, server: ImageServer) -> None:
-    whole = picture(1, (600, 400))
+def test_bad_images_do_not_stop_the_good_ones(catalog: Catalog, server: ImageServer) -> None:
+    whole = image_file(1, (600, 400))
     post(catalog, "cut", server.serve("/cut.jpg", whole[: len(whole) // 2]))
-    post(catalog, "small", server.serve("/small.jpg", picture(1, (8, 8))))
+    post(catalog, "small", server.serve("/small.jpg", image_file(1, (8, 8))))
     post(catalog, "good", server.serve("/good.jpg", whole))
     report = run(catalog)
     assert (report.done, report.failed) == (1, {"broken_image": 1, "too_small": 1})
@@ -168,7 +168,7 @@ def test_bad_pictures_do_not_stop_the_good_ones(catalog: Catalog, server: ImageS
 def test_a_run_that_breaks_off_between_its_two_tables_is_completed_by_the_next(
     catalog: Catalog, server: ImageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post(catalog, "a", server.serve("/a.jpg", picture()))
+    post(catalog, "a", server.serve("/a.jpg", image_file()))
     upsert = Catalog.upsert
 
     def broken_off(self: Catalog, table: str, rows: pa.Table) -> None:
@@ -187,7 +187,7 @@ def test_a_run_that_breaks_off_between_its_two_tables_is_completed_by_the_next(
 
 def test_files_are_read_for_imported_tables_alone(catalog: Catalog, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
-    path.write_bytes(picture())
+    path.write_bytes(image_file())
     post(catalog, "table", path.as_uri(), source="table:mine")
     post(catalog, "reddit", path.as_uri(), source="reddit")
     post(catalog, "lost", (tmp_path / "lost.jpg").as_uri(), source="table:mine")
@@ -199,7 +199,7 @@ def test_files_are_read_for_imported_tables_alone(catalog: Catalog, tmp_path: Pa
 
 
 @pytest.mark.shared_data
-def test_real_posts_get_their_real_pictures(catalog: Catalog, shared_data: Path) -> None:
+def test_real_posts_get_their_real_images(catalog: Catalog, shared_data: Path) -> None:
     files = sorted((shared_data / "earthporn" / "images").iterdir())[:100]
     posts(catalog, {path.stem: path.as_uri() for path in files}, "table:earthporn")
     report = run(catalog)

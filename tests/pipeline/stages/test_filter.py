@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def facts(**changes: Any) -> dict[str, Any]:
-    """A picture post as the filter sees it."""
+    """An image post as the filter sees it."""
     return {
         "subreddit": "aww",
         "over_18": False,
@@ -46,11 +46,11 @@ def add(catalog: Catalog, number: int, seen_at: datetime = NOW, **changes: Any) 
         "first_seen_at": seen_at,
     }
     catalog.insert("posts", pa.Table.from_pylist([post], schema=SCHEMAS["posts"]))
-    look(catalog, post_id, seen_at, score=given["score"], removed_by=given["removed_by"])
+    observation(catalog, post_id, seen_at, score=given["score"], removed_by=given["removed_by"])
     return post_id
 
 
-def look(catalog: Catalog, post_id: str, at: datetime, **values: Any) -> None:
+def observation(catalog: Catalog, post_id: str, at: datetime, **values: Any) -> None:
     row = {"post_id": post_id, "observed_at": at, "settled": True, **values}
     catalog.insert("observations", pa.Table.from_pylist([row], schema=SCHEMAS["observations"]))
 
@@ -154,14 +154,14 @@ def test_posts_that_were_not_seen_by_then_wait(catalog: Catalog) -> None:
 
 def test_the_first_look_decides_whatever_came_later(catalog: Catalog) -> None:
     post_id = add(catalog, 1, score=1)
-    look(catalog, post_id, NOW + timedelta(hours=5), score=900, removed_by="moderator")
+    observation(catalog, post_id, NOW + timedelta(hours=5), score=900, removed_by="moderator")
     add(catalog, 2, score=900)
     rules = settings(filter=FilterSettings(min_score=5))
     run_stage(FilterStage(rules), catalog, NOW, Silent())
     assert decisions(catalog) == {"p1": "score_below_minimum", "p2": None}
 
 
-def test_a_post_without_any_look_is_decided_too(catalog: Catalog) -> None:
+def test_a_post_without_any_observation_is_decided_too(catalog: Catalog) -> None:
     add(catalog, 1)
     catalog.delete("observations", "true")
     run_stage(FilterStage(settings()), catalog, NOW, Silent())

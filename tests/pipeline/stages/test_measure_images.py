@@ -15,7 +15,7 @@ from mmrl.pipeline import run as pipeline
 from mmrl.pipeline.stages import measure_images
 from mmrl.pipeline.stages.measure_images import MeasureImagesStage
 from tests.pipeline.stages.test_embed import AS_OF, BROKEN, GOOD, OTHER, put
-from tests.support.image_server import picture
+from tests.support.image_server import image_file
 
 
 def run(catalog: Catalog) -> StageReport:
@@ -61,7 +61,7 @@ def test_an_image_whose_bytes_are_gone_fails_alone(filled: Catalog) -> None:
 def test_an_image_over_the_limit_is_refused_with_its_reason(
     catalog: Catalog, pixel_limit: None
 ) -> None:
-    put(catalog, "a", "Wide", picture(1, (200, 100)), None)
+    put(catalog, "a", "Wide", image_file(1, (200, 100)), None)
     settings = Settings(images=ImageSettings(max_pixels=19_999))
     pipeline.run(catalog, settings, ["measure-images"], AS_OF, Silent())
     assert catalog.read("failures", ["reason"]).to_pylist() == [{"reason": "too_many_pixels"}]

@@ -3,7 +3,7 @@
 from mmrl import samples
 from mmrl.catalog import Catalog
 from mmrl.config import LabelSettings, Settings
-from tests.support.samples_catalog import START, at, look, merge, post, write
+from tests.support.samples_catalog import START, at, merge, observation, post, write
 
 END = at(10_000)
 
@@ -15,7 +15,7 @@ def reasons(catalog: Catalog) -> dict[str, str | None]:
 
 def test_a_second_run_finds_nothing_and_writes_nothing(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 1)]
-    write(catalog, posts, [look(posts[0], 40, score=1), look(posts[1], 1, score=1)])
+    write(catalog, posts, [observation(posts[0], 40, score=1), observation(posts[1], 1, score=1)])
     assert merge(catalog, END) == 2
     versions = catalog.versions()
     assert merge(catalog, END) == 0
@@ -37,26 +37,28 @@ def test_a_post_is_pending_once_it_is_selected_and_has_an_image_in_either_order(
         assert merge(catalog, END) == 1
 
 
-def test_a_row_without_a_label_is_made_again_when_a_mature_look_comes(catalog: Catalog) -> None:
+def test_a_row_without_a_label_is_made_again_when_a_mature_observation_comes(
+    catalog: Catalog,
+) -> None:
     p, q = post("p", 0), post("q", 0)
-    write(catalog, [p, q], [look(p, 1, score=1), look(q, 1, score=1)])
+    write(catalog, [p, q], [observation(p, 1, score=1), observation(q, 1, score=1)])
     merge(catalog, at(2))
     assert reasons(catalog) == {"p": "too_young", "q": "too_young"}
-    write(catalog, [], [look(p, 24, score=2), look(q, 24, score=2)])
+    write(catalog, [], [observation(p, 24, score=2), observation(q, 24, score=2)])
     assert merge(catalog, at(24)) == 0
-    write(catalog, [], [look(p, 36, score=3)])
+    write(catalog, [], [observation(p, 36, score=3)])
     assert merge(catalog, at(36)) == 1
     assert reasons(catalog) == {"p": None, "q": "too_young"}
-    write(catalog, [], [look(p, 48, score=4)])
+    write(catalog, [], [observation(p, 48, score=4)])
     assert merge(catalog, at(48)) == 0
 
 
 def test_an_old_post_whose_score_never_settled_says_so(catalog: Catalog) -> None:
     p = post("p", 0)
-    write(catalog, [p], [look(p, 50, score=1, settled=False)])
+    write(catalog, [p], [observation(p, 50, score=1, settled=False)])
     merge(catalog, END)
     assert reasons(catalog) == {"p": "score_not_settled"}
-    write(catalog, [], [look(p, 60, score=2)])
+    write(catalog, [], [observation(p, 60, score=2)])
     assert merge(catalog, END) == 1
     assert reasons(catalog) == {"p": None}
 
@@ -65,14 +67,14 @@ def test_a_first_look_that_comes_after_the_row_is_taken_in(catalog: Catalog) -> 
     p = post("p", 0)
     write(catalog, [p], [])
     merge(catalog, END)
-    write(catalog, [], [look(p, 1, score=1)])
+    write(catalog, [], [observation(p, 1, score=1)])
     assert merge(catalog, END) == 1
     assert samples.load(catalog, Settings(), END)["subscribers"].to_pylist() == [1000]
 
 
 def test_rows_made_by_other_rules_are_made_again(catalog: Catalog) -> None:
     p = post("p", 0)
-    write(catalog, [p], [look(p, 24, score=1), look(p, 36, score=2)])
+    write(catalog, [p], [observation(p, 24, score=1), observation(p, 36, score=2)])
     merge(catalog, END)
     younger = Settings(label=LabelSettings(mature_after_hours=24))
     assert merge(catalog, END, younger) == 1
@@ -90,12 +92,12 @@ def test_rows_that_were_deleted_are_found_missing(catalog: Catalog) -> None:
 def test_joining_small_files_makes_nothing_pending(catalog: Catalog) -> None:
     for number in range(25):
         p = post(f"p{number:02}", number)
-        write(catalog, [p], [look(p, 40, score=1)])
+        write(catalog, [p], [observation(p, 40, score=1)])
     merge(catalog, END)
     catalog.compact()
     assert merge(catalog, END) == 0
     p = post("new", 99)
-    write(catalog, [p], [look(p, 40, score=1)])
+    write(catalog, [p], [observation(p, 40, score=1)])
     assert merge(catalog, END) == 1
 
 
@@ -122,12 +124,15 @@ def test_a_post_whose_image_is_not_described_still_has_its_row(catalog: Catalog)
     assert row["created_at"] == START
 
 
-def test_features_come_from_the_earliest_look_whatever_the_order_they_were_kept_in(
+def test_features_come_from_the_earliest_observation_whatever_the_order_they_were_kept_in(
     catalog: Catalog,
 ) -> None:
     p = post("p", 0)
-    looks = [look(p, 2, subscribers=2, author_link_karma=20), look(p, 1, subscribers=1)]
-    write(catalog, [p], [*looks, look(p, 36, subscribers=3, score=1)])
+    observations = [
+        observation(p, 2, subscribers=2, author_link_karma=20),
+        observation(p, 1, subscribers=1),
+    ]
+    write(catalog, [p], [*observations, observation(p, 36, subscribers=3, score=1)])
     merge(catalog, END)
     (row,) = samples.load(catalog, Settings(), END).to_pylist()
     assert row["subscribers"] == 1
@@ -141,7 +146,7 @@ def test_an_author_of_whom_only_the_name_is_known_has_a_history(catalog: Catalog
         post("second", 100, **nameless, author_name="ada"),
         post("nobody", 100, **nameless, author_name=None),
     ]
-    write(catalog, posts, [look(p, age, score=7) for p in posts for age in (0.5, 40)])
+    write(catalog, posts, [observation(p, age, score=7) for p in posts for age in (0.5, 40)])
     merge(catalog, END)
     rows = {row["post_id"]: row for row in samples.load(catalog, Settings(), END).to_pylist()}
     assert rows["second"]["author_id"] == "u/ada"

@@ -56,7 +56,7 @@ def ids(catalog: Catalog) -> set[str]:
 def test_a_dump_is_read_plain_or_packed(catalog: Catalog, tmp_path: Path, name: str) -> None:
     report = read(catalog, write(tmp_path / name, [post(n) for n in range(30)]))
     assert report.new == 30
-    assert report.looks == 30
+    assert report.observations == 30
     assert report.subreddits == {"aww": 10, "pics": 10, "food": 10}
     assert report.first == datetime.fromtimestamp(CREATED, tz=UTC)
     assert catalog.count("observations", "settled") == 30
@@ -80,7 +80,7 @@ def test_reading_again_doubles_nothing(catalog: Catalog, tmp_path: Path) -> None
     path = write(tmp_path / "dump.zst", [*[post(n) for n in range(20)], post(3), {"odd": 1}])
     read(catalog, path)
     again = read(catalog, path)
-    assert (again.new, again.looks, again.known) == (0, 0, 21)
+    assert (again.new, again.observations, again.known) == (0, 0, 21)
     assert catalog.count("posts") == catalog.count("observations") == 20
     assert catalog.count("failures") == 1
 
@@ -105,7 +105,7 @@ def test_only_the_subreddits_and_times_asked_for_are_kept(catalog: Catalog, tmp_
         {"subreddit_name_prefixed": "r/aww", "subreddit": None},
     ],
 )
-def test_no_post_is_lost_to_the_quick_look_at_a_line(
+def test_no_post_is_lost_to_the_quick_observation_at_a_line(
     catalog: Catalog, tmp_path: Path, line: dict[str, Any]
 ) -> None:
     path = tmp_path / "dump"
@@ -210,7 +210,7 @@ def test_scores_of_unknown_age_give_no_label_until_the_user_says_that_they_are_f
     assert catalog.count("observations", "settled") == 5
 
 
-def test_scores_as_of_dates_the_looks(catalog: Catalog, tmp_path: Path) -> None:
+def test_scores_as_of_dates_the_observations(catalog: Catalog, tmp_path: Path) -> None:
     path = write(tmp_path / "dump", [{**post(1), "retrieved_on": None}])
     then = datetime(2024, 1, 1, tzinfo=UTC)
     read(catalog, path, scores_as_of=then)

@@ -115,7 +115,7 @@ def test_every_kind_of_table_gives_the_same_post(
         encoded = b"\xef\xbb\xbf" + content.encode()
         path.write_bytes(zstandard.compress(encoded) if kind.endswith(".zst") else encoded)
     report = read(catalog, path)
-    assert (report.new, report.looks) == (2, 1)
+    assert (report.new, report.observations) == (2, 1)
     post = catalog.read("posts", where="post_id = 'abc1'").to_pylist()[0]
     assert post["title"] == "A view"
     assert post["created_at"] == datetime.fromtimestamp(CREATED, tz=UTC)
@@ -239,7 +239,7 @@ def test_a_truncated_table_keeps_what_came_before(catalog: Catalog, tmp_path: Pa
     assert 500 < catalog.count("posts") < 20_000
 
 
-def test_a_table_that_tells_no_time_of_look_counts_as_taken_at_the_end(
+def test_a_table_that_tells_no_time_of_observation_counts_as_taken_at_the_end(
     catalog: Catalog, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "t.csv", ROW)
@@ -248,9 +248,11 @@ def test_a_table_that_tells_no_time_of_look_counts_as_taken_at_the_end(
     assert "No column says when" in source.scores_rule()
     assert "--not-settled" in source.scores_rule()
     import_posts(catalog, source, NOW, Silent())
-    look = only(catalog, "observations")
-    assert look["settled"] is True
-    assert look["observed_at"] == datetime.fromtimestamp(CREATED, tz=UTC) + timedelta(days=30)
+    observation = only(catalog, "observations")
+    assert observation["settled"] is True
+    assert observation["observed_at"] == datetime.fromtimestamp(CREATED, tz=UTC) + timedelta(
+        days=30
+    )
 
 
 def test_the_user_may_say_that_scores_are_not_final_or_when_they_were_taken(
@@ -267,7 +269,7 @@ def test_the_user_may_say_that_scores_are_not_final_or_when_they_were_taken(
     assert "2024-02-01" in TableSource(path, scores_as_of=then).scores_rule()
 
 
-def test_a_stated_time_of_look_counts_and_an_empty_one_gives_no_label_unasked(
+def test_a_stated_time_of_observation_counts_and_an_empty_one_gives_no_label_unasked(
     catalog: Catalog, tmp_path: Path
 ) -> None:
     header = [*HEADER, "checked_at"]
@@ -277,9 +279,9 @@ def test_a_stated_time_of_look_counts_and_an_empty_one_gives_no_label_unasked(
     assert "checked_at says when" in source.scores_rule()
     assert "--settled" in source.scores_rule()
     assert import_posts(catalog, source, NOW, Silent()).unsettled == 1
-    looks = {row["post_id"]: row for row in catalog.read("observations").to_pylist()}
-    assert looks["a"]["observed_at"] == datetime.fromtimestamp(CREATED + 60, tz=UTC)
-    assert (looks["a"]["settled"], looks["b"]["settled"]) == (True, False)
+    observations = {row["post_id"]: row for row in catalog.read("observations").to_pylist()}
+    assert observations["a"]["observed_at"] == datetime.fromtimestamp(CREATED + 60, tz=UTC)
+    assert (observations["a"]["settled"], observations["b"]["settled"]) == (True, False)
     assert read(catalog, path, settled=True).unsettled == 0
     assert catalog.count("observations", "settled") == catalog.count("observations") == 2
 
@@ -303,7 +305,7 @@ def test_scores_seen_seconds_after_posting_do_not_pass_for_final(
 ) -> None:
     path = shared_data / "earth_pics" / "posts.csv.zst"
     report = read(catalog, path, settled=True)
-    assert (report.new, report.looks) == (7_948, 8_348)  # 400 posts are in the file twice
+    assert (report.new, report.observations) == (7_948, 8_348)  # 400 posts are in the file twice
     with path.open("rb") as packed:
         text = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(packed), "utf-8")
         rows = list(csv.DictReader(text))
@@ -314,6 +316,6 @@ def test_scores_seen_seconds_after_posting_do_not_pass_for_final(
     created = dict(
         zip(*catalog.read("posts", ["post_id", "created_at"]).to_pydict().values(), strict=True)
     )
-    looks = catalog.read("observations").to_pylist()
-    ages = [row["observed_at"] - created[row["post_id"]] for row in looks]
+    observations = catalog.read("observations").to_pylist()
+    ages = [row["observed_at"] - created[row["post_id"]] for row in observations]
     assert sum(map(bool, early)) == sum(age < timedelta(hours=36) for age in ages) > 1_000

@@ -134,13 +134,13 @@ def test_lower_priorities_leave_a_part_to_higher_ones(budget: Budget) -> None:
     assert spend(budget, now) > 0
 
 
-def test_discovery_goes_ahead_where_looks_have_used_up_their_share(budget: Budget) -> None:
+def test_discovery_goes_ahead_where_observations_have_used_up_their_share(budget: Budget) -> None:
     ticket = budget.ask(Priority.DISCOVERY, NOW)
     assert isinstance(ticket, Ticket)
     budget.answered(ticket, NOW, headers(999, 1, 600))
     for second in range(30):
-        spend(budget, NOW + second, Priority.LOOKS)
-    assert not isinstance(budget.ask(Priority.LOOKS, NOW + 30), Ticket)
+        spend(budget, NOW + second, Priority.OBSERVATIONS)
+    assert not isinstance(budget.ask(Priority.OBSERVATIONS, NOW + 30), Ticket)
     assert isinstance(budget.ask(Priority.DISCOVERY, NOW + 30), Ticket)
 
 

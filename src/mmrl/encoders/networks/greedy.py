@@ -10,7 +10,7 @@ from typing import Protocol
 
 import torch
 
-_LOOK = 8  # tokens between two looks at which rows have ended
+_CHECK = 8  # tokens between two checks of which rows have ended
 
 
 class Decoding(Protocol):
@@ -38,7 +38,7 @@ def greedy(decoding: Decoding, stops: Collection[int], most: int) -> list[list[i
     texts: list[list[int]] = [[] for _ in range(len(tokens))]
     rows = list(range(len(tokens)))  # those still in the batch
     for count in range(1, most):
-        if count % _LOOK == 0:
+        if count % _CHECK == 0:
             ended = over.tolist()
             if all(ended):
                 break

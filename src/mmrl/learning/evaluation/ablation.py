@@ -3,7 +3,7 @@ and judged on the same test posts.
 
 The drop is that of the network with everything minus that of the network without, same size, same
 seeds, same epochs and schedule; only what they may read differs. Where two modalities hold the
-same thing (the visual vector holds picture and title), leaving out one of them costs little; so
+same thing (the visual vector holds image and title), leaving out one of them costs little; so
 "picture" and "text" leave out everything that speaks of either, with the numbers that do.
 """
 

@@ -12,7 +12,7 @@ from mmrl.encoders.contents import caption_images
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Phrase
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.pictures import add_bytes, failed, pictures
+from mmrl.pipeline.stages.images import add_bytes, failed, selected_images
 
 
 class CaptionStage:
@@ -31,7 +31,7 @@ class CaptionStage:
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Images without a caption by this captioner: `key` is the image's sha256."""
-        images = pictures(catalog)["sha256"].unique()
+        images = selected_images(catalog)["sha256"].unique()
         found = pa.table({"key": images})
         where = f"captioner = {quote(self._captioner)}"
         found = without(found, "key", catalog.read("captions", ["sha256"], where)["sha256"])

@@ -21,7 +21,7 @@ from mmrl.encoders.contents import embed
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.pictures import add_bytes, failed, pictures, selected
+from mmrl.pipeline.stages.images import add_bytes, failed, selected, selected_images
 
 TEXTS_CUT = "texts cut at the model's limit"
 
@@ -117,23 +117,23 @@ def _titles(catalog: Catalog, profile: Profile) -> pa.Table:
 def _captions(catalog: Catalog, profile: Profile) -> pa.Table:
     where = f"captioner = {quote(profile.ids['captioner'])} AND text != ''"
     captions = catalog.read("captions", ["sha256", "text"], where)
-    images = pa.table({"sha256": pictures(catalog)["sha256"].unique()})
+    images = pa.table({"sha256": selected_images(catalog)["sha256"].unique()})
     return _texts(images.join(captions, "sha256", join_type="inner")["text"])
 
 
 def _images(catalog: Catalog, profile: Profile) -> pa.Table:
-    images = pictures(catalog)["sha256"].unique()
+    images = selected_images(catalog)["sha256"].unique()
     return pa.table({"key": images, "sha256": images})
 
 
 def _visuals(catalog: Catalog, profile: Profile) -> pa.Table:
     if profile.visual_text == "title":
         titles = catalog.read("posts", ["post_id", "title"]).rename_columns({"title": "text"})
-        both = pictures(catalog).join(titles, "post_id", join_type="inner")
+        both = selected_images(catalog).join(titles, "post_id", join_type="inner")
     else:
         where = f"captioner = {quote(profile.ids['captioner'])}"
         captions = catalog.read("captions", ["sha256", "text"], where)
-        images = pa.table({"sha256": pictures(catalog)["sha256"].unique()})
+        images = pa.table({"sha256": selected_images(catalog)["sha256"].unique()})
         both = images.join(captions, "sha256", join_type="inner")
     pairs = zip(both["sha256"].to_pylist(), both["text"].to_pylist(), strict=True)
     contents = {visual_content(image, text): (image, text) for image, text in pairs}

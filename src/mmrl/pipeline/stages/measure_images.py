@@ -13,7 +13,7 @@ from mmrl.images.decode import decode_ahead
 from mmrl.images.image import UnreadableError
 from mmrl.images.quality import VERSION, measure_file
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.pictures import add_bytes, failed, pictures
+from mmrl.pipeline.stages.images import add_bytes, failed, selected_images
 
 TABLE = "image_statistics"
 _BATCH = 16  # images decoded and measured at a time; three batches ahead
@@ -30,7 +30,7 @@ class MeasureImagesStage:
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Images without statistics of this version: `key` is the image's sha256."""
-        found = pa.table({"key": pictures(catalog)["sha256"].unique()})
+        found = pa.table({"key": selected_images(catalog)["sha256"].unique()})
         measured = catalog.read(TABLE, ["sha256"], f"version = {quote(VERSION)}")["sha256"]
         found = without(found, "key", measured.to_pylist())
         return without(found, "key", catalog.open_failures(self.name, as_of)).sort_by("key")

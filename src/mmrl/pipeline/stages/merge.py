@@ -19,7 +19,7 @@ from mmrl.catalog.keys import author_keys, text_content, visual_content
 from mmrl.catalog.tables import META, POSTS, SAMPLES
 from mmrl.config import Settings
 from mmrl.pipeline.stage import Results
-from mmrl.samples.chosen_looks import choose_looks
+from mmrl.samples.chosen_observations import choose_observations
 from mmrl.samples.features import FEATURES_VERSION, INPUTS, post_features
 from mmrl.samples.load import mature_after
 
@@ -27,11 +27,11 @@ _POST_COLUMNS = [
     *("post_id", "subreddit", "author_id", "author_name", "first_seen_at"),
     *(name for name in INPUTS.names if name in POSTS.names),
 ]
-_LOOK_COLUMNS = [
+_OBSERVED_COLUMNS = [
     *("post_id", "observed_at", "score", "settled", "subscribers"),
     *("author_comment_karma", "author_link_karma", "author_created_at", "removed_by"),
 ]
-_LABEL_LOOK_COLUMNS = ["post_id", "observed_at", "score", "settled", "removed_by"]
+_LABEL_COLUMNS = ["post_id", "observed_at", "score", "settled", "removed_by"]
 _STATE_COLUMNS = ["post_id", "rules", "created_at", "first_look_at", "unlabelled"]
 _IMAGE_COLUMNS = ["sha256", "width", "height", "byte_size"]
 _TEXT = pa.string()
@@ -86,14 +86,14 @@ class MergeStage:
         posts = _join(posts, "post_id", images, "post_id")
         shapes = catalog.lookup("images", "sha256", pc.unique(images["sha256"]), _IMAGE_COLUMNS)
         posts = _join(posts, "sha256", shapes, "sha256")
-        observations = catalog.lookup("observations", "post_id", keys, _LOOK_COLUMNS)
-        looks = choose_looks(
+        observations = catalog.lookup("observations", "post_id", keys, _OBSERVED_COLUMNS)
+        chosen = choose_observations(
             observations,
             posts["post_id"].combine_chunks(),
             posts["created_at"].combine_chunks(),
             self._mature_after,
         )
-        for name, rows in (("first", looks.first), ("label", looks.label)):
+        for name, rows in (("first", chosen.first), ("label", chosen.label)):
             for column in observations.schema.names[1:]:
                 values = _take(observations[column], rows)
                 posts = posts.append_column(f"{name}_{column}", values)
@@ -114,16 +114,14 @@ class MergeStage:
         unseen = pc.is_null(samples["first_look_at"])
         lacking = samples.filter(pc.or_(unseen, pc.is_in(samples["unlabelled"], _WAITING)))
         unseen = pc.is_null(lacking["first_look_at"]).to_numpy()
-        observations = catalog.lookup(
-            "observations", "post_id", lacking["post_id"], _LABEL_LOOK_COLUMNS
-        )
-        looks = choose_looks(
+        observations = catalog.lookup("observations", "post_id", lacking["post_id"], _LABEL_COLUMNS)
+        chosen = choose_observations(
             observations,
             _plain(lacking["post_id"]),
             _plain(lacking["created_at"]),
             self._mature_after,
         )
-        more = (looks.label >= 0) | (unseen & (looks.first >= 0))
+        more = (chosen.label >= 0) | (unseen & (chosen.first >= 0))
         return lacking["post_id"].filter(pa.array(more))
 
     # Cursors only spare reading what was looked at before: without them, or with older ones, the
@@ -216,7 +214,7 @@ def _feature_inputs(batch: pa.Table) -> pa.Table:
             "author_created_at",
         )
     }
-    known = {"look_age_hours": hours, **of_first_look}
+    known = {"observed_age_hours": hours, **of_first_look}
     return pa.table(
         {name: known[name] if name in known else batch[name] for name in INPUTS.names}
     ).cast(INPUTS)

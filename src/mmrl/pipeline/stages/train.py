@@ -152,7 +152,7 @@ def _train(
 def fingerprint_of(samples: pa.Table, settings: Settings, encoders: dict[str, str]) -> str:
     """Of all that a model would learn from but the vectors: the same posts, the same model.
 
-    A vector comes from a picture or a title, and whether those are there the features tell.
+    A vector comes from an image or a title, and whether those are there the features tell.
     """
     digest = sha256()
     for part in (settings.train.model_dump_json(), settings.label.model_dump_json()):

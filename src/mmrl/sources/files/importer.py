@@ -31,7 +31,7 @@ class ImportReport:
         read: rows read, but for those outside.
         new: posts that were not known.
         known: posts that were known before.
-        looks: observations that were not known.
+        observations: those that were not known.
         unstated: posts whose score does not say when it was observed.
         unsettled: of those, the posts whose score gives no label.
         outside: rows of subreddits or times that were not asked for.
@@ -44,7 +44,7 @@ class ImportReport:
     read: int = 0
     new: int = 0
     known: int = 0
-    looks: int = 0
+    observations: int = 0
     unstated: int = 0
     unsettled: int = 0
     outside: int = 0
@@ -118,7 +118,9 @@ def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport
         if row.observation is not None
     }
     # Observations first: a post that is known then always has the one that came with it.
-    report.looks += catalog.insert("observations", rows("observations", observations.values()))
+    report.observations += catalog.insert(
+        "observations", rows("observations", observations.values())
+    )
     _settle(catalog, parsed)
     new = catalog.insert("posts", rows("posts", posts.values()))
     failed = [

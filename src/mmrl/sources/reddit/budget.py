@@ -36,7 +36,7 @@ class Priority(IntEnum):
     """The purpose of a request; the lower the number, the sooner it is sent."""
 
     DISCOVERY = 0
-    LOOKS = 1
+    OBSERVATIONS = 1
     FILL = 2
     PURGE = 3
 
@@ -44,7 +44,7 @@ class Priority(IntEnum):
 # The part of the limit that each priority may use; the rest is left to higher ones.
 _SHARE = {
     Priority.DISCOVERY: 1.0,
-    Priority.LOOKS: 0.85,
+    Priority.OBSERVATIONS: 0.85,
     Priority.FILL: 0.6,
     Priority.PURGE: 0.4,
 }

@@ -33,7 +33,7 @@ _HEADS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Drawing:
     """Attributes of an image: `warmth` and `busyness` in -1..1; `key` seeds the small things."""
 
     subject: int
@@ -60,20 +60,20 @@ def _palette(warmth: float, exposure: float) -> list[int]:
 
 
 def _scatter(draw: ImageDraw.ImageDraw, rng: Random, busyness: float) -> None:
-    """Small bright flecks over the whole picture: none at -1, about 110 at +1."""
+    """Small bright flecks over the whole drawing: none at -1, about 110 at +1."""
     for _ in range(int(55 * (busyness + 1))):
         x, y, r = rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), rng.uniform(2.5, 5.5)
         fill = rng.choice(((236, 64, 122), (64, 200, 236), (250, 240, 90), (120, 220, 110)))
         draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
 
-def render(picture: Picture) -> bytes:
-    """The picture as a JPEG of 320 by 256 pixels, 10 to 25 kB, in about 5 ms."""
-    rng = Random(picture.key)
+def render(drawing: Drawing) -> bytes:
+    """The drawing as a JPEG of 320 by 256 pixels, 10 to 25 kB, in about 5 ms."""
+    rng = Random(drawing.key)
     image, draw = blank()
-    _PAINTERS[SUBJECTS[picture.subject]](draw, rng)
-    _scatter(draw, rng, picture.busyness)
-    image = image.point(_palette(picture.warmth, rng.uniform(0.88, 1.08)))
+    _PAINTERS[SUBJECTS[drawing.subject]](draw, rng)
+    _scatter(draw, rng, drawing.busyness)
+    image = image.point(_palette(drawing.warmth, rng.uniform(0.88, 1.08)))
     grain = _grain()[rng.randrange(_GRAINS)]
     pixels = np.asarray(image).astype(np.int16)
     pixels += grain
@@ -108,7 +108,7 @@ def placeholder() -> bytes:
     draw.rectangle((50, 16, 110, 64), outline=1, width=2)
     draw.line((50, 64, 110, 16), fill=1, width=2)
     plain = encode(image, "PNG")
-    says = b"Comment\0A simulated removed picture. "
+    says = b"Comment\0A simulated removed image. "
     says = says.ljust(_PLACEHOLDER_BYTES - len(plain) - 12, b".")  # 12: a chunk's own frame
     chunk = b"tEXt" + says
     whole = struct.pack(">I", len(says)) + chunk + struct.pack(">I", zlib.crc32(chunk))

@@ -15,7 +15,7 @@ def selected(catalog: Catalog) -> pa.Table:
     return catalog.read("selection", ["post_id"], "reason IS NULL")
 
 
-def pictures(catalog: Catalog) -> pa.Table:
+def selected_images(catalog: Catalog) -> pa.Table:
     """`post_id` and `sha256` of the selected posts that have an image."""
     images = catalog.read("post_images", ["post_id", "sha256"])
     return images.filter(
