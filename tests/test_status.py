@@ -98,6 +98,13 @@ def test_what_purges_erased_is_counted_by_reason(catalog: Catalog, show: Show) -
 # The collector
 
 
+def test_what_an_answer_said_is_shown_as_text(catalog: Catalog, show: Show) -> None:
+    word = "[/b]x\x1b[31m\u202e"
+    row = {"day": ["2026-11-20"], "reason": [word], "posts": [3]}
+    catalog.insert("purged", pa.table(row, schema=SCHEMAS["purged"]))
+    assert "Reddit says '[/b]x\\x1b[31m\\u202e'" in plain(show())
+
+
 @pytest.mark.slow
 def test_the_collectors_account_gaps_and_closed_subreddits_are_shown_in_80_columns(
     make: Callable[..., Trial], catalog: Catalog, show: Show

@@ -105,18 +105,17 @@ def test_what_is_no_post_is_refused_as_such(given: object) -> None:
         (submission(id="../../etc"), Reason.BAD_VALUE),
         (submission(created_utc="yesterday"), Reason.BAD_VALUE),
         (submission(created_utc=float("nan")), Reason.BAD_VALUE),
-        (submission(created_utc=1e30), Reason.BAD_VALUE),
-        (submission(created_utc=-5), Reason.BAD_VALUE),
-        (submission(created_utc=CREATED * 1000), Reason.BAD_VALUE),
+        (submission(created_utc=1e30), Reason.OUT_OF_RANGE),
+        (submission(created_utc=-5), Reason.OUT_OF_RANGE),
+        (submission(created_utc=1_000_000_000), Reason.OUT_OF_RANGE),  # 2001, before Reddit
         (submission(created_utc=True), Reason.BAD_VALUE),
-        (submission(created_utc=4_000_000_000), Reason.BAD_VALUE),
+        (submission(created_utc=4_000_000_000), Reason.OUT_OF_RANGE),  # after it was observed
         (submission(score="many"), Reason.BAD_VALUE),
-        (submission(score=float("inf")), Reason.BAD_VALUE),
+        (submission(score=[[[]]]), Reason.BAD_VALUE),
+        (submission(score=float("inf")), Reason.OUT_OF_RANGE),
         (submission(score=10**400), Reason.BAD_VALUE),
         (submission(score=1.5), Reason.BAD_VALUE),
-        (submission(upvote_ratio=7), Reason.BAD_VALUE),
-        (submission(num_comments=-1), Reason.BAD_VALUE),
-        (submission(over_18="perhaps"), Reason.BAD_VALUE),
+        (submission(title="a" * 10_001), Reason.TOO_LONG),
         (submission(subreddit="two words"), Reason.BAD_VALUE),
     ],
 )
@@ -167,6 +166,16 @@ def test_a_lone_surrogate_does_not_reach_the_catalog() -> None:
         ({"title": "[deleted by user]"}, "deleted"),
         ({"author": "[deleted]"}, "account_deleted"),
         ({"_meta": {"was_deleted_later": True, "removal_type": "deleted"}}, "deleted"),
+        # Arctic Shift: gone at the first look, standing at the second.
+        ({"_meta": {"was_initially_deleted": True, "removal_type": "reddit"}}, None),
+        ({"_meta": {"was_initially_deleted": True}, "removed_by_category": "moderator"}, None),
+        (
+            {
+                "_meta": {"was_initially_deleted": True, "was_deleted_later": True},
+                "removed_by_category": "moderator",
+            },
+            "moderator",
+        ),
     ],
 )
 def test_removal_is_noted_on_the_observation(
@@ -209,8 +218,79 @@ def test_a_observation_is_never_before_its_post() -> None:
     slow_clock = parsed(submission(retrieved_on=CREATED - 30))
     assert slow_clock.observation is not None
     assert slow_clock.observation["observed_at"] == CREATED_AT
-    assert refusal(submission(retrieved_on=CREATED - 200_000)) == Reason.BAD_VALUE
-    assert refusal(submission(retrieved_on=NOW.timestamp() + 200_000)) == Reason.BAD_VALUE
+    assert refusal(submission(retrieved_on=NOW.timestamp() + 200_000)) == Reason.OUT_OF_RANGE
+    impossible = parsed(submission(retrieved_on=CREATED - 200_000), settled=True)
+    assert impossible.observation is not None
+    assert impossible.observation["settled"] is False
+    assert impossible.dropped == ("retrieved_on",)
+
+
+@pytest.mark.parametrize("name", ["retrieved_on", "updated_on"])
+def test_a_stated_time_that_cannot_be_read_leaves_the_score_open(name: str) -> None:
+    result = parsed(submission(**{name: "soon", "retrieved_utc": CREATED + 20}), settled=True)
+    assert result.observation is not None
+    assert (result.stated, result.observation["settled"]) == (False, False)
+
+
+def test_the_time_of_a_merged_dumps_last_update_dates_its_score() -> None:
+    result = parsed(submission(retrieved_on=CREATED + 20, updated_on=CREATED + 150_000))
+    assert result.observation is not None
+    assert result.observation["observed_at"] == CREATED_AT + timedelta(seconds=150_000)
+    assert result.post["first_seen_at"] == CREATED_AT + timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("num_comments", -1, None),
+        ("num_comments", "1,204", 1204),
+        ("subreddit_subscribers", -1, None),
+        ("upvote_ratio", 1.2, None),
+        ("upvote_ratio", "97%", 0.97),
+        ("upvote_ratio", 7, 0.07),
+        ("over_18", "perhaps", None),
+        ("over_18", [[["deep"]]], None),
+        ("spoiler", 2, None),
+        ("link_flair_text", "x" * 301, None),
+        ("url", "https://i.redd.it/" + "x" * 8_000, None),
+    ],
+)
+def test_a_value_that_no_label_needs_costs_itself_alone(name: str, value: Any, kept: Any) -> None:
+    result = parsed(submission(**{name: value}))
+    assert result.observation is not None
+    columns = {"link_flair_text": "flair", "subreddit_subscribers": "subscribers"}
+    row = {**result.post, **result.observation}
+    assert row[columns.get(name, name)] == kept
+    assert result.dropped == (() if kept is not None else (name,))
+    assert row["score"] == 12
+
+
+@pytest.mark.parametrize(
+    ("permalink", "post_id", "subreddit"),
+    [
+        ("/r/EarthPorn/comments/18ok12/a_title/", "18ok12", "EarthPorn"),
+        ("https://old.reddit.com/r/EarthPorn/comments/18OK12", "18ok12", "EarthPorn"),
+        ("/user/someone/comments/18ok12/x/", "18ok12", "u_someone"),
+    ],
+)
+def test_id_and_subreddit_are_read_from_the_permalink_where_they_are_missing(
+    permalink: str, post_id: str, subreddit: str
+) -> None:
+    result = parsed(submission(id=None, name=None, subreddit=None, permalink=permalink))
+    assert (result.post["post_id"], result.post["subreddit"]) == (post_id, subreddit)
+    assert parsed(submission(permalink=permalink)).post["post_id"] == "17vabcd"
+
+
+def test_what_tools_make_of_names_is_undone() -> None:
+    assert parsed(submission(author="u/someone")).post["author_name"] == "someone"
+    assert parsed(submission(author="umbrella")).post["author_name"] == "umbrella"
+    assert parsed(submission(id="T3_17vabcd")).post["post_id"] == "17vabcd"
+    assert parsed(submission(subreddit={"display_name": "aww"})).post["subreddit"] == "aww"
+    for nobody in ("DELETED", "u/[deleted]", "[deleted]"):
+        result = parsed(submission(author=nobody))
+        assert result.post["author_name"] is None
+        assert result.observation is not None
+        assert result.observation["removed_by"] == "account_deleted"
 
 
 json_values = st.recursive(

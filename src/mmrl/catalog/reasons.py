@@ -13,6 +13,9 @@ class Reason(StrEnum):
     NO_SUBREDDIT = "no_subreddit"
     NO_TITLE = "no_title"
     BAD_VALUE = "bad_value"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_LONG = "too_long"
+    OTHER_POST = "other_post"
     # filter: posts that are not worked on
     NO_IMAGE = "no_image"
     VIDEO = "video"
@@ -59,6 +62,9 @@ _SENTENCES = {
     Reason.NO_SUBREDDIT: "names no subreddit",
     Reason.NO_TITLE: "has no title",
     Reason.BAD_VALUE: "holds a value that can't be read",
+    Reason.OUT_OF_RANGE: "holds a value that no post can have",
+    Reason.TOO_LONG: "is longer than a post can be",
+    Reason.OTHER_POST: "has the id of another post",
     Reason.NO_IMAGE: "has no image (a text, a link or a page)",
     Reason.VIDEO: "is a video",
     Reason.HOST_NOT_ALLOWED: "its image lies on a host that is not allowed",

@@ -12,6 +12,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 # takes 9% longer; beside another process, as a collector, a half to a quarter of the time.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+_LONGEST_LINE = 2_000
 _INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     try:
         app()
     except MmrlError as error:
-        print(f"mmrl: {error}", file=sys.stderr)  # noqa: T201
+        _say(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
@@ -33,10 +34,18 @@ def main() -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         kept = "what was kept before still is; mend that and run the same command again."
-        print(f"mmrl: {where}{error.strerror}; {kept}", file=sys.stderr)  # noqa: T201
+        _say(f"{where}{error.strerror}; {kept}")
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:
             raise
-        print("mmrl: stopped; what was committed is kept.", file=sys.stderr)  # noqa: T201
+        _say("stopped; what was committed is kept.")
         sys.exit(_INTERRUPTED)
+
+
+def _say(sentence: str) -> None:
+    """Prints what went wrong; a message may quote what a file or a server says."""
+    from mmrl.runtime.foreign_text import shown
+
+    lines = (shown(line, _LONGEST_LINE) for line in f"mmrl: {sentence}".split("\n"))
+    print(*lines, sep="\n", file=sys.stderr)  # noqa: T201

@@ -12,6 +12,7 @@ import typer
 from mmrl.cli import signals
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, moment, open_home
 from mmrl.cli.signals import SandboxTime
+from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
@@ -250,4 +251,4 @@ def _summary(outcome: dict[str, Any]) -> str:
 
 def _listed(counts: dict[str, int], before: str) -> str:
     named: Iterable[tuple[str, int]] = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return before + " " + ", ".join(f"{name} {n:,}" for name, n in named) if counts else ""
+    return before + " " + ", ".join(f"{shown(name)} {n:,}" for name, n in named) if counts else ""

@@ -81,6 +81,9 @@ def _counts(rows: "list[StageStatus]") -> "Table":
 def _reasons(state: "Survey") -> "Table":
     """A row a reason; beside the counts, the sentences would not fit into 80 columns."""
     from rich.table import Table
+    from rich.text import Text
+
+    from mmrl.runtime.foreign_text import shown
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("why", no_wrap=True)
@@ -92,5 +95,6 @@ def _reasons(state: "Survey") -> "Table":
             for reason, count in counted:
                 table.add_row(row.stage, what, f"{count:,}", reason.sentence)
     for word, count in state.erased.items():
-        table.add_row("purge", "erased", f"{count:,}", _ERASED.get(word, f"Reddit says {word!r}"))
+        why = _ERASED.get(word) or f"Reddit says '{shown(word)}'"
+        table.add_row("purge", "erased", f"{count:,}", Text(why))
     return table

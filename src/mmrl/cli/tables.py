@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_terminal
 from mmrl.learning.evaluation.record import Evaluation, Measure
+from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
     from mmrl.learning.registry.version import Comparison, Version
@@ -68,8 +69,8 @@ def versions_table(versions: "Sequence[Version]") -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("version")
     table.add_column("trained as of", min_width=10)
-    shown = on_terminal()
-    for metric in shown:
+    metrics = on_terminal()
+    for metric in metrics:
         head = _with_way(metric.head, metric)
         table.add_column(head, justify="right", min_width=len("0.00…0.00"))
     for version in versions:
@@ -77,7 +78,7 @@ def versions_table(versions: "Sequence[Version]") -> Table:
         table.add_row(
             Text(f"{version.version} champion" if version.champion else version.version, style),
             version.trained_at[:10],
-            *(_cell(metric, version.metrics.get(metric.name), style) for metric in shown),
+            *(_cell(metric, version.metrics.get(metric.name), style) for metric in metrics),
         )
     return table
 
@@ -120,7 +121,10 @@ def comparison_table(comparison: "Comparison") -> Table:
 def prediction_table(prediction: "Prediction") -> Table:
     """Table of predictions of a draft, each with the interval that holds 80 outcomes in 100."""
     table = Table(
-        title=Text(f"{prediction.title}  r/{prediction.subreddit}, posted {prediction.posted_at}"),
+        title=Text(
+            f"{shown(prediction.title, 300)}  r/{shown(prediction.subreddit)}, "
+            f"posted {prediction.posted_at}"
+        ),
         caption=Text("\n".join(prediction.notes)) if prediction.notes else None,
         title_justify="left",
         caption_justify="left",
@@ -157,7 +161,7 @@ def prediction_table(prediction: "Prediction") -> Table:
                 Text(form.format(interval.middle), style="bold"),
                 f"{form.format(interval.low)} to {form.format(interval.high)}",
             )
-    caption = Text(prediction.caption or "not sure")
+    caption = Text(shown(prediction.caption or "not sure", 300))
     table.add_row(f"the image's {prediction.caption_kind}", caption, "")
     table.add_row("model version", prediction.model_version, "")
     return table

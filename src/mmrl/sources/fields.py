@@ -2,26 +2,44 @@
 
 import html
 import math
-from datetime import UTC, date, datetime
+import re
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from mmrl.catalog.reasons import Reason
-from mmrl.errors import InputError
-from mmrl.times import from_epoch, parse_time
+from mmrl.runtime.foreign_text import shown
+from mmrl.sources.dates import DayOrder, UnreadDateError, read_time
 
-REDDIT_BEGAN = datetime(2005, 6, 1, tzinfo=UTC)  # the site opened on 2005-06-23
 MOST = 10_000_000_000  # no count of votes, comments, karma or subscribers comes near
-_YES = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-_NO = frozenset({"false", "f", "no", "n", "0", "0.0"})
+_YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "nsfw"})
+_NO = frozenset({"false", "f", "no", "n", "0", "0.0", "sfw"})
+
+
+# As people and pages write numbers: 1,204 and 1 204 and 12.5k and 97% and 12 points.
+_GROUPED = re.compile(r"([+-]?[1-9]\d{0,2})((?:[,\u00a0\u202f ']\d{3})+)(\.\d+)?")
+_DECIMAL_COMMA = re.compile(r"([+-]?\d+),(\d+)")
+_WITH_UNIT = re.compile(
+    r"(.*\d)\s*([kKmM%]?)\s*(?:points?|upvotes?|votes?|comments?|likes?)?", re.DOTALL
+)
+_TIMES: dict[str, int | Decimal] = {"": 1, "k": 1_000, "m": 1_000_000, "%": Decimal("0.01")}
+_LONGEST_NUMBER = 64
 
 
 class Unreadable(Exception):  # noqa: N818 - never leaves this package: it becomes a Refused
-    """A value that makes its row unusable; carries the reason and a few words."""
+    """A value that can't be used.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    Attributes:
+        reason: from the closed list.
+        detail: a few words for whoever looks into it; the message.
+        field: the value's name, with which `detail` begins; "" where it is of no single value.
+    """
+
+    def __init__(self, reason: Reason, detail: str, field: str = "") -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.field = field
 
 
 def text(value: Any) -> str | None:
@@ -43,19 +61,21 @@ def unescaped(value: str) -> str:
 def number(value: Any, name: str, least: float, most: float) -> float | None:
     """A finite number within bounds, also out of a text; None for null and for an empty text.
 
+    Texts may be as people write them: 1,204 or 12.5k or 97% (which is 0.97) or 12 points.
+
     Raises:
         Unreadable: it is something else.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise _bad(name, value, "a number")
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        raise bad(name, value, "a number")
     try:
-        parsed = float(value)
-    except (ValueError, OverflowError):
-        raise _bad(name, value, "a number") from None
+        parsed = float(_plain(value) if isinstance(value, str) else value)
+    except (ValueError, OverflowError, ArithmeticError):
+        raise bad(name, value, "a number") from None
     if not math.isfinite(parsed) or not least <= parsed <= most:
-        raise _bad(name, value, f"a number from {least:,.0f} to {most:,.0f}")
+        raise bad(name, value, f"a number from {least:,.0f} to {most:,.0f}", Reason.OUT_OF_RANGE)
     return parsed
 
 
@@ -65,55 +85,85 @@ def count(value: Any, name: str, least: int = 0, most: int = MOST) -> int | None
     if parsed is None:
         return None
     if not parsed.is_integer():
-        raise _bad(name, value, "a whole number")
+        raise bad(name, value, "a whole number")
     return int(parsed)
 
 
-def moment(value: Any, name: str) -> datetime | None:
-    """A time since Reddit began: epoch seconds (a number or a text), ISO 8601, or a datetime.
+def share(value: Any, name: str) -> float | None:
+    """A number from 0 to 1, also in percent: 97% is 0.97, and so is 97."""
+    parsed = number(value, name, 0, 100)
+    if parsed is None or parsed <= 1:
+        return parsed
+    if parsed < 2:  # neither a share nor, likely, a percentage
+        raise bad(name, value, "a share from 0 to 1, or from 2 to 100 in percent")
+    return parsed / 100
+
+
+def line(value: Any, name: str, most: int) -> str | None:
+    """A text like `text`, with at most so many characters.
 
     Raises:
-        Unreadable: it is something else, or earlier than Reddit, or centuries away.
+        Unreadable: it has more.
+    """
+    if isinstance(value, str) and len(value) > most:
+        expected = f"at most {most:,}"
+        raise Unreadable(
+            Reason.TOO_LONG, f"{name} has {len(value):,} characters, expected {expected}", name
+        )
+    return text(value)
+
+
+def moment(value: Any, name: str, order: DayOrder | None = None) -> datetime | None:
+    """A time in any of the forms that `mmrl.sources.dates` reads; None where there is none.
+
+    Raises:
+        Unreadable: it is something else, or may mean several times, or centuries away.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     try:
-        if isinstance(value, datetime):
-            parsed = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        elif isinstance(value, date):
-            parsed = datetime(value.year, value.month, value.day, tzinfo=UTC)
-        elif isinstance(value, str):
-            parsed = parse_time(value)
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise _bad(name, value, "a time")
-        else:
-            parsed = from_epoch(value)
-    except (InputError, ValueError, OverflowError, OSError):
-        raise _bad(name, value, "epoch seconds or an ISO 8601 time") from None
-    if parsed < REDDIT_BEGAN or parsed.year > 2200:
-        raise _bad(name, value, "a time since Reddit began in 2005 (in seconds, if a number)")
-    return parsed
+        return read_time(value, order)
+    except UnreadDateError as error:
+        reason = Reason.OUT_OF_RANGE if error.out_of_range else Reason.BAD_VALUE
+        raise bad(name, value, str(error), reason) from None
 
 
 def flag(value: Any, name: str) -> bool | None:
     """A truth value, also as 0, 1, "True", "no"...; None where there is none."""
     if value is None or isinstance(value, bool):
         return value
-    folded = str(value).strip().lower()
+    folded = shown(value).strip().lower()
     if not folded:
         return None
     if folded in _YES:
         return True
     if folded in _NO:
         return False
-    raise _bad(name, value, "true or false")
+    raise bad(name, value, "true or false")
 
 
-def _bad(name: str, value: Any, expected: str) -> Unreadable:
-    try:
-        shown = repr(value).encode("utf-8", "replace").decode()
-    except ValueError:  # an integer of more digits than Python writes out
-        shown = "an enormous number"
-    if len(shown) > 60:
-        shown = shown[:57] + "..."
-    return Unreadable(Reason.BAD_VALUE, f"{name} is {shown}, expected {expected}")
+def bad(name: str, value: Any, expected: str, reason: Reason = Reason.BAD_VALUE) -> Unreadable:
+    """The refusal of a value, with what was expected."""
+    what = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
+    return Unreadable(reason, f"{name} is {what}, expected {expected}", name)
+
+
+def _plain(text: str) -> float:
+    """The number that a text of a person's or a page's means.
+
+    Raises:
+        ValueError: it means none, or its comma may be a decimal comma or not.
+    """
+    match = _WITH_UNIT.fullmatch(text.strip()) if len(text) <= _LONGEST_NUMBER else None
+    if match is None:
+        return float(text)
+    digits = match[1].strip()
+    grouped, comma = _GROUPED.fullmatch(digits), _DECIMAL_COMMA.fullmatch(digits)
+    if grouped is not None:
+        whole = re.sub(r"[^\d+-]", "", grouped[1] + grouped[2])
+        digits = whole + (grouped[3] or "")
+    elif comma is not None:
+        digits = f"{comma[1]}.{comma[2]}"
+    if "_" in digits:
+        raise ValueError("Python's way of grouping digits")
+    return float(Decimal(digits) * _TIMES[match[2].lower()])

@@ -27,16 +27,23 @@ class Parsed:
     Attributes:
         post, observation: rows of the catalog's `posts` and `observations`.
         stated: whether the object itself states when its score was observed.
+        dropped: names of values that were left out, as they can't be used and no label needs them.
     """
 
     post: dict[str, Any]
     observation: dict[str, Any] | None
     stated: bool
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Refused:
-    """An object that is no post that can be used, and why."""
+    """An object that is no post that can be used, and why.
+
+    Attributes:
+        field: the name of the value that is to blame, with which `detail` begins; "" for none.
+    """
 
     reason: Reason
     detail: str
+    field: str = ""

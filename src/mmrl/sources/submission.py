@@ -5,28 +5,49 @@ and rows of tables whose columns were given Reddit's names.
 
 A score says little without the post's age at that time, so each observation needs a time:
 
-* Arctic Shift since 2023-11: `_meta.retrieved_2nd_on`, when score and comments were fetched again.
+* Arctic Shift since 2023-11: `_meta.retrieved_2nd_on`, when score and comments were fetched again;
+  files that were merged or brought up to date: `updated_on` or `updated_utc`.
 * Arctic Shift before, Pushshift: `retrieved_on` or `retrieved_utc`.
 * Otherwise what the caller states for the whole source (see `Unstated`).
 """
 
 import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mmrl.catalog.fullnames import ACCOUNT, POST, bare_id, kind_of
 from mmrl.catalog.reasons import Reason
-from mmrl.sources.fields import Unreadable, count, flag, moment, number, text, unescaped
+from mmrl.runtime.foreign_text import shown
+from mmrl.sources.dates import DayOrder
+from mmrl.sources.fields import (
+    Unreadable,
+    bad,
+    count,
+    flag,
+    line,
+    moment,
+    share,
+    text,
+    unescaped,
+)
+from mmrl.sources.permalinks import PostPage, post_page
 from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.still_image import find_media
 
-GONE = ("[deleted]", "[removed]")
+GONE = ("[deleted]", "[removed]", "DELETED")  # authors that are nobody; BDFR writes the last one
+REDDIT_BEGAN = datetime(2005, 6, 1, tzinfo=UTC)  # the site opened on 2005-06-23
 _ID = re.compile(r"[0-9a-z]{1,13}")  # base 36; 13 digits hold any 64-bit number
 _ANY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME = re.compile(r"[^\s/\\]{1,64}")
+_ANY_NAME = re.compile(r"[^\s/\\](?:[^\x00-\x1f/\\]{0,62}[^\s/\\])?")  # elsewhere, with blanks
 _SKEW = timedelta(days=1)  # clocks of two machines may differ; by more than that, one is wrong
+# When the score was fetched again, and when the post was first retrieved.
+_AGAIN = ("updated_on", "updated_utc")
 _RETRIEVED = ("retrieved_on", "retrieved_utc", "retrieved_at")
+# Characters that texts may have: Reddit's own limits, with room for other platforms' captions.
+_TITLE, _URL, _PERMALINK, _WORDS = 10_000, 8_000, 2_000, 300
 
 
 def parse_submission(
@@ -37,6 +58,7 @@ def parse_submission(
     unstated: Unstated,
     raw_json: bool = False,
     any_id: bool = False,
+    day_order: DayOrder | None = None,
 ) -> Parsed | Refused:
     """Reads one submission; never raises, whatever it is given.
 
@@ -46,7 +68,9 @@ def parse_submission(
         as_of: the present; an observation later than this is refused.
         unstated: what holds for a score whose object does not state when it was observed.
         raw_json: the texts come unescaped, as the API sends them when asked for `raw_json=1`.
-        any_id: ids need not be Reddit's (a table may have its own).
+        any_id: the post need not be Reddit's (a table may hold another platform's): ids of other
+            forms, communities with blanks in their names, times before Reddit began.
+        day_order: how dates such as 9/8/2022 are meant.
     """
     if not isinstance(submission, Mapping):
         return Refused(Reason.NOT_A_POST, f"expected an object, found {_kind(submission)}")
@@ -54,77 +78,108 @@ def parse_submission(
     kind = submission.get("kind")
     if isinstance(data, Mapping) and isinstance(kind, str):
         if kind != POST:
-            return Refused(Reason.NOT_A_POST, f"kind is {text(kind)!r}, a post's is 't3'")
+            return Refused(Reason.NOT_A_POST, f"kind is '{shown(kind)}', a post's is 't3'")
         submission = data
+    rules = _Rules(source, as_of, unstated, raw_json, any_id, day_order)
     try:
-        return _parse(dict(submission), source, as_of, unstated, raw_json, any_id)
+        return _parse(dict(submission), rules)
     except Unreadable as error:
-        return Refused(error.reason, error.detail)
+        return Refused(error.reason, error.detail, error.field)
 
 
-def _parse(
-    data: dict[str, Any],
-    source: str,
-    as_of: datetime,
-    unstated: Unstated,
-    raw_json: bool,
-    any_id: bool,
-) -> Parsed:
-    post_id = _post_id(data, any_id)
-    title = text(data.get("title"))
+@dataclass
+class _Rules:
+    """How one submission is read, see `parse_submission`; collects the values it leaves out."""
+
+    source: str
+    as_of: datetime
+    unstated: Unstated
+    raw_json: bool
+    any_id: bool
+    day_order: DayOrder | None
+    dropped: list[str] = field(default_factory=list)
+
+    def or_none(self, parse: Callable[..., Any], value: Any, name: str, *limits: Any) -> Any:
+        """The value, or None where it can't be used: no label needs it."""
+        try:
+            return parse(value, name, *limits)
+        except Unreadable:
+            self.dropped.append(name)
+            return None
+
+    def words(self, data: Mapping[str, Any], name: str, most: int = _WORDS) -> str | None:
+        """A text with Reddit's escapes undone, or None where it has too many characters."""
+        value: str | None = self.or_none(line, data.get(name), name, most)
+        return value if self.raw_json or value is None else unescaped(value)
+
+
+def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
+    permalink = rules.words(data, "permalink", _PERMALINK)
+    page = post_page(permalink)
+    post_id = _post_id(data, page, rules.any_id)
+    title = line(data.get("title"), "title", _TITLE)
     if title is None:
         raise Unreadable(Reason.NO_TITLE, f"post {post_id} has no title")
-    created_at = moment(data.get("created_utc"), "created_utc")
-    if created_at is None:
-        raise Unreadable(Reason.NO_CREATION_TIME, f"post {post_id} has no created_utc")
-    subreddit = _subreddit(data, post_id)
-    author = text(data.get("author"))
-    url = text(data.get("url"))
-    crosspost = text(data.get("crosspost_parent"))
-    flair = text(data.get("link_flair_text"))
+    created_at = _created_at(data, post_id, rules)
+    author = _author(rules.words(data, "author"))
+    crosspost = rules.words(data, "crosspost_parent")
     media = find_media(data)
-    first_seen_at, observed_at, settled = _times(data, created_at, as_of, unstated)
+    first_seen_at, observed_at, settled = _times(data, created_at, rules)
     post = {
         "post_id": post_id,
-        "subreddit": subreddit,
-        "title": title if raw_json else unescaped(title),
+        "subreddit": _subreddit(data, page, post_id, rules.any_id),
+        "title": title if rules.raw_json else unescaped(title),
         "author_id": _author_id(data),
         "author_name": None if author in GONE else author,
         "created_at": created_at,
-        "url": url if raw_json or url is None else unescaped(url),
-        "permalink": text(data.get("permalink")),
-        "over_18": flag(data.get("over_18"), "over_18"),
-        "spoiler": flag(data.get("spoiler"), "spoiler"),
+        "url": rules.words(data, "url", _URL),
+        "permalink": permalink,
+        "over_18": rules.or_none(flag, data.get("over_18"), "over_18"),
+        "spoiler": rules.or_none(flag, data.get("spoiler"), "spoiler"),
         "is_gallery": media.gallery_size is not None or data.get("is_gallery") is True,
         "is_video": media.is_video,
         "gallery_size": media.gallery_size,
         "crosspost_parent": bare_id(POST, crosspost) if crosspost else None,
-        "flair": flair if raw_json or flair is None else unescaped(flair),
-        "domain": text(data.get("domain")),
+        "flair": rules.words(data, "link_flair_text"),
+        "domain": rules.words(data, "domain"),
         "image_url": media.image_url,
         "first_seen_at": first_seen_at,
-        "source": source,
+        "source": rules.source,
     }
-    observation = _observation(data, post_id, title, observed_at, settled)
-    return Parsed(post, observation, stated=settled is None)
+    observation = _observation(data, post_id, title, observed_at, settled, rules)
+    return Parsed(post, observation, settled is None, tuple(rules.dropped))
+
+
+def _created_at(data: Mapping[str, Any], post_id: str, rules: _Rules) -> datetime:
+    created_at = moment(data.get("created_utc"), "created_utc", rules.day_order)
+    if created_at is None:
+        raise Unreadable(Reason.NO_CREATION_TIME, f"post {post_id} has no created_utc")
+    if created_at < REDDIT_BEGAN and not rules.any_id:
+        expected = "a time since Reddit began in June 2005"
+        raise bad("created_utc", data.get("created_utc"), expected, Reason.OUT_OF_RANGE)
+    return created_at
 
 
 def _observation(
-    data: dict[str, Any], post_id: str, title: str, observed_at: datetime, settled: bool | None
+    data: Mapping[str, Any],
+    post_id: str,
+    title: str,
+    observed_at: datetime,
+    settled: bool | None,
+    rules: _Rules,
 ) -> dict[str, Any] | None:
-    score = count(
-        data["ups"] if data.get("score") is None and "ups" in data else data.get("score"),
-        "score",
-        least=-10_000_000_000,
-    )
+    upvotes = data.get("score") is None and "ups" in data
+    score = count(data["ups"] if upvotes else data.get("score"), "score", least=-10_000_000_000)
     observation = {
         "post_id": post_id,
         "observed_at": observed_at,
         "score": score,
         "settled": True if settled is None else settled,
-        "upvote_ratio": number(data.get("upvote_ratio"), "upvote_ratio", 0, 1),
-        "num_comments": count(data.get("num_comments"), "num_comments"),
-        "subscribers": count(data.get("subreddit_subscribers"), "subreddit_subscribers"),
+        "upvote_ratio": rules.or_none(share, data.get("upvote_ratio"), "upvote_ratio"),
+        "num_comments": rules.or_none(count, data.get("num_comments"), "num_comments"),
+        "subscribers": rules.or_none(
+            count, data.get("subreddit_subscribers"), "subreddit_subscribers"
+        ),
         "author_comment_karma": None,
         "author_link_karma": None,
         "author_created_at": None,
@@ -138,88 +193,119 @@ def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
 
     `account_deleted` where only the author's account is gone; None for a post that still stands.
     """
-    meta = data.get("_meta")
-    later = text(meta.get("removal_type")) if isinstance(meta, Mapping) else None
-    stated = text(data.get("removed_by_category")) or later
-    if stated:
-        return stated
+    found = data.get("_meta")
+    meta = found if isinstance(found, Mapping) else {}
+    # Arctic Shift saw it taken away at first and standing at the second retrieval.
+    restored = bool(meta.get("was_initially_deleted")) and not meta.get("was_deleted_later")
+    stated = text(data.get("removed_by_category")) or text(meta.get("removal_type"))
+    if stated and not restored:
+        return stated[:_WORDS]
     body = text(data.get("selftext"))
     if body == "[removed]" or title == "[removed]":
         return "moderator"
     if body == "[deleted]" or title in ("[deleted]", "[deleted by user]"):
         return "deleted"
-    return "account_deleted" if text(data.get("author")) == "[deleted]" else None
+    author = _author(text(data.get("author")))
+    return "account_deleted" if author in GONE and author != "[removed]" else None
 
 
 def _times(
-    data: dict[str, Any], created_at: datetime, as_of: datetime, unstated: Unstated
+    data: Mapping[str, Any], created_at: datetime, rules: _Rules
 ) -> tuple[datetime, datetime, bool | None]:
     """The times when the post was first seen and its score observed, and whether it is settled.
 
-    The last is None where the object itself states the time of its observation.
+    The last is None where the object itself states the time of its observation. A stated time that
+    can't be right leaves the score without one, and open.
     """
     meta = data.get("_meta")
     again = meta.get("retrieved_2nd_on") if isinstance(meta, Mapping) else None
-    second = moment(again, "_meta.retrieved_2nd_on")
-    retrieved = (moment(data.get(name), name) for name in _RETRIEVED)
-    first = next((time for time in retrieved if time is not None), None)
-    if first is None and second is None:
-        at = _after_creation(unstated.at, created_at)
-        return at, at, unstated.settled
-    observed = second or first
-    assert observed is not None
-    if observed > as_of + _SKEW:
-        raise Unreadable(
-            Reason.BAD_VALUE, f"its score was observed in the future, {observed.isoformat()}"
-        )
-    observed = _after_creation(observed, created_at)
-    return _after_creation(min(first or observed, observed), created_at), observed, None
+    stated = {"_meta.retrieved_2nd_on": again}
+    stated |= {name: data.get(name) for name in (*_AGAIN, *_RETRIEVED)}
+    before = len(rules.dropped)
+    read = {
+        name: rules.or_none(moment, value, name, rules.day_order) for name, value in stated.items()
+    }
+    known = {name: time for name, time in read.items() if time is not None}
+    for name, time in known.items():
+        if time > rules.as_of + _SKEW:
+            raise Unreadable(
+                Reason.OUT_OF_RANGE,
+                f"{name} is {time.isoformat()}, expected a time until {rules.as_of.isoformat()}",
+                name,
+            )
+    early = [name for name, time in known.items() if created_at - time > _SKEW]
+    rules.dropped += early
+    if not known or len(rules.dropped) > before:
+        at = _after_creation(rules.unstated.at, created_at)
+        return at, at, rules.unstated.settled and len(rules.dropped) == before
+    observed = next(iter(known.values()))
+    first = next((known[name] for name in _RETRIEVED if name in known), observed)
+    return (
+        _after_creation(min(first, observed), created_at),
+        _after_creation(observed, created_at),
+        None,
+    )
 
 
 def _after_creation(observed: datetime, created_at: datetime) -> datetime:
     if created_at - observed > _SKEW:
         raise Unreadable(
-            Reason.BAD_VALUE,
-            f"created {created_at.isoformat()}, after its score was observed "
-            f"({observed.isoformat()})",
+            Reason.OUT_OF_RANGE,
+            f"created_utc is {created_at.isoformat()}, expected a time until its score was "
+            f"observed ({observed.isoformat()})",
+            "created_utc",
         )
     return max(observed, created_at)
 
 
-def _post_id(data: dict[str, Any], any_id: bool) -> str:
-    fullname = text(data.get("name"))
-    if fullname and kind_of(fullname) not in (None, POST):
-        raise Unreadable(Reason.NOT_A_POST, f"its name is {fullname[:40]!r}, a post's begins t3_")
+def _post_id(data: Mapping[str, Any], page: PostPage | None, any_id: bool) -> str:
+    fullname = line(data.get("name"), "name", _WORDS)
+    if fullname and kind_of(fullname.lower()) not in (None, POST):
+        raise Unreadable(Reason.NOT_A_POST, f"its name is '{shown(fullname)}', a post's begins t3_")
     if "link_id" in data and "title" not in data:
         raise Unreadable(Reason.NOT_A_POST, "it has a link_id and no title: a comment")
     stated = data.get("id")
     if any_id and isinstance(stated, int) and abs(stated) < 10**18:
         stated = str(stated)
-    post_id = text(stated) or fullname
-    if post_id is None:
+    post_id = line(stated, "id", _WORDS) or fullname or (page.post_id if page else None)
+    if not post_id:
         if any(name in data for name in ("title", "url", "selftext", "score")):
             raise Unreadable(Reason.NO_ID, "has no id")
         raise Unreadable(Reason.NOT_A_POST, "has no id, title, url, text or score")
-    bare = bare_id(POST, post_id)
+    bare = bare_id(POST, post_id[:3].lower() + post_id[3:])
+    if bare == post_id[:3].lower() + post_id[3:]:
+        bare = post_id
     if not (_ANY_ID if any_id else _ID).fullmatch(bare):
         expected = "letters, digits, - and _" if any_id else "base 36, such as 102cj7y"
-        raise Unreadable(Reason.BAD_VALUE, f"id is {post_id[:40]!r}, expected {expected}")
+        raise bad("id", post_id, expected)
     return bare
 
 
-def _subreddit(data: dict[str, Any], post_id: str) -> str:
-    name = text(data.get("subreddit")) or text(data.get("subreddit_name_prefixed"))
-    if name is None:
+def _subreddit(data: Mapping[str, Any], page: PostPage | None, post_id: str, any_id: bool) -> str:
+    stated = data.get("subreddit")
+    if isinstance(stated, Mapping):  # as some tools write PRAW's objects
+        stated = stated.get("display_name")
+    name = line(stated, "subreddit", _WORDS) or text(data.get("subreddit_name_prefixed"))
+    name = name or (page.subreddit if page else None)
+    if not name:
         raise Unreadable(Reason.NO_SUBREDDIT, f"post {post_id} names no subreddit")
     bare = name.removeprefix("/").removeprefix("r/")
     if bare.startswith("u/"):
         bare = "u_" + bare[2:]  # a user's own page is a subreddit of that name
-    if not _NAME.fullmatch(bare):
-        raise Unreadable(Reason.BAD_VALUE, f"subreddit is {name[:60]!r}, expected a name")
+    if not (_ANY_NAME if any_id else _NAME).fullmatch(bare):
+        raise bad("subreddit", name, "a name of at most 64 characters, without / and \\")
     return bare
 
 
-def _author_id(data: dict[str, Any]) -> str | None:
+def _author(name: str | None) -> str | None:
+    """An author's name without the u/ in front."""
+    if name is None:
+        return None
+    bare = name.removeprefix("/")
+    return bare[2:] if bare[:2].lower() == "u/" else name
+
+
+def _author_id(data: Mapping[str, Any]) -> str | None:
     bare = bare_id(ACCOUNT, text(data.get("author_fullname")) or "")
     return bare if _ID.fullmatch(bare) else None
 

@@ -145,7 +145,13 @@ def test_bad_rows_are_counted_and_do_not_stop_the_import(catalog: Catalog, tmp_p
     ]
     report = read(catalog, write(tmp_path / "t.csv", *rows))
     assert report.new == 2
-    assert report.refused == {"bad_value": 5, "no_creation_time": 1, "no_id": 1, "no_title": 1}
+    assert report.refused == {
+        "bad_value": 4,
+        "out_of_range": 1,
+        "no_creation_time": 1,
+        "no_id": 1,
+        "no_title": 1,
+    }
     keys = catalog.read("failures")["key"].to_pylist()
     assert {"t.csv:3", "t.csv:10"} <= set(keys)
     assert read(catalog, tmp_path / "t.csv").new == 0

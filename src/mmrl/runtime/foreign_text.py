@@ -1,0 +1,33 @@
+"""Foreign text as people are shown it: bounded, with the signs that steer a terminal visible."""
+
+import unicodedata
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # control, bidi, surrogates...
+_JOINERS = "\u200c\u200d"  # of letters and emoji; harmless
+_KINDS = {dict: "an object", list: "a list", tuple: "a list", bytes: "bytes"}
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A foreign value as text of one line that neither steers a terminal nor floods it.
+
+    Control and bidirectional signs are written as escapes such as `\\x1b`; lists and objects are
+    named, not written out. It is plain text: where markup is understood, hand it over as such.
+
+    Args:
+        most: signs of the result; what is left out is marked by `...`.
+    """
+    if not isinstance(value, str):
+        if isinstance(value, tuple(_KINDS)):
+            return next(name for kind, name in _KINDS.items() if isinstance(value, kind))
+        try:
+            value = str(value)
+        except ValueError:  # an integer of more digits than Python writes out
+            return "an enormous number"
+    signs = "".join(map(_visible, value[: most + 1]))
+    return signs if len(signs) <= most else signs[: most - 3] + "..."
+
+
+def _visible(sign: str) -> str:
+    if sign in _JOINERS or unicodedata.category(sign) not in _HIDDEN:
+        return sign
+    return sign.encode("unicode_escape", "surrogatepass").decode()

@@ -1,0 +1,34 @@
+"""What people are shown of foreign text: all of it visible, none of it at work."""
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmrl.runtime.foreign_text import shown
+
+
+def test_signs_that_steer_a_terminal_become_visible() -> None:
+    assert shown("\x1b[31mred\x07") == "\\x1b[31mred\\x07"
+    assert shown("one\ntwo\r") == "one\\ntwo\\r"
+    assert shown("abc\u202etxt.exe") == "abc\\u202etxt.exe"
+    assert shown("Café “0” 日本 👩‍👩‍👧") == "Café “0” 日本 👩‍👩‍👧"
+
+
+def test_containers_are_named_and_numbers_bounded() -> None:
+    deep: list[object] = []
+    for _ in range(5_000):
+        deep = [deep]
+    assert shown(deep) == "a list"
+    assert shown({"a": 1}) == "an object"
+    assert shown(10**10_000) == "an enormous number"
+    assert shown(None) == "None"
+
+
+@given(st.text(st.characters(codec=None)) | st.integers() | st.floats(), st.integers(8, 200))
+def test_whatever_comes_is_one_printable_line_within_its_bound(value: object, most: int) -> None:
+    result = shown(value, most)
+    assert len(result) <= most
+    hidden = [sign for sign in result if unicodedata.category(sign)[0] == "C"]
+    assert set(hidden) <= {"\u200c", "\u200d"}
+    result.encode()
