@@ -28,7 +28,7 @@ class Finding:
 
     what: str
     state: Literal["ok", "missing", "wrong"]
-    found: str
+    detail: str
     mend: str = ""
 
     def as_dict(self) -> dict[str, str]:
@@ -42,14 +42,14 @@ def examine(home: str) -> list[Finding]:
     try:
         settings = load_settings(home)
         file = Location.of(home).file("mmrl.toml")
-        found = str(file) if file and file.is_file() else "defaults (no mmrl.toml)"
+        files = str(file) if file and file.is_file() else "defaults (no mmrl.toml)"
         own = sorted(
             name
             for name in os.environ
             if name.startswith("MMRL_")
             and name.removeprefix("MMRL_").partition("__")[0].lower() in Settings.model_fields
         )
-        findings.append(Finding("settings", "ok", ", then ".join([found, *own])))
+        findings.append(Finding("settings", "ok", ", then ".join([files, *own])))
     except MmrlError as error:
         return [*findings, Finding("settings", "wrong", str(error), "correct that setting")]
     checks: list[Callable[[], Finding]] = [
@@ -62,13 +62,13 @@ def examine(home: str) -> list[Finding]:
 
 def _python() -> Finding:
     packages = ("torch", "tensorflow-cpu", "tensorflow", "lancedb", "mlflow", "praw")
-    found = [f"Python {sys.version.split()[0]}"]
+    versions = [f"Python {sys.version.split()[0]}"]
     for package in packages:
         try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
+            versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return Finding("software", "ok", ", ".join(found))
+    return Finding("software", "ok", ", ".join(versions))
 
 
 def _home(home: str) -> Finding:
@@ -93,17 +93,17 @@ def _site(home: str, site: str) -> Finding:
     from mmrl.sources.reddit.credentials import find_credentials
 
     try:
-        found = find_credentials(home, site)
+        credentials = find_credentials(home, site)
     except MmrlError as error:  # its sentence says how to mend it
         return Finding("Reddit credentials", "wrong", str(error))
-    if found is None:
+    if credentials is None:
         return Finding(
             "Reddit credentials",
             "missing",
             f"no [{site}] with client_id, client_secret in any praw.ini",
             f"fill in {Path(home) / 'praw.ini'}; or import dumps, which need none",
         )
-    return Finding("Reddit credentials", "ok", f"[{site}] in {found}")
+    return Finding("Reddit credentials", "ok", f"[{site}] in {credentials}")
 
 
 def _encoders(settings: Settings) -> Finding:
@@ -130,10 +130,10 @@ def _devices(settings: Settings) -> Finding:
         place = choose_place(settings.device, settings.dtype)
     except MmrlError as error:
         return Finding("device", "wrong", str(error))
-    found = f"{place.device}, {place.dtype} ({place.reason})"
+    detail = f"{place.device}, {place.dtype} ({place.reason})"
     if settings.profile == "packaged":
-        found += "; the packaged profile's small models run on the CPU in float32 anywhere"
-    return Finding("device", "ok", f"{found}; {settings.threads or os.cpu_count()} CPU threads")
+        detail += "; the packaged profile's small models run on the CPU in float32 anywhere"
+    return Finding("device", "ok", f"{detail}; {settings.threads or os.cpu_count()} CPU threads")
 
 
 def _disk(home: str) -> Finding:
@@ -144,7 +144,7 @@ def _disk(home: str) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    found = f"{free / 1024**3:,.1f} GiB free"
+    space = f"{free / 1024**3:,.1f} GiB free"
     if free < _LEAST_FREE_BYTES:
-        return Finding("disk", "wrong", found, "free some space: 2 GiB is the least to work with")
-    return Finding("disk", "ok", found)
+        return Finding("disk", "wrong", space, "free some space: 2 GiB is the least to work with")
+    return Finding("disk", "ok", space)

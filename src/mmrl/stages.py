@@ -144,7 +144,7 @@ def groups(stages: Sequence[StageInfo] = STAGES) -> dict[str, tuple[str, ...]]:
     members: dict[str, list[str]] = {}
     for stage in stages:
         members.setdefault(stage.group, []).append(stage.name)
-    return {group: tuple(found) for group, found in members.items() if len(found) > 1}
+    return {group: tuple(grouped) for group, grouped in members.items() if len(grouped) > 1}
 
 
 def as_json(stages: Sequence[StageInfo] = STAGES) -> str:

@@ -172,7 +172,7 @@ def test_observe_asks_through_the_second_client_alone(
 def test_doctor_looks_for_both(home: Path, server: SandboxServer) -> None:
     def found() -> list[str]:
         answers = [finding for finding in examine(str(home)) if "Reddit" in finding.what]
-        return [f"{finding.state}: {finding.found}" for finding in answers]
+        return [f"{finding.state}: {finding.detail}" for finding in answers]
 
     assert found() == [f"ok: [{site}] in {home / 'praw.ini'}" for site in SECTIONS]
     write_praw_ini(home, server, "bot1")

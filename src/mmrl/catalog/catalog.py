@@ -117,11 +117,11 @@ class Catalog:
         distinct = _distinct(values)
         few = len(distinct) <= _LOOKUP_ALWAYS
         if few or len(distinct) <= self.count(table) * _LOOKUP_SHARE:
-            found = [
+            parts = [
                 self.read(table, columns, f"{condition} AND ({where})" if where else condition)
                 for condition in among(column, distinct.to_pylist())
             ]
-            return pa.concat_tables(found) if found else self.read(table, columns, "false")
+            return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
         names = None if columns is None else list(dict.fromkeys([*columns, column]))
         rows = self.read(table, names, where)
         rows = rows.filter(pc.is_in(rows[column], value_set=distinct))

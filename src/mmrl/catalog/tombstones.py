@@ -64,8 +64,8 @@ def _mark(catalog: Tables, things: list[str]) -> None:
 
 
 def _salt(catalog: Tables) -> bytes:
-    found = catalog.read("meta", ["value"], f"name = '{_SALT}'")["value"].to_pylist()
-    return bytes.fromhex(found[0])
+    salts = catalog.read("meta", ["value"], f"name = '{_SALT}'")["value"].to_pylist()
+    return bytes.fromhex(salts[0])
 
 
 def _marks(salt: bytes, things: Iterable[str]) -> list[str]:

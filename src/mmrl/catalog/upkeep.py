@@ -45,8 +45,8 @@ def _index_key(opened: Any) -> None:
     if opened.count_rows() < _INDEXED_ROWS:
         return
     column = key_columns(opened.schema)[0]
-    index = next((found.name for found in opened.list_indices() if found.columns == [column]), None)
-    if index is None:
+    indices = [index.name for index in opened.list_indices() if index.columns == [column]]
+    if not indices:
         opened.create_scalar_index(column, index_type="BTREE")
-    elif opened.index_stats(index).num_unindexed_rows > _UNINDEXED_ROWS:
+    elif opened.index_stats(indices[0]).num_unindexed_rows > _UNINDEXED_ROWS:
         opened.to_lance().optimize.optimize_indices()

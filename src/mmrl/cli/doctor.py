@@ -26,7 +26,7 @@ def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
             table.add_column(column, overflow="fold")
         marks = {"ok": "[green]✓[/]", "missing": "[yellow]–[/]", "wrong": "[red]✗[/]"}
         for finding in findings:
-            cells = (finding.what, finding.found, finding.mend)
+            cells = (finding.what, finding.detail, finding.mend)
             table.add_row(marks[finding.state], *map(Text, cells))  # Text: [site] is no markup
         Console().print(table)
     if any(finding.state == "wrong" for finding in findings):

@@ -70,9 +70,9 @@ def _replayed(path: Path, images: Path | None, subreddit: str | None) -> "tuple[
     """The world of a file's posts, and a few words on what is in it."""
     from mmrl.sandbox.replay import replay
 
-    found = replay(path, moment(None), images, subreddit)
-    told = f"{len(found.world.posts):,} real posts, {found.with_image:,} with an image"
-    if found.left_out:
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in found.left_out.most_common())
-        told += f" ({found.left_out.total():,} left out: {reasons})"
-    return found.world, told
+    replayed = replay(path, moment(None), images, subreddit)
+    told = f"{len(replayed.world.posts):,} real posts, {replayed.with_image:,} with an image"
+    if replayed.left_out:
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in replayed.left_out.most_common())
+        told += f" ({replayed.left_out.total():,} left out: {reasons})"
+    return replayed.world, told

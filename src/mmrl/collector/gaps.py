@@ -54,7 +54,7 @@ class Gaps:
         self.open = [Gap(**row) for row in catalog.read(TABLE, where="state = 'open'").to_pylist()]
         self._changed: dict[str, Gap] = {}
 
-    def found(self, subreddits: Sequence[str], from_id: int, to_id: int, at: datetime) -> None:
+    def add(self, subreddits: Sequence[str], from_id: int, to_id: int, at: datetime) -> None:
         """Notes that these subreddits were not read between two ids."""
         if to_id - from_id <= 1:
             return

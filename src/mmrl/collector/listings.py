@@ -147,7 +147,7 @@ class Discovery:
         if cursor.closed is None:
             if self._oldest is not None and self._oldest[0] > last - _HELD_BACK:
                 # So much was posted that what was held back then is beyond its listing.
-                self._gaps.found([name], cursor.checked_before, self._oldest[1], now)
+                self._gaps.add([name], cursor.checked_before, self._oldest[1], now)
             cursor.checked_before = cursor.checked_to
             cursor.checked_to = max(cursor.checked_to, highest)
             cursor.checked_at, cursor.fresh = now, 0
@@ -264,7 +264,7 @@ class Discovery:
                 self._read([name])
             return
         self._keeper.report.gap = True
-        self._gaps.found(names, frontier, oldest, self._now())
+        self._gaps.add(names, frontier, oldest, self._now())
         self._reopen(names[0])
         self._cursors.advance(names[0], newest)
         self._tell(

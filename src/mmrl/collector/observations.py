@@ -111,13 +111,13 @@ class Observations:
         """The number of posts that are due, counted up to a few hundred."""
         at = _micros(now)
         # A heap's children come after their parent, so only branches that are due are walked.
-        found, places = 0, [0]
-        while places and found < 500:
+        due, places = 0, [0]
+        while places and due < 500:
             place = places.pop()
             if place < len(self._queue) and self._queue[place][0] <= at:
-                found += 1
+                due += 1
                 places += [2 * place + 1, 2 * place + 2]
-        return found
+        return due
 
     def next_at(self, now: datetime, wait: timedelta) -> datetime | None:
         """When to observe: once a request is full, or the first post has waited this long."""

@@ -163,9 +163,9 @@ class Keeper:
             SourceError: Reddit did not tell of the authors; all still waits.
         """
         self._drop_known()
-        posts = [found.parsed.post for found in self._waiting.values()]
+        posts = [post.parsed.post for post in self._waiting.values()]
         observations = [
-            found.parsed.observation for found in self._waiting.values() if found.parsed.observation
+            post.parsed.observation for post in self._waiting.values() if post.parsed.observation
         ]
         try:
             self._add_authors(posts, observations)
@@ -190,8 +190,8 @@ class Keeper:
         ids = [*self._waiting, *self._refused]
         if not ids:
             return
-        found = self._catalog.lookup("posts", "post_id", ids, ["post_id"])
-        known = found["post_id"].to_pylist()
+        stored = self._catalog.lookup("posts", "post_id", ids, ["post_id"])
+        known = stored["post_id"].to_pylist()
         for post_id in known:
             self._waiting.pop(post_id, None)
             self._refused.pop(post_id, None)

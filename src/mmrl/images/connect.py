@@ -27,8 +27,8 @@ async def resolve(host: str, port: int) -> list[str]:
     Raises:
         OSError: the name is not known, or nothing could be asked.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    resolved = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in resolved))
 
 
 class PublicBackend(httpcore.AsyncNetworkBackend):

@@ -78,8 +78,8 @@ class Fetcher:
                 network_backend=PublicBackend(self._images, self._resolve),
             ) as pool:
                 run = _Run(self._images, self._draw, pool, threads)
-                found = await asyncio.gather(*map(run.fetch, urls))
-        return dict(zip(urls, found, strict=True))
+                outcomes = await asyncio.gather(*map(run.fetch, urls))
+        return dict(zip(urls, outcomes, strict=True))
 
 
 class _Run:

@@ -121,8 +121,8 @@ def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     n, m = predicted.shape
     even = np.full(m, 1.0 / m)
-    found, _ = nnls(predicted - predicted.mean(axis=0), target - target.mean())
-    best = found / found.sum() if found.sum() > 0 else even
+    weights, _ = nnls(predicted - predicted.mean(axis=0), target - target.mean())
+    best = weights / weights.sum() if weights.sum() > 0 else even
     return np.asarray((n * best + _EVEN_POSTS * even) / (n + _EVEN_POSTS))
 
 

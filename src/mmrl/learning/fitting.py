@@ -52,11 +52,11 @@ class FittedNetwork:
         """Location and the 10, 50, 90% quantiles of n posts by each member, (n, members, 4)."""
         members = len(self.reading.subreddit)
         parts = [np.zeros((0, members, 4), np.float32)]
-        given = arrays(inputs)
+        encoded = arrays(inputs)
         for start in range(0, len(inputs), _PREDICT_ROWS):
-            batch = {name: value[start : start + _PREDICT_ROWS] for name, value in given.items()}
-            said = self.model(spread(batch, self.reading), training=False)
-            parts.append(np.asarray(said))
+            batch = {name: value[start : start + _PREDICT_ROWS] for name, value in encoded.items()}
+            predicted = self.model(spread(batch, self.reading), training=False)
+            parts.append(np.asarray(predicted))
         return np.concatenate(parts).astype(np.float64) * self.deviation + self.mean
 
     def predict(self, inputs: Inputs) -> np.ndarray:
@@ -115,7 +115,7 @@ def fit_network(
         history["loss"].append(float(run_epoch(order.astype(np.int32))))
         if validation_target is None:
             continue
-        by_team = kept.look(judge(), lambda each: _loss(validation_target, each, mean, deviation))
+        by_team = kept.update(judge(), lambda each: _loss(validation_target, each, mean, deviation))
         history["validation_loss"].append(float(np.mean(by_team)))
         if kept.since >= schedule.patience:
             break
@@ -136,19 +136,19 @@ class _Best:
         self._weights = [variable.numpy() for variable in model.trainable_variables]
         self.since = 0  # epochs since any team got better
 
-    def look(self, predicted: np.ndarray, loss: Callable[[np.ndarray], float]) -> np.ndarray:
-        found = np.array(
+    def update(self, predicted: np.ndarray, loss: Callable[[np.ndarray], float]) -> np.ndarray:
+        losses = np.array(
             [loss(predicted[:, self._teams == number].mean(axis=1)) for number in self._numbers]
         )
-        better = found < self._losses
+        better = losses < self._losses
         self.since = 0 if better.any() else self.since + 1
         if better.any():
             members = np.isin(self._teams, self._numbers[better])
             now = [variable.numpy() for variable in self._model.trainable_variables]
             for kept, weight in zip(self._weights, now, strict=True):
                 kept[members] = weight[members]
-        self._losses = np.where(better, found, self._losses)
-        return found
+        self._losses = np.where(better, losses, self._losses)
+        return losses
 
     def restore(self) -> None:
         for variable, kept in zip(self._model.trainable_variables, self._weights, strict=True):
@@ -168,8 +168,8 @@ def _graphs(
 
     from mmrl.learning.layers import keras
 
-    given = {name: tf.constant(values) for name, values in train[0].items()}
-    wanted = tf.constant(train[1])
+    inputs = {name: tf.constant(values) for name, values in train[0].items()}
+    targets = tf.constant(train[1])
     held_out = {name: tf.constant(values) for name, values in (validation or {}).items()}
     optimizer = keras.optimizers.AdamW(
         keras.optimizers.schedules.CosineDecay(schedule.rate, steps * schedule.epochs),
@@ -183,10 +183,10 @@ def _graphs(
         total = tf.zeros(())
         for step in tf.range(steps):
             rows = order[step]
-            batch = {name: tf.gather(values, rows) for name, values in given.items()}
+            batch = {name: tf.gather(values, rows) for name, values in inputs.items()}
             with tf.GradientTape() as tape:
-                said = model(spread(batch, reading), training=True)
-                each = tf.reduce_mean(losses(tf.gather(wanted, rows), said), axis=0)
+                predicted = model(spread(batch, reading), training=True)
+                each = tf.reduce_mean(losses(tf.gather(targets, rows), predicted), axis=0)
                 # A sum: each member's gradient is what it would be alone.
                 loss = tf.reduce_sum(each)
             optimizer.apply(tape.gradient(loss, variables), variables)

@@ -71,10 +71,12 @@ class FeatureSpec:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> "FeatureSpec":
+    def from_json(cls, stored: Mapping[str, Any]) -> "FeatureSpec":
         """What `as_json` made."""
-        scales = {name: Scale(**scale) for name, scale in given["scales"].items()}
-        return cls(dict(given["encoders"]), dict(given["dims"]), list(given["subreddits"]), scales)
+        scales = {name: Scale(**scale) for name, scale in stored["scales"].items()}
+        return cls(
+            dict(stored["encoders"]), dict(stored["dims"]), list(stored["subreddits"]), scales
+        )
 
 
 @dataclass
@@ -117,7 +119,7 @@ class Encoding:
         """Fits on training posts alone."""
         spaces = [space for space in SPACES if space in train.schema.names]
         vectors = {space: vectors_of(train, space) for space in spaces}
-        dims = {space: found.shape[1] for space, (found, _) in vectors.items()}
+        dims = {space: rows.shape[1] for space, (rows, _) in vectors.items()}
         counts = pc.utf8_lower(train["subreddit"]).value_counts().to_pylist()
         known = sorted(item["values"] for item in counts if item["counts"] >= _LEAST_POSTS)
         scales = {
@@ -127,8 +129,8 @@ class Encoding:
             if (scale := _scale(column(train, name))) is not None
         }
         projections = {
-            space: fit_projection(found[there], COMPONENTS, seed)
-            for space, (found, there) in vectors.items()
+            space: fit_projection(rows[there], COMPONENTS, seed)
+            for space, (rows, there) in vectors.items()
         }
         spec = FeatureSpec({}, dims, known, scales)
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]

@@ -42,7 +42,7 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
         ["post_id", "created_at", "first_seen_at", "label_observed_at"],
         "score IS NOT NULL",
     ).to_pylist()
-    found = []
+    met = []
     for known in registry.list():
         tested = set(registry.test_predictions(known.version)["post_id"].to_pylist())
         judged = tested.intersection(posts)
@@ -51,8 +51,8 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
             sample["post_id"] not in judged and _learned(sample, evaluation) for sample in samples
         )
         if learned or judged:
-            found.append(Met(known.version, learned, len(judged)))
-    return found
+            met.append(Met(known.version, learned, len(judged)))
+    return met
 
 
 def _learned(sample: dict[str, Any], evaluation: Evaluation) -> bool:

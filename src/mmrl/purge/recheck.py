@@ -117,19 +117,19 @@ def _check(
     now: Callable[[], datetime],
     report: RecheckReport,
 ) -> list[dict[str, Any]]:
-    found: dict[str, str | None] = {}
+    removals: dict[str, str | None] = {}
     for ask_again in (True, False):
-        missing = [post_id for post_id in ids if post_id not in found]
+        missing = [post_id for post_id in ids if post_id not in removals]
         for answer in api.info(reddit, [fullname(POST, post_id) for post_id in missing]):
             report.requests += 1
             for submission in answer:
                 post_id = str(submission.get("id"))
-                found[post_id] = removed_by(submission, text(submission.get("title")))
-        absent = sum(post_id not in found for post_id in ids)
+                removals[post_id] = removed_by(submission, text(submission.get("title")))
+        absent = sum(post_id not in removals for post_id in ids)
         if not (ask_again and len(ids) >= _SUSPECT and absent > len(ids) / 2):
             break
     at = now()
-    states = [(post_id, found.get(post_id, ABSENT)) for post_id in ids]
+    states = [(post_id, removals.get(post_id, ABSENT)) for post_id in ids]
     report.checked += len(ids)
     report.standing += sum(gone is None for _, gone in states)
     report.gone.update(gone for _, gone in states if gone is not None)

@@ -56,7 +56,7 @@ def begin(catalog: Catalog, doomed: Doomed) -> None:
     rows = [("post", post, reason) for post, reason in doomed.posts.items()]
     rows += [(f"content/{space}", x, None) for space in SPACES for x in doomed.contents[space]]
     rows += [("author", name, None) for name in doomed.authors]
-    rows += [(f"note/{kind}", *x) for kind, said in doomed.notes.items() for x in said.items()]
+    rows += [(f"note/{kind}", *x) for kind, notes in doomed.notes.items() for x in notes.items()]
     columns = dict(zip(("kind", "value", "said"), zip(*rows, strict=True), strict=True))
     catalog.upsert(INTENT, pa.table(columns, schema=SCHEMAS[INTENT]))
 

@@ -63,12 +63,12 @@ def posts_over_time(
         axes.grid(axis="y")
 
     total = sum(posts for _, posts in days)
-    said = "; ".join(
+    ranges = "; ".join(
         f"{name} from {begin:%Y-%m-%d} to {end:%Y-%m-%d}" for name, begin, end in splits
     )
     return canvas.draw(
         paint,
         width=500,
         height=240,
-        alt=f"{total:,} posts from {first} to {last}, by {unit}. Splits: {said}.",
+        alt=f"{total:,} posts from {first} to {last}, by {unit}. Splits: {ranges}.",
     )

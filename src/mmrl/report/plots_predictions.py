@@ -87,11 +87,11 @@ def calibration(canvas: Canvas, points: Sequence[Calibrated]) -> Markup:
         axes.legend(loc="upper left")
         axes.set_title("Predicted quantiles")
 
-    said = "; ".join(
+    sentence = "; ".join(
         f"{seen:.0%} below the {promise:.0%} quantile"
         for promise, seen in zip(nominal, observed, strict=True)
     )
-    return canvas.draw(paint, width=400, height=310, alt=f"Calibration: {said}.")
+    return canvas.draw(paint, width=400, height=310, alt=f"Calibration: {sentence}.")
 
 
 def coverage_by_level(canvas: Canvas, predictions: Mapping[str, np.ndarray], unit: Unit) -> Markup:
@@ -125,12 +125,12 @@ def coverage_by_level(canvas: Canvas, predictions: Mapping[str, np.ndarray], uni
         axes.set_ylabel("inside the 80% interval")
         axes.set_title("Coverage by predicted level")
 
-    said = "; ".join(
+    sentence = "; ".join(
         f"predicted {label.replace(chr(10), ' ')}: {share:.0%}"
         for label, share in zip(labels, shares, strict=True)
     )
     return canvas.draw(
-        paint, width=400, height=310, alt=f"Coverage of the 80% interval, {said}; 80% is right."
+        paint, width=400, height=310, alt=f"Coverage of the 80% interval, {sentence}; 80% is right."
     )
 
 

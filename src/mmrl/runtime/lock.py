@@ -45,10 +45,10 @@ def only_one(
         except BlockingIOError:
             file.seek(0)
             process = file.read().strip() or "unknown"
-            said = message.format(process=process)
+            busy = message.format(process=process)
             if wait is None:
-                raise Taken(said, process) from None
-            wait(said)
+                raise Taken(busy, process) from None
+            wait(busy)
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -153,13 +153,13 @@ def _complete(drafts: pa.Table, as_of: datetime) -> pa.Table:
             f"A draft has no {', '.join(unknown)}; it may have {', '.join(DRAFTS.names)}."
         )
     rows = drafts.num_rows
-    given = {name: drafts[name] for name in drafts.column_names}
-    given.setdefault("created_at", pa.nulls(rows, TIME))
-    given["created_at"] = pc.fill_null(given["created_at"].cast(TIME), pa.scalar(as_of, TIME))
-    given.setdefault("post_id", pa.array([f"draft-{row}" for row in range(rows)], pa.string()))
+    columns = {name: drafts[name] for name in drafts.column_names}
+    columns.setdefault("created_at", pa.nulls(rows, TIME))
+    columns["created_at"] = pc.fill_null(columns["created_at"].cast(TIME), pa.scalar(as_of, TIME))
+    columns.setdefault("post_id", pa.array([f"draft-{row}" for row in range(rows)], pa.string()))
     for field in DRAFTS:
-        given.setdefault(field.name, pa.nulls(rows, field.type))
-    complete = pa.table({name: given[name] for name in DRAFTS.names}).cast(DRAFTS)
+        columns.setdefault(field.name, pa.nulls(rows, field.type))
+    complete = pa.table({name: columns[name] for name in DRAFTS.names}).cast(DRAFTS)
     for name in ("subreddit", "title"):
         if complete[name].null_count:
             raise InputError(f"A draft needs a {name}: give one for each of the {rows}.")

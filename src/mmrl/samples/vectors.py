@@ -20,9 +20,9 @@ def vector_dim(catalog: Catalog, space: str, encoder: str) -> int:
     """
     pattern = re.compile(re.escape(embeddings_table(space, 0)[:-1]) + r"(\d+)")
     for name in catalog.table_names():
-        found = pattern.fullmatch(name)
-        if found and catalog.count(name, f"encoder = {quote(encoder)}"):
-            return int(found[1])
+        matched = pattern.fullmatch(name)
+        if matched and catalog.count(name, f"encoder = {quote(encoder)}"):
+            return int(matched[1])
     raise InputError(
         f"No {space} vector of the encoder {encoder!r} is in the catalog, so samples can't hold "
         f"any: run `mmrl run embed-{space}` with this encoder first, or leave the space out."

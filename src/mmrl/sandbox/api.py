@@ -45,8 +45,8 @@ class Api:
 
     def numbers(self, names: Iterable[str]) -> list[int]:
         """The numbers of the subreddits of these names; unknown ones are left out."""
-        found = (self._subreddit_number.get(name.lower()) for name in names)
-        return [number for number in found if number is not None]
+        numbers = (self._subreddit_number.get(name.lower()) for name in names)
+        return [number for number in numbers if number is not None]
 
     def new(
         self,
@@ -64,12 +64,12 @@ class Api:
                 one, which need not be shown any more. After an unknown one there is nothing.
             held_back: tells of a post and its age whether it does not show yet.
         """
-        wanted = set(subreddits)
+        numbers = set(subreddits)
         shown: list[Post] = []
         for number in range(bisect_right(self._created, now) - 1, -1, -1):
             post = self.world.posts[number]
             if (
-                post.subreddit in wanted
+                post.subreddit in numbers
                 and not self._removed(post, now)
                 and not held_back(post.id, now - post.created)
             ):
@@ -137,13 +137,13 @@ class Api:
 
     def accounts(self, ids: Iterable[str], now: float) -> Json:
         """Accounts by fullname, as `/api/user_data_by_account_ids` answers."""
-        found = {}
+        accounts = {}
         for name in ids:
             number = self._author_by_id.get(bare_id(ACCOUNT, name))
             if number is not None:
                 link, comment = self._karma(number, now)
                 author = self.world.authors[number]
-                found[name] = {
+                accounts[name] = {
                     "name": author.name,
                     "created_utc": author.created,
                     "link_karma": link,
@@ -151,7 +151,7 @@ class Api:
                     "profile_img": "",
                     "profile_over_18": False,
                 }
-        return found
+        return accounts
 
     def user(self, name: str, now: float) -> Json | None:
         """An account by name, as `/user/NAME/about` answers."""
@@ -172,14 +172,14 @@ class Api:
 
     def comments(self, subreddits: Collection[int], now: float, limit: int) -> Json:
         """The newest comments: each post of the last day shows its latest one."""
-        wanted = set(subreddits)
+        numbers = set(subreddits)
         children: list[Json] = []
         for number in range(bisect_right(self._created, now) - 1, -1, -1):
             post = self.world.posts[number]
             if post.created < now - 86_400 or len(children) == limit:
                 break
             count = post.comments_at(now)
-            if post.subreddit in wanted and count and not self._removed(post, now):
+            if post.subreddit in numbers and count and not self._removed(post, now):
                 children.append(thing(COMMENT, self._comment(post, count, now)))
         return listing(children, None)
 

@@ -60,8 +60,8 @@ class SandboxClock:
         self._moment, self._read_at = told["now"], told["monotonic"]
         self._speed = told["speed"]
 
-    def _ask(self, given: object) -> dict[str, Any]:
-        data = None if given is None else json.dumps(given).encode()
+    def _ask(self, body: object) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
         with urlopen(Request(f"{self._url}/sandbox/clock", data=data), timeout=60) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+            clock: dict[str, Any] = json.load(answer)
+        return clock

@@ -106,9 +106,9 @@ class Handler(Wire):
         return None
 
     def _token(self) -> None:
-        given = self.headers.get("Authorization", "").removeprefix("Basic ")
-        wanted = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        if not secrets.compare_digest(given.encode(), wanted.encode()):
+        sent = self.headers.get("Authorization", "").removeprefix("Basic ")
+        expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        if not secrets.compare_digest(sent.encode(), expected.encode()):
             return self.send_json(401, {"message": "Unauthorized", "error": 401})
         body = self.body.decode("utf-8", "replace")
         form = {name: values[-1] for name, values in parse_qs(body).items()}
@@ -171,10 +171,10 @@ class Handler(Wire):
         sandbox = self.server.sandbox
         if "sr_name" in self.query:
             numbers = self._subreddits(self.query["sr_name"].replace(",", "+"))
-            found = [
+            things = [
                 thing(SUBREDDIT, sandbox.api.about(number, now)) for number in numbers[:_MOST_IDS]
             ]
-            return self.send_json(200, listing(found, None))
+            return self.send_json(200, listing(things, None))
         ids = self.query.get("id", "").split(",")[:_MOST_IDS]
         held_back = sandbox.misfortune.held_back
         return self.send_json(200, sandbox.api.info(ids, now, held_back))
@@ -188,8 +188,8 @@ class Handler(Wire):
         sandbox = self.server.sandbox
         ids = [item for item in self.query.get("ids", "").split(",") if item][:_MOST_IDS]
         known = [item for item in ids if not sandbox.misfortune.suspended(bare_id(ACCOUNT, item))]
-        found = sandbox.api.accounts(known, now)
-        self.send_json(200, found) if found else self.missing()
+        accounts = sandbox.api.accounts(known, now)
+        self.send_json(200, accounts) if accounts else self.missing()
 
     # Images
 
@@ -217,25 +217,25 @@ class Handler(Wire):
     def _admin(self, path: list[str]) -> None:
         sandbox = self.server.sandbox
         try:
-            given = json.loads(self.body) if self.body else None
+            body = json.loads(self.body) if self.body else None
             match path, self.command:
                 case ["clock"], "GET":
                     pass
                 case ["clock"], "POST":
-                    if not isinstance(given, dict) or not _CLOCK & set(given):
+                    if not isinstance(body, dict) or not _CLOCK & set(body):
                         raise InputError(
                             'Expected {"set": EPOCH}, {"advance": SECONDS} or {"speed": NUMBER}.'
                         )
-                    if "speed" in given:
-                        sandbox.speed = max(0.0, float(given["speed"]))
-                    moment = float(given.get("set", sandbox.now)) + float(given.get("advance", 0))
+                    if "speed" in body:
+                        sandbox.speed = max(0.0, float(body["speed"]))
+                    moment = float(body.get("set", sandbox.now)) + float(body.get("advance", 0))
                     if not 0 <= moment < _LAST_MOMENT:
                         raise InputError(f"{moment} is no time: expected seconds since 1970.")
                     sandbox.now = moment
                 case ["truth"], "GET":
                     return self.send_json(200, sandbox.world.truth().to_pydict())
                 case ["faults"], "POST":
-                    sandbox.misfortune.set(Faults.model_validate(given or {}))
+                    sandbox.misfortune.set(Faults.model_validate(body or {}))
                     return self.send_json(200, sandbox.misfortune.faults.model_dump())
                 case ["stats"], "GET":
                     return self.send_json(200, sandbox.stats())

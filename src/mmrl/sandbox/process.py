@@ -58,11 +58,11 @@ class SandboxProcess:
 
     def stats(self) -> dict[str, Any]:
         """Requests counted, see `SandboxServer.stats`."""
-        found: dict[str, Any] = self._ask("stats")
-        return found
+        stats: dict[str, Any] = self._ask("stats")
+        return stats
 
-    def _ask(self, what: str, given: object | None = None) -> Any:
-        data = None if given is None else json.dumps(given).encode()
+    def _ask(self, what: str, body: object | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
         request = Request(f"{self.url}/sandbox/{what}", data=data)
         try:
             with urlopen(request, timeout=60) as answer:
@@ -85,6 +85,6 @@ def start_process(posts: int = 2_000, seed: int = 0, days: int | None = None) ->
     )
     line = process.stdout.readline() if process.stdout else ""
     if not line:
-        _, said = process.communicate()
-        raise Failure(f"The sandbox did not start: {said.strip() or 'it said nothing'}.")
+        _, errors = process.communicate()
+        raise Failure(f"The sandbox did not start: {errors.strip() or 'it said nothing'}.")
     return SandboxProcess(process, json.loads(line)["url"])

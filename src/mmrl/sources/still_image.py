@@ -152,8 +152,8 @@ def _preview(post: dict[str, Any], parts: SplitResult) -> str | None:
     first = images[0] if isinstance(images, list) and images else None
     source = first.get("source") if isinstance(first, dict) else None
     address = text(source.get("url")) if isinstance(source, dict) else None
-    found = split(unescaped(address)) if address else None
-    return None if found is None else _full_size(found)
+    address_parts = split(unescaped(address)) if address else None
+    return None if address_parts is None else _full_size(address_parts)
 
 
 def _imgur_page(parts: SplitResult) -> str | None:

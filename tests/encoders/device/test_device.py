@@ -91,11 +91,11 @@ def test_doctor_says_where_models_run_and_why(monkeypatch: pytest.MonkeyPatch, t
     machine(monkeypatch)
     (device,) = [finding for finding in examine(str(tmp_path)) if finding.what == "device"]
     assert device.state == "wrong"
-    assert "sees 0 CUDA GPUs" in device.found
+    assert "sees 0 CUDA GPUs" in device.detail
     monkeypatch.setattr("mmrl.doctor.load_settings", lambda home: Settings())
     (device,) = [finding for finding in examine(str(tmp_path)) if finding.what == "device"]
     assert device.state == "ok"
-    assert device.found.startswith("cpu, float32 (no GPU is there")
+    assert device.detail.startswith("cpu, float32 (no GPU is there")
 
 
 def test_doctor_says_how_to_get_the_weights_that_a_profile_lacks(
@@ -105,5 +105,5 @@ def test_doctor_says_how_to_get_the_weights_that_a_profile_lacks(
     monkeypatch.setattr("mmrl.doctor.load_settings", lambda home: Settings(profile="reference"))
     (encoders,) = [f for f in examine(str(tmp_path)) if f.what == "encoders (reference)"]
     assert encoders.state == "wrong"
-    assert "BAAI/bge-m3 (2.3 GB, MIT)" in encoders.found
+    assert "BAAI/bge-m3 (2.3 GB, MIT)" in encoders.detail
     assert encoders.mend == "mmrl weights fetch --profile reference"

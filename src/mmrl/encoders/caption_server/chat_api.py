@@ -43,7 +43,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Said:
+class Reply:
     """The model's words in an answer.
 
     Attributes:
@@ -144,8 +144,10 @@ class ChatServer:
 
     def explain(self, answer: Answer) -> str:
         """Status and the server's own words, such as `HTTP 400: no such model`."""
-        said = _error(answer.body).get("message") or answer.body[:2000].decode("utf-8", "replace")
-        words = self.clean(str(said))
+        message = _error(answer.body).get("message") or answer.body[:2000].decode(
+            "utf-8", "replace"
+        )
+        words = self.clean(str(message))
         return f"HTTP {answer.status}: {words}" if words else f"HTTP {answer.status}"
 
     def _key(self) -> str | None:
@@ -213,7 +215,7 @@ class _Parts:
         return Answer(self._response.status_code, dict(self._response.headers), bytes(self._body))
 
 
-def read_said(body: bytes) -> Said:
+def read_reply(body: bytes) -> Reply:
     """The model's words in a whole answer.
 
     Raises:
@@ -227,14 +229,14 @@ def read_said(body: bytes) -> Said:
         if isinstance(content, list):  # a list of parts, as some servers answer
             content = "".join(part["text"] for part in content if part.get("type") == "text")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        said = _error(body).get("message")  # some clouds report errors with status 200
-        raise BrokenAnswerError(str(said) if said else "no chat completion") from None
+        message = _error(body).get("message")  # some clouds report errors with status 200
+        raise BrokenAnswerError(str(message) if message else "no chat completion") from None
     if content is not None and not isinstance(content, str):
         raise BrokenAnswerError("a chat completion whose content is no text")
     if ended == "content_filter":
         refusal = refusal or "a content filter"
     text = _THOUGHTS.sub("", content or "", count=1).strip()
-    return Said(text, str(refusal) if refusal else None, ended == "length")
+    return Reply(text, str(refusal) if refusal else None, ended == "length")
 
 
 def read_models(body: bytes) -> list[str]:
@@ -261,23 +263,23 @@ def _error(body: bytes) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {"message": inner}
 
 
-def _checked_url(given: str | None) -> tuple[str, bool]:
+def _checked_url(address: str | None) -> tuple[str, bool]:
     """A base URL without its last slash, and whether it names this machine.
 
     No error repeats the URL: a user name or a query in it may be a secret.
     """
-    wanted = "caption_server.base_url needs an address such as http://127.0.0.1:8000/v1"
+    needed = "caption_server.base_url needs an address such as http://127.0.0.1:8000/v1"
     try:
-        parts = urlsplit((given or "").strip())
+        parts = urlsplit((address or "").strip())
         host, _ = parts.hostname, parts.port
         httpx2.URL(parts.geturl())
     except (ValueError, httpx2.InvalidURL):
-        raise ConfigError(f"{wanted}: the one given can't be read.") from None
+        raise ConfigError(f"{needed}: the one given can't be read.") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"{wanted}: the one given does not start with http:// and a host.")
+        raise ConfigError(f"{needed}: the one given does not start with http:// and a host.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigError(
-            f"{wanted}: the one given holds a user name, a ? or a #. A key goes into the "
+            f"{needed}: the one given holds a user name, a ? or a #. A key goes into the "
             "environment variable that caption_server.key_variable names."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", is_loopback(host)

@@ -26,7 +26,7 @@ from mmrl.encoders.caption_server.chat_api import (
     BrokenAnswerError,
     ChatServer,
     Connection,
-    read_said,
+    read_reply,
 )
 from mmrl.encoders.caption_text import judge
 from mmrl.encoders.protocols import Caption, Uncaptioned
@@ -184,14 +184,14 @@ class Captioning:
                 return self._judge_status(answer)
 
     def _read(self, answer: Answer) -> Caption | Uncaptioned:
-        said = read_said(answer.body)
+        read = read_reply(answer.body)
         self._answered += 1
-        if said.refused is not None:
-            return Uncaptioned(Reason.CAPTION_REFUSED, self._server.clean(said.refused))
-        if not said.text and said.cut:
+        if read.refused is not None:
+            return Uncaptioned(Reason.CAPTION_REFUSED, self._server.clean(read.refused))
+        if not read.text and read.cut:
             detail = f"all {self._settings.max_tokens} tokens went elsewhere (thoughts?)"
             return Uncaptioned(Reason.EMPTY_CAPTION, detail)
-        return judge(said.text, self._settings.prompt)
+        return judge(read.text, self._settings.prompt)
 
     def _judge_status(self, answer: Answer) -> Uncaptioned | _Again | _Refused:
         detail = self._server.explain(answer)
@@ -232,8 +232,8 @@ def not_serving(server: ChatServer, settings: CaptionServerSettings, answer: Ans
         )
     else:
         do = "look at the section [caption_server] of the settings, and at the server's own log"
-    said = server.explain(answer)
-    return Failure(f"The captioning server at {server.url} does not serve: {said}; {do}.")
+    reason = server.explain(answer)
+    return Failure(f"The captioning server at {server.url} does not serve: {reason}; {do}.")
 
 
 def _small_jpeg(data: bytes, side: int) -> bytes:
@@ -277,5 +277,5 @@ def no_such_api(url: str, detail: str) -> str:
 
 def words(error: Exception) -> str:
     """An exception of the HTTP library in words; some of them bear none."""
-    said = str(error)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    message = str(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

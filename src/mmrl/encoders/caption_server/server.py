@@ -83,7 +83,7 @@ class ServerCaptions:
             ConfigError: the key can't be sent.
             WeightsError: the server can't be reached, wants another key, or lists other models.
         """
-        url, wanted = self._server.url, self._settings.model
+        url, model = self._server.url, self._settings.model
         try:
             answer = self._server.models(_CHECK_SECONDS)
         except httpx2.HTTPError as error:
@@ -97,11 +97,11 @@ class ServerCaptions:
             there = read_models(answer.body)
         except BrokenAnswerError as error:
             raise WeightsError(no_such_api(url, str(error))) from None
-        if there and not any(_same_model(listed, wanted) for listed in there):
+        if there and not any(_same_model(listed, model) for listed in there):
             names = ", ".join(map(self._server.clean, there[:_NAMED]))
             more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
             raise WeightsError(
-                f"The captioning server at {url} has no model {wanted!r}; it has {names}{more}: "
+                f"The captioning server at {url} has no model {model!r}; it has {names}{more}: "
                 "set caption_server.model to one of them that takes images."
             )
 
@@ -132,6 +132,6 @@ class ServerCaptions:
         return results
 
 
-def _same_model(listed: str, wanted: str) -> bool:
+def _same_model(listed: str, model: str) -> bool:
     """Gemini lists `models/NAME` for NAME, transformers NAME for `NAME@main`."""
-    return wanted in (listed, f"{listed}@main") or listed.endswith(f"/{wanted}")
+    return model in (listed, f"{listed}@main") or listed.endswith(f"/{model}")

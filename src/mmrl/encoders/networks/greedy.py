@@ -34,7 +34,7 @@ def greedy(decoding: Decoding, stops: Collection[int], most: int) -> list[list[i
     tokens = decoding.first().argmax(-1)
     ends = torch.tensor(sorted(stops), device=tokens.device)
     over = torch.isin(tokens, ends)
-    said = [tokens]
+    written = [tokens]
     texts: list[list[int]] = [[] for _ in range(len(tokens))]
     rows = list(range(len(tokens)))  # those still in the batch
     for count in range(1, most):
@@ -43,22 +43,22 @@ def greedy(decoding: Decoding, stops: Collection[int], most: int) -> list[list[i
             if all(ended):
                 break
             if 2 * sum(ended) >= len(ended):
-                _write(texts, rows, said)
+                _write(texts, rows, written)
                 left = [place for place, done in enumerate(ended) if not done]
                 kept = torch.tensor(left, device=tokens.device)
                 decoding.keep(kept)
-                tokens, over, said = tokens[kept], over[kept], []
+                tokens, over, written = tokens[kept], over[kept], []
                 rows = [rows[place] for place in left]
         tokens = decoding.following(tokens).argmax(-1)
         over = over | torch.isin(tokens, ends)
-        said.append(tokens)
-    _write(texts, rows, said)
+        written.append(tokens)
+    _write(texts, rows, written)
     return [_until(text, stops) for text in texts]
 
 
-def _write(texts: list[list[int]], rows: list[int], said: list[torch.Tensor]) -> None:
-    if said:
-        for row, new in zip(rows, torch.stack(said, dim=1).tolist(), strict=True):
+def _write(texts: list[list[int]], rows: list[int], written: list[torch.Tensor]) -> None:
+    if written:
+        for row, new in zip(rows, torch.stack(written, dim=1).tolist(), strict=True):
             texts[row] += new
 
 

@@ -80,10 +80,10 @@ class Grounding:
         after = max((place + 1 for place, token in enumerate(tokens) if token == end), default=0)
         marked = self._marked(tokens[after:])
         phrases = []
-        for found in _NAMED.finditer(marked):
-            boxes = tuple(box for pair in re.findall(_BOX, found[2]) if (box := _box(pair)))
+        for phrase in _NAMED.finditer(marked):
+            boxes = tuple(box for pair in re.findall(_BOX, phrase[2]) if (box := _box(pair)))
             if boxes:
-                start, stop = (len(_MARK.sub("", marked[:place])) for place in found.span(1))
+                start, stop = (len(_MARK.sub("", marked[:place])) for place in phrase.span(1))
                 phrases.append(Phrase(start, stop, boxes))
         return _MARK.sub("", marked), phrases
 

@@ -166,8 +166,8 @@ def _scale(folder: Path) -> tuple[float, float]:
     """Mean and standard deviation that pixels from 0 to 1 are scaled by."""
     path = folder / "preprocessor_config.json"
     try:
-        given = json.loads(path.read_text("utf-8"))
-        (mean,), (std,) = set(given["image_mean"]), set(given["image_std"])
+        settings = json.loads(path.read_text("utf-8"))
+        (mean,), (std,) = set(settings["image_mean"]), set(settings["image_std"])
         return float(mean), float(std)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(

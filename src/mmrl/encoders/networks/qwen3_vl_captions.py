@@ -114,8 +114,8 @@ def _stops(folder: Path, model: str) -> set[int]:
     """The tokens that end a text."""
     path = folder / "generation_config.json"
     try:
-        given = json.loads(path.read_text("utf-8"))["eos_token_id"]
-        return {int(given)} if isinstance(given, int) else {int(token) for token in given}
+        ids = json.loads(path.read_text("utf-8"))["eos_token_id"]
+        return {int(ids)} if isinstance(ids, int) else {int(token) for token in ids}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path} does not say which tokens end a text ({error}): run `mmrl weights fetch "

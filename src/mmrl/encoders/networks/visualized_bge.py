@@ -144,28 +144,28 @@ def load(weights: Path, text_folder: Path) -> VisualizedBgeNetwork:
     Raises:
         WeightsError: the file can't be read, or lacks weights, or has others.
     """
-    given = _read(weights)
+    tensors = _read(weights)
     config = AutoConfig.from_pretrained(text_folder, local_files_only=True)
     config._attn_implementation = "sdpa"
     with torch.device("meta"):  # nothing is drawn at random only to be replaced
-        network = VisualizedBgeNetwork(_tower(given, weights), config)
-    ours = {_to_timm(key): value for key, value in given.items() if not _unused(key)}
+        network = VisualizedBgeNetwork(_tower(tensors, weights), config)
+    ours = {_to_timm(key): value for key, value in tensors.items() if not _unused(key)}
     rope: Any = network.model_visual["visual"].rope
     rope.to_empty(device="cpu")
     rope.init_non_persistent_buffers()
     try:
-        rope.pos_embed.copy_(torch.cat([given[key] for key in _ANGLES], dim=1))
-        found = network.load_state_dict(ours, strict=False, assign=True)
+        rope.pos_embed.copy_(torch.cat([tensors[key] for key in _ANGLES], dim=1))
+        mismatch = network.load_state_dict(ours, strict=False, assign=True)
     except RuntimeError as error:
         raise WeightsError(
             f"{weights} does not fit the text encoder of {text_folder}: "
             f"{' '.join(str(error).split())[:400]}. Give Visualized_m3.pth with bge-m3's folder."
         ) from error
-    if found.missing_keys or found.unexpected_keys:
+    if mismatch.missing_keys or mismatch.unexpected_keys:
         raise WeightsError(
             f"{weights} is not laid out as the published Visualized_m3.pth: "
-            f"{_listed('missing', map(_to_published, found.missing_keys))}; "
-            f"{_listed('unexpected', map(_to_published, found.unexpected_keys))}. "
+            f"{_listed('missing', map(_to_published, mismatch.missing_keys))}; "
+            f"{_listed('unexpected', map(_to_published, mismatch.unexpected_keys))}. "
             "Fetch the file anew with `mmrl weights fetch BAAI/bge-visualized`."
         )
     return network.eval().requires_grad_(False)
@@ -174,7 +174,7 @@ def load(weights: Path, text_folder: Path) -> VisualizedBgeNetwork:
 def _read(weights: Path) -> dict[str, torch.Tensor]:
     try:
         # Mapped, the file's pages go to the device without a second copy in memory.
-        given = torch.load(
+        tensors = torch.load(
             weights, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(weights)
         )
     except Exception as error:  # torch raises many kinds for a broken file
@@ -182,23 +182,25 @@ def _read(weights: Path) -> dict[str, torch.Tensor]:
             f"{weights} can't be read as weights ({type(error).__name__}: {str(error)[:200]}). "
             "Fetch it anew with `mmrl weights fetch BAAI/bge-visualized`."
         ) from error
-    if not isinstance(given, dict) or not all(isinstance(v, torch.Tensor) for v in given.values()):
+    if not isinstance(tensors, dict) or not all(
+        isinstance(v, torch.Tensor) for v in tensors.values()
+    ):
         raise WeightsError(f"{weights} holds no plain table of weights; give Visualized_m3.pth.")
-    return given
+    return tensors
 
 
-def _tower(given: dict[str, torch.Tensor], weights: Path) -> nn.Module:
+def _tower(tensors: dict[str, torch.Tensor], weights: Path) -> nn.Module:
     """EVA02-CLIP's tower in the sizes of the weights, without head and final norm."""
     patches, gate = f"{_TOWER}patch_embed.proj.weight", f"{_TOWER}blocks.0.mlp.w1.weight"
-    missing = [key for key in (patches, gate, *_ANGLES) if key not in given]
+    missing = [key for key in (patches, gate, *_ANGLES) if key not in tensors]
     if missing:
         raise WeightsError(
             f"{weights} holds no image tower: {_listed('missing', missing)}. "
             "Give the published Visualized_m3.pth."
         )
-    width, _, _, patch = given[patches].shape
-    hidden = given[gate].shape[0]
-    blocks = {key.split(".")[3] for key in given if key.startswith(f"{_TOWER}blocks.")}
+    width, _, _, patch = tensors[patches].shape
+    hidden = tensors[gate].shape[0]
+    blocks = {key.split(".")[3] for key in tensors if key.startswith(f"{_TOWER}blocks.")}
     tower: nn.Module = timm.create_model(
         "eva02_large_patch14_clip_224",
         img_size=SIDE,

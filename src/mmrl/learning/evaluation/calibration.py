@@ -37,8 +37,8 @@ def community_widenings(
     for number in np.unique(community):
         own = community == number
         n = int(own.sum())
-        found = widening(low[own], high[own], truth[own])
-        drawn[int(number)] = (n * found + _COMMON_POSTS * overall) / (n + _COMMON_POSTS)
+        own_widening = widening(low[own], high[own], truth[own])
+        drawn[int(number)] = (n * own_widening + _COMMON_POSTS * overall) / (n + _COMMON_POSTS)
     return overall, drawn
 
 

@@ -32,11 +32,11 @@ class CaptionStage:
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Images without a caption by this captioner: `key` is the image's sha256."""
         images = selected_images(catalog)["sha256"].unique()
-        found = pa.table({"key": images})
+        pending = pa.table({"key": images})
         where = f"captioner = {quote(self._captioner)}"
-        found = without(found, "key", catalog.read("captions", ["sha256"], where)["sha256"])
+        pending = without(pending, "key", catalog.read("captions", ["sha256"], where)["sha256"])
         waiting = catalog.open_failures(self.name, as_of, self._captioner)
-        return without(found, "key", waiting).sort_by("key")
+        return without(pending, "key", waiting).sort_by("key")
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""

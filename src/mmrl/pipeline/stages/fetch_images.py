@@ -114,15 +114,15 @@ class FetchImagesWorker:
             for post in posts
             if post["sha256"] is not None
         }
-        found: dict[str, _Found] = {**known, **self._seen}
-        wanted = {post["image_url"] for post in posts if _may_ask(post)} - found.keys()
-        fetched = self._bring(sorted(wanted))
-        found.update({url: _kept(got) for url, got in fetched.items()})
+        outcomes: dict[str, _Found] = {**known, **self._seen}
+        urls = {post["image_url"] for post in posts if _may_ask(post)} - outcomes.keys()
+        fetched = self._bring(sorted(urls))
+        outcomes.update({url: _kept(got) for url, got in fetched.items()})
         self._seen.update(
             {
-                post["image_url"]: found[post["image_url"]]
+                post["image_url"]: outcomes[post["image_url"]]
                 for post in posts
-                if post["comes_again"] and post["image_url"] in found
+                if post["comes_again"] and post["image_url"] in outcomes
             }
         )
         rows, failed = [], []
@@ -130,7 +130,7 @@ class FetchImagesWorker:
             got.facts.sha256: got for got in fetched.values() if isinstance(got, FetchedImage)
         }
         for post in posts:
-            outcome = found[post["image_url"]] if _may_ask(post) else _FOREIGN_FILE
+            outcome = outcomes[post["image_url"]] if _may_ask(post) else _FOREIGN_FILE
             if isinstance(outcome, Refused):
                 failed.append(
                     Failed(post["key"], outcome.reason, outcome.detail, outcome.transient)

@@ -30,10 +30,10 @@ class MeasureImagesStage:
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Images without statistics of this version: `key` is the image's sha256."""
-        found = pa.table({"key": selected_images(catalog)["sha256"].unique()})
+        pending = pa.table({"key": selected_images(catalog)["sha256"].unique()})
         measured = catalog.read(TABLE, ["sha256"], f"version = {quote(VERSION)}")["sha256"]
-        found = without(found, "key", measured.to_pylist())
-        return without(found, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
+        pending = without(pending, "key", measured.to_pylist())
+        return without(pending, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""

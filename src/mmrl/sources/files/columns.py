@@ -54,18 +54,18 @@ class Columns:
 
     Attributes:
         of: the column of each field that has one.
-        given: fields whose column the user named; the others were guessed.
+        named: fields whose column the user named; the others were guessed.
         unmapped: columns that mmrl does not read.
     """
 
     of: dict[str, str]
-    given: frozenset[str]
+    named: frozenset[str]
     unmapped: list[str]
 
     def lines(self) -> list[str]:
         """The mapping for people, a field a line, and the columns left over."""
         shown = [
-            f"{field} = {column}" + ("  (given)" if field in self.given else "")
+            f"{field} = {column}" + ("  (given)" if field in self.named else "")
             for field, column in self.of.items()
         ]
         if self.unmapped:
@@ -74,19 +74,19 @@ class Columns:
 
 
 def map_columns(
-    present: Sequence[str], given: Mapping[str, str], *, filled: Sequence[str] = ()
+    present: Sequence[str], named: Mapping[str, str], *, filled: Sequence[str] = ()
 ) -> Columns:
     """Finds each field's column.
 
     Args:
         present: the table's columns.
-        given: field to column, as the user says; an empty column means that there is none.
+        named: field to column, as the user says; an empty column means that there is none.
         filled: needed fields that come from elsewhere (`--subreddit`).
 
     Raises:
         InputError: a given field or column does not exist, or a needed one is missing.
     """
-    for field, column in given.items():
+    for field, column in named.items():
         if field not in SYNONYMS:
             raise InputError(
                 f"--map {field}={column}: there is no field {field!r}; the fields are "
@@ -100,17 +100,17 @@ def map_columns(
     folded: dict[str, str] = {}
     for column in present:
         folded.setdefault(_fold(column), column)
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for field, names in SYNONYMS.items():
-        if field in given:
-            column = given[field]
+        if field in named:
+            column = named[field]
         else:
-            taken = {*found.values(), *given.values()}
+            taken = {*columns.values(), *named.values()}
             known = (folded.get(_fold(name), "") for name in names)
             column = next((name for name in known if name and name not in taken), "")
         if column:
-            found[field] = column
-    missing = [field for field in NEEDED if field not in found and field not in filled]
+            columns[field] = column
+    missing = [field for field in NEEDED if field not in columns and field not in filled]
     if missing:
         options = " ".join(f"--map {field}=COLUMN" for field in missing)
         also = ", or --subreddit NAME" if "subreddit" in missing else ""
@@ -118,8 +118,8 @@ def map_columns(
             f"The table has no column for {', '.join(missing)}; it has {', '.join(present)}: "
             f"say which one holds it with {options}{also}."
         )
-    unmapped = [column for column in present if column not in found.values()]
-    return Columns(found, frozenset(field for field in given if given[field]), unmapped)
+    unmapped = [column for column in present if column not in columns.values()]
+    return Columns(columns, frozenset(field for field in named if named[field]), unmapped)
 
 
 def _fold(name: str) -> str:

@@ -29,19 +29,19 @@ class ImageFolder:
             ) from None
         self.root = path.resolve()
 
-    def find(self, post_id: str, given: str | None) -> Path | None:
+    def find(self, post_id: str, path: str | None) -> Path | None:
         """The image of a post.
 
         Args:
             post_id: a file of this name and any image suffix is taken if nothing else is there.
-            given: what the table says, relative to the folder or with its name in front.
+            path: as the table says, relative to the folder or with its name in front.
 
         Returns:
             a file that lies in the folder, links resolved; None where there is none.
         """
         candidates = []
-        if given:
-            stated = Path(given.replace("\\", "/"))
+        if path:
+            stated = Path(path.replace("\\", "/"))
             candidates.append(stated)
             if len(stated.parts) > 1 and stated.parts[0] == self.root.name:
                 candidates.append(Path(*stated.parts[1:]))
@@ -49,9 +49,9 @@ class ImageFolder:
         candidates += [Path(post_id + suffix) for suffix in _SUFFIXES]
         for candidate in candidates:
             try:
-                path = (self.root / candidate).resolve()
-                if path.is_relative_to(self.root) and path.is_file():
-                    return path
+                file = (self.root / candidate).resolve()
+                if file.is_relative_to(self.root) and file.is_file():
+                    return file
             except (OSError, ValueError):  # a name that no file can have
                 continue
         return None

@@ -160,12 +160,12 @@ class TableSource:
         return result
 
     def _attach(self, post: dict[str, Any], image: str | None, folder: ImageFolder) -> None:
-        found = folder.find(post["post_id"], image)
-        if found is None:
+        file = folder.find(post["post_id"], image)
+        if file is None:
             self.images_missing += 1
         else:
             self.images_found += 1
-        post["image_url"] = (found or folder.expected(post["post_id"])).as_uri()
+        post["image_url"] = (file or folder.expected(post["post_id"])).as_uri()
 
     def _header(self) -> list[str]:
         if self._parquet:
@@ -198,8 +198,8 @@ class TableSource:
                 if not values:
                     continue
                 if len(values) != len(names):
-                    found = f"has {len(values)} values, expected {len(names)}"
-                    yield reader.line_num, Refused(Reason.BAD_VALUE, found), stream.position
+                    detail = f"has {len(values)} values, expected {len(names)}"
+                    yield reader.line_num, Refused(Reason.BAD_VALUE, detail), stream.position
                     continue
                 record = dict(zip(names, values, strict=True))
                 yield reader.line_num, record, stream.position

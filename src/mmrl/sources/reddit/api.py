@@ -166,7 +166,7 @@ def _authors(reddit: "praw.Reddit", ids: list[str]) -> Iterator[dict[str, Author
     from prawcore.exceptions import BadRequest, Forbidden, NotFound
 
     refused = False
-    found: dict[str, Author] = {}
+    authors: dict[str, Author] = {}
     with _clear_errors():
         try:
             asked = {"ids": ",".join(fullname(ACCOUNT, account) for account in ids)}
@@ -179,12 +179,12 @@ def _authors(reddit: "praw.Reddit", ids: list[str]) -> Iterator[dict[str, Author
     if not refused:
         if not isinstance(answer, dict):
             raise SourceError("Reddit answered with something that is no list of accounts.")
-        found = {
+        authors = {
             bare_id(ACCOUNT, name): _author(data)
             for name, data in answer.items()
             if isinstance(data, dict)
         }
-    yield found
+    yield authors
     if refused and len(ids) > 1:
         yield from _authors(reddit, ids[: len(ids) // 2])
         yield from _authors(reddit, ids[len(ids) // 2 :])
