@@ -37,10 +37,10 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog
-from mmrl.collector.gaps import to_base36
 from mmrl.config import RedditSettings
 from mmrl.home import init
 from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
+from mmrl.sources.reddit.source import to_base36
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 A_DAY = 5_000  # posts a day of the twelve default subreddits together: "some thousands"
@@ -317,7 +317,7 @@ def _hammer(home: Path, url: str, priority: str) -> Any:
 from mmrl.config import RedditSettings
 from mmrl.sandbox.clock import SandboxClock
 from mmrl.sources import reddit as api
-from mmrl.sources.reddit.budget import Priority
+from mmrl.sources.budget import Priority
 from mmrl.sources.reddit.connection import open_connection
 clock = SandboxClock({url!r}, "scaled")
 reddit, transport = open_connection(RedditSettings(), {str(home)!r}, clock=clock)

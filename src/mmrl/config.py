@@ -63,6 +63,39 @@ class RedditSettings(Section):
     )
 
 
+class SourceSettings(Section):
+    """The live source that new posts come from."""
+
+    live: Literal["reddit", "arctic-shift"] = Field(
+        default="reddit",
+        description="reddit needs credentials; arctic-shift, an archive of Reddit, needs none",
+    )
+
+
+class ArcticShiftSettings(Section):
+    """Collecting posts from Arctic Shift; the followed subreddits are those of [reddit]."""
+
+    base_url: str = Field(
+        default="https://arctic-shift.photon-reddit.com", description="the address of its API"
+    )
+    contact: str = Field(
+        default="",
+        max_length=200,
+        description="how its maintainer reaches you, such as an e-mail address; it goes into the "
+        "user agent",
+    )
+    requests_per_second: int = Field(
+        default=2, ge=1, le=2, description="the most to send; it asks for no more than a couple"
+    )
+    poll_seconds: tuple[float, float] = Field(
+        default=(300.0, 3_600.0),
+        description="shortest and longest time between two polls of a subreddit",
+    )
+    wait_minutes: float = Field(
+        default=30.0, ge=0, description="the time posts wait for others, to be asked for together"
+    )
+
+
 class PurgeSettings(Section):
     """Erasing posts that are gone from Reddit, with `mmrl purge`."""
 
@@ -204,7 +237,9 @@ class Settings(BaseSettings):
     weights: dict[str, str] = Field(
         default={}, description="local folders of models, by the model's name on the hub"
     )
+    source: SourceSettings = SourceSettings()
     reddit: RedditSettings = RedditSettings()
+    arctic_shift: ArcticShiftSettings = ArcticShiftSettings()
     purge: PurgeSettings = PurgeSettings()
     filter: FilterSettings = FilterSettings()
     images: ImageSettings = ImageSettings()

@@ -22,6 +22,7 @@ from mmrl.pipeline import run as pipeline
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
 from mmrl.sources.kinds import SIMULATED
 from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.source import RedditSource
 from mmrl.times import iso
 
 STEP = timedelta(hours=3)  # a first observation this early still tells karma at creation
@@ -99,7 +100,7 @@ def _collect(
     report: StageReport,
 ) -> int:
     """Lets the simulated weeks pass, sweeping and observing; returns the requests it took."""
-    reddit = connect(**praw_settings(sandbox.url))
+    source = RedditSource(connect(**praw_settings(sandbox.url)))
     last_observation = timedelta(hours=max(settings.reddit.checkpoints_hours))
     until = sandbox.end + last_observation + 2 * STEP
     steps = int((until - sandbox.start) / STEP) + 1
@@ -109,8 +110,8 @@ def _collect(
     for step in range(1, steps + 1):
         now = sandbox.start + step * STEP
         sandbox.set_clock(now)
-        swept = sweep(reddit, catalog, settings.reddit.subreddits, now)
-        observed = observe(reddit, catalog, settings, now)
+        swept = sweep(source, catalog, settings.reddit.subreddits, now)
+        observed = observe(source, catalog, settings, now)
         requests += swept.requests + observed.requests
         refused.update(swept.refused)
         report.pending += swept.new

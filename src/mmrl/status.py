@@ -9,7 +9,7 @@ from typing import Any
 
 from mmrl.catalog import Catalog, Reason, quote
 from mmrl.catalog.tables import embeddings_table
-from mmrl.collector import gaps, observations
+from mmrl.collector import observations
 from mmrl.collector import writer as keep
 from mmrl.collector.cursors import read_status
 from mmrl.collector.gaps import Gap, Gaps
@@ -18,7 +18,10 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline.run import make_stage
 from mmrl.runtime.location import Location
+from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.files import importer
+from mmrl.sources.live import Traits
+from mmrl.sources.reddit.source import RedditSource
 from mmrl.stages import EMBEDDINGS, STAGES, StageInfo
 from mmrl.times import iso
 
@@ -55,41 +58,66 @@ class StageStatus:
         }
 
 
-@dataclass(frozen=True)
-class Survey:
-    """Everything that `mmrl status` shows.
+@dataclass
+class Collecting:
+    """The state of collecting from one live source.
 
     Attributes:
-        stages: a row a stage, in the pipeline's order, posts coming in first.
         collector: the newest status that a collector wrote, `killed` where that says running and
             the process is gone; None where none ever ran.
-        gaps: the open ones; `gap_ids` ids of them are still to be requested, each counted once.
-        gaps_filled: how many were filled.
-        erased: posts that purges erased, by the reason that Reddit gives.
+        gaps: the open ones; `left` places of them are still to be asked for, each counted once:
+            ids, or seconds where the source counts by time.
+        filled: how many were filled.
     """
 
-    stages: list[StageStatus]
-    collector: Status | None = None
-    gaps: list[Gap] = field(default_factory=list)
-    gap_ids: int = 0
-    gaps_filled: int = 0
-    erased: dict[str, int] = field(default_factory=dict)
+    traits: Traits
+    collector: Status | None
+    gaps: list[Gap]
+    left: int
+    filled: int
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
+        unit = "seconds" if self.traits.timed else "ids"
         opened = [
             {
                 "subreddits": gap.subreddits.split("+"),
                 "found_at": iso(gap.found_at),
-                "ids": gap.left,
+                unit: gap.left,
                 "kept": gap.kept,
             }
             for gap in self.gaps
         ]
         return {
-            "stages": [row.as_dict() for row in self.stages],
             "collector": None if self.collector is None else self.collector.as_dict(),
-            "gaps": {"open": opened, "ids": self.gap_ids, "filled": self.gaps_filled},
+            "gaps": {"open": opened, unit: self.left, "filled": self.filled},
+        }
+
+
+@dataclass
+class Survey:
+    """Everything that `mmrl status` shows.
+
+    Attributes:
+        stages: a row a stage, in the pipeline's order, posts coming in first.
+        live: a state of collecting for each live source, Reddit's first.
+        erased: posts that purges erased, by the reason that Reddit gives.
+    """
+
+    stages: list[StageStatus]
+    live: list[Collecting]
+    erased: dict[str, int] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`; what is Reddit's stands at the top, as it always did."""
+        reddit, *others = (collecting.as_dict() for collecting in self.live)
+        return {
+            "stages": [row.as_dict() for row in self.stages],
+            **reddit,
+            "other_sources": {
+                collecting.traits.label: state
+                for collecting, state in zip(self.live[1:], others, strict=True)
+            },
             "erased": self.erased,
         }
 
@@ -101,15 +129,25 @@ def survey(
     stages: Sequence[StageInfo] = STAGES,
 ) -> Survey:
     """The state of all stages at `as_of`; changes no table."""
-    open_gaps = Gaps(catalog)
     erased = _erased(catalog)
     return Survey(
         _stages(catalog, settings, as_of, stages, sum(erased.values())),
-        _collector(catalog),
-        sorted(open_gaps.open, key=lambda gap: gap.found_at),
-        open_gaps.left,
-        catalog.count(gaps.TABLE, f"state = '{gaps.FILLED}'"),
+        [
+            _collecting(catalog, traits)
+            for traits in (RedditSource.traits, ArcticShiftSource.traits)
+        ],
         erased,
+    )
+
+
+def _collecting(catalog: Catalog, traits: Traits) -> Collecting:
+    gaps = Gaps(catalog, traits)
+    return Collecting(
+        traits,
+        _collector(catalog, traits.mark),
+        sorted(gaps.open, key=lambda gap: gap.found_at),
+        gaps.left,
+        gaps.filled(),
     )
 
 
@@ -184,8 +222,8 @@ def _counted(catalog: Catalog, table: str, where: str, column: str) -> Counted:
     return [(Reason(reason), count) for reason, count in Counter(reasons).most_common()]
 
 
-def _collector(catalog: Catalog) -> Status | None:
-    account = read_status(catalog)
+def _collector(catalog: Catalog, mark: str) -> Status | None:
+    account = read_status(catalog, mark)
     if account is None:
         return None
     status = Status.from_dict(account)

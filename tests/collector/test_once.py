@@ -19,6 +19,7 @@ from mmrl.collector.once import observe, sweep
 from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError, SourceError
 from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.source import RedditSource
 from tests.support.local_reddit import LocalReddit, serve
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -57,7 +58,7 @@ def put(local: LocalReddit, number: int, at: datetime = START, **changes: Any) -
 
 
 def collect(local: LocalReddit, catalog: Catalog, at: datetime, *subreddits: str) -> Any:
-    return sweep(local.connect(), catalog, subreddits or ["aww", "pics"], at)
+    return sweep(local.source(), catalog, subreddits or ["aww", "pics"], at)
 
 
 def observations(catalog: Catalog, post_id: str) -> list[dict[str, Any]]:
@@ -150,7 +151,7 @@ def test_observations_are_taken_at_each_checkpoint_and_no_more(
     for half_hours in range(1, 100):
         at = START + half_hours * HOUR / 2
         reddit.posts["p1"]["score"] = half_hours
-        if observe(reddit.connect(), catalog, Settings(), at).written:
+        if observe(reddit.source(), catalog, Settings(), at).written:
             taken.append(half_hours / 2)
     assert taken == CHECKPOINTS
     assert [observation["score"] for observation in observations(catalog, "p1")] == [
@@ -167,10 +168,10 @@ def test_a_missed_observation_is_taken_late_at_its_true_age(
 ) -> None:
     put(reddit, 1)
     collect(reddit, catalog, START)
-    report = observe(reddit.connect(), catalog, Settings(), START + 50 * HOUR)
+    report = observe(reddit.source(), catalog, Settings(), START + 50 * HOUR)
     assert report.written == 1
     assert observations(catalog, "p1")[-1]["observed_at"] == START + 50 * HOUR
-    assert observe(reddit.connect(), catalog, Settings(), START + 60 * HOUR).due == 0
+    assert observe(reddit.source(), catalog, Settings(), START + 60 * HOUR).due == 0
 
 
 def test_observations_come_a_hundred_a_request(reddit: LocalReddit, catalog: Catalog) -> None:
@@ -178,7 +179,7 @@ def test_observations_come_a_hundred_a_request(reddit: LocalReddit, catalog: Cat
         put(reddit, number)
     collect(reddit, catalog, START)
     reddit.requests.clear()
-    report = observe(reddit.connect(), catalog, Settings(), START + HOUR)
+    report = observe(reddit.source(), catalog, Settings(), START + HOUR)
     assert (report.written, report.requests) == (250, 6)
     assert reddit.requests == ["/api/info", "/api/user_data_by_account_ids"] * 3
 
@@ -191,11 +192,11 @@ def test_a_post_that_is_gone_is_looked_at_once_and_says_so(
     collect(reddit, catalog, START)
     reddit.hidden = {"p1"}
     reddit.posts["p2"]["removed_by_category"] = "moderator"
-    assert observe(reddit.connect(), catalog, Settings(), START + HOUR).absent == 1
+    assert observe(reddit.source(), catalog, Settings(), START + HOUR).absent == 1
     assert observations(catalog, "p1")[-1]["removed_by"] == "absent"
     assert observations(catalog, "p1")[-1]["score"] is None
     assert observations(catalog, "p2")[-1]["removed_by"] == "moderator"
-    assert observe(reddit.connect(), catalog, Settings(), START + HOUR).due == 0
+    assert observe(reddit.source(), catalog, Settings(), START + HOUR).due == 0
 
 
 def test_observations_taken_before_reddit_fell_silent_are_kept(
@@ -213,11 +214,11 @@ def test_observations_taken_before_reddit_fell_silent_are_kept(
 
     monkeypatch.setattr(reddit, "answer", fall_silent)
     with pytest.raises(SourceError, match="404"):
-        observe(reddit.connect(), catalog, Settings(), START + HOUR)
+        observe(reddit.source(), catalog, Settings(), START + HOUR)
     assert catalog.count("observations") == 250 + 200
     reddit.requests.clear()
     reddit.status = 200
-    assert observe(reddit.connect(), catalog, Settings(), START + HOUR).written == 50
+    assert observe(reddit.source(), catalog, Settings(), START + HOUR).written == 50
 
 
 @given(
@@ -290,7 +291,7 @@ def test_an_unreachable_reddit_is_an_error_of_the_source(
     nowhere = "http://127.0.0.1:9"  # the discard port: nothing listens
     lost = connect(client_id="a", client_secret="b", oauth_url=nowhere, reddit_url=nowhere)
     with pytest.raises(SourceError, match="could not be reached"):
-        sweep(lost, catalog, ["aww"], START)
+        sweep(RedditSource(lost), catalog, ["aww"], START)
 
 
 def test_credentials_come_from_the_homes_praw_ini(tmp_path: Path) -> None:
@@ -353,5 +354,5 @@ def test_settings_checkpoints_are_followed(reddit: LocalReddit, catalog: Catalog
     put(reddit, 1)
     collect(reddit, catalog, START)
     few = Settings(reddit=RedditSettings(checkpoints_hours=[12]))
-    assert observe(reddit.connect(), catalog, few, START + 11 * HOUR).due == 0
-    assert observe(reddit.connect(), catalog, few, START + 12 * HOUR).written == 1
+    assert observe(reddit.source(), catalog, few, START + 11 * HOUR).due == 0
+    assert observe(reddit.source(), catalog, few, START + 12 * HOUR).written == 1

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import pytest
 from mmrl.catalog import Catalog
 from mmrl.cli.collector_lines import line, lines
 from mmrl.collector.cursors import read_status
-from mmrl.collector.gaps import to_base36
 from mmrl.collector.service import Service
 from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.errors import ConfigError, SourceError
@@ -21,7 +21,8 @@ from mmrl.home import init
 from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.reddit.api import about, connect, newest
-from mmrl.sources.reddit.transport import Transport
+from mmrl.sources.reddit.source import RedditSource, to_base36
+from mmrl.sources.transport import Transport
 from tests.support.command import ending, start
 from tests.support.service_trial import HOUR, START, Trial, busy, trials
 from tests.support.waiting import eventually
@@ -281,7 +282,7 @@ def test_a_closed_subreddit_is_asked_for_once_a_day(
 def test_groups_are_polled_as_often_as_their_posts_come(
     make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.collector.listings.TOGETHER", 2)
+    monkeypatch.setattr(RedditSource, "traits", replace(RedditSource.traits, together=2))
     posts = [
         {
             "id": to_base36(0x40000000 + number),
@@ -343,7 +344,8 @@ def test_wrong_credentials_end_it_at_once_with_the_reason(
     given = {**praw_settings(trial.server.url), "password": "hush-hush"}
     transport = Transport(trial.clock)
     service = Service(
-        connect(transport=transport, **given), transport, trial.catalog, trial.settings
+        RedditSource(connect(transport=transport, **given)),
+        *(transport, trial.catalog, trial.settings),
     )
     with pytest.raises(ConfigError, match="refuses the credentials") as caught:
         service.once() if once else service.run(trial.clock.now() + HOUR)
@@ -449,7 +451,7 @@ def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
     trial.server.now += 3_600
     transport = Transport(trial.clock)
     reddit = connect(transport=transport, **praw_settings(trial.server.url))
-    keeper = Keeper(reddit, trial.catalog, transport.now, SweepReport())
+    keeper = Keeper(RedditSource(reddit), trial.catalog, transport.now, SweepReport())
     keeper.offer(newest(reddit, trial.settings.subreddits)[0])
     transport.patience = 0
     trial.server.misfortune.set(Faults(server_error=1))

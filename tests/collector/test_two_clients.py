@@ -17,7 +17,7 @@ from mmrl.doctor import examine
 from mmrl.home import init
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.handler import Handler
-from mmrl.sources.reddit.budget import budget_path
+from mmrl.sources.budget import budget_path
 from tests.support.service_trial import START, busy
 
 A_MINUTE = 6  # requests a client may send

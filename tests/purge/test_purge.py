@@ -371,12 +371,12 @@ def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
     local.posts[posts[7].post_id]["removed_by_category"] = "deleted"
     local.posts[posts[8].post_id]["author"] = "[deleted]"
     local.hidden = {posts[9].post_id}
-    reddit = local.connect()
-    monkeypatch.setattr("mmrl.purge.recheck.api.source_of", lambda reddit: "reddit")
+    source = local.source()
+    monkeypatch.setattr("mmrl.sources.reddit.api.source_of", lambda reddit: "reddit")
 
     def ask(at: datetime, **limits: Any) -> RecheckReport:
         report = RecheckReport()
-        recheck(reddit, catalog, DAY, lambda: at, Silent(), report, **limits)
+        recheck(source, catalog, DAY, lambda: at, Silent(), report, **limits)
         return report
 
     first = ask(AS_OF, requests=2)
@@ -409,7 +409,7 @@ def test_checks_made_before_reddit_falls_silent_are_kept(
 ) -> None:
     keep(catalog, [make_post() for _ in range(150)])
     catalog.delete("checks", "true")
-    monkeypatch.setattr("mmrl.purge.recheck.api.source_of", lambda reddit: "reddit")
+    monkeypatch.setattr("mmrl.sources.reddit.api.source_of", lambda reddit: "reddit")
     real = api.info
 
     def silent_later(reddit: Any, names: list[str]) -> Any:
@@ -417,10 +417,10 @@ def test_checks_made_before_reddit_falls_silent_are_kept(
             raise SourceError("Reddit does not answer.")
         return real(reddit, names)
 
-    monkeypatch.setattr("mmrl.purge.recheck.api.info", silent_later)
+    monkeypatch.setattr("mmrl.sources.reddit.api.info", silent_later)
     report = RecheckReport()
     with pytest.raises(SourceError):
-        recheck(local.connect(), catalog, DAY, lambda: AS_OF, Silent(), report)
+        recheck(local.source(), catalog, DAY, lambda: AS_OF, Silent(), report)
     assert catalog.count("checks") == report.checked == 100
 
 

@@ -21,6 +21,7 @@ from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.api import Api
 from mmrl.sandbox.replay import Replay, replay
 from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.source import RedditSource
 from mmrl.times import from_epoch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -139,7 +140,7 @@ def test_real_posts_are_collected_from_their_replay(
     with SandboxServer(found.world) as server:
         server.now = found.world.end.timestamp() + 3 * DAY
         reddit = connect(**praw_settings(server.url))
-        report = sweep(reddit, catalog, ["EarthPorn"], from_epoch(server.now))
+        report = sweep(RedditSource(reddit), catalog, ["EarthPorn"], from_epoch(server.now))
     assert (report.new, dict(report.refused)) == (found.with_image, {})
     scores = {post.id: post.score for post in found.world}
     observations = catalog.read("observations").to_pylist()

@@ -33,6 +33,7 @@ from mmrl.sandbox import SandboxServer, World, praw_settings, start_process
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
 from mmrl.sandbox.world import SUBREDDITS, WITH_IMAGE
 from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.source import RedditSource
 from mmrl.times import from_epoch
 from tests.support.command import HANGS, python
 from tests.support.waiting import eventually
@@ -110,7 +111,7 @@ def test_a_sweep_through_praw_keeps_the_listed_posts_and_whole_first_observation
 ) -> None:
     server.now = server.world.start.timestamp() + 2 * DAY
     now = from_epoch(server.now)
-    report = sweep(reddit, catalog, SUBREDDITS, now)
+    report = sweep(RedditSource(reddit), catalog, SUBREDDITS, now)
     there = {
         post.id
         for post in server.world
@@ -130,7 +131,7 @@ def test_a_sweep_through_praw_keeps_the_listed_posts_and_whole_first_observation
         observation for observation in observations if observation["author_link_karma"] is not None
     ]
     assert len(by_author) >= 0.9 * len(observations)
-    assert sweep(reddit, catalog, SUBREDDITS, now).new == 0
+    assert sweep(RedditSource(reddit), catalog, SUBREDDITS, now).new == 0
 
 
 def test_later_observations_see_scores_grow(
@@ -138,9 +139,9 @@ def test_later_observations_see_scores_grow(
 ) -> None:
     start = server.world.start
     server.now = (start + timedelta(hours=12)).timestamp()
-    sweep(reddit, catalog, SUBREDDITS, start + timedelta(hours=12))
+    sweep(RedditSource(reddit), catalog, SUBREDDITS, start + timedelta(hours=12))
     server.now = (start + timedelta(hours=60)).timestamp()
-    observe(reddit, catalog, Settings(), start + timedelta(hours=60))
+    observe(RedditSource(reddit), catalog, Settings(), start + timedelta(hours=60))
     final = {post.id: post.score for post in server.world}
     scores: dict[str, list[int]] = {}
     rows = catalog.read("observations").to_pylist()
@@ -185,7 +186,7 @@ def test_wrong_credentials_are_refused_in_one_sentence(
 ) -> None:
     reddit = connect(**{**praw_settings(server.url), **wrong})
     with pytest.raises(ConfigError, match="refuses the credentials"):
-        sweep(reddit, catalog, SUBREDDITS, from_epoch(server.now))
+        sweep(RedditSource(reddit), catalog, SUBREDDITS, from_epoch(server.now))
 
 
 def test_only_what_was_posted_by_now_is_shown(server: SandboxServer, client: Client) -> None:
@@ -204,7 +205,7 @@ def test_removed_images_are_found_out_by_the_fetch_stage(
     server: SandboxServer, reddit: praw.Reddit, catalog: Catalog
 ) -> None:
     now = from_epoch(server.now)
-    sweep(reddit, catalog, SUBREDDITS, now)
+    sweep(RedditSource(reddit), catalog, SUBREDDITS, now)
     rows = catalog.read("posts", ["post_id"])["post_id"].to_pylist()
     kinds = {post.id: post.kind for post in server.world}
     wanted = [p for p in rows if kinds[p] in ("placeholder", "image_gone", "gallery", "crosspost")]
@@ -319,7 +320,7 @@ def test_doubled_posts_are_kept_once(
     with faults(client, duplicates=1):
         listed = [post.id for post in reddit.subreddit("SimPics").new(limit=100)]
         assert len(listed) == 2 * len(set(listed))
-        sweep(reddit, catalog, SUBREDDITS, from_epoch(server.now))
+        sweep(RedditSource(reddit), catalog, SUBREDDITS, from_epoch(server.now))
     ids = catalog.read("posts")["post_id"].to_pylist()
     assert len(ids) == len(set(ids)) == sum(post.kind != "removed" for post in server.world)
 
@@ -349,7 +350,7 @@ def test_subreddits_can_be_private_banned_or_renamed(
                 assert reddit.subreddit(name).subscribers
         with pytest.raises(Redirect):
             list(reddit.subreddit("NeverWas").new(limit=1))
-        report = sweep(reddit, catalog, ["SimPics"], from_epoch(server.now))
+        report = sweep(RedditSource(reddit), catalog, ["SimPics"], from_epoch(server.now))
         assert report.unreachable.keys() == {"SimPics"}
         joined = reddit.subreddit("SimPics+SimFun").new(limit=100)
         assert {str(post.subreddit) for post in joined} == {"SimFun"}
@@ -381,7 +382,7 @@ def test_repeated_sweeps_through_faults_hold_every_listed_post_once(catalog: Cat
             kept: SweepReport | None = None
             for _ in range(60):
                 try:
-                    kept = sweep(reddit, catalog, SUBREDDITS, from_epoch(server.now))
+                    kept = sweep(RedditSource(reddit), catalog, SUBREDDITS, from_epoch(server.now))
                     break
                 except SourceError:
                     errors += 1

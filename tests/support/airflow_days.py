@@ -13,6 +13,7 @@ from mmrl.home import init
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.source import RedditSource
 
 _STEP = timedelta(hours=6)
 
@@ -40,12 +41,12 @@ class Days:
     def pass_until(self, moment: datetime) -> None:
         """Collects and observations, every few hours, up to that time."""
         catalog, settings = Catalog.open(self.home), load_settings(self.home)
-        reddit = connect(**praw_settings(self.sandbox.url))
+        source = RedditSource(connect(**praw_settings(self.sandbox.url)))
         while self.now < moment:
             self.now = min(self.now + _STEP, moment)
             self.sandbox.set_clock(self.now)
-            sweep(reddit, catalog, settings.reddit.subreddits, self.now)
-            observe(reddit, catalog, settings, self.now)
+            sweep(source, catalog, settings.reddit.subreddits, self.now)
+            observe(source, catalog, settings, self.now)
         catalog.compact()
 
 

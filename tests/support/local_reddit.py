@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import praw
 
 from mmrl.sources.reddit.api import connect
+from mmrl.sources.reddit.source import RedditSource
 
 
 @dataclass
@@ -46,6 +47,9 @@ class LocalReddit:
     def connect(self, **options: Any) -> praw.Reddit:
         urls = {"oauth_url": self.url, "reddit_url": self.url}
         return connect(client_id="id", client_secret="secret", **urls, **options)
+
+    def source(self) -> RedditSource:
+        return RedditSource(self.connect())
 
     def answer(self, path: str, query: dict[str, str]) -> tuple[int, Any]:
         self.requests.append(path)

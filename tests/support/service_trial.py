@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mmrl.catalog import Catalog
-from mmrl.collector.gaps import to_base36
 from mmrl.collector.service import Service
 from mmrl.collector.status import Status
 from mmrl.config import RedditSettings
 from mmrl.sandbox import SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
+from mmrl.sources.budget import Budget, budget_path
 from mmrl.sources.reddit.api import connect
-from mmrl.sources.reddit.budget import Budget, budget_path
-from mmrl.sources.reddit.transport import Transport
+from mmrl.sources.reddit.source import RedditSource, to_base36
+from mmrl.sources.transport import Transport
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -80,7 +80,12 @@ class Trial:
         )
         reddit = connect(transport=transport, **given)
         return Service(
-            reddit, transport, self.catalog, self.settings, tell=self.told.append, **options
+            RedditSource(reddit),
+            transport,
+            self.catalog,
+            self.settings,
+            tell=self.told.append,
+            **options,
         )
 
     def run(self, hours: float, ahead: float = 0.0, **options: Any) -> Status:

@@ -52,6 +52,7 @@ OBSERVATIONS = pa.schema(
         ("author_link_karma", pa.int64()),
         ("author_created_at", TIME),
         ("removed_by", pa.string()),
+        ("source", pa.string()),  # who observed it; null: whoever the post came from
     ]
 )
 

@@ -12,21 +12,30 @@ from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home
 from mmrl.cli.signals import SandboxTime
 
 if TYPE_CHECKING:
-    from praw import Reddit
-
     from mmrl.catalog import Catalog
     from mmrl.collector.status import Status
     from mmrl.config import Settings
-    from mmrl.sources.reddit.transport import Transport
+    from mmrl.sources.kinds import Kind
+    from mmrl.sources.live import LiveSource
+    from mmrl.sources.transport import Transport
 
-_RUNNING = (
+RUNNING = (
     "A collector runs on this home already (process {process}): stop it first, or give this one "
     "another --home."
 )
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="SOURCE",
+        help="`reddit`, or `arctic-shift`, which needs no credentials; `source.live` unless given.",
+    ),
+]
 
 
 def collect(
     home: Home = DEFAULT_HOME,
+    source: From = None,
     duration: Annotated[
         str | None,
         typer.Option("--for", metavar="TIME", help="End after this long, such as 55m or 2h."),
@@ -47,28 +56,30 @@ def collect(
     """Keeps every new post of the followed subreddits, and observes each as it ages.
 
     Runs until Ctrl-C or SIGTERM; what was found is kept then, and the next start goes on where it
-    was. Needs credentials in `praw.ini`; `mmrl doctor` says whether they are found.
+    was. Reddit needs credentials in `praw.ini`; `mmrl doctor` says whether they are found.
     """
     from mmrl.cli.collector_lines import Watch
     from mmrl.collector.service import Service
     from mmrl.errors import InputError
     from mmrl.runtime.malloc import give_back_what_is_freed
+    from mmrl.sources.connection import collector_settings, live_kind
 
     give_back_what_is_freed()
     span, log_every = signals.span(duration, "--for"), signals.span(every, "--log-every")
     if once and span is not None:
         raise InputError("--once and --for don't go together: give one of them.")
     catalog, settings = open_home(home)
-    reddit, transport, observer = _connect(catalog, settings, observing, sandbox_clock)
+    kind = live_kind(source, settings)
+    live, transport, observer = _connect(kind, catalog, settings, observing, sandbox_clock)
     transports = [transport] if observer is None else [transport, observer[1]]
     watch = Watch(quiet=as_json or once, every=log_every or timedelta(minutes=5))
     with (
-        _alone(catalog.home, observing),
+        alone(catalog.home, live.traits.mark, observing),
         signals.stopped_by_signals(transport.clock, transports),
         watch,
     ):
         service = Service(
-            *(reddit, transport, catalog, settings.reddit),
+            *(live, transport, catalog, collector_settings(kind, settings)),
             observer=observer,
             observing=observing,
             tell=watch.say,
@@ -78,41 +89,48 @@ def collect(
         else:
             until = None if span is None else transport.now() + span
             status = service.run(until, watch.show, 1.0 if watch.live else 60.0)
-    _show_end(status, home, once, as_json)
+    _show_end(status, live.traits.label, home, once, as_json)
 
 
 @contextmanager
-def _alone(home: str, observing: bool) -> Iterator[None]:
-    """Holds the home's lock for collecting and, with `observing`, the one for observations."""
+def alone(home: str, mark: str, observing: bool = True) -> Iterator[None]:
+    """Holds the home's lock for collecting and, with `observing`, the one for observations.
+
+    Args:
+        mark: of the source; a home may have a collector for each.
+    """
     from mmrl.cli.observe import OBSERVED_ELSEWHERE
     from mmrl.runtime.lock import only_one
 
+    begins = mark.replace("/", "-")
     with ExitStack() as locks:
-        locks.enter_context(only_one(home, "collect", _RUNNING))
+        locks.enter_context(only_one(home, begins + "collect", RUNNING))
         if observing:
-            locks.enter_context(only_one(home, "looks", OBSERVED_ELSEWHERE))
+            locks.enter_context(only_one(home, begins + "looks", OBSERVED_ELSEWHERE))
         yield
 
 
 def _connect(
-    catalog: "Catalog", settings: "Settings", observing: bool, sandbox_clock: str | None
-) -> "tuple[Reddit, Transport, tuple[Reddit, Transport] | None]":
-    """The client that finds posts, and a second one for observations where one is set."""
-    from mmrl.sources.reddit.connection import open_connection
+    kind: "Kind",
+    catalog: "Catalog",
+    settings: "Settings",
+    observing: bool,
+    sandbox_clock: str | None,
+) -> "tuple[LiveSource, Transport, tuple[LiveSource, Transport] | None]":
+    """The source that finds posts, and a second one for observations where one is set."""
+    from mmrl.sources.connection import connect_live
+    from mmrl.sources.kinds import REDDIT
 
-    reddit, transport = open_connection(settings.reddit, catalog.home)
-    transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
-    site = settings.reddit.observe_site
-    if not observing or site in (None, settings.reddit.site):
-        return reddit, transport, None
-    return (
-        reddit,
-        transport,
-        open_connection(settings.reddit, catalog.home, site, transport.clock),
-    )
+    source, transport = connect_live(kind, settings, catalog.home)
+    transport.clock = signals.clock(sandbox_clock, source, transport.clock)
+    another = settings.reddit.observe_site not in (None, settings.reddit.site)
+    if not (observing and another and kind is REDDIT):
+        return source, transport, None
+    observer = connect_live(kind, settings, catalog.home, observing=True, clock=transport.clock)
+    return source, transport, observer
 
 
-def _show_end(status: "Status", home: str, once: bool, as_json: bool) -> None:
+def _show_end(status: "Status", label: str, home: str, once: bool, as_json: bool) -> None:
     import json
 
     from mmrl.cli.collector_lines import line
@@ -123,5 +141,5 @@ def _show_end(status: "Status", home: str, once: bool, as_json: bool) -> None:
     typer.echo(f"{line(status)}.")
     if once:
         for name, why in status.left_out.items():
-            typer.echo(f"r/{name} is left out: Reddit says {why}.", err=True)
+            typer.echo(f"r/{name} is left out: {label} says {why}.", err=True)
         typer.echo(f"Next: mmrl run --home {home}")

@@ -8,11 +8,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from mmrl.collector.gaps import in_words
+
 if TYPE_CHECKING:
     from rich.table import Table
 
     from mmrl.collector.status import Status
-    from mmrl.status import Survey
+    from mmrl.status import Collecting, Survey
 
 _SUBREDDITS = 6  # shown by name in the live lines
 _GAPS_NAMED = 5
@@ -74,7 +76,7 @@ def line(status: "Status") -> str:
         lag(status),
     ]
     if status.gap_ids:
-        parts.append(f"gaps: {status.gap_ids:,} ids to ask for")
+        parts.append(f"gaps: {in_words(status.gap_ids, status.gaps_timed)} to ask for")
     if status.left_out:
         parts.append("left out: " + ", ".join(f"r/{name}" for name in sorted(status.left_out)))
     if status.failing:
@@ -105,7 +107,8 @@ def facts(status: "Status") -> list[tuple[str, str]]:
         ("requests", f"{requests(status)}; {lag(status) or 'no poll yet'}"),
     ]
     if status.gap_ids:
-        shown.append(("gaps", f"{status.gap_ids:,} ids are left to ask for"))
+        words = in_words(status.gap_ids, status.gaps_timed)
+        shown.append(("gaps", f"{words} left to ask for"))
     shown += [("left out", f"r/{name}: {why}") for name, why in sorted(status.left_out.items())]
     if status.last_error is not None and status.last_error_at is not None:
         shown.append(("error", f"{status.last_error} ({_when(status)})"))
@@ -150,7 +153,7 @@ def _span(seconds: float) -> str:
 
 
 def collector(survey: "Survey") -> "Table":
-    """Its account of itself, a line a fact; no lines where none ever ran."""
+    """Collectors' accounts of themselves, a line a fact; no lines where none ever ran."""
     from dataclasses import replace
 
     from rich.table import Table
@@ -158,13 +161,15 @@ def collector(survey: "Survey") -> "Table":
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    rows = []
-    if survey.collector is not None:
-        # The table of gaps is newer than the account, and says more.
-        account = replace(survey.collector, gap_ids=0)
-        rows = [("collector", _state(account)), *facts(account)]
-    for name, words in [*rows, *_gaps(survey)]:
-        table.add_row(name, Text(words))  # Text: what is said may hold brackets
+    for live in survey.live:
+        rows = []
+        if live.collector is not None:
+            # The table of gaps is newer than the account, and says more.
+            account = replace(live.collector, gap_ids=0)
+            label = live.traits.mark and f", {live.traits.label}"
+            rows = [("collector", _state(account) + label), *facts(account)]
+        for name, words in [*rows, *_gaps(live)]:
+            table.add_row(name, Text(words))  # Text: what is said may hold brackets
     return table
 
 
@@ -178,24 +183,21 @@ def _state(status: "Status") -> str:
     return f"{status.state} {heard}; ran from {began}"
 
 
-def _gaps(survey: "Survey") -> list[tuple[str, str]]:
-    if not survey.gaps and not survey.gaps_filled:
+def _gaps(live: "Collecting") -> list[tuple[str, str]]:
+    if not live.gaps and not live.filled:
         return []
-    requests = -(-survey.gap_ids // 100)
-    left = (
-        f", {survey.gap_ids:,} ids left to ask for ({requests:,} requests)" if survey.gaps else ""
-    )
-    shown = [
-        (
-            "gaps",
-            f"{len(survey.gaps):,} open{left}; {survey.gaps_filled:,} filled",
-        )
-    ]
-    for gap in survey.gaps[:_GAPS_NAMED]:
+    left = ""
+    if live.gaps:
+        left = f", {in_words(live.left, live.traits.timed)} left to ask for"
+    if live.gaps and not live.traits.timed:
+        left += f" ({-(-live.left // live.traits.batch):,} requests)"
+    shown = [("gaps", f"{len(live.gaps):,} open{left}; {live.filled:,} filled")]
+    for gap in live.gaps[:_GAPS_NAMED]:
         names = ", ".join(f"r/{name}" for name in gap.subreddits.split("+"))
-        shown.append(("", f"{names}, found {_time(gap.found_at)}: {gap.left:,} ids"))
-    if len(survey.gaps) > _GAPS_NAMED:
-        shown.append(("", f"and {len(survey.gaps) - _GAPS_NAMED:,} more"))
+        words = in_words(gap.left, live.traits.timed)
+        shown.append(("", f"{names}, found {_time(gap.found_at)}: {words}"))
+    if len(live.gaps) > _GAPS_NAMED:
+        shown.append(("", f"and {len(live.gaps) - _GAPS_NAMED:,} more"))
     return shown
 
 

@@ -27,13 +27,13 @@ def observe(
     from mmrl.collector.observations import ObserveReport
     from mmrl.collector.once import observe as take_observations
     from mmrl.runtime.lock import Taken, only_one
-    from mmrl.sources.reddit.budget import Priority
-    from mmrl.sources.reddit.connection import open_connection
+    from mmrl.sources.budget import Priority
+    from mmrl.sources.connection import connect_live
+    from mmrl.sources.kinds import REDDIT
 
     catalog, settings = open_home(home)
-    site = settings.reddit.observe_site or settings.reddit.site
-    reddit, transport = open_connection(settings.reddit, catalog.home, site)
-    clock = transport.clock = signals.clock(sandbox_clock, reddit, transport.clock)
+    source, transport = connect_live(REDDIT, settings, catalog.home, observing=True)
+    clock = transport.clock = signals.clock(sandbox_clock, source, transport.clock)
     at = moment(as_of) if as_of is not None or sandbox_clock is None else transport.now()
     transport.priority = Priority.OBSERVATIONS
     try:
@@ -42,7 +42,7 @@ def observe(
             signals.stopped_by_signals(clock, [transport]),
         ):
             report = take_observations(
-                reddit, catalog, settings, at, None if as_of else transport.now
+                source, catalog, settings, at, None if as_of else transport.now
             )
     except Taken as taken:
         report, message = ObserveReport(), str(taken)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmrl.cli import signals
+from mmrl.cli.collect import From
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, moment, open_home
 from mmrl.cli.signals import SandboxTime
 from mmrl.runtime.foreign_text import shown
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mmrl.config import Settings
     from mmrl.errors import MmrlError
     from mmrl.purge.recheck import RecheckReport
+    from mmrl.sources.kinds import Kind
 
 _RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
 _POST = re.compile(r"(?:.*/comments/|t3_)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
@@ -34,11 +36,13 @@ class _Limits:
         requests: the most to send; None for no limit.
         span: the longest time to go on for; None for no limit.
         sandbox_clock: the hidden option of that name.
+        source: the name of the live source to ask; None for the home's own.
     """
 
     requests: int | None
     span: timedelta | None
     sandbox_clock: str | None
+    source: str | None
 
 
 def purge(
@@ -58,6 +62,7 @@ def purge(
         str | None,
         typer.Option("--for", metavar="TIME", help="Re-check for at most this long, such as 1h."),
     ] = None,
+    source: From = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be erased; ask and change nothing.")
     ] = False,
@@ -66,7 +71,7 @@ def purge(
 ) -> None:
     """Erases what was deleted on Reddit, from every table, version, report and file.
 
-    Re-checks what is kept, oldest check first, a hundred posts a request. What observations have
+    Re-checks what is kept, oldest check first, many posts a request. What observations have
     already shown to be gone is erased without any request, also where there are no credentials.
     Ctrl-C keeps the checks made so far; a purge that was killed is ended by the next one.
     """
@@ -83,7 +88,7 @@ def purge(
         elif dry_run:
             outcome = _dry_run(catalog, settings, moment(None))
         else:
-            limits = _Limits(requests, span, sandbox_clock)
+            limits = _Limits(requests, span, sandbox_clock, source)
             outcome = _all(catalog, settings, limits, bars)
     error = outcome.pop("error")
     if as_json:
@@ -138,7 +143,7 @@ def _all(catalog: "Catalog", settings: "Settings", limits: _Limits, bars: "Bars"
     from mmrl.purge.removals import find_gone
     from mmrl.purge.run import erase
     from mmrl.runtime.clock import Halt
-    from mmrl.sources.reddit.credentials import find_credentials
+    from mmrl.sources.connection import live_kind
 
     checked = RecheckReport()
     error: MmrlError | None = None
@@ -146,9 +151,10 @@ def _all(catalog: "Catalog", settings: "Settings", limits: _Limits, bars: "Bars"
     at = moment(None)
     has_credentials = True
     try:
-        has_credentials = find_credentials(catalog.home, settings.reddit.site) is not None
+        kind = live_kind(limits.source, settings)
+        has_credentials = _can_ask(kind, catalog, settings)
         if has_credentials:
-            at = _recheck(catalog, settings, limits, bars, checked)
+            at = _recheck(kind, catalog, settings, limits, bars, checked)
     except Halt:
         stopped = True
     except (ConfigError, SourceError) as failed:  # what is known is erased all the same
@@ -170,25 +176,36 @@ def _all(catalog: "Catalog", settings: "Settings", limits: _Limits, bars: "Bars"
 
 
 def _recheck(
+    kind: "Kind",
     catalog: "Catalog",
     settings: "Settings",
     limits: _Limits,
     bars: "Bars",
     report: "RecheckReport",
 ) -> datetime:
-    """Checks what is due; returns the time by Reddit's clock when it ended."""
+    """Checks what is due; returns the time by the source's clock when it ended."""
     from mmrl.purge.recheck import recheck
-    from mmrl.sources.reddit.budget import Priority
-    from mmrl.sources.reddit.connection import open_connection
+    from mmrl.sources.budget import Priority
+    from mmrl.sources.connection import connect_live
 
-    reddit, transport = open_connection(settings.reddit, catalog.home)
-    clock = transport.clock = signals.clock(limits.sandbox_clock, reddit, transport.clock)
+    source, transport = connect_live(kind, settings, catalog.home)
+    clock = transport.clock = signals.clock(limits.sandbox_clock, source, transport.clock)
     transport.priority = Priority.PURGE
     until = None if limits.span is None else transport.now() + limits.span
     every = timedelta(days=settings.purge.recheck_days)
     with signals.stopped_by_signals(clock, [transport]):
-        recheck(reddit, catalog, every, transport.now, bars, report, limits.requests, until)
+        recheck(source, catalog, every, transport.now, bars, report, limits.requests, until)
     return transport.now()
+
+
+def _can_ask(kind: "Kind", catalog: "Catalog", settings: "Settings") -> bool:
+    """Whether there are the credentials that a source needs."""
+    from mmrl.sources.kinds import REDDIT
+    from mmrl.sources.reddit.credentials import find_credentials
+
+    if kind is not REDDIT:
+        return True
+    return find_credentials(catalog.home, settings.reddit.site) is not None
 
 
 def _read(pattern: re.Pattern[str], text: str, option: str, expected: str) -> str:

@@ -6,13 +6,14 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from mmrl.runtime.clock import Clock
-    from mmrl.sources.reddit.transport import Transport
+    from mmrl.sources.live import LiveSource
+    from mmrl.sources.transport import Transport
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ABORT_AFTER = 3.0  # seconds that a request in flight may still take once told to stop
@@ -37,7 +38,7 @@ def span(text: str | None, option: str) -> timedelta | None:
     return timedelta(seconds=seconds)
 
 
-def clock(requested: str | None, reddit: Any, otherwise: "Clock") -> "Clock":
+def clock(requested: str | None, source: "LiveSource", otherwise: "Clock") -> "Clock":
     """The machine's clock; a sandbox's where that was asked for, with an error in seconds.
 
     Raises:
@@ -45,15 +46,14 @@ def clock(requested: str | None, reddit: Any, otherwise: "Clock") -> "Clock":
     """
     from mmrl.errors import InputError
     from mmrl.sandbox.clock import SandboxClock
-    from mmrl.sources.kinds import SANDBOX
-    from mmrl.sources.reddit.api import source_of
+    from mmrl.sources.kinds import SIMULATED_NAMES
 
     if requested is None:
         return otherwise
-    if source_of(reddit) != SANDBOX.name:
+    if source.name not in SIMULATED_NAMES:
         raise InputError("--sandbox-clock goes with a sandbox, which this is not.")
     mode, _, ahead = requested.partition(":")
-    return SandboxClock(reddit.config.reddit_url, mode, float(ahead or 0))
+    return SandboxClock(source.url, mode, float(ahead or 0))
 
 
 @contextmanager

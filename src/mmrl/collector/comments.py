@@ -9,14 +9,11 @@ such posts only together with others that were found this way.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from mmrl.catalog.fullnames import POST, bare_id, fullname
+from mmrl.catalog.fullnames import POST, bare_id
 from mmrl.collector.writer import Keeper
-from mmrl.sources.reddit import api as api
-
-if TYPE_CHECKING:
-    import praw
+from mmrl.sources.reddit import api
+from mmrl.sources.reddit.source import RedditSource
 
 _REMEMBERED = 50_000  # posts that were met before
 _LONGEST = timedelta(seconds=60)  # how long a post waits for others, to be asked for in one request
@@ -36,13 +33,13 @@ class CommentStream:
 
     def __init__(
         self,
-        reddit: "praw.Reddit",
+        source: RedditSource,
         keeper: Keeper,
         subreddits: Sequence[str],
         now: Callable[[], datetime],
         every_seconds: float,
     ) -> None:
-        self._reddit = reddit
+        self._source = source
         self._keeper = keeper
         self._followed = {name.lower() for name in subreddits}
         self._now = now
@@ -69,7 +66,7 @@ class CommentStream:
             SourceError, ConfigError: no answer; wrong credentials. The posts still wait.
         """
         self._keeper.report.requests += 1
-        for comment in api.comments(self._reddit):
+        for comment in api.comments(self._source.reddit):
             post_id = bare_id(POST, str(comment.get("link_id")))
             if str(comment.get("subreddit")).lower() in self._followed and post_id not in self._met:
                 self._met[post_id] = None
@@ -87,7 +84,7 @@ class CommentStream:
         """Asks for the posts that wait; they wait until Reddit has answered."""
         while self._waiting:
             batch = list(self._waiting)[: api.BATCH]
-            for answer in api.info(self._reddit, [fullname(POST, post_id) for post_id in batch]):
+            for answer in self._source.posts(batch):
                 self._keeper.report.requests += 1
                 self._keeper.offer(answer)
             for post_id in batch:

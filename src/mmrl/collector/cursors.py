@@ -1,8 +1,9 @@
 """Cursors: how far each subreddit was read, and which are closed; kept over restarts.
 
-A subreddit's frontier is the newest post id of the last poll that reached back to the frontier
-before it. Every post up to it has been seen. A known post proves less: it may have been found
-another way, or written just before a kill, with the posts below it still unseen.
+A subreddit's frontier is the newest place of the last poll that reached back to the frontier before
+it: for Reddit an id, for an archive a time. Each source has cursors of its own. Every post up to
+the frontier has been seen. A known post proves less: it may have been found another way, or written
+just before a kill, with the posts below it still unseen.
 """
 
 import json
@@ -28,12 +29,12 @@ class Cursor:
     """The place up to which one subreddit was read.
 
     Attributes:
-        frontier: every post up to this id (as a number) has been seen; None: never read.
+        frontier: every post up to this place has been seen; None: never read.
         confirmed: the frontier when the subreddit was last known to be open. Polls do not tell
             this: a multireddit leaves out a closed subreddit silently.
-        closed: Reddit's answer where it does not show the subreddit; asked again at `retry_at`.
+        closed: the source's answer where it does not show the subreddit; asked again at `retry_at`.
         fresh: its posts found since its own listing was last read.
-        checked_to, checked_before: the newest id at the last check, and at the one before.
+        checked_to, checked_before: the newest place at the last check, and at the one before.
         checked_at, full_check_at: when the last check and the last daily check were.
     """
 
@@ -59,15 +60,17 @@ class Cursor:
 
 
 class Cursors:
-    """The rows of the table `service`; changes wait for `save`."""
+    """The rows of the table `service` with a source's mark; changes wait for `save`."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, mark: str = "") -> None:
         self._catalog = catalog
+        self._mark = mark
         self._cursors: dict[str, Cursor] = {}
         self._saved: dict[str, str] = {}
         for row in catalog.read(TABLE, ["name", "value"]).to_pylist():
-            if row["name"].startswith(_SUBREDDIT):
-                self._cursors[row["name"].removeprefix(_SUBREDDIT)] = _read(row["value"])
+            if row["name"].startswith(mark + _SUBREDDIT):
+                name = row["name"].removeprefix(mark + _SUBREDDIT)
+                self._cursors[name] = _read(row["value"])
                 self._saved[row["name"]] = row["value"]
 
     def of(self, subreddit: str) -> Cursor:
@@ -75,25 +78,28 @@ class Cursors:
         return self._cursors.setdefault(subreddit.lower(), Cursor())
 
     def advance(self, subreddit: str, frontier: int) -> None:
-        """Notes that every post of a subreddit up to this id has been seen."""
+        """Notes that every post of a subreddit up to this place has been seen."""
         cursor = self.of(subreddit)
         cursor.frontier = max(frontier, cursor.frontier or 0)
 
     def save(self, at: datetime, status: dict[str, Any] | None = None) -> None:
         """Writes the cursors that changed, and the service's status, in one commit."""
-        values = {_SUBREDDIT + name: cursor.as_json() for name, cursor in self._cursors.items()}
+        values = {
+            f"{self._mark}{_SUBREDDIT}{name}": cursor.as_json()
+            for name, cursor in self._cursors.items()
+        }
         changed = {name: value for name, value in values.items() if self._saved.get(name) != value}
         if status is not None:
-            changed[STATUS] = json.dumps(status)
+            changed[self._mark + STATUS] = json.dumps(status)
         rows = [{"name": name, "value": value, "at": at} for name, value in changed.items()]
         self._catalog.upsert(TABLE, pa.Table.from_pylist(rows, schema=SCHEMAS[TABLE]))
-        changed.pop(STATUS, None)
+        changed.pop(self._mark + STATUS, None)
         self._saved.update(changed)
 
 
-def read_status(catalog: Catalog) -> dict[str, Any] | None:
-    """The status that a collector wrote last; None where none ever ran."""
-    rows = catalog.read(TABLE, ["value"], f"name = '{STATUS}'")["value"].to_pylist()
+def read_status(catalog: Catalog, mark: str = "") -> dict[str, Any] | None:
+    """The status that a collector of a source wrote last; None where none ever ran."""
+    rows = catalog.read(TABLE, ["value"], f"name = '{mark}{STATUS}'")["value"].to_pylist()
     status: dict[str, Any] | None = json.loads(rows[0]) if rows else None
     return status
 

@@ -1,35 +1,29 @@
-"""Gaps: ranges of ids whose posts no listing shows any more, because too many came after them.
+"""Gaps: ranges of places that no listing was read back to, because too many posts came after them.
 
-Reddit's ids count up over all of Reddit. So the posts that a listing did not reach back to lie
-between two ids, and one request to `info` answers for a hundred ids of any subreddit. A gap is
+A place is what a source tells posts' order by: for Reddit the id, which counts up over all of it,
+so that one request answers for a hundred ids of any subreddit; for an archive the time. A gap is
 written to the table `gaps` before the frontier moves past it. It is filled newest first as the
-budget allows, and work on it goes on after a restart.
+budget allows, and work on it goes on after a restart. A backfill is a gap that somebody asked for.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.fullnames import POST, fullname
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.collector.writer import Keeper
-from mmrl.sources.reddit import api as api
-
-if TYPE_CHECKING:
-    import praw
+from mmrl.sources.live import LiveSource, Traits
 
 TABLE = "gaps"
 OPEN, FILLED = "open", "filled"
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass
 class Gap:
-    """Ids above `from_id` and below `filled_to` are still to be asked for; see the schema."""
+    """Places above `from_id` and below `filled_to` are still to be asked for; see the schema."""
 
     gap: str
     subreddits: str
@@ -42,31 +36,37 @@ class Gap:
 
     @property
     def left(self) -> int:
-        """Ids that are still to be asked for."""
+        """Places that are still to be asked for."""
         return self.filled_to - self.from_id - 1
 
 
 class Gaps:
-    """The open gaps of a catalog; changes wait for `save`."""
+    """The open gaps of a catalog that are a source's to fill; changes wait for `save`."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, traits: Traits) -> None:
         self._catalog = catalog
-        self.open = [Gap(**row) for row in catalog.read(TABLE, where="state = 'open'").to_pylist()]
+        self._traits = traits
+        rows = catalog.read(TABLE, where="state = 'open'").to_pylist()
+        self.open = [Gap(**row) for row in rows if _mark(row["gap"]) == traits.mark]
         self._changed: dict[str, Gap] = {}
 
     def add(self, subreddits: Sequence[str], from_id: int, to_id: int, at: datetime) -> None:
-        """Notes that these subreddits were not read between two ids."""
+        """Notes that these subreddits were not read between two places."""
+        if self._traits.timed:  # at both ends others may have been left out
+            from_id, to_id = from_id - 1, to_id + 1
         if to_id - from_id <= 1:
             return
         names = "+".join(sorted(name.lower() for name in subreddits))
-        gap = Gap(f"{names}:{from_id}", names, from_id, to_id, to_id, at)
+        gap = Gap(f"{self._traits.mark}{names}:{from_id}", names, from_id, to_id, to_id, at)
         # Found again before it was saved, or by a process that was killed: it is the same one.
         self.open = [other for other in self.open if other.gap != gap.gap] + [gap]
         self._changed[gap.gap] = gap
 
     @property
     def left(self) -> int:
-        """Ids that are still to be asked for, each counted once."""
+        """Places that are still to be asked for, each counted once a listing."""
+        if self._traits.timed:
+            return sum(gap.left for gap in self.open)
         ranges = sorted((gap.from_id + 1, gap.filled_to) for gap in self.open)
         total = reached = 0
         for start, end in ranges:
@@ -74,29 +74,40 @@ class Gaps:
             reached = max(reached, end)
         return total
 
-    def fill(self, reddit: "praw.Reddit", keeper: Keeper) -> int:
-        """Asks for the hundred newest ids that are left, of all gaps at once; returns how many.
+    def fill(self, source: LiveSource, keeper: Keeper) -> int:
+        """Asks for the newest posts that are left, in one request; returns how many places it read.
+
+        Where a request answers for any subreddit, that is of all gaps at once.
 
         Raises:
-            SourceError, ConfigError: see `api.info`; the ids are then still left.
+            SourceError, ConfigError: no answer; the places are then still left.
         """
         if not self.open:
             return 0
-        top = max(gap.filled_to for gap in self.open)
-        lowest = min(gap.from_id for gap in self.open if gap.filled_to == top) + 1
-        bottom = max(lowest, top - api.BATCH)
+        gap = max(self.open, key=lambda gap: gap.filled_to)
+        top = gap.filled_to
+        lowest = min(other.from_id for other in self.open if other.filled_to == top)
+        if self._traits.timed:
+            lowest = gap.from_id
+        stretch = source.stretch(gap.subreddits.split("+"), lowest, top)
         fresh: list[str] = []
-        for answer in api.info(reddit, [fullname(POST, to_base36(n)) for n in range(bottom, top)]):
+        for answer in stretch.answers:
             keeper.report.requests += 1
             fresh += keeper.offer(answer)
-        for gap in self.open:
-            if gap.filled_to > bottom:
-                gap.filled_to = max(bottom, gap.from_id + 1)
-                gap.kept += sum(name in gap.subreddits.split("+") for name in fresh)
-                gap.state = FILLED if gap.filled_to <= gap.from_id + 1 else OPEN
-                self._changed[gap.gap] = gap
-        self.open = [gap for gap in self.open if gap.state == OPEN]
-        return top - bottom
+        alike = [gap] if self._traits.timed else self.open
+        for other in alike:
+            if other.filled_to > stretch.bottom:
+                other.filled_to = max(stretch.bottom, other.from_id + 1)
+                other.kept += sum(name in other.subreddits.split("+") for name in fresh)
+                other.state = FILLED if other.filled_to <= other.from_id + 1 else OPEN
+                self._changed[other.gap] = other
+        self.open = [other for other in self.open if other.state == OPEN]
+        return top - stretch.bottom
+
+    def filled(self) -> int:
+        """How many were filled, by the table."""
+        rows = self._catalog.read(TABLE, ["gap"], f"state = '{FILLED}'")["gap"].to_pylist()
+        return sum(_mark(gap) == self._traits.mark for gap in rows)
 
     def save(self) -> None:
         """Writes what changed, in one commit; to be called after the posts found were written."""
@@ -105,10 +116,13 @@ class Gaps:
         self._changed = {}
 
 
-def to_base36(number: int) -> str:
-    """A number as Reddit writes its ids."""
-    text = ""
-    while number:
-        number, rest = divmod(number, 36)
-        text = _DIGITS[rest] + text
-    return text or "0"
+def _mark(gap: str) -> str:
+    """The mark of the source whose gap this is."""
+    return gap[: gap.rfind("/") + 1]
+
+
+def in_words(places: int, timed: bool) -> str:
+    """Places in words: ids, or the time between the ends of gaps."""
+    if not timed:
+        return f"{places:,} ids"
+    return f"{places / 3_600:,.1f} hours" if places < 2 * 86_400 else f"{places / 86_400:,.1f} days"

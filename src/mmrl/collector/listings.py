@@ -1,35 +1,32 @@
 """Discovery of new posts in the listings of the followed subreddits.
 
-Polls. Subreddits are polled together, as multireddits. A poll reads back, a hundred posts a page,
-until it meets posts below the frontier: the newest id of the last poll that got this far. Then no
-post lies between the two polls. Reddit shows only the newest 1,000 posts of a listing. Where it
-ends above the frontier, each subreddit's own listing is read, which reaches further back. What
-that does not show either is a gap (see `gaps`). A group is polled again when about half a page of
-new posts is expected, so that each page overlaps the one before.
+Polls. Subreddits are polled together where the source can: Reddit's multireddits. A poll reads
+back, a page at a time, until it meets posts below the frontier: the newest place of the last poll
+that got this far. Then no post lies between the two polls. A listing is read back to 1,000 posts:
+Reddit shows no more. Where it ends above the frontier, each subreddit's own listing is read, which
+reaches further back. What that does not show either is a gap (see `gaps`). A group is polled again
+when about half a page of new posts is expected, so that each page overlaps the one before.
 
-Checks. Reddit holds some posts back and then lists them by their time of creation, below the
-frontier, where polls do not look. So each subreddit's own listing is read again from time to time:
-after some hundreds of its posts, or after a few hours, back to the last check; and once a day back
-to the last daily check.
+Checks. Some posts are held back, or archived late, and then listed by their time of creation,
+below the frontier, where polls do not look. So each subreddit's own listing is read again from time
+to time: after some hundreds of its posts, or after a few hours, back to the last check; and once a
+day back past the last daily check, by as long as the source may be late.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmrl.collector.cursors import Cursors
-from mmrl.collector.gaps import Gaps
+from mmrl.collector.gaps import Gaps, in_words
 from mmrl.collector.writer import Keeper
 from mmrl.sources.fields import Unreadable, moment
-from mmrl.sources.reddit import api as api
+from mmrl.sources.live import LiveSource, Unreachable
 
-if TYPE_CHECKING:
-    import praw
-
-TOGETHER = 50  # subreddits asked for in one listing
-_MOST = 1_000  # Reddit shows the newest 1,000 posts of a listing, no more
-_NEARLY = 900  # a listing that ended after so many ended at that limit: pages leave some posts out
+_NEARLY = (
+    0.9  # a listing that ended after this part of its reach ended there: pages leave posts out
+)
 _OVERLAP = 25  # posts below the frontier that a poll reads before it stops
 _A_POLL = 50  # new posts that a poll is to find
 _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
@@ -37,7 +34,7 @@ _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
 _CHECK_EVERY, _CHECK_OVERLAP = timedelta(hours=8), timedelta(hours=1)
 _HELD_BACK = timedelta(minutes=15)  # how long before a check posts may not have been shown in it
-_FULL_CHECK_EVERY, _FULL_CHECK_OVERLAP = timedelta(days=1), timedelta(hours=3)
+_FULL_CHECK_EVERY = timedelta(days=1)
 
 
 @dataclass
@@ -69,7 +66,7 @@ class Discovery:
 
     def __init__(
         self,
-        reddit: "praw.Reddit",
+        source: LiveSource,
         cursors: Cursors,
         keeper: Keeper,
         gaps: Gaps,
@@ -78,7 +75,8 @@ class Discovery:
         poll_seconds: tuple[float, float] = (10.0, 900.0),
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        self._reddit = reddit
+        self._source = source
+        self._traits = source.traits
         self._cursors = cursors
         self._keeper = keeper
         self._gaps = gaps
@@ -90,9 +88,9 @@ class Discovery:
         for name in self._names:
             if (why := self._cursors.of(name).closed) is not None:  # since before a restart
                 self._keeper.report.unreachable[name] = why
-        # When and with which id the last post was created of a listing that ended at the limit.
+        # When and at which place the last post was created of a listing that ended at the limit.
         self._oldest: tuple[datetime, int] | None = None
-        self._highest = 0  # the newest id seen so far, in whichever listing
+        self._highest = 0  # the newest place seen so far, in whichever listing
         self.newest_age: timedelta | None = None
         self.polled_at: datetime | None = None
 
@@ -143,7 +141,7 @@ class Discovery:
         last, last_full = cursor.checked_at or now, cursor.full_check_at or now
         full = now - last_full >= _FULL_CHECK_EVERY
         highest, self._oldest = self._highest, None
-        self._read([name], last_full - _FULL_CHECK_OVERLAP if full else last - _CHECK_OVERLAP)
+        self._read([name], last_full - self._traits.late if full else last - _CHECK_OVERLAP)
         if cursor.closed is None:
             if self._oldest is not None and self._oldest[0] > last - _HELD_BACK:
                 # So much was posted that what was held back then is beyond its listing.
@@ -157,9 +155,9 @@ class Discovery:
                 self._regroup(self._now())
 
     def compare(self, shown: set[str]) -> None:
-        """Compares the followed subreddits with those that Reddit shows, and reads the others.
+        """Compares the followed subreddits with those that the source shows, and reads the others.
 
-        A closed one that Reddit shows again is due now instead of tomorrow.
+        A closed one that it shows again is due now instead of tomorrow.
 
         Args:
             shown: names in lower case.
@@ -195,7 +193,8 @@ class Discovery:
         self._began = now
         names = [name for name in self._names if self._cursors.of(name).closed is None]
         self._groups = [
-            Group(names[start : start + TOGETHER], now) for start in range(0, len(names), TOGETHER)
+            Group(names[start : start + self._traits.together], now)
+            for start in range(0, len(names), self._traits.together)
         ]
 
     def _read(self, names: list[str], since: datetime | None = None) -> timedelta:
@@ -209,18 +208,18 @@ class Discovery:
         after, read, below = None, 0, 0
         newest, oldest = 0, 0
         interval = self._longest
-        # Ids count all of Reddit: what this listing will ever show below that is there by now.
+        # Places are of all subreddits: what this listing will ever show below that is there by now.
         highest = self._highest
         while True:
             self._keeper.report.requests += 1
             try:
-                posts, after = api.newest(self._reddit, names, after)
-            except api.Unreachable as error:
+                posts, after = self._source.newest(names, after)
+            except Unreachable as error:
                 return self._part(names, since, str(error))
             now = self._now()
             for name in self._keeper.offer(posts):
                 self._cursors.of(name).fresh += 1
-            numbers = [number for post in posts if (number := _number(post)) is not None]
+            numbers = [number for post in posts if (number := self._source.place(post)) is not None]
             if read == 0:
                 interval = self._interval(posts, now)
                 newest = max(numbers, default=0)
@@ -228,13 +227,14 @@ class Discovery:
             read += len(posts)
             oldest = min(numbers, default=oldest)
             below += sum(number <= (frontier or 0) for number in numbers)
-            ended = after is None or not posts or read >= _MOST
+            ended = after is None or not posts or read >= self._traits.reach
             early = since is not None and posts and _created(posts[-1], now) > since
             if (below >= _OVERLAP and not early) or ended:
                 break
-        if read >= _NEARLY and early:
+        nearly = read >= _NEARLY * self._traits.reach
+        if nearly and early:
             self._oldest = _created(posts[-1], now) if posts else now, oldest
-        if not below and frontier is not None and read >= _NEARLY:
+        if not below and frontier is not None and nearly:
             self._fall_short(names, frontier, oldest, newest)
         else:
             for name in names:
@@ -249,7 +249,7 @@ class Discovery:
         return interval
 
     def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
-        """Reads the listing in halves, as Reddit refuses the whole because of one subreddit."""
+        """Reads the listing in halves, as the source refuses the whole because of one subreddit."""
         if len(names) == 1:
             self._close(names[0], why)
             return self._longest
@@ -269,7 +269,7 @@ class Discovery:
         self._cursors.advance(names[0], newest)
         self._tell(
             f"r/{names[0]}: too much was posted since it was last read; "
-            f"{self._gaps.left:,} ids are left to ask for."
+            f"{in_words(self._gaps.left, self._traits.timed)} are left to ask for."
         )
 
     def _close(self, name: str, why: str) -> None:
@@ -285,7 +285,10 @@ class Discovery:
             group.names = [other for other in group.names if other != name]
         self._groups = [group for group in self._groups if group.names]
         if news:
-            self._tell(f"r/{name} is left out: Reddit says {why}. It is asked for again daily.")
+            self._tell(
+                f"r/{name} is left out: {self._traits.label} says {why}. "
+                "It is asked for again daily."
+            )
 
     def _reopen(self, name: str) -> None:
         cursor = self._cursors.of(name)
@@ -301,14 +304,6 @@ class Discovery:
                 self.newest_age = age
         took = now - times[_A_POLL - 1] if len(times) >= _A_POLL else self._longest
         return min(max(took, self._least), self._longest)
-
-
-def _number(post: dict[str, Any]) -> int | None:
-    """A post's id as a number; None where it is not base 36."""
-    try:
-        return int(str(post.get("id")), 36)
-    except ValueError:
-        return None
 
 
 def _created(post: dict[str, Any], otherwise: datetime) -> datetime:

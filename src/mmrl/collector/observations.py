@@ -1,4 +1,4 @@
-"""Observations of posts that have reached a checkpoint age, a hundred posts a request.
+"""Observations of posts that have reached a checkpoint age, as many a request as the source takes.
 
 A post is due when it has passed a checkpoint since its newest observation. So an observation that
 was missed is made as soon as possible, and dated by its true age. The posts that wait for a
@@ -11,27 +11,24 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, Failed, moment
-from mmrl.catalog.fullnames import POST, fullname
-from mmrl.collector.writer import Kept, ObservationWriter, add_authors, read_live
+from mmrl.catalog import Catalog, Failed, moment, quote
+from mmrl.collector.writer import Kept, ObservationWriter, add_authors
 from mmrl.sources.kinds import ANSWERED
+from mmrl.sources.live import LiveSource
 from mmrl.sources.post import Refused
-from mmrl.sources.reddit import api as api
 from mmrl.times import from_epoch
-
-if TYPE_CHECKING:
-    import praw
 
 STAGE = "observe"  # under this name unusable answers are kept in `failures`
 ABSENT = "absent"  # `removed_by` of a post that Reddit no longer answers for
 _MISSED = timedelta(days=7)  # how long after the last checkpoint a missed one is still made
 _HOUR = 3_600_000_000  # microseconds
+_AGAIN = timedelta(hours=1)  # between two questions whether an archive has taken a score again
 _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once more
 
 
@@ -60,23 +57,27 @@ class Observations:
     """The queue of posts to observe, and the observations that wait to be written.
 
     Args:
-        checkpoints_hours: the ages at which a post is observed.
+        checkpoints_hours: the ages at which a post is observed; of a source that takes scores
+            again once, that age alone counts.
         now: tells the time of an answer that has just come.
         new_times: see `ObservationWriter`.
     """
 
     def __init__(
         self,
-        reddit: "praw.Reddit",
+        source: LiveSource,
         catalog: Catalog,
         checkpoints_hours: Sequence[float],
         now: Callable[[], datetime],
         *,
         new_times: bool = False,
     ) -> None:
-        self._reddit = reddit
+        self._source = source
         self._catalog = catalog
         self._writer = ObservationWriter(catalog, new_times)
+        self._settles = source.traits.settles_after
+        if self._settles is not None:
+            checkpoints_hours = [self._settles.total_seconds() / 3_600]
         self._checkpoints = np.sort(np.array(checkpoints_hours, dtype=float) * _HOUR)
         self._now = now
         self._queue: list[tuple[int, int, str]] = []  # due at, created at (microseconds), post
@@ -86,7 +87,8 @@ class Observations:
 
     def reload(self, as_of: datetime) -> None:
         """Makes the queue anew from the catalog; to be called after `flush`."""
-        ids, created, next_at = upcoming(self._catalog, self._checkpoints, as_of)
+        settles = self._source.name if self._settles else None
+        ids, created, next_at = upcoming(self._catalog, self._checkpoints, as_of, settles)
         at, began = next_at.tolist(), created.tolist()
         self._queue = list(zip(at, began, ids.to_pylist(), strict=True))
         heapq.heapify(self._queue)
@@ -94,6 +96,8 @@ class Observations:
     def add(self, kept: Sequence[Kept]) -> None:
         """Queues posts that were just written, for the checkpoints still ahead of them."""
         for post in kept:
+            if post.final:
+                continue
             created = _micros(post.created_at)
             self._push(created, post.post_id, _micros(post.observed_at) - created)
 
@@ -124,28 +128,32 @@ class Observations:
         if not self._queue:
             return None
         first = from_epoch(self._queue[0][0] / 1_000_000)
-        return first if first <= now and self.due(now) >= api.BATCH else first + wait
+        full = first <= now and self.due(now) >= self._source.traits.batch
+        return first if full else first + wait
 
     def take(self) -> int:
-        """Observes the hundred posts that have been due longest; returns how many were due.
+        """Observes a request full of posts, those due longest; returns how many were due.
 
         Raises:
             SourceError, ConfigError: no answer; wrong credentials. The posts stay due.
         """
         at = _micros(self._now())
         taken: list[tuple[int, int, str]] = []
-        while self._queue and self._queue[0][0] <= at and len(taken) < api.BATCH:
+        while self._queue and self._queue[0][0] <= at and len(taken) < self._source.traits.batch:
             taken.append(heapq.heappop(self._queue))
         try:
-            observed_at = self._observe([post_id for _, _, post_id in taken])
+            observed_at, again = self._observe([post_id for _, _, post_id in taken])
         except BaseException:
             for entry in taken:
                 heapq.heappush(self._queue, entry)
             raise
         for due_at, created, post_id in taken:
             late = observed_at - timedelta(minutes=10) > from_epoch(due_at / 1_000_000)
-            self.report.late += late
-            self._push(created, post_id, _micros(observed_at) - created)
+            self.report.late += late and self._settles is None
+            if self._settles is None:
+                self._push(created, post_id, _micros(observed_at) - created)
+            elif post_id in again:
+                self._ask_again(created, post_id, observed_at)
         self.report.due += len(taken)
         return len(taken)
 
@@ -165,16 +173,23 @@ class Observations:
             due_at = created + int(self._checkpoints[following])
             heapq.heappush(self._queue, (due_at, created, post_id))
 
-    def _observe(self, ids: list[str]) -> datetime:
-        """Observes each post once; returns when."""
+    def _ask_again(self, created: int, post_id: str, now: datetime) -> None:
+        """Queues a post whose score was not taken again yet, until that is not to be expected."""
+        last = created + int(self._checkpoints[-1]) + round(_MISSED.total_seconds() * 1_000_000)
+        following = _micros(now + _AGAIN)
+        if following <= last:
+            heapq.heappush(self._queue, (following, created, post_id))
+
+    def _observe(self, ids: list[str]) -> tuple[datetime, set[str]]:
+        """Observes each post once; returns when, and the posts whose score is not final yet."""
         waiting = set(ids)
+        again: set[str] = set()
         observations: list[dict[str, Any]] = []
         failed: list[Failed] = []
         author_of: dict[str, str] = {}
         for ask_again in (True, False):
-            for answer in api.info(
-                self._reddit, [fullname(POST, post_id) for post_id in ids if post_id in waiting]
-            ):
+            asked = [post_id for post_id in ids if post_id in waiting]
+            for answer in self._source.posts(asked):
                 self.report.requests += 1
                 now = self._now()
                 for submission in answer:
@@ -182,22 +197,31 @@ class Observations:
                     if post_id not in waiting:  # not asked for, or sent twice
                         continue
                     waiting.discard(post_id)
-                    result = read_live(submission, api.source_of(self._reddit), now)
+                    result = self._source.read(submission, now)
                     if isinstance(result, Refused):
                         failed.append(Failed(post_id, result.reason, result.detail))
-                    elif result.observation is not None:
+                    elif result.observation is None:
+                        continue
+                    elif self._settles is not None and not result.observation["settled"]:
+                        again.add(post_id)
+                    else:
                         observations.append(result.observation)
                         if result.post["author_id"]:
                             author_of[post_id] = result.post["author_id"]
-            if not (ask_again and len(ids) >= _SUSPECT and len(waiting) > len(ids) / 2):
+            suspect = len(ids) >= _SUSPECT and len(waiting) > len(ids) / 2
+            if not (ask_again and suspect and self._settles is None):
                 break
-        add_authors(self._reddit, observations, author_of, self.report)
+        add_authors(self._source, observations, author_of, self.report)
         now = self._now()
-        absent = [_absent(post_id, now) for post_id in ids if post_id in waiting]
-        self._taken += observations + absent
+        self._taken += observations
         self._failed += failed
+        if self._settles is not None:
+            return now, again | waiting
+        self._taken += [
+            _absent(post_id, now, self._source.name) for post_id in ids if post_id in waiting
+        ]
         self.report.absent += len(waiting)
-        return now
+        return now, set()
 
 
 def due(catalog: Catalog, checkpoints_hours: Sequence[float], as_of: datetime) -> list[str]:
@@ -210,11 +234,15 @@ def due(catalog: Catalog, checkpoints_hours: Sequence[float], as_of: datetime) -
 
 
 def upcoming(
-    catalog: Catalog, checkpoints: np.ndarray, as_of: datetime
+    catalog: Catalog, checkpoints: np.ndarray, as_of: datetime, settles: str | None = None
 ) -> tuple[pa.ChunkedArray, np.ndarray, np.ndarray]:
     """The posts that wait for a checkpoint: their ids, when they were created, when they are due.
 
     Times are microseconds since 1970. A post that was never observed is due since its creation.
+
+    Args:
+        settles: a source that takes scores again once; then only the posts count that it has
+            observed, until its observation is of that score.
     """
     since = as_of - timedelta(microseconds=float(checkpoints.max())) - _MISSED
     posts = catalog.read(
@@ -222,13 +250,21 @@ def upcoming(
         ["post_id", "created_at"],
         f"created_at > {moment(since)} AND created_at <= {moment(as_of)} AND {ANSWERED}",
     )
-    observations = catalog.read(
-        "observations", ["post_id", "observed_at"], f"observed_at > {moment(since)}"
-    )
+    observed = f"observed_at > {moment(since)}"
+    if settles is not None:
+        observed += f" AND source = {quote(settles)}"
+    observations = catalog.read("observations", ["post_id", "observed_at", "settled"], observed)
     created = posts["created_at"].cast(pa.int64()).to_numpy()
     place = pc.index_in(observations["post_id"], value_set=posts["post_id"].combine_chunks())
     known = observations["observed_at"].cast(pa.int64()).filter(place.is_valid()).to_numpy()
+    settled = pc.fill_null(observations["settled"], False).filter(place.is_valid()).to_numpy()
     place = place.drop_null().to_numpy()
+    if settles is not None:
+        seen, done = np.zeros(len(created), dtype=bool), np.zeros(len(created), dtype=bool)
+        seen[place], done[place[settled]] = True, True
+        left = seen & ~done
+        next_at = created + int(checkpoints.max())
+        return posts["post_id"].filter(pa.array(left)), created[left], next_at[left]
     newest = np.full(len(created), -1)  # age at the newest observation; -1: none yet
     np.maximum.at(newest, place, known - created[place])
     covered = np.searchsorted(checkpoints, newest, side="right")
@@ -239,9 +275,10 @@ def upcoming(
     return posts["post_id"].filter(pa.array(left)), created[left], next_at[left]
 
 
-def _absent(post_id: str, at: datetime) -> dict[str, Any]:
+def _absent(post_id: str, at: datetime, source: str) -> dict[str, Any]:
     """An observation without a score, which says that the post is gone."""
-    return {"post_id": post_id, "observed_at": at, "settled": True, "removed_by": ABSENT}
+    facts = {"post_id": post_id, "observed_at": at, "source": source}
+    return {**facts, "settled": True, "removed_by": ABSENT}
 
 
 def _micros(time: datetime) -> int:

@@ -5,24 +5,21 @@ The service (see `service`) does the same without an end, with the time of each 
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from mmrl.catalog import Catalog
 from mmrl.collector.cursors import Cursors
 from mmrl.collector.gaps import Gaps
-from mmrl.collector.listings import TOGETHER, Discovery
+from mmrl.collector.listings import Discovery
 from mmrl.collector.observations import Observations, ObserveReport
 from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.config import Settings
-
-if TYPE_CHECKING:
-    import praw
+from mmrl.sources.live import LiveSource
 
 _COMMIT = 5_000  # observations a commit: fifty requests, half a minute at Reddit's rate limit
 
 
 def sweep(
-    reddit: "praw.Reddit", catalog: Catalog, subreddits: Sequence[str], as_of: datetime
+    source: LiveSource, catalog: Catalog, subreddits: Sequence[str], as_of: datetime
 ) -> SweepReport:
     """Keeps every post that is new since the last sweep, with its first observation.
 
@@ -30,15 +27,15 @@ def sweep(
     would tell of the post's own success.
 
     Raises:
-        ConfigError: Reddit refuses the credentials.
-        SourceError: Reddit does not answer; nothing of this sweep is kept, the next one finds it.
+        ConfigError: the source refuses the credentials.
+        SourceError: it does not answer; nothing of this sweep is kept, the next one finds it.
     """
     report = SweepReport()
-    cursors = Cursors(catalog)
-    gaps = Gaps(catalog)
-    keeper = Keeper(reddit, catalog, lambda: as_of, report)
-    discovery = Discovery(reddit, cursors, keeper, gaps, subreddits, lambda: as_of)
-    for _ in range(0, len(discovery.open_names), TOGETHER):
+    cursors = Cursors(catalog, source.traits.mark)
+    gaps = Gaps(catalog, source.traits)
+    keeper = Keeper(source, catalog, lambda: as_of, report)
+    discovery = Discovery(source, cursors, keeper, gaps, subreddits, lambda: as_of)
+    for _ in range(0, len(discovery.open_names), source.traits.together):
         discovery.poll()
     keeper.flush()
     gaps.save()
@@ -47,7 +44,7 @@ def sweep(
 
 
 def observe(
-    reddit: "praw.Reddit",
+    source: LiveSource,
     catalog: Catalog,
     settings: Settings,
     as_of: datetime,
@@ -60,17 +57,17 @@ def observe(
             dated `as_of`.
 
     Raises:
-        ConfigError: Reddit refuses the credentials.
-        SourceError: Reddit does not answer; the observations made before are kept.
+        ConfigError: the source refuses the credentials.
+        SourceError: it does not answer; the observations made before are kept.
     """
     observations = Observations(
-        reddit, catalog, settings.reddit.checkpoints_hours, now or (lambda: as_of)
+        source, catalog, settings.reddit.checkpoints_hours, now or (lambda: as_of)
     )
     observations.reload(as_of)
     try:
         while observations.take():
             if observations.waiting >= _COMMIT:
                 observations.flush()
-    finally:  # also when Reddit stops answering half way
+    finally:  # also when the source stops answering half way
         observations.flush()
     return observations.report

@@ -8,7 +8,6 @@ wrong credentials end the service.
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from mmrl.catalog import Catalog
 from mmrl.collector.comments import CommentStream
@@ -22,13 +21,11 @@ from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.config import RedditSettings
 from mmrl.errors import MmrlError
 from mmrl.runtime.clock import Halt
-from mmrl.sources.kinds import REDDIT
-from mmrl.sources.reddit import api as api
-from mmrl.sources.reddit.budget import Priority
-from mmrl.sources.reddit.transport import Transport
-
-if TYPE_CHECKING:
-    import praw
+from mmrl.sources.budget import Priority
+from mmrl.sources.kinds import SIMULATED_NAMES
+from mmrl.sources.live import LiveSource
+from mmrl.sources.reddit.source import RedditSource
+from mmrl.sources.transport import Transport
 
 _MANY = 300  # posts or observations that are written without waiting for more
 _TOO_MANY = 3_000  # that wait because they can't be written: nothing more is asked for
@@ -37,7 +34,7 @@ _HEARTBEAT = timedelta(minutes=1)
 _ABOUT_EVERY = timedelta(hours=1)
 _PATIENCE = 20.0  # seconds that a request is tried again for before others are let go first
 _FILLS_ONCE = 30  # requests for gaps in a single sweep
-_LAST_WORDS = 3.0  # seconds for Reddit to tell of authors when the service ends
+_LAST_WORDS = 3.0  # seconds for the source to tell of authors when the service ends
 _SKEW_WORTH_SAYING = 30.0  # seconds
 
 
@@ -45,35 +42,35 @@ class Service:
     """Collects into a catalog until it is stopped.
 
     Args:
-        reddit, transport: the connection for discovery, gaps and, unless `observer` is given, the
+        source, transport: the connection for discovery, gaps and, unless `observer` is given, the
             observations.
-        observer: a connection and its transport for the observations alone, of another client.
+        observer: a source and its transport for the observations alone, of another client.
         observing: make the observations that are due; False leaves them to `mmrl observe`.
         tell: is given a sentence for whoever watches.
     """
 
     def __init__(
         self,
-        reddit: "praw.Reddit",
+        source: LiveSource,
         transport: Transport,
         catalog: Catalog,
         settings: RedditSettings,
         *,
-        observer: "tuple[praw.Reddit, Transport] | None" = None,
+        observer: tuple[LiveSource, Transport] | None = None,
         observing: bool = True,
         tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        self._reddit, self._transport = reddit, transport
-        self._observer, self._observer_transport = observer or (reddit, transport)
+        self._source, self._transport = source, transport
+        self._observer, self._observer_transport = observer or (source, transport)
         self._catalog, self._settings, self._tell = catalog, settings, tell
         self._now, self._clock = transport.now, transport.clock
         now = self._now()
         self.status = Status(started_at=now)
         self._report = SweepReport()
-        self._cursors = Cursors(catalog)
-        self._gaps = Gaps(catalog)
+        self._cursors = Cursors(catalog, source.traits.mark)
+        self._gaps = Gaps(catalog, source.traits)
         self._keeper = Keeper(
-            reddit, catalog, self._now, self._report, settings.subreddits, new_times=True
+            source, catalog, self._now, self._report, settings.subreddits, new_times=True
         )
         self._finder = self._make_finder()
         self._discovery = self._finder if isinstance(self._finder, Discovery) else None
@@ -101,9 +98,9 @@ class Service:
     def _make_finder(self) -> Discovery | CommentStream:
         """Whatever finds posts, as the settings say."""
         settings = self._settings
-        if settings.discovery == "new":
+        if settings.discovery == "new" or not isinstance(self._source, RedditSource):
             return Discovery(
-                self._reddit,
+                self._source,
                 self._cursors,
                 self._keeper,
                 self._gaps,
@@ -113,7 +110,7 @@ class Service:
                 self._tell,
             )
         return CommentStream(
-            self._reddit, self._keeper, settings.subreddits, self._now, settings.poll_seconds[0]
+            self._source, self._keeper, settings.subreddits, self._now, settings.poll_seconds[0]
         )
 
     def _begin(self, now: datetime) -> None:
@@ -148,7 +145,7 @@ class Service:
             tick: the longest wait, in seconds.
 
         Raises:
-            ConfigError: Reddit refuses the credentials; what was found before is kept.
+            ConfigError: the source refuses the credentials; what was found before is kept.
         """
         for transport in self._transports:
             transport.patience = _PATIENCE
@@ -226,7 +223,7 @@ class Service:
             self.status.note(error, self._now())
 
     def _finish(self) -> None:
-        """Writes what waits; Reddit is asked for authors' facts for a few seconds at most."""
+        """Writes what waits; the source is asked for authors' facts for a few seconds at most."""
         for transport in self._transports:
             transport.finishing, transport.patience = True, _LAST_WORDS
         try:
@@ -262,13 +259,14 @@ class Service:
             self._discovery.check()
 
     def _subreddits_at(self) -> datetime | None:
-        return self._about_at if self._settings.subreddits else None
+        asks = self._settings.subreddits and self._source.traits.tells_closed
+        return self._about_at if asks else None
 
     def _ask_about(self) -> None:
         """Asks once an hour for subscribers, and which subreddits are there at all."""
         shown: set[str] = set()
         with self._at(Priority.OBSERVATIONS):
-            for part in api.about(self._reddit, self._settings.subreddits):
+            for part in self._source.about(self._settings.subreddits):
                 self._report.requests += 1
                 self._keeper.learn_subscribers(part)
                 shown |= {
@@ -276,7 +274,7 @@ class Service:
                     for subreddit in part
                     if subreddit.get("subreddit_type") != "private"
                 }
-            if self._discovery is not None:
+            if self._discovery is not None and self._source.traits.tells_closed:
                 self._discovery.compare(shown)
         self._about_at = self._now() + _ABOUT_EVERY
 
@@ -287,7 +285,7 @@ class Service:
     def _fill(self) -> None:
         before = len(self._gaps.open)
         with self._at(Priority.FILL):
-            self._gaps.fill(self._reddit, self._keeper)
+            self._gaps.fill(self._source, self._keeper)
         if before and not self._gaps.open:
             self._tell("All gaps are filled.")
 
@@ -346,6 +344,7 @@ class Service:
         status.newest_age = None if age is None else round(age.total_seconds(), 1)
         status.polled_at = self._finder.polled_at
         status.gap_ids = self._gaps.left
+        status.gaps_timed = self._source.traits.timed
         status.skew = round(self._transport.skew, 1)
         status.failing = any(task.failures for task in self._tasks)
         return status
@@ -355,8 +354,9 @@ class Service:
         if abs(skew) < _SKEW_WORTH_SAYING or self._skew_told:
             return
         self._skew_told = True
-        if api.source_of(self._reddit) == REDDIT.name:  # a sandbox has a time of its own
+        if self._source.name not in SIMULATED_NAMES:  # a sandbox has a time of its own
             self._tell(
                 f"This machine's clock is {abs(skew):,.0f} s {'behind' if skew > 0 else 'ahead of'}"
-                " Reddit's: observations are dated by Reddit's clock. Set this one right (NTP)."
+                f" {self._source.traits.label}'s: observations are dated by that. Set this one "
+                "right (NTP)."
             )

@@ -12,7 +12,7 @@ from typing import Any
 from mmrl.collector.observations import Observations
 from mmrl.collector.writer import SweepReport
 from mmrl.errors import MmrlError
-from mmrl.sources.reddit.transport import Transport
+from mmrl.sources.transport import Transport
 from mmrl.times import iso, parse_time
 
 _TIMES = frozenset({"started_at", "at", "polled_at", "last_error_at"})
@@ -36,10 +36,10 @@ class Status:
         requests: sent, tries and tokens included; `used` of `limit` in the last 60 seconds.
         newest_age: seconds between a post's creation and its first sight, the newest one lately.
         polled_at: when discovery last read back to what it knew.
-        gap_ids: ids that gaps leave to ask for.
-        left_out: subreddits that Reddit does not show, with its answer.
+        gap_ids: places that gaps leave to ask for: ids, or seconds where `gaps_timed`.
+        left_out: subreddits that the source does not show, with its answer.
         last_error, last_error_at: the newest failure; `failing` while it lasts.
-        skew: seconds that Reddit's clock is ahead of this machine's, where they don't agree.
+        skew: seconds that the source's clock is ahead of this machine's, where they don't agree.
     """
 
     state: str = "running"
@@ -59,6 +59,7 @@ class Status:
     newest_age: float | None = None
     polled_at: datetime | None = None
     gap_ids: int = 0
+    gaps_timed: bool = False
     left_out: dict[str, str] = field(default_factory=dict)
     last_error: str | None = None
     last_error_at: datetime | None = None

@@ -9,7 +9,7 @@ from mmrl.catalog import Catalog
 from mmrl.collector.status import in_words
 from mmrl.errors import ConfigError
 from mmrl.runtime.retry import COLLECTOR
-from mmrl.sources.reddit.transport import Later
+from mmrl.sources.transport import Later
 
 _LONGEST_YIELD = 30.0  # seconds that work waits for others before the budget is asked again
 _COMPACT_EVERY = timedelta(minutes=20)
@@ -46,7 +46,7 @@ class Task:
             tell: is given a sentence when failures begin, and when they end.
 
         Raises:
-            ConfigError: Reddit refuses the credentials.
+            ConfigError: the source refuses the credentials.
         """
         try:
             self.work()

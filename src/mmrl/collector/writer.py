@@ -1,21 +1,17 @@
-"""Posts as Reddit sends them, written once each with their first observation, many a commit."""
+"""Posts as a live source sends them, written once with their first observation, many a commit."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmrl.catalog import Catalog, Failed
+from mmrl.catalog import Catalog, Failed, quote
 from mmrl.errors import MmrlError
 from mmrl.runtime.clock import Halt
 from mmrl.sources.files.importer import rows
-from mmrl.sources.post import Parsed, Refused, Unstated
-from mmrl.sources.reddit import api as api
-from mmrl.sources.submission import parse_submission
-
-if TYPE_CHECKING:
-    import praw
+from mmrl.sources.live import Author, LiveSource
+from mmrl.sources.post import Parsed, Refused
 
 STAGE = "collect"  # under this name refused posts are kept in `failures`
 _REMEMBERED = 50_000  # ids of known posts that are not asked of the catalog again
@@ -29,10 +25,10 @@ class SweepReport:
 
     Attributes:
         seen: posts in the answers; `new` were not known, and are now.
-        requests: sent to Reddit, without those for a token and repetitions.
+        requests: sent to the source, without those for a token and repetitions.
         subreddits: new posts by subreddit.
         refused: unusable posts by reason code.
-        unreachable: subreddits that Reddit does not show, with its answer.
+        unreachable: subreddits that the source does not show, with its answer.
         gap: a listing ended before a known post came; the ids between are still to be filled.
     """
 
@@ -51,15 +47,21 @@ class _Found:
 
     parsed: Parsed
     subreddit_id: str
+    known: bool = False  # the post is there already, of another source
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A post that was written, for whoever observes it again."""
+    """A post that was written, for whoever observes it again.
+
+    Attributes:
+        final: its observation is of a score that the source took again; none follows.
+    """
 
     post_id: str
     created_at: datetime
     observed_at: datetime
+    final: bool
 
 
 class ObservationWriter:
@@ -102,7 +104,7 @@ class Keeper:
 
     def __init__(
         self,
-        reddit: "praw.Reddit",
+        source: LiveSource,
         catalog: Catalog,
         now: Callable[[], datetime],
         report: SweepReport,
@@ -110,10 +112,9 @@ class Keeper:
         *,
         new_times: bool = False,
     ) -> None:
-        self._reddit = reddit
+        self._source = source
         self._catalog = catalog
         self._now = now
-        self._source = api.source_of(reddit)
         self._followed = None if followed is None else {name.lower() for name in followed}
         self._writer = ObservationWriter(catalog, new_times)
         self._waiting: dict[str, _Found] = {}
@@ -145,7 +146,7 @@ class Keeper:
             if post_id in self._known or post_id in self._waiting or post_id in self._refused:
                 continue
             fresh.append(subreddit)
-            result = read_live(submission, self._source, now)
+            result = self._source.read(submission, now)
             if isinstance(result, Refused):
                 self._refused[post_id] = Failed(post_id, result.reason, result.detail)
             else:
@@ -157,18 +158,17 @@ class Keeper:
         """Writes what waits and is not in the catalog, with authors' facts and subscribers.
 
         Args:
-            final: there is no later attempt; what Reddit does not tell now is left out.
+            final: there is no later attempt; what the source does not tell now is left out.
 
         Raises:
-            SourceError: Reddit did not tell of the authors; all still waits.
+            SourceError: the source did not tell of the authors; all still waits.
         """
         self._drop_known()
-        posts = [post.parsed.post for post in self._waiting.values()]
-        observations = [
-            post.parsed.observation for post in self._waiting.values() if post.parsed.observation
-        ]
+        posts = [each.parsed.post for each in self._waiting.values() if not each.known]
+        parsed = [each.parsed for each in self._waiting.values()]
+        observations = [row for each in parsed for row in (each.first, each.observation) if row]
         try:
-            self._add_authors(posts, observations)
+            self._add_authors([each.post for each in parsed], observations)
             self._add_subscribers(observations)
         except (MmrlError, Halt):
             late = self.since is not None and self._now() - self.since > _AUTHORS_WITHIN
@@ -181,7 +181,7 @@ class Keeper:
         self._catalog.fail(STAGE, self._refused.values(), self._now())
         self.report.subreddits.update(post["subreddit"] for post in posts)
         self.report.refused.update(str(failure.reason) for failure in self._refused.values())
-        kept = [Kept(post["post_id"], post["created_at"], post["first_seen_at"]) for post in posts]
+        kept = [_kept(each, self._source) for each in parsed]
         self._remember([*self._waiting, *self._refused])
         self._waiting, self._refused, self.since = {}, {}, None
         return kept
@@ -190,12 +190,23 @@ class Keeper:
         ids = [*self._waiting, *self._refused]
         if not ids:
             return
-        stored = self._catalog.lookup("posts", "post_id", ids, ["post_id"])
-        known = stored["post_id"].to_pylist()
+        stored = self._catalog.lookup("posts", "post_id", ids, ["post_id", "source"]).to_pylist()
+        known = {row["post_id"]: row["source"] for row in stored}
+        elsewhere = [post_id for post_id, source in known.items() if source != self._source.name]
+        for post_id in set(elsewhere).intersection(self._waiting) - self._observed(elsewhere):
+            # One post with observations of both: this source sees it for the first time.
+            self._waiting[post_id] = replace(self._waiting[post_id], known=True)
+            del known[post_id]
         for post_id in known:
             self._waiting.pop(post_id, None)
             self._refused.pop(post_id, None)
         self._remember(known)
+
+    def _observed(self, ids: list[str]) -> set[str]:
+        """The posts among these that have an observation of this source."""
+        mine = f"source = {quote(self._source.name)}"
+        rows = self._catalog.lookup("observations", "post_id", ids, ["post_id"], mine)
+        return set(rows["post_id"].to_pylist())
 
     def _remember(self, ids: Iterable[str]) -> None:
         for post_id in ids:
@@ -206,7 +217,7 @@ class Keeper:
 
     def _add_authors(self, posts: list[dict[str, Any]], observations: list[dict[str, Any]]) -> None:
         author_of = {post["post_id"]: post["author_id"] for post in posts if post["author_id"]}
-        add_authors(self._reddit, observations, author_of, self.report)
+        add_authors(self._source, observations, author_of, self.report)
 
     def _add_subscribers(self, observations: list[dict[str, Any]]) -> None:
         """Asks for the subscribers where the posts do not carry them already."""
@@ -221,7 +232,7 @@ class Keeper:
             for name in lacking.values()
             if name not in self._subscribers or now - self._subscribers[name][0] >= _SUBSCRIBERS_FOR
         }
-        for part in api.info(self._reddit, sorted(stale)):
+        for part in self._source.subreddits(sorted(stale)):
             self.report.requests += 1
             self.learn_subscribers(part)
         for observation in observations:
@@ -238,19 +249,19 @@ class Keeper:
 
 
 def add_authors(
-    reddit: "praw.Reddit",
+    source: LiveSource,
     observations: Iterable[dict[str, Any]],
     author_of: dict[str, str],
     report: Any,
 ) -> None:
-    """Puts authors' karma and age into observations; left out where Reddit does not tell them.
+    """Puts authors' karma and age into observations; left out where the source does not tell them.
 
     Args:
         author_of: bare account ids by post id.
         report: its `requests` is counted up.
     """
-    known: dict[str, api.Author] = {}
-    for part in api.authors(reddit, author_of.values()):
+    known: dict[str, Author] = {}
+    for part in source.authors(author_of.values()):
         report.requests += 1
         known |= part
     for observation in observations:
@@ -261,12 +272,16 @@ def add_authors(
             observation["author_created_at"] = author.created_at
 
 
-def read_live(submission: dict[str, Any], source: str, as_of: datetime) -> Parsed | Refused:
-    """A post as Reddit just sent it: observed now, with the score it has at this age."""
-    return parse_submission(
-        submission,
-        source=source,
-        as_of=as_of,
-        unstated=Unstated(as_of, settled=True),
-        raw_json=True,
+def _kept(parsed: Parsed, source: LiveSource) -> Kept:
+    """A post for whoever observes it again."""
+    observation = parsed.observation
+    return Kept(
+        parsed.post["post_id"],
+        parsed.post["created_at"],
+        parsed.post["first_seen_at"],
+        final=(
+            source.traits.settles_after is not None
+            and observation is not None
+            and observation["settled"]
+        ),
     )

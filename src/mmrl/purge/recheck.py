@@ -1,30 +1,26 @@
-"""Re-checks of kept posts: Reddit is asked whether they still stand, oldest check first.
+"""Re-checks of kept posts: a live source is asked whether they still stand, oldest check first.
 
-A hundred posts go into a request. An observation counts as a check, so posts that are still
-observed cost nothing here.
+As many posts go into a request as the source takes. An observation counts as a check, so posts that
+are still observed cost nothing here.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment
-from mmrl.catalog.fullnames import POST, fullname
 from mmrl.collector.observations import ABSENT
 from mmrl.runtime.progress import Progress
 from mmrl.sources.fields import text
 from mmrl.sources.files.importer import rows
 from mmrl.sources.kinds import REDDIT, known_to
-from mmrl.sources.reddit import api as api
+from mmrl.sources.live import LiveSource, batches
 from mmrl.sources.submission import removed_by
-
-if TYPE_CHECKING:
-    import praw
 
 _COMMIT = 50  # requests a commit
 _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once more
@@ -37,7 +33,7 @@ class RecheckReport:
     Attributes:
         due: posts to check; `checked` were, and `standing` of those stand.
         gone: the others by who took them away.
-        requests: sent to Reddit, those for a token and repetitions left out.
+        requests: sent to the source, those for a token and repetitions left out.
     """
 
     due: int = 0
@@ -48,21 +44,30 @@ class RecheckReport:
 
 
 def due(
-    catalog: Catalog, every: timedelta, as_of: datetime, source: str = REDDIT.name
+    catalog: Catalog,
+    every: timedelta,
+    as_of: datetime,
+    source: str = REDDIT.name,
+    recheck_after: timedelta = timedelta(0),
 ) -> list[str]:
     """The posts of which nobody has seen for that long whether they stand; oldest check first.
 
     Args:
-        source: who would be asked, `reddit` or `sandbox`.
+        source: who would be asked.
+        recheck_after: the least time that this one wants between two checks of a post; one that
+            was absent is asked for sooner, as nobody is to be taken for gone by one answer.
     """
-    since = moment(as_of - every)
+    rarely = max(every, recheck_after)
+    since = moment(as_of - rarely)
     posts = catalog.read("posts", ["post_id", "first_seen_at"], known_to(source))
     observed = catalog.read("observations", ["post_id"], f"observed_at > {since}")["post_id"]
-    checks = catalog.read("checks", ["post_id", "checked_at"])
+    checks = catalog.read("checks", ["post_id", "checked_at", "gone"])
     place = pc.index_in(posts["post_id"], value_set=checks["post_id"].combine_chunks())
     at = pc.coalesce(checks["checked_at"].take(place), posts["first_seen_at"])
     posts = posts.set_column(1, "at", at)
-    old = pc.less_equal(at, pa.scalar(as_of - every, at.type))
+    absent = pc.fill_null(pc.equal(checks["gone"].take(place), ABSENT), False)
+    soon, late = (pa.scalar(as_of - span, at.type) for span in (every, rarely))
+    old = pc.less_equal(at, pc.if_else(absent, soon, late))
     seen = pc.is_in(posts["post_id"], value_set=observed.combine_chunks())
     posts = posts.filter(pc.and_(old, pc.invert(seen)))
     return list(
@@ -71,7 +76,7 @@ def due(
 
 
 def recheck(
-    reddit: "praw.Reddit",
+    source: LiveSource,
     catalog: Catalog,
     every: timedelta,
     now: Callable[[], datetime],
@@ -91,19 +96,20 @@ def recheck(
     Raises:
         ConfigError, SourceError: wrong credentials; no answer. The checks before are kept.
     """
-    ids = due(catalog, every, now(), api.source_of(reddit))
+    traits = source.traits
+    ids = due(catalog, every, now(), source.name, traits.recheck_after)
     report.due = len(ids)
     progress.start("re-check", len(ids))
     waiting: list[dict[str, Any]] = []
     try:
-        for batch in api.batches(ids):
+        for batch in batches(ids, traits.batch):
             if until is not None and now() >= until:
                 break
             if requests is not None and report.requests >= requests:
                 break
-            waiting += _check(reddit, batch, now, report)
+            waiting += _check(source, batch, now, report)
             progress.advance(len(batch))
-            if len(waiting) >= _COMMIT * api.BATCH:
+            if len(waiting) >= _COMMIT * traits.batch:
                 _write(catalog, waiting)
                 waiting = []
     finally:
@@ -112,7 +118,7 @@ def recheck(
 
 
 def _check(
-    reddit: "praw.Reddit",
+    source: LiveSource,
     ids: list[str],
     now: Callable[[], datetime],
     report: RecheckReport,
@@ -120,7 +126,7 @@ def _check(
     removals: dict[str, str | None] = {}
     for ask_again in (True, False):
         missing = [post_id for post_id in ids if post_id not in removals]
-        for answer in api.info(reddit, [fullname(POST, post_id) for post_id in missing]):
+        for answer in source.posts(missing):
             report.requests += 1
             for submission in answer:
                 post_id = str(submission.get("id"))

@@ -72,6 +72,16 @@ REDDIT = Retry(
     sure=0.5,
     longest_asked=600.0,
 )
+# One request to Arctic Shift; bounded by the transport's patience. It may be away for hours.
+ARCTIC_SHIFT = Retry(
+    first_wait=2.0,
+    longest_wait=120.0,
+    statuses=frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529}),
+    sure=0.5,
+    longest_asked=3_600.0,
+)
+# A request that took Arctic Shift too long, before a smaller one.
+ARCTIC_SHIFT_SLOWER = Retry(first_wait=2.0, longest_wait=30.0)
 # A refused token, replaced before the credentials are to blame.
 REDDIT_TOKENS = Retry(first_wait=0.0, longest_wait=0.0, attempts=4)
 # One kind of the collector's work, while the others go on.

@@ -1,7 +1,8 @@
 """The kinds of sources that posts come from, each written once.
 
 `posts.source` holds a kind's name, for a file with the file's name behind it: `reddit`,
-`dump:RS_2024-01.zst`. Whatever depends on where a post came from asks here.
+`dump:RS_2024-01.zst`; `observations.source` likewise names who observed. Whatever depends on where
+a post came from asks here.
 
 A new kind of file takes two files: its reader in `sources/files/`, a `PostSource` with the
 arguments of `DumpSource`, and its entry in `KINDS` here. The command `mmrl import NAME`, the
@@ -21,7 +22,8 @@ class Kind:
 
     Attributes:
         name: small letters; the command's name for a kind of file.
-        known_to: the live source that can be asked about its posts later; None: no one can.
+        known_to: the live sources that can be asked about its posts later.
+        connect: of a live source, the function that connects to it, as `module:function`.
         simulated: nobody ever wrote its posts.
         local_files: its posts may name image files of this machine. A post from the net must not.
         reader: the class that reads its files, as `module:Class`; None for a live source.
@@ -30,7 +32,8 @@ class Kind:
     """
 
     name: str
-    known_to: str | None = None
+    known_to: tuple[str, ...] = ()
+    connect: str | None = None
     simulated: bool = False
     local_files: bool = False
     reader: str | None = None
@@ -58,15 +61,29 @@ class Kind:
 
     def load_reader(self) -> Any:
         """The class that reads its files, see `PostSource`; imported only when it is used."""
-        module, _, name = (self.reader or "").partition(":")
-        return getattr(import_module(module), name)
+        return _load(self.reader)
+
+    def load_connect(self) -> Any:
+        """The function that connects to it, see `sources.connection`; imported when it is used."""
+        return _load(self.connect)
 
 
-REDDIT = Kind("reddit", known_to="reddit")
-SANDBOX = Kind("sandbox", known_to="sandbox", simulated=True)
+def _load(address: str | None) -> Any:
+    module, _, name = (address or "").partition(":")
+    return getattr(import_module(module), name)
+
+
+_REAL = ("reddit", "arctic-shift")
+_SIMULATED = ("sandbox", "sandbox-arctic-shift")
+REDDIT = Kind("reddit", known_to=_REAL, connect="mmrl.sources.reddit.connection:connect_live")
+ARCTIC_SHIFT = Kind(
+    "arctic-shift", known_to=_REAL, connect="mmrl.sources.arctic_shift.connection:connect_live"
+)
+SANDBOX = Kind("sandbox", known_to=_SIMULATED, simulated=True)  # answers as Reddit
+SANDBOX_ARCTIC_SHIFT = Kind("sandbox-arctic-shift", known_to=_SIMULATED, simulated=True)
 DUMP = Kind(
     "dump",
-    known_to="reddit",
+    known_to=_REAL,
     reader="mmrl.sources.files.dump:DumpSource",
     help="Imports Pushshift or Arctic Shift dumps: one submission as JSON a line.",
     example="mmrl import dump RS_2024-01.zst --subreddit EarthPorn --after 2024-01-15",
@@ -79,8 +96,10 @@ TABLE = Kind(  # its ids may be its own, unknown to Reddit
     help="Imports a table of posts, with a folder of their images if there is one.",
     example="mmrl import table posts.csv --images pictures --map score=score_2023",
 )
-KINDS = (REDDIT, SANDBOX, DUMP, TABLE)
+KINDS = (REDDIT, ARCTIC_SHIFT, SANDBOX, SANDBOX_ARCTIC_SHIFT, DUMP, TABLE)
 FILES = tuple(kind for kind in KINDS if not kind.live)
+LIVE = tuple(kind for kind in KINDS if kind.connect is not None)
+SIMULATED_NAMES = frozenset(kind.name for kind in KINDS if kind.simulated)
 
 
 def condition(kinds: Iterable[Kind]) -> str:
@@ -89,7 +108,7 @@ def condition(kinds: Iterable[Kind]) -> str:
 
 
 SIMULATED = condition(kind for kind in KINDS if kind.simulated)
-ANSWERED = condition(kind for kind in KINDS if kind.known_to is not None)
+ANSWERED = condition(kind for kind in KINDS if kind.known_to)
 
 
 def known_to(live: str) -> str:
@@ -97,7 +116,7 @@ def known_to(live: str) -> str:
 
     A simulated Reddit knows nothing of real posts, and Reddit nothing of simulated ones.
     """
-    return condition(kind for kind in KINDS if kind.known_to == live)
+    return condition(kind for kind in KINDS if live in kind.known_to)
 
 
 def may_name_files(source: str) -> bool:

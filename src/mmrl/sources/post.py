@@ -28,12 +28,14 @@ class Parsed:
         post, observation: rows of the catalog's `posts` and `observations`.
         stated: whether the object itself states when its score was observed.
         dropped: names of values that were left out, as they can't be used and no label needs them.
+        first: what the object tells of an earlier observation, whose score it no longer has.
     """
 
     post: dict[str, Any]
     observation: dict[str, Any] | None
     stated: bool
     dropped: tuple[str, ...] = ()
+    first: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,7 @@ def _observation(
         "author_link_karma": None,
         "author_created_at": None,
         "removed_by": removed_by(data, title),
+        "source": rules.source,
     }
     return observation if score is not None or observation["removed_by"] else None
 

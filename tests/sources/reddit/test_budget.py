@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.sources.reddit.budget import Budget, Priority, Ticket, budget_path
+from mmrl.sources.budget import Budget, Priority, Ticket, budget_path
 from tests.support.command import ending
 
 NOW = 1_780_000_000.0
@@ -187,7 +187,7 @@ def test_processes_share_one_budget(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from mmrl.sources.reddit.budget import Budget, Priority, Ticket
+from mmrl.sources.budget import Budget, Priority, Ticket
 budget = Budget(Path(sys.argv[1]), per_minute=50)
 count = 0
 while isinstance(budget.ask(Priority.DISCOVERY, 1_780_000_000.0), Ticket):

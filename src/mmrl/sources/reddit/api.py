@@ -8,8 +8,6 @@ import configparser
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,26 +18,15 @@ from mmrl.runtime.loopback import is_loopback
 from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
 from mmrl.sources.kinds import REDDIT, SANDBOX
+from mmrl.sources.live import Author, Rules, Unreachable, batches, read_rules
 from mmrl.sources.reddit.credentials import how_to_set, section_of, user_agent
-from mmrl.sources.reddit.transport import Transport, put_aside_limits, requestor_class
+from mmrl.sources.reddit.requestor import put_aside_limits, requestor_class
+from mmrl.sources.transport import Transport
 
 if TYPE_CHECKING:
     import praw
 
 BATCH = 100  # the most that Reddit answers for in one request
-
-
-@dataclass(frozen=True)
-class Author:
-    """An account as Reddit shows it; None where it does not."""
-
-    link_karma: int | None
-    comment_karma: int | None
-    created_at: datetime | None
-
-
-class Unreachable(Exception):  # noqa: N818 - a finding about subreddits, not a fault
-    """A listing that Reddit does not give: a private, banned, renamed or unknown subreddit."""
 
 
 def connect(
@@ -123,7 +110,7 @@ def info(reddit: "praw.Reddit", fullnames: Iterable[str]) -> Iterator[list[dict[
 
     Those that no longer exist are absent from the answer.
     """
-    for batch in batches(fullnames):
+    for batch in batches(fullnames, BATCH):
         with _clear_errors():
             answer = _get(reddit, "api/info", {"id": ",".join(batch)})
         yield [child for _, child in _listing(answer)[0]]
@@ -131,10 +118,23 @@ def info(reddit: "praw.Reddit", fullnames: Iterable[str]) -> Iterator[list[dict[
 
 def about(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
     """Subreddits by name, a list for each request; those that do not exist are absent."""
-    for batch in batches(names):
+    for batch in batches(names, BATCH):
         with _clear_errors():
             answer = _get(reddit, "api/info", {"sr_name": ",".join(batch)})
         yield [child for kind, child in _listing(answer)[0] if kind == SUBREDDIT]
+
+
+def rules(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[Rules]]:
+    """The rules of subreddits, one a request; those that Reddit does not show are left out."""
+    from prawcore.exceptions import Forbidden, NotFound, Redirect, UnavailableForLegalReasons
+
+    for name in names:
+        with _clear_errors():
+            try:
+                answer = _get(reddit, f"r/{name}/about/rules", {})
+            except (Forbidden, NotFound, Redirect, UnavailableForLegalReasons):
+                continue
+        yield [read_rules(name, answer.get("rules") if isinstance(answer, dict) else None)]
 
 
 def comments(reddit: "praw.Reddit", subreddit: str = "all") -> list[dict[str, Any]]:
@@ -150,15 +150,8 @@ def authors(reddit: "praw.Reddit", ids: Iterable[str]) -> Iterator[dict[str, Aut
     A request that Reddit refuses is sent again in halves, so that only the account at fault is
     missing from the answers.
     """
-    for batch in batches(ids):
+    for batch in batches(ids, BATCH):
         yield from _authors(reddit, batch)
-
-
-def batches(values: Iterable[str]) -> Iterator[list[str]]:
-    """The values in lists of at most a hundred, each value once."""
-    unique = list(dict.fromkeys(values))
-    for start in range(0, len(unique), BATCH):
-        yield unique[start : start + BATCH]
 
 
 def _authors(reddit: "praw.Reddit", ids: list[str]) -> Iterator[dict[str, Author]]:

@@ -2,12 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from mmrl.config import RedditSettings
+from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError
 from mmrl.runtime.clock import Clock, SystemClock
+from mmrl.sources.budget import Budget, budget_path
+from mmrl.sources.live import LiveSource
 from mmrl.sources.reddit.api import connect
-from mmrl.sources.reddit.budget import Budget, budget_path
-from mmrl.sources.reddit.transport import Transport
+from mmrl.sources.reddit.source import RedditSource
+from mmrl.sources.transport import Transport
 
 if TYPE_CHECKING:
     import praw
@@ -40,3 +42,12 @@ def open_connection(
         window_seconds=window,
     )
     return reddit, transport
+
+
+def connect_live(
+    settings: Settings, home: str, *, observing: bool = False, clock: Clock | None = None
+) -> tuple[LiveSource, Transport]:
+    """Reddit as a live source; see `sources.connection`."""
+    site = settings.reddit.observe_site if observing else None
+    reddit, transport = open_connection(settings.reddit, home, site, clock)
+    return RedditSource(reddit), transport

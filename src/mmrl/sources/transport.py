@@ -1,8 +1,7 @@
-"""Transport of PRAW's requests: within the shared budget, repeated where an error may pass.
+"""Transport of requests to a live source: within the shared budget, repeated where it may help.
 
-It replaces PRAW's own limiter and retries, which sleep on their own and know one process only.
-Every request, those for a token too, asks the budget first. It is sent again after errors that may
-pass: 429, 5xx, a reset or cut connection, a time-out, an answer that is no JSON.
+Every request asks the budget first, which other processes share. It is sent again after errors that
+may pass: 429, 5xx, a reset or cut connection, a time-out, an answer that is no JSON.
 """
 
 import logging
@@ -17,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from mmrl.errors import SourceError
 from mmrl.runtime.clock import Clock, Halt
-from mmrl.runtime.retry import REDDIT, retry_after
-from mmrl.sources.reddit.budget import Budget, BudgetState, Priority, Ticket
+from mmrl.runtime.retry import REDDIT, Retry, retry_after
+from mmrl.sources.budget import Budget, BudgetState, Priority, Ticket
 
 if TYPE_CHECKING:
-    import praw
     import requests
 
 _log = logging.getLogger(__name__)
@@ -30,8 +28,8 @@ _DEFAULT_PAUSE = 5.0  # seconds that all processes send nothing after a 429 with
 _CLOCKS_AGREE = 5.0  # seconds; the Date header has whole ones, and answers take their time
 
 
-class NoAnswer(SourceError):  # noqa: N818 - a finding about Reddit, as `Unreachable` is
-    """Reddit did not answer within the patience given; tried again later, it may."""
+class NoAnswer(SourceError):  # noqa: N818 - a finding about the source, as `Unreachable` is
+    """The source did not answer within the patience given; tried again later, it may."""
 
 
 class Later(Exception):  # noqa: N818 - no error: others go first
@@ -48,6 +46,8 @@ class Transport:
     Args:
         budget: shared with other processes; None for no limit.
         patience: seconds that a request is repeated for, before `NoAnswer`.
+        service: the name of whoever answers, for sentences.
+        retry: the policy by which a request is repeated.
 
     Attributes:
         priority: of the requests to come, see `at`.
@@ -59,8 +59,16 @@ class Transport:
     """
 
     def __init__(
-        self, clock: Clock, budget: Budget | None = None, *, patience: float = 300.0
+        self,
+        clock: Clock,
+        budget: Budget | None = None,
+        *,
+        patience: float = 300.0,
+        service: str = "Reddit",
+        retry: Retry = REDDIT,
     ) -> None:
+        self._service = service
+        self._retry = retry
         self.clock = clock
         self.budget = budget
         self.patience = patience
@@ -71,15 +79,15 @@ class Transport:
         self.finishing = False
         self._may_wait = True
         self.last_fault: str | None = None
-        self._ahead: deque[float] = deque(maxlen=9)  # Reddit's clock minus this one, in seconds
+        self._ahead: deque[float] = deque(maxlen=9)  # the source's clock minus this one, seconds
 
     def now(self) -> datetime:
-        """The present by Reddit's clock; by this machine's until Reddit has answered."""
+        """The present by the source's clock; by this machine's until it has answered."""
         return self.clock.now() + timedelta(seconds=self.skew)
 
     @property
     def skew(self) -> float:
-        """Seconds that Reddit's clock is ahead of this machine's; 0 where they agree."""
+        """Seconds that the source's clock is ahead of this machine's; 0 where they agree."""
         ahead = median(self._ahead) if self._ahead else 0.0
         return ahead if abs(ahead) >= _CLOCKS_AGREE else 0.0
 
@@ -120,19 +128,19 @@ class Transport:
             self.faults[fault] += 1
             self.last_fault = fault
             if wait is None:
-                wait = REDDIT.wait(tries, random.random())
+                wait = self._retry.wait(tries, random.random())
             if self._seconds() - began + wait > self.patience:
                 raise NoAnswer(
-                    f"Reddit does not answer as it should ({fault}): what was read so far is kept; "
-                    "try again later."
+                    f"{self._service} does not answer as it should ({fault}): what was read so far "
+                    "is kept; try again later."
                 )
-            _log.debug("Reddit: %s, trying again in %.1f s", fault, wait)
-            self._sleep(wait)
+            _log.debug("%s: %s, trying again in %.1f s", self._service, fault, wait)
+            self.wait(wait)
 
     def _try(
         self, http: "requests.Session", args: Any, options: Any
     ) -> "tuple[str, requests.Response | None, float | None]":
-        """The fault in words, the answer if there is one, and the wait that Reddit asked for."""
+        """The fault in words, the answer if there is one, and the wait that was asked for."""
         from http.client import HTTPException
 
         import requests
@@ -154,14 +162,15 @@ class Transport:
         if response.status_code == 429:
             wait = retry_after(response.headers)
             if wait is not None:
-                wait = min(max(wait, _SHORTEST_PAUSE), REDDIT.longest_asked)
+                wait = min(max(wait, _SHORTEST_PAUSE), self._retry.longest_asked)
             if self.budget is not None:
                 self.budget.pause(self._seconds() + (wait or _DEFAULT_PAUSE))
             return "429 Too Many Requests", None, wait
         if response.status_code == 403 and not _is_json(response):
             # Not a closed subreddit, for which the API answers in JSON.
-            return "403 with a page: Reddit blocks this network or user agent", None, None
-        if REDDIT.retries(response.status_code):
+            blocked = f"403 with a page: {self._service} blocks this network or user agent"
+            return blocked, None, None
+        if self._retry.retries(response.status_code):
             return f"{response.status_code} {response.reason or ''}".strip(), None, None
         if response.status_code == 200 and not _is_json(response):
             return "an answer that is no JSON", None, None
@@ -181,13 +190,18 @@ class Transport:
                 raise Halt
             if not self._may_wait:
                 raise Later(leave)
-            self._sleep(min(leave, 10.0))
+            self.wait(min(leave, 10.0))
 
     def _answered(self, ticket: Ticket | None, headers: Any) -> None:
         if ticket is not None and self.budget is not None:
             self.budget.answered(ticket, self._seconds(), headers)
 
-    def _sleep(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> None:
+        """Waits by the clock.
+
+        Raises:
+            Halt: the clock was stopped, or nothing waits any more.
+        """
         self.clock.sleep(seconds)
         if self.clock.stopping or self.finishing:
             raise Halt
@@ -204,50 +218,6 @@ class Transport:
             told = told.replace(tzinfo=UTC)
         here = (sent_at + self._seconds()) / 2
         self._ahead.append(told.timestamp() + 0.5 - here)
-
-
-def put_aside_limits(reddit: "praw.Reddit") -> None:
-    """Turns PRAW's own limiter and retries off, as a transport does both.
-
-    One repetition is left to PRAW: after a 401 it gets a new token and repeats at once.
-    """
-    from prawcore.rate_limit import RateLimiter
-    from prawcore.sessions import FiniteRetryStrategy
-
-    class NoLimiter(RateLimiter):
-        def delay(self) -> None:
-            pass
-
-        def update(self, *, response_headers: Any) -> None:
-            pass
-
-    class OnceMore(FiniteRetryStrategy):
-        def __init__(self, retries: int = 1) -> None:
-            super().__init__(retries=retries)
-
-        def _sleep_seconds(self) -> float | None:
-            return None
-
-    for core in (reddit._core, reddit._read_only_core, reddit._authorized_core):
-        if core is not None:
-            core._rate_limiter = NoLimiter(window_size=600)
-            core._retry_strategy_class = OnceMore
-
-
-def requestor_class() -> type:
-    """The class of requestors for PRAW that send through a transport."""
-    import prawcore
-
-    class Requestor(prawcore.Requestor):
-        def __init__(self, *, transport: Transport, **options: Any) -> None:
-            super().__init__(**options)
-            self._transport = transport
-
-        def request(self, *args: Any, timeout: float | None = None, **options: Any) -> Any:
-            timeout = timeout or self.timeout
-            return self._transport.send(self._http, *args, timeout=timeout, **options)
-
-    return Requestor
 
 
 def _is_json(response: "requests.Response") -> bool:

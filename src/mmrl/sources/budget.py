@@ -1,13 +1,14 @@
-"""Request budget shared by all processes of one client.
+"""Request budget shared by all processes of one client of a live source.
 
-Reddit counts requests by client. `mmrl collect`, `mmrl observe` and `mmrl purge` share the limit
+A source counts requests by client. `mmrl collect`, `mmrl observe` and `mmrl purge` share the limit
 through a small SQLite file: a process asks before each request, and notes when the answer came. A
 request may be sent only if all of these hold:
 
 * The limit a minute. Fewer requests than the limit are unanswered or were answered in the last
-  60 seconds. Reddit counts a request at some time between its start and the end of its answer,
+  60 seconds. A source counts a request at some time between its start and the end of its answer,
   so in no 60 seconds does it count more than the limit. The bound is strict, not an average.
-* Reddit's own window. What Reddit last stated as left (`X-Ratelimit-Remaining`, `-Reset`) is more
+* The limit a second, where the source asks for one; as strict.
+* The source's own window. What it last stated as left (`X-Ratelimit-Remaining`, `-Reset`) is more
   than the requests on their way, and it is spent evenly over the time until the window ends.
 * Priorities. Lower ones leave a part of the limit to higher ones, and come in smaller bursts.
 
@@ -27,7 +28,8 @@ from pathlib import Path
 from mmrl.runtime.location import Location
 
 _MINUTE = 60.0
-_UNSTATED = 60  # requests a minute until Reddit has stated its limit
+_UNSTATED = 60  # requests a minute until a source has stated its limit, unless told otherwise
+_EPOCH = 1e9  # a reset that is larger is a time, not a number of seconds
 _LOST = 90.0  # seconds without an answer, after which the process is taken as killed
 _KEPT = 2 * _LOST  # seconds that requests are remembered
 
@@ -63,9 +65,9 @@ class BudgetState:
     """The used part of a client's budget.
 
     Attributes:
-        used: requests that may have reached Reddit in the last 60 seconds.
-        limit: the most in 60 seconds, from what Reddit stated; `stated` says whether it did.
-        remaining: left of Reddit's window as last stated; None before.
+        used: requests that may have reached the source in the last 60 seconds.
+        limit: the most in 60 seconds, from what the source stated; `stated` says whether it did.
+        remaining: left of the source's window as last stated; None before.
         resets_in: seconds until that window ends.
     """
 
@@ -81,15 +83,25 @@ class Budget:
 
     Args:
         path: the file, see `budget_path`; made where it does not exist.
-        per_minute: the user's own limit, where lower than Reddit's.
-        window_seconds: how long Reddit's windows are (its headers tell only what is left of one).
+        per_minute: the user's own limit, where lower than the source's.
+        window_seconds: how long its windows are (its headers tell only what is left of one).
+        per_second: the most in any second, whatever the source states; None for no such limit.
+        unstated: the most in a minute until the source has stated its limit.
     """
 
     def __init__(
-        self, path: Path, *, per_minute: int | None = None, window_seconds: float = 600.0
+        self,
+        path: Path,
+        *,
+        per_minute: int | None = None,
+        window_seconds: float = 600.0,
+        per_second: int | None = None,
+        unstated: int = _UNSTATED,
     ) -> None:
         self._path = path
         self._cap = per_minute
+        self._per_second = per_second
+        self._unstated = unstated
         self._window = max(window_seconds, 1.0)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -116,7 +128,7 @@ class Budget:
 
     def answered(self, ticket: Ticket, now: float, headers: Mapping[str, str] | None) -> None:
         """Notes an answer and what its headers say of the limit; None: none came."""
-        stated = _stated(headers or {})
+        stated = _stated(headers or {}, now)
         with self._transaction() as database:
             database.execute("UPDATE requests SET finished = ? WHERE id = ?", (now, ticket.number))
             if stated is None:  # it may have been counted all the same
@@ -130,11 +142,11 @@ class Budget:
                 remaining = min(remaining, before[0])
             database.execute(
                 "UPDATE window SET remaining = ?, total = ?, resets_at = ?",
-                (remaining, stated[0] + used, resets_at),
+                (remaining, None if used is None else stated[0] + used, resets_at),
             )
 
     def pause(self, until: float) -> None:
-        """Nobody asks Reddit anything before this time: it answered 429."""
+        """Nobody asks the source anything before this time: it answered 429."""
         with self._transaction() as database:
             database.execute("UPDATE window SET paused_until = max(paused_until, ?)", (until,))
 
@@ -170,6 +182,8 @@ class Budget:
                 return float(min(left, 10.0))
             allowed = min(allowed, max(1, math.floor(spendable * _MINUTE / max(left, _MINUTE))))
         wait = self._until_fewer(now, _MINUTE, allowed)
+        if self._per_second is not None:
+            wait = max(wait, self._until_fewer(now, 1.0, self._per_second))
         if priority is not Priority.DISCOVERY:
             wait = max(wait, self._until_fewer(now, _BURST, max(1, math.ceil(allowed / 3))))
         return wait
@@ -192,7 +206,7 @@ class Budget:
         return int(count)
 
     def _limit(self, total: float | None) -> int:
-        stated = _UNSTATED if total is None else max(1, int(total * _MINUTE / self._window))
+        stated = self._unstated if total is None else max(1, int(total * _MINUTE / self._window))
         return stated if self._cap is None else min(stated, self._cap)
 
     def _read_window(self) -> tuple[float, float | None, float | None, float]:
@@ -255,14 +269,17 @@ def budget_path(home: str, client_id: str) -> Path:
     return Path(state) / "mmrl" / name
 
 
-def _stated(headers: Mapping[str, str]) -> tuple[float, float, float] | None:
-    """Remaining, used and seconds to the reset; None where an answer does not say them."""
+def _stated(headers: Mapping[str, str], now: float) -> tuple[float, float | None, float] | None:
+    """Remaining, used (where stated) and seconds to the reset; None where they are not told."""
     try:
-        remaining, used, reset = (
-            float(headers[f"X-Ratelimit-{name}"]) for name in ("Remaining", "Used", "Reset")
+        remaining, reset = (
+            float(headers[f"X-Ratelimit-{name}"]) for name in ("Remaining", "Reset")
         )
+        used = float(headers["X-Ratelimit-Used"]) if "X-Ratelimit-Used" in headers else None
     except (KeyError, ValueError):
         return None
-    if not all(map(math.isfinite, (remaining, used, reset))) or reset < 0 or used < 0:
+    if not all(map(math.isfinite, (remaining, reset, used or 0.0))) or (used or 0.0) < 0:
         return None
-    return max(remaining, 0.0), used, reset
+    if reset > _EPOCH:
+        reset = max((reset / 1_000 if reset > 1_000 * _EPOCH else reset) - now, 0.0)
+    return None if reset < 0 else (max(remaining, 0.0), used, reset)
