@@ -26,6 +26,7 @@ from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.images.quality import measure_file
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.train import train
+from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import History
 from mmrl.samples.load import encoders_of
@@ -127,6 +128,7 @@ def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
         **{name: nullable(values) for name, values in known.items()},
         **{space: _column(vectors[space]) for space in SPACES},
         **statistics_columns(list(vectors["statistics"])),
+        EXTRA: extras_column([{}] * len(posts)),
         "popularity": popularity,
         "log_score": log_score,
         "percentile": nullable(percentile),

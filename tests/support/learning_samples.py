@@ -1,11 +1,13 @@
 """Samples with a law that is known, for the tests of learning. No real post is in them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 
 QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
@@ -24,12 +26,14 @@ def make_samples(
     missing: float = 0.1,
     days: int = 60,
     measured: bool = False,
+    extras: Sequence[Mapping[str, str]] | None = None,
 ) -> pa.Table:
     """n posts over `days` days: log score = subreddit + author + image + title + product + noise.
 
     Image and title are one direction each in the image and title vectors, `missing` of the
     images (with caption and visual vector) are null. Also has the column `expected_log_score`,
     which is no part of the schema. The images' statistics are null, or noise where `measured`.
+    Posts have the `extras` given, or none.
     """
     dims = DIMS if dims is None else dims
     rng = np.random.default_rng(seed)
@@ -92,6 +96,7 @@ def make_samples(
     for name in IMAGE_STATISTICS:
         values = noise.normal(size=n).astype(np.float32)
         columns[name] = pa.array(values, mask=gone if measured else np.ones(n, bool))
+    columns[EXTRA] = extras_column([{}] * n if extras is None else extras)
     schema = samples_schema(dims)
     table = pa.table({name: columns[name] for name in schema.names}).cast(schema)
     return table.append_column("expected_log_score", pa.array(expected))

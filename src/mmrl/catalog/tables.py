@@ -56,6 +56,16 @@ OBSERVATIONS = pa.schema(
     ]
 )
 
+# What files tell of a post besides: tags, a description, columns that people bring. It was known
+# when the post went up. The post's flair is in `posts`.
+EXTRA_FEATURES = pa.schema(
+    [
+        key("post_id"),
+        key("name"),
+        pa.field("value", pa.string(), nullable=False),  # a number, a category, words or a text
+    ]
+)
+
 SELECTION = pa.schema(
     [
         key("post_id"),
@@ -238,6 +248,7 @@ TABLES: dict[str, Table] = {
     "meta": Table(META, OfNoPost("settings of the home")),
     "posts": Table(POSTS, OfPost(author="author_name", mentions=("crosspost_parent",))),
     "observations": Table(OBSERVATIONS, OfPost()),
+    "extra_features": Table(EXTRA_FEATURES, OfPost()),
     "selection": Table(SELECTION, OfPost()),
     "images": Table(IMAGES, OfContent("image", "sha256")),
     "post_images": Table(POST_IMAGES, OfPost()),

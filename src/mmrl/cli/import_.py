@@ -94,6 +94,22 @@ def table(
             help="A column the guess gets wrong, such as score=score_2023; repeatable.",
         ),
     ] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature",
+            metavar="COLUMN",
+            help="A column that was known when the post went up, to learn from; repeatable.",
+        ),
+    ] = None,
+    no_features: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--no-feature",
+            metavar="COLUMN",
+            help="Leaves out tags or a description, which are taken as features; repeatable.",
+        ),
+    ] = None,
     subreddit: Annotated[
         str | None, typer.Option("--subreddit", help="For rows that name none.")
     ] = None,
@@ -112,7 +128,9 @@ def table(
 ) -> None:
     """Imports a table of posts, with a folder of their images if there is one.
 
-    Which column is what is guessed from common names and shown; `--map` corrects it. The home is
+    Which column is what is guessed from common names and shown; `--map` corrects it. Columns of
+    your own are learned from with `--feature`: numbers, categories, lists of words or texts that
+    were known when the post went up. A file may be imported again with more of them. The home is
     made if it is not there.
     """
     from mmrl.errors import InputError
@@ -131,6 +149,8 @@ def table(
         images=images,
         settled=settled,
         scores_as_of=_time(scores_as_of),
+        features=features or [],
+        no_features=no_features or [],
     )
     _import(source, source.describe(), home, as_of, as_json)
     if images is not None and not as_json:

@@ -170,5 +170,5 @@ def _all_inputs(
     """Embeddings as of `_embeddings`, metadata and the subreddit, side by side."""
     vectors, scale = _embeddings(part.samples, scale)
     hot: Any = np.eye(len(spec.subreddits) + 1, dtype=np.float32)[part.inputs.subreddit]
-    numbers = [part.inputs.values[name] for name in METADATA]
+    numbers = [part.inputs.values[name] for name in METADATA if name in part.inputs.values]
     return np.concatenate([vectors, *numbers, hot], axis=1), scale

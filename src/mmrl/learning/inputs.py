@@ -13,8 +13,11 @@ import pyarrow.compute as pc
 
 from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES, SPACES
 from mmrl.errors import InputError
+from mmrl.learning.extras import ExtraFeatures, fit_extras
 from mmrl.learning.projection import Projection, fit_projection
+from mmrl.learning.scale import Scale, fit_scale
 from mmrl.learning.targets import column
+from mmrl.samples.extras import EXTRA
 from mmrl.samples.schema import AUTHOR_FEATURES, SUBREDDIT_FEATURES, TIME_FEATURES
 from mmrl.samples.statistics import STATISTICS
 
@@ -23,19 +26,11 @@ NUMERIC = {
     "author": AUTHOR_FEATURES,
     STATISTICS: IMAGE_STATISTICS,  # no modality of a model that learned from no measured image
 }
-MODALITIES = (*SPACES, *NUMERIC)
+# Extra features are no modality of a model that learned from none.
+MODALITIES = (*SPACES, *NUMERIC, EXTRA)
 
 COMPONENTS = 64  # of each embedding; 128 made the network worse on 2,000 and 4,000 posts
 _LEAST_POSTS = 5  # a subreddit with fewer training posts is treated as an unknown one
-_FURTHEST = 4.0  # scaled numbers are cut off here: one strange post must not steer a network
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Mean and standard deviation of a feature over the training posts that have it."""
-
-    mean: float
-    deviation: float
 
 
 @dataclass(frozen=True)
@@ -48,12 +43,14 @@ class FeatureSpec:
         dims: by space, the dimension of those vectors.
         subreddits: those it knows by name, in lower case.
         scales: by feature; a feature that no training post had is absent, and ignored.
+        extras: flair, tags and columns that people bring.
     """
 
     encoders: dict[str, str]
     dims: dict[str, int]
     subreddits: list[str]
     scales: dict[str, Scale] = field(default_factory=dict)
+    extras: ExtraFeatures = field(default_factory=ExtraFeatures)
 
     @property
     def measured(self) -> bool:
@@ -74,9 +71,9 @@ class FeatureSpec:
     def from_json(cls, stored: Mapping[str, Any]) -> "FeatureSpec":
         """What `as_json` made."""
         scales = {name: Scale(**scale) for name, scale in stored["scales"].items()}
-        return cls(
-            dict(stored["encoders"]), dict(stored["dims"]), list(stored["subreddits"]), scales
-        )
+        extras = ExtraFeatures.from_json(stored["extras"])
+        encoders, dims = dict(stored["encoders"]), dict(stored["dims"])
+        return cls(encoders, dims, list(stored["subreddits"]), scales, extras)
 
 
 @dataclass
@@ -85,8 +82,9 @@ class Inputs:
 
     Attributes:
         values: by modality, (n, width): short vectors, or scaled numbers followed by a 1 for each
-            that was missing (but for statistics, which are there together). Rows of a modality
-            that is not there are zero, and not to be read.
+            that was missing (but for statistics, which are there together); extra features as
+            `mmrl.learning.extras` has them. Rows of a modality that is not there are zero, and
+            not to be read.
         present: by modality, (n,) 1 where the post has it, 0 where it has not.
         subreddit: (n,) int32; 0 for one that the spec doesn't know.
     """
@@ -122,17 +120,17 @@ class Encoding:
         dims = {space: rows.shape[1] for space, (rows, _) in vectors.items()}
         counts = pc.utf8_lower(train["subreddit"]).value_counts().to_pylist()
         known = sorted(item["values"] for item in counts if item["counts"] >= _LEAST_POSTS)
+        numbers = {name: column(train, name) for names in NUMERIC.values() for name in names}
         scales = {
-            name: scale
-            for names in NUMERIC.values()
-            for name in names
-            if (scale := _scale(column(train, name))) is not None
+            name: fit_scale(values)
+            for name, values in numbers.items()
+            if not np.isnan(values).all()
         }
         projections = {
             space: fit_projection(rows[there], COMPONENTS, seed)
             for space, (rows, there) in vectors.items()
         }
-        spec = FeatureSpec({}, dims, known, scales)
+        spec = FeatureSpec({}, dims, known, scales, fit_extras(train))
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]
         roles += [STATISTICS] if spec.measured else []
         spec.encoders.update({role: encoders[role] for role in roles if role in encoders})
@@ -167,6 +165,8 @@ class Encoding:
             if group != STATISTICS or self.spec.measured:
                 marked = group != STATISTICS
                 values[group], present[group] = self._numbers(samples, names, marked=marked)
+        if self.spec.extras.names:
+            values[EXTRA], present[EXTRA] = self.spec.extras(samples)
         # A post always has its own metadata; only an author may be unknown altogether.
         present["post"] = np.ones(samples.num_rows, np.float32)
         number = {name: index + 1 for index, name in enumerate(self.spec.subreddits)}
@@ -182,10 +182,9 @@ class Encoding:
             scale = self.spec.scales.get(name)
             if scale is None:
                 continue
-            values = column(samples, name)
-            standard = (values - scale.mean) / scale.deviation
+            standard = scale(column(samples, name))
             absent = np.isnan(standard)
-            scaled.append(np.where(absent, 0.0, np.clip(standard, -_FURTHEST, _FURTHEST)))
+            scaled.append(np.where(absent, 0.0, standard))
             missing.append(absent)
         if not scaled:
             nothing = np.zeros((samples.num_rows, 1), np.float32)
@@ -209,11 +208,3 @@ def vectors_of(samples: pa.Table, space: str) -> tuple[np.ndarray, np.ndarray]:
             array.flatten().to_numpy(zero_copy_only=False).reshape(-1, vectors.shape[1])
         )
     return vectors, there
-
-
-def _scale(values: np.ndarray) -> Scale | None:
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return None
-    deviation = float(known.std())
-    return Scale(float(known.mean()), deviation if deviation > 1e-6 else 1.0)

@@ -18,7 +18,7 @@ from mmrl.learning.projection import Projection
 from mmrl.learning.targets import TargetName, to_log_score
 from mmrl.learning.trees import Trees
 
-FORMAT = 2
+FORMAT = 3
 NETWORK_NAME = "network"  # the learner's name, among those of trees
 
 
@@ -211,7 +211,7 @@ class TrainedModel:
                 f"one reads up to {FORMAT}: update mmrl."
             )
         try:
-            kept = _as_format_2(kept)
+            kept = _as_format_3(_as_format_2(kept))
             encoding, network, trees = _read_parts(folder, kept)
         except (
             OSError,
@@ -291,3 +291,10 @@ def _as_format_2(kept: dict[str, Any]) -> dict[str, Any]:
         "widenings": {},
         "trees": {"boosting": trees},
     }
+
+
+def _as_format_3(kept: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a model, as of format 3; earlier ones knew no extra features."""
+    if kept["format"] > 2:
+        return kept
+    return {**kept, "features": {**kept["features"], "extras": {"numbers": {}, "words": {}}}}

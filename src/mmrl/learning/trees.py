@@ -8,9 +8,10 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 
 from mmrl.learning.inputs import Inputs
+from mmrl.samples.extras import EXTRA
 
 Library = Literal["catboost", "lightgbm"]
-METADATA = ("post", "author")  # modalities
+METADATA = ("post", "author", EXTRA)  # modalities
 _ROUNDS = 500  # the most
 _EVERY = 25  # rounds between two that are compared
 

@@ -1,6 +1,7 @@
 """Samples: features as they were known when a post went up, labels as they were once it matured."""
 
 from mmrl.samples.drafts import Known, features_for
+from mmrl.samples.extras import extras_column, extras_of
 from mmrl.samples.load import load
 from mmrl.samples.schema import LABELS, NUMERIC_FEATURES, samples_schema
 from mmrl.samples.statistics import statistics_columns
@@ -10,6 +11,8 @@ __all__ = [
     "LABELS",
     "NUMERIC_FEATURES",
     "Known",
+    "extras_column",
+    "extras_of",
     "features_for",
     "load",
     "samples_schema",

@@ -11,10 +11,12 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.columns import SPACES, TIME
 from mmrl.config import Settings
 from mmrl.errors import InputError
+from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import log_scores
 from mmrl.samples.load import history_of, read_known
 from mmrl.samples.schema import samples_schema
+from mmrl.sources.extras import FLAIR
 
 # Inputs that only an observation of a live post has.
 _OBSERVED = (
@@ -31,6 +33,7 @@ DRAFTS = pa.schema(
         ("author_id", pa.string()),
         ("created_at", TIME),  # when it is to go up; `as_of` by default
         *[field for field in INPUTS if field.name not in ("title", "created_at", *_OBSERVED)],
+        (EXTRA, EXTRA_TYPE),  # tags and columns that people bring, by name; flair is a fact above
     ]
 )
 
@@ -86,6 +89,7 @@ class Known:
         columns = {
             **{name: drafts[name] for name in ("post_id", "subreddit", "author_id", "created_at")},
             "subscribers": subscribers,
+            EXTRA: _extras(drafts),
             **post_features(pa.table(inputs).select(INPUTS.names).cast(INPUTS)),
             **{name: _find(self._of_author[name], authors) for name in _KARMA},
         }
@@ -164,6 +168,14 @@ def _complete(drafts: pa.Table, as_of: datetime) -> pa.Table:
         if complete[name].null_count:
             raise InputError(f"A draft needs a {name}: give one for each of the {rows}.")
     return complete
+
+
+def _extras(drafts: pa.Table) -> pa.Array:
+    """Extra features of complete drafts, with the flair among them as a stored post has it."""
+    given = zip(extras_of(drafts), drafts["flair"].to_pylist(), strict=True)
+    return extras_column(
+        [extras if flair is None else {**extras, FLAIR: flair} for extras, flair in given]
+    )
 
 
 def _newest(groups: pa.ChunkedArray, times: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Table:

@@ -14,6 +14,7 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
+from mmrl.samples.extras import EXTRA, EXTRA_TYPE, join_extras
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
 from mmrl.samples.schema import samples_schema
@@ -59,8 +60,8 @@ def load(
         captioner: whose captions the caption vectors are of; needed only if there are several.
         visual_text: the text that visual vectors hold beside the image: title or caption.
         dims: the vectors' dimension by space; found in the catalog for spaces left out.
-        columns: which to return, in that order; all by default. Vectors and statistics that are
-            left out are not read.
+        columns: which to return, in that order; all by default. Vectors, statistics and extra
+            features that are left out are not read.
         labelled_only: leave out posts that have no label at `as_of`.
 
     Returns:
@@ -82,6 +83,10 @@ def load(
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
         rows = rows.append_column(space, vectors)
     rows = _with_statistics(catalog, rows, columns)
+    if columns is None or EXTRA in columns:
+        rows = rows.append_column(EXTRA, join_extras(catalog, rows["post_id"]))
+    else:
+        rows = rows.append_column(EXTRA, pa.nulls(rows.num_rows, EXTRA_TYPE))
     schema = samples_schema(spaces)
     rows = rows.select(schema.names).cast(schema)
     if columns is None:

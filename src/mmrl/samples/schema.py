@@ -8,6 +8,7 @@ together until the post has matured.
 import pyarrow as pa
 
 from mmrl.catalog.columns import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
+from mmrl.samples.extras import EXTRA, EXTRA_TYPE
 
 # POST_FEATURES are known from the post itself and its first observation. Booleans are 0 or 1;
 # `log_` is log1p (for the aspect, the logarithm of width / height, 0 for a square); hours and
@@ -53,6 +54,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             ("subscribers", pa.int64()),  # at the first observation that knew them
             *[(name, pa.float32()) for name in NUMERIC_FEATURES],
             *[(name, pa.float32()) for name in IMAGE_STATISTICS],  # null without an image
+            (EXTRA, EXTRA_TYPE),  # flair, tags and columns that people bring, by name
             *[(space, pa.list_(pa.float32(), dims[space])) for space in SPACES if space in dims],
             ("score", pa.int64()),
             ("popularity", pa.float64()),  # score / subscribers * 1000; null without subscribers

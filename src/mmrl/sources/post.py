@@ -1,6 +1,6 @@
 """Posts as every source gives them: parsed with an observation of their score, or refused."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ class Parsed:
         stated: whether the object itself states when its score was observed.
         dropped: names of values that were left out, as they can't be used and no label needs them.
         first: what the object tells of an earlier observation, whose score it no longer has.
+        extras: its extra features by name, see `mmrl.sources.extras`.
     """
 
     post: dict[str, Any]
@@ -36,6 +37,7 @@ class Parsed:
     stated: bool
     dropped: tuple[str, ...] = ()
     first: dict[str, Any] | None = None
+    extras: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.fitting import fit_network
 from mmrl.learning.network import NetworkShape, Reading
 from mmrl.learning.task import Task
+from mmrl.samples.extras import EXTRA
 from mmrl.samples.statistics import STATISTICS
 
 _MEMBERS = 2  # a team; each team learns from the same posts, and all of them train together
@@ -41,6 +42,7 @@ GROUPS = (
     Group("visual", "Visual vector", ("visual",)),
     Group("author", "Author", ("author",)),
     Group("post", "Subreddit and post metadata", ("post",)),
+    Group("extra", "Flair, tags and brought columns", (EXTRA,)),
     Group(
         "picture",
         "All that speaks of the image",

@@ -16,11 +16,12 @@ from mmrl.learning.evaluation.record import Evaluation
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
+from mmrl.samples.extras import EXTRA
 from mmrl.samples.load import encoders_of, load, samples_with_vectors
 from mmrl.samples.schema import NUMERIC_FEATURES
 
 _MEASURED = IMAGE_STATISTICS[0]  # the others are there, and change, with it
-_FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES, _MEASURED)
+_FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES, _MEASURED, EXTRA)
 
 
 @dataclass

@@ -99,14 +99,14 @@ def map_columns(
             )
     folded: dict[str, str] = {}
     for column in present:
-        folded.setdefault(_fold(column), column)
+        folded.setdefault(fold(column), column)
     columns: dict[str, str] = {}
     for field, names in SYNONYMS.items():
         if field in named:
             column = named[field]
         else:
             taken = {*columns.values(), *named.values()}
-            known = (folded.get(_fold(name), "") for name in names)
+            known = (folded.get(fold(name), "") for name in names)
             column = next((name for name in known if name and name not in taken), "")
         if column:
             columns[field] = column
@@ -122,5 +122,6 @@ def map_columns(
     return Columns(columns, frozenset(field for field in named if named[field]), unmapped)
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """A column's name without case, spaces and punctuation."""
     return "".join(sign for sign in name.lower() if sign.isalnum())

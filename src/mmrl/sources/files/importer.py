@@ -15,6 +15,7 @@ from mmrl.catalog import Catalog, Failed
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
 from mmrl.runtime.progress import Progress
+from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.source import Batch, PostSource
 from mmrl.sources.post import Parsed, Refused
 from mmrl.times import iso
@@ -32,6 +33,7 @@ class ImportReport:
         new: posts that were not known.
         known: posts that were known before.
         observations: those that were not known.
+        features: values of extra features that were not known.
         unstated: posts whose score does not say when it was observed.
         unsettled: of those, the posts whose score gives no label.
         outside: rows of subreddits or times that were not asked for.
@@ -45,6 +47,7 @@ class ImportReport:
     new: int = 0
     known: int = 0
     observations: int = 0
+    features: int = 0
     unstated: int = 0
     unsettled: int = 0
     outside: int = 0
@@ -67,6 +70,8 @@ class ImportReport:
         parts = [f"{self.new:,} new posts"]
         if self.known:
             parts.append(f"{self.known:,} known before")
+        if self.features:
+            parts.append(f"{self.features:,} new values of features")
         if self.outside:
             parts.append(f"{self.outside:,} not asked for")
         if self.refused:
@@ -122,6 +127,8 @@ def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport
         "observations", rows("observations", observations.values())
     )
     _settle(catalog, parsed)
+    extras = {row.post["post_id"]: row.extras for row in reversed(parsed)}
+    report.features += catalog.insert("extra_features", rows("extra_features", extra_rows(extras)))
     new = catalog.insert("posts", rows("posts", posts.values()))
     failed = [
         Failed(key, row.reason, row.detail[:_DETAIL])

@@ -3,14 +3,17 @@
 import csv
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
+from mmrl.sources.extras import extra_value
 from mmrl.sources.files.columns import Columns, map_columns
+from mmrl.sources.files.features import Features, choose_features, without_features
 from mmrl.sources.files.image_folder import ImageFolder
 from mmrl.sources.files.lines import LineStream, existing
 from mmrl.sources.files.source import BATCH, Batch, unstated
@@ -46,9 +49,11 @@ class TableSource:
         settled: scores that do not say when they were observed are final, or are not; None: as
             described above.
         scores_as_of: when such scores were observed, if known.
+        features: columns that are features, beside tags and descriptions.
+        no_features: columns that are not features, though they might be taken for some.
 
     Raises:
-        InputError: the file or the folder can't be read, or a column is missing.
+        InputError: the file or the folder can't be read, or a column is missing or no feature.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class TableSource:
         images: str | Path | None = None,
         settled: bool | None = None,
         scores_as_of: datetime | None = None,
+        features: Sequence[str] = (),
+        no_features: Sequence[str] = (),
     ) -> None:
         self.path = existing(Path(path))
         self.name = self.path.name
@@ -68,9 +75,10 @@ class TableSource:
         self._subreddit = subreddit
         self._folder = None if images is None else ImageFolder(images)
         self._scores_as_of = scores_as_of
-        self.columns: Columns = map_columns(
-            self._header(), columns or {}, filled=("subreddit",) if subreddit else ()
-        )
+        header = self._header()
+        mapped = map_columns(header, columns or {}, filled=("subreddit",) if subreddit else ())
+        self.features: Features = choose_features(header, mapped, features, no_features)
+        self.columns: Columns = without_features(mapped, self.features)
         self._by_guess = settled is None
         self._settled = "checked_at" not in self.columns.of if settled is None else settled
         self.images_found = 0
@@ -85,7 +93,7 @@ class TableSource:
 
     def describe(self) -> list[str]:
         """The columns and the rule for scores, a line each, to show before the import."""
-        lines = self.columns.lines()
+        lines = [*self.columns.lines(), *self.features.lines()]
         if self._subreddit:
             lines.append(f"subreddit, where a row has none: {self._subreddit}")
         if self._folder is not None:
@@ -155,9 +163,16 @@ class TableSource:
             unstated=rule,
             any_id=True,
         )
-        if self._folder is not None and isinstance(result, Parsed):
+        if isinstance(result, Refused):
+            return result
+        if self._folder is not None:
             self._attach(result.post, image, self._folder)
-        return result
+        return replace(result, extras=self._extras(record))
+
+    def _extras(self, record: dict[str, Any]) -> dict[str, str]:
+        names = self.features.columns
+        values = {name: extra_value(_value(name, record.get(name))) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
 
     def _attach(self, post: dict[str, Any], image: str | None, folder: ImageFolder) -> None:
         file = folder.find(post["post_id"], image)
@@ -211,7 +226,8 @@ class TableSource:
         total = max(file.metadata.num_rows, 1)
         number = 0
         try:
-            for batch in file.iter_batches(BATCH, columns=sorted(set(self.columns.of.values()))):
+            names = sorted({*self.columns.of.values(), *self.features.columns})
+            for batch in file.iter_batches(BATCH, columns=names):
                 for record in batch.to_pylist():
                     number += 1
                     yield number, record, self.size * number // total
