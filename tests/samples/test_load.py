@@ -16,6 +16,7 @@ from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
+from mmrl.sources.extras import extra_rows
 from tests.support.samples_catalog import START, at, merge, observation, post, write
 
 END = at(10_000)
@@ -41,6 +42,11 @@ def keep_vectors(
 def keep_captions(catalog: Catalog, captioner: str, texts: dict[str, str]) -> None:
     rows = [{"sha256": image, "captioner": captioner, "text": t} for image, t in texts.items()]
     catalog.insert("captions", pa.Table.from_pylist(rows, CAPTIONS))
+
+
+def keep_extras(catalog: Catalog, extras: dict[str, dict[str, str]]) -> None:
+    rows = pa.Table.from_pylist(extra_rows(extras), SCHEMAS["extra_features"])
+    catalog.insert("extra_features", rows)
 
 
 def test_the_label_is_the_first_look_at_maturity_or_later(catalog: Catalog) -> None:
@@ -182,6 +188,18 @@ def test_statistics_are_joined_by_image_and_null_where_it_was_not_measured(
     assert load(catalog, columns=[last]) == [{last: row[last]} for row in rows]
 
 
+def test_extra_features_are_the_flair_and_what_was_imported_by_name(catalog: Catalog) -> None:
+    posts = [post("a", 0, flair="OC"), post("b", 1), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    keep_extras(catalog, {"a": {"tags": "red blue"}, "c": {"runtime": "93"}, "gone": {"x": "y"}})
+    extras = [dict(row["extra"]) for row in load(catalog)]
+    assert extras == [{"flair": "OC", "tags": "red blue"}, {}, {"runtime": "93"}]
+    assert [list(row) for row in load(catalog, columns=["extra"])] == [["extra"]] * 3
+    hours = {row["post_id"]: dict(row["extra"]) for row in load(catalog, 0.75)}
+    assert hours == {"a": extras[0]}
+
+
 def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 1), post("c", 2)]
     write(catalog, posts, [])
@@ -245,7 +263,7 @@ def test_an_empty_catalog_has_no_samples(catalog: Catalog) -> None:
 def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalog) -> None:
     facts = {"over_18": False, "spoiler": False, "is_gallery": False}
     before = [post(f"p{i:02}", i, author_id=f"a{i % 3}") for i in range(20)]
-    up = post("up", 200, author_id="a1", title="Is it [OC]?", first_seen_at=at(200))
+    up = post("up", 200, author_id="a1", title="Is it [OC]?", flair="OC", first_seen_at=at(200))
     karma = {"author_link_karma": 50, "author_comment_karma": 8, "author_created_at": at(-500)}
     observations = [
         observation(p, age, score=i, **karma) for i, p in enumerate(before) for age in (0, 36)
@@ -256,11 +274,15 @@ def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalo
         [*observations, observation(up, 0, score=1, **karma), observation(up, 36, score=15)],
     )
     merge(catalog, END)
+    extras = {"tags": "red blue", "runtime": "93"}
+    keep_extras(catalog, {"up": extras, "p01": {"tags": "green"}})
     draft = {"subreddit": "Pics", "title": up["title"], "author_id": "a1", **facts}
     draft |= {"width": 640, "height": 480, "byte_size": 1000}
-    drafts = pa.Table.from_pylist([draft])
+    drafts = pa.Table.from_pylist([{**draft, "flair": "OC"}])
+    drafts = drafts.append_column("extra", samples.extras_column([extras]))
     made = samples.features_for(catalog, Settings(), at(200), drafts)
     (seen,) = (row for row in load(catalog) if row["post_id"] == "up")
+    assert made["extra"][0].as_py() == seen["extra"]
     for name in (*samples.NUMERIC_FEATURES, "subscribers"):
         assert made[name][0].as_py() == pytest.approx(seen[name]), name
     assert made["score"].null_count == 1

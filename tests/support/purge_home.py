@@ -34,6 +34,7 @@ class Post:
     author_id: str
     image: bytes
     caption: str
+    tags: str
     vectors: dict[str, np.ndarray]
 
     @property
@@ -51,6 +52,7 @@ class Post:
             "author's id": self.author_id.encode(),
             "image": self.image[5_000:5_040],
             "caption": self.caption.encode(),
+            "tags": self.tags.encode(),
             "statistics": self.measured.encode(),
             **{f"{space} vector": v.tobytes()[8:40] for space, v in self.vectors.items()},
         }
@@ -68,6 +70,7 @@ def make_post(**given: Any) -> Post:
         "author_id": secrets.token_hex(6),
         "image": secrets.token_bytes(20_000),
         "caption": f"cup {secrets.token_hex(12)}",
+        "tags": f"blue {secrets.token_hex(12)}",
         "vectors": vectors,
     }
     return Post(**{**chosen, **given})
@@ -96,6 +99,7 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
             }
         )
         rows["observations"].append({**own, "observed_at": created, "score": 1, "subscribers": 9})
+        rows["extra_features"].append({**own, "name": "tags", "value": post.tags})
         rows["selection"].append({**own, "rules": "r", "decided_at": created})
         rows["post_images"].append(
             {**own, "sha256": sha, "fetched_at": created, "final_url": f"x/{post.post_id}"}
