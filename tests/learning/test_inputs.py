@@ -12,6 +12,7 @@ from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.errors import InputError
 from mmrl.learning.inputs import Encoding, FeatureSpec
 from mmrl.learning.projection import fit_projection
+from mmrl.learning.trees import METADATA, matrix
 from tests.support.learning_samples import DIMS, ENCODERS, make_samples
 
 
@@ -118,3 +119,25 @@ def test_scales_and_components_come_from_the_training_posts_alone() -> None:
     assert one.spec.scales["log_title_chars"].mean == pytest.approx(mean, rel=1e-4)
     vectors = np.array([v for v in train["image"].to_pylist() if v is not None])
     np.testing.assert_allclose(one.projections["image"].mean, vectors.mean(axis=0), atol=1e-5)
+
+
+def test_extra_features_are_a_modality_that_metadata_trees_read() -> None:
+    extras = [{"flair": "OC"} if row % 2 else {} for row in range(100)]
+    samples = make_samples(100, extras=extras)
+    encoding = Encoding.fit(samples, ENCODERS, 0)
+    inputs = encoding(samples)
+    assert inputs.present["extra"].tolist() == [row % 2 for row in range(100)]
+    (hot,) = (index for index, word in enumerate(encoding.spec.extras.words["flair"].words))
+    columns = matrix(inputs, METADATA)
+    width = sum(inputs.values[name].shape[1] for name in ("post", "author"))
+    np.testing.assert_array_equal(columns[1::2, width + hot], 1.0)
+    assert np.isnan(columns[::2, width + hot]).all()
+
+
+def test_a_model_that_learned_from_no_extra_features_has_no_such_modality() -> None:
+    encoding = Encoding.fit(make_samples(60), ENCODERS, 0)
+    assert "extra" not in encoding(make_samples(20, extras=[{"flair": "OC"}] * 20)).values
+    known = Encoding.fit(make_samples(60, extras=[{"runtime": "93"}] * 60), ENCODERS, 0)
+    inputs = known(make_samples(20))
+    assert (inputs.present["extra"] == 0).all()
+    assert inputs.values["extra"].shape == (20, 2)
