@@ -107,34 +107,34 @@ class ExtraFeatures:
         return values * there[:, None], there
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> "ExtraFeatures":
+    def from_json(cls, stored: Mapping[str, Any]) -> "ExtraFeatures":
         """What `dataclasses.asdict` made of it."""
         numbers = {
             name: NumberFeature(Scale(**one["scale"]), one["logarithm"])
-            for name, one in given["numbers"].items()
+            for name, one in stored["numbers"].items()
         }
         words = {
             name: WordFeature(
                 one["listed"], tuple(one["words"]), Scale(**one["count"]), Scale(**one["length"])
             )
-            for name, one in given["words"].items()
+            for name, one in stored["words"].items()
         }
         return cls(numbers, words)
 
 
 def fit_extras(train: pa.Table) -> ExtraFeatures:
     """The features that at least ten training posts have, and what they are."""
-    values: dict[str, list[str]] = {}
+    named: dict[str, list[str]] = {}
     for of_post in extras_of(train):
         for name, value in of_post.items():
-            values.setdefault(name, []).append(value)
-    known = {name: found for name, found in sorted(values.items()) if len(found) >= _LEAST_POSTS}
-    fitted = {name: _fit_number(found) for name, found in known.items()}
+            named.setdefault(name, []).append(value)
+    known = {name: values for name, values in sorted(named.items()) if len(values) >= _LEAST_POSTS}
+    fitted = {name: _fit_number(values) for name, values in known.items()}
     numbers = {name: feature for name, feature in fitted.items() if feature is not None}
-    texts = {name: found for name, found in known.items() if name not in numbers}
-    listed = {name: _is_listed(found) for name, found in texts.items()}
+    texts = {name: values for name, values in known.items() if name not in numbers}
+    listed = {name: _is_listed(values) for name, values in texts.items()}
     chosen = _frequent(texts, listed, train.num_rows)
-    words = {name: _fit_words(found, listed[name], chosen[name]) for name, found in texts.items()}
+    words = {name: _fit_words(values, listed[name], chosen[name]) for name, values in texts.items()}
     return ExtraFeatures(numbers, words)
 
 

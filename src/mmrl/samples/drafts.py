@@ -172,9 +172,9 @@ def _complete(drafts: pa.Table, as_of: datetime) -> pa.Table:
 
 def _extras(drafts: pa.Table) -> pa.Array:
     """Extra features of complete drafts, with the flair among them as a stored post has it."""
-    given = zip(extras_of(drafts), drafts["flair"].to_pylist(), strict=True)
+    both = zip(extras_of(drafts), drafts["flair"].to_pylist(), strict=True)
     return extras_column(
-        [extras if flair is None else {**extras, FLAIR: flair} for extras, flair in given]
+        [extras if flair is None else {**extras, FLAIR: flair} for extras, flair in both]
     )
 
 
