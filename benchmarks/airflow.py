@@ -1,4 +1,4 @@
-"""What Airflow costs: its set-up, a task's overhead, and a day with nothing new.
+"""Costs of Airflow: its set-up, a task's overhead, and a day with nothing new.
 
     python -m benchmarks.airflow
 

@@ -1,4 +1,4 @@
-"""How fast images and titles become vectors, beside the bare model and other ways to do it.
+"""Speed of embedding images and titles, beside the bare model and other ways to do it.
 
     python -m benchmarks.embed [--images 192] [--titles 600] [--rounds 3] [--threads 2] [--json]
 

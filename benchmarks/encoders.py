@@ -1,4 +1,4 @@
-"""How fast the reference models' stages run beside the bare models and the device's own limit.
+"""Speed of the reference models' stages, beside the bare models and the device's own limit.
 
     python -m benchmarks.encoders [--only text,image,visual,caption] [--items N] [--rounds 2]
         [--device auto] [--dtype auto] [--threads N] [--folder DIR] [--json]

@@ -1,4 +1,4 @@
-"""What merging costs: a whole catalog, a day's new posts, and the one-post-at-a-time way.
+"""Costs of merging: a whole catalog, a day's new posts, and the one-post-at-a-time way.
 
     python benchmarks/merge.py            about two minutes
     python benchmarks/merge.py --quick    a tenth of the posts

@@ -1,4 +1,4 @@
-"""How much of the sandbox's law the packaged encoders can see.
+"""Signal of the sandbox's law in the vectors of the packaged encoders.
 
     python -m benchmarks.sandbox_signal [--posts 1000] [--seed 0]
 

@@ -1,4 +1,4 @@
-"""What the DAGs share: how a task runs mmrl, the assets, the alerts.
+"""Parts that the DAGs share: mmrl's commands as tasks, the assets, the alerts.
 
 mmrl runs in an environment of its own, whose pins must not meet Airflow's, so a task is a command:
 

@@ -287,7 +287,7 @@ def test_compacting_changes_no_row(catalog: Catalog) -> None:
     for number in range(30):
         catalog.insert("selection", selection([f"p{number}"]))
     catalog.compact()
-    assert catalog._open("selection").stats()["fragment_stats"]["num_fragments"] == 1
+    assert catalog.opened("selection").stats()["fragment_stats"]["num_fragments"] == 1
     assert sorted(catalog.read("selection")["post_id"].to_pylist()) == sorted(
         f"p{number}" for number in range(30)
     )
@@ -298,7 +298,7 @@ def test_a_large_table_gets_an_index_on_its_key_that_finds_old_and_new_rows(
 ) -> None:
     catalog.insert("selection", selection([f"p{number}" for number in range(12_000)]))
     catalog.compact()
-    assert [index.columns for index in catalog._open("selection").list_indices()] == [["post_id"]]
+    assert [index.columns for index in catalog.opened("selection").list_indices()] == [["post_id"]]
     for start in (12_000, 15_000):
         catalog.insert("selection", selection([f"p{n}" for n in range(start, start + 3_000)]))
         catalog.compact()

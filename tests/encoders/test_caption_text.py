@@ -1,4 +1,4 @@
-"""What counts as a caption."""
+"""Texts that count as captions."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""What a model is fed: fitted on the past, masked where something is missing."""
+"""Inputs of a model: fitted on the past, masked where something is missing."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What was deleted on Reddit leaves the home: every table, version, report and file."""
+"""Purges: what was deleted on Reddit leaves every table, version, report and file."""
 
 import json
 import multiprocessing

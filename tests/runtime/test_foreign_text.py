@@ -1,4 +1,4 @@
-"""What people are shown of foreign text: all of it visible, none of it at work."""
+"""Foreign text as people are shown it: all of it visible, none of it at work."""
 
 import unicodedata
 

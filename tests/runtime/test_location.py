@@ -1,4 +1,4 @@
-"""Where a home lies, and that only one module asks."""
+"""Locations of homes, and that only one module asks."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What counts as this machine itself: the sandbox, a captioning server, image files beside it."""
+"""Names of this machine itself: the sandbox, a captioning server, image files beside it."""
 
 import pytest
 

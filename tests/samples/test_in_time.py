@@ -1,4 +1,4 @@
-"""What comes later changes nothing: samples of random catalogs, with their future altered."""
+"""Samples of random catalogs do not change with what comes later."""
 
 import tempfile
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""When a label was known: one rule, for what history counts and for what a model learns from."""
+"""The moment a label was known: one rule for history and for what a model learns from."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -19,7 +19,7 @@ from mmrl.catalog import failures as failures_table
 from mmrl.catalog import upkeep
 from mmrl.catalog.columns import key_columns
 from mmrl.catalog.failures import Failed
-from mmrl.catalog.lancedb_import import import_lancedb
+from mmrl.catalog.handles import Handles
 from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS, embeddings, table_of
 from mmrl.catalog.tombstones import not_purged
@@ -27,7 +27,7 @@ from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
-    import lancedb
+    import lance
 
 # Above both of these, one pass over a table costs less than asking for each value. Measured on
 # `selection` and `posts` of 300,000 and 400,000 rows: 7 us of CPU a value against 0.06 to 0.2 us a
@@ -35,18 +35,14 @@ if TYPE_CHECKING:
 _LOOKUP_ALWAYS = 2_000  # values
 _LOOKUP_SHARE = 0.01  # of the table's rows
 FORMAT = 1  # raised when a table's meaning changes; a home with a higher one is refused
-# Lance keeps what it read of every version, up to 7 GB: a service that commits twice a minute would
-# grow to that over weeks. Few of these entries are ever asked for again.
-_INDEX_CACHE, _METADATA_CACHE = 16 << 20, 4 << 20  # bytes
 
 
 class Catalog:
     """The tables under one home, a folder or an object-store URI such as `s3://bucket/mmrl`."""
 
-    def __init__(self, home: str, database: "lancedb.DBConnection") -> None:
+    def __init__(self, home: str, handles: Handles) -> None:
         self.home = home
-        self._database = database
-        self._tables: dict[str, Any] = {}
+        self._handles = handles
 
     @classmethod
     def open(cls, home: str | Path, *, create: bool = False) -> "Catalog":
@@ -57,7 +53,6 @@ class Catalog:
             ConfigError: a newer mmrl wrote it.
             CatalogError: it can't be read or written.
         """
-        lancedb = import_lancedb()
         location = Location.of(home)
         with _clear_errors(str(location)):
             if location.is_local:
@@ -70,11 +65,7 @@ class Catalog:
                             f"`mmrl init {folder}`, or point --home (or MMRL_HOME) at one."
                         )
                     (folder / "catalog").mkdir(parents=True, exist_ok=True)
-            caches = lancedb.Session(
-                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
-            )
-            address = str(location.join("catalog"))
-            catalog = cls(str(location), lancedb.connect(address, session=caches))
+            catalog = cls(str(location), Handles(location.join("catalog")))
             catalog._check_format(create)
         return catalog
 
@@ -89,11 +80,11 @@ class Catalog:
             columns: those wanted; all by default.
             where: a Lance SQL filter, such as `created_at < timestamp '2026-11-22 00:00:00'`.
         """
-        opened = self._open(table)
-        if opened is None:
+        dataset = self._reading(table)
+        if dataset is None:
             return _empty(table, columns)
         with _clear_errors(self.home):
-            return opened.to_lance().to_table(
+            return dataset.to_table(
                 columns=None if columns is None else list(columns), filter=where
             )
 
@@ -133,11 +124,10 @@ class Catalog:
         Its cost follows what is new. Rows that were rewritten (replaced, or moved when small files
         were joined) come again; rows that were deleted don't come at all.
         """
-        opened = self._open(table)
-        if opened is None:
+        dataset = self._reading(table)
+        if dataset is None:
             return _empty(table, columns), -1
         with _clear_errors(self.home):
-            dataset = opened.to_lance()
             # Lance numbers a table's fragments upwards, in the order of commits.
             fragments = dataset.get_fragments()
             newest = max((fragment.fragment_id for fragment in fragments), default=-1)
@@ -150,28 +140,21 @@ class Catalog:
 
     def count(self, table: str, where: str | None = None) -> int:
         """The number of rows of a table, or of those that meet a filter."""
-        opened = self._open(table)
-        if opened is None:
+        dataset = self._reading(table)
+        if dataset is None:
             return 0
         with _clear_errors(self.home):
-            return int(opened.count_rows(where))
+            return int(dataset.count_rows(where))
 
     def table_names(self) -> list[str]:
         """The tables made so far, by name."""
-        names: list[str] = []
-        token = None
         with _clear_errors(self.home):
-            while True:
-                page = self._database.list_tables(page_token=token)
-                names += page.tables
-                token = page.page_token
-                if not token:
-                    return sorted(names)
+            return self._handles.names()
 
     def versions(self) -> dict[str, int]:
         """Each table's version; with it a training set can be read again as it was."""
-        tables = ((name, self._open(name)) for name in self.table_names())
-        return {name: int(opened.version) for name, opened in tables if opened is not None}
+        datasets = ((name, self._reading(name)) for name in self.table_names())
+        return {name: dataset.version for name, dataset in datasets if dataset is not None}
 
     # Writing
 
@@ -224,7 +207,7 @@ class Catalog:
 
     def delete(self, table: str, where: str) -> None:
         """Deletes the rows that meet a filter."""
-        opened = self._open(table)
+        opened = self.opened(table)
         if opened is not None:
             with _clear_errors(self.home):
                 opened.delete(where)
@@ -241,7 +224,7 @@ class Catalog:
             tables: those to do; all by default.
         """
         for name in self.table_names() if tables is None else tables:
-            opened = self._open(name)
+            opened = self.opened(name)
             if opened is not None:
                 with _clear_errors(self.home):
                     upkeep.compact(opened, name)
@@ -257,7 +240,7 @@ class Catalog:
         """
         dropped = 0
         for name in tables:
-            opened = self._open(name)
+            opened = self.opened(name)
             if opened is not None:
                 with _clear_errors(self.home):
                     dropped += upkeep.drop_versions(opened, older_than)
@@ -285,31 +268,20 @@ class Catalog:
 
     def opened(self, name: str) -> Any:
         """LanceDB's own table at its newest version, for what else is to be done; None: none."""
-        return self._open(name)
+        with _clear_errors(self.home):
+            return self._handles.writing(name)
 
     def drop(self, name: str) -> None:
         """Drops a table with all its versions and files."""
-        self._tables.pop(name, None)
-        if name in self.table_names():
-            with _clear_errors(self.home):
-                self._database.drop_table(name)
+        with _clear_errors(self.home):
+            self._handles.drop(name)
 
-    def _open(self, name: str) -> Any:
-        """A table at its newest version, or None where it has not been made."""
-        if name not in self._tables:
-            with _clear_errors(self.home):
-                try:
-                    self._tables[name] = _with_new_columns(self._database.open_table(name), name)
-                except ValueError as error:
-                    if "not found" not in str(error).lower():
-                        raise
-                    return None
-        opened = self._tables[name]
-        opened.checkout_latest()
-        return opened
+    def _reading(self, name: str) -> "lance.LanceDataset | None":
+        with _clear_errors(self.home):
+            return self._handles.reading(name)
 
     def _open_or_create(self, name: str) -> Any:
-        opened = self._open(name)
+        opened = self.opened(name)
         if opened is not None:
             return opened
         table = table_of(name)
@@ -320,11 +292,11 @@ class Catalog:
             )
         with _clear_errors(self.home):
             try:
-                _create(self._database.uri, name, table.schema)
+                self._handles.create(name, table.schema)
             except (OSError, RuntimeError):
-                if self._open(name) is None:  # not even another process has made it
+                if self._handles.reading(name) is None:  # not even another process has made it
                     raise
-        return self._open(name)
+        return self.opened(name)
 
     def _check_format(self, create: bool) -> None:
         written = self.read("meta", ["value"], "name = 'format'")["value"].to_pylist()
@@ -337,34 +309,6 @@ class Catalog:
                 f"The home at {self.home} was written by a newer mmrl (catalog format "
                 f"{written[0]}, this one reads up to {FORMAT}): update mmrl, or use another home."
             )
-
-
-def _create(database: str, name: str, schema: pa.Schema) -> None:
-    """Makes an empty table, or fails where there is one.
-
-    LanceDB's own `create_table` first looks whether there is a table and then writes one: of two
-    processes that do so at once, the second one's commit overwrites what the first one has written
-    since. A commit upon version 0 without retries is Lance's strict one: it succeeds only where no
-    version is there.
-    """
-    from lance import LanceDataset, LanceOperation
-
-    LanceDataset.commit(
-        str(Location.of(database).join(f"{name}.lance")),
-        LanceOperation.Overwrite(schema, []),
-        read_version=0,
-        max_retries=0,
-    )
-
-
-def _with_new_columns(opened: Any, name: str) -> Any:
-    """The table with the columns that it lacks because an older mmrl made it, filled with null."""
-    table = table_of(name)
-    declared = [] if table is None else table.schema
-    lacking = [field for field in declared if field.name not in opened.schema.names]
-    if lacking:
-        opened.add_columns(lacking)
-    return opened
 
 
 def _distinct(values: "Iterable[str] | pa.Array | pa.ChunkedArray") -> pa.Array:

@@ -1,4 +1,4 @@
-"""What the rows of a table hold of a post; a purge erases by it."""
+"""Kinds of rows, by what they hold of a post; a purge erases by it."""
 
 from dataclasses import dataclass
 

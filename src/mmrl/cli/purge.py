@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mmrl.sources.kinds import Kind
 
 _RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
-_POST = re.compile(r"(?:.*/comments/|t3_)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
+_POST = re.compile(r"(?:.*/comments/)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
 _ACCOUNT = re.compile(r"(?:/?u/)?([0-9A-Za-z_-]{1,64})")
 
 
@@ -107,10 +107,12 @@ def _on_request(
     dry_run: bool,
     bars: "Bars",
 ) -> dict[str, Any]:
+    from mmrl.catalog.fullnames import POST, bare_id
     from mmrl.purge.run import REQUESTED, erase, posts_of
 
     names = [_read(_ACCOUNT, name, "--author", "an account's name") for name in authors]
-    ids = [_read(_POST, post, "--post", "a post's id or address") for post in posts]
+    addresses = [_read(_POST, post, "--post", "a post's id or address") for post in posts]
+    ids = [bare_id(POST, address) for address in addresses]
     chosen = dict.fromkeys([*ids, *(one for name in names for one in posts_of(catalog, name))])
     reasons = dict.fromkeys(chosen, REQUESTED)
     known = catalog.lookup("posts", "post_id", reasons, ["post_id"]).num_rows

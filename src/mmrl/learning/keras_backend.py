@@ -1,4 +1,4 @@
-"""The one place that imports Keras, so that its backend, threads and noise are settled first."""
+"""Keras, imported here alone, so that its backend, threads and noise are settled first."""
 
 import os
 from types import ModuleType

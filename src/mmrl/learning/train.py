@@ -18,7 +18,7 @@ from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate, possible
 from mmrl.learning.evaluation.calibration import calibration
 from mmrl.learning.evaluation.evaluate import Judgement, Predictor
-from mmrl.learning.evaluation.metrics import DECISIVE
+from mmrl.learning.evaluation.metrics import DECISIVE, METRICS
 from mmrl.learning.evaluation.record import (
     FORMAT,
     AblationRow,
@@ -238,4 +238,4 @@ def _summary(evaluation: Evaluation) -> str:
     measure = evaluation.models[MODEL].metrics[DECISIVE]
     if measure is None:
         return posts
-    return f"Spearman {measure.value:.3f} on {posts}"
+    return f"{METRICS[DECISIVE].title} {measure.value:.3f} on {posts}"

@@ -5,9 +5,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from mmrl.catalog import Catalog
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.learning.evaluation.record import Evaluation
+from mmrl.purge.rows import Doomed
 from mmrl.runtime.location import Location
+
+NOTE = "model"  # the kind of note: a version, with the posts it learned from and was judged on
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,36 @@ class Met:
     version: str
     learned: int
     judged: int
+
+
+def note(catalog: Catalog, doomed: Doomed) -> None:
+    """Notes the versions that met the posts, while the posts' rows are still there."""
+    if has_models(catalog.home):
+        for met in who_met(catalog, doomed.posts):
+            doomed.notes[NOTE][met.version] = f"{met.learned} {met.judged}"
+
+
+def erase(catalog: Catalog, doomed: Doomed) -> None:
+    """Takes the posts out of the test predictions of the versions that were judged on them."""
+    for version, counts in doomed.notes[NOTE].items():
+        if int(counts.split()[1]):
+            from mmrl.learning.registry.registry import Registry
+
+            Registry(catalog.home).erase_posts(version, doomed.posts)
+
+
+def count(catalog: Catalog, doomed: Doomed, purge: str) -> None:
+    """Writes how many of each version's posts a purge erased; `purge` is its id."""
+    met = [
+        {
+            "model_version": version,
+            "purge": purge,
+            "learned": int(counts.split()[0]),
+            "judged": int(counts.split()[1]),
+        }
+        for version, counts in doomed.notes[NOTE].items()
+    ]
+    catalog.upsert("purged_models", pa.Table.from_pylist(met, schema=SCHEMAS["purged_models"]))
 
 
 def has_models(home: str) -> bool:

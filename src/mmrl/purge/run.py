@@ -1,19 +1,17 @@
 """Purge of posts: erased everywhere in the home and off the disk, in steps that may be repeated.
 
-Rows go first (`rows`), then reports and the test predictions of models (`models`), then the files
-and old versions of tables that still hold the bytes (`files`). Which posts to erase comes from the
-command line or from what Reddit took away (`recheck`, `removals`); which contents go with them,
-from `unshared`. What is left is a count by day and reason, and one-way marks by which the posts are
+Rows go first (`rows`), then reports (`reports`) and the test predictions of models (`models`), then
+the files and old versions of tables that still hold the bytes (`files`). Which posts to erase comes
+from the command line or from what Reddit took away (`recheck`, `removals`); which contents go with
+them, from `unshared`. What is left is a count by day and reason, and one-way marks by which the posts are
 kept from coming in again.
 """
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,20 +19,18 @@ import pyarrow as pa
 from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
-from mmrl.errors import CatalogError, MmrlError, NotFoundError
+from mmrl.errors import CatalogError
 from mmrl.images.decode import use_limit
+from mmrl.purge import models, reports
 from mmrl.purge import rows as rows_of
 from mmrl.purge.files import drop_before, drop_leftovers, rewrite
-from mmrl.purge.models import has_models, who_met
 from mmrl.purge.rows import Doomed
 from mmrl.purge.unshared import doom
-from mmrl.runtime.location import Location
 from mmrl.runtime.progress import Progress
 
 REQUESTED = "requested"  # the reason of posts that somebody asked to have erased
-_IN_REPORT = re.compile(r" · ([0-9A-Za-z_-]+)</p>")  # how a report names a post
 _ROUNDS = 5  # times that what others wrote meanwhile is erased as well
-_MODEL, _REPORT, _COUNT, _ERASED, _ID = "model", "report", "count", "erased", "purge"
+_COUNT, _ERASED, _ID = "count", "erased", "purge"  # kinds of notes
 
 
 @dataclass
@@ -127,14 +123,8 @@ def _note(catalog: Catalog, doomed: Doomed, as_of: datetime) -> None:
     for reason, count in counts.items():
         notes[_COUNT][f"{day}/{reason}"] = str(known.get(reason, 0) + count)
         notes[_ERASED][reason] = str(count)
-    if has_models(catalog.home):
-        for met in who_met(catalog, doomed.posts):
-            notes[_MODEL][met.version] = f"{met.learned} {met.judged}"
-    for path in _reports(catalog):
-        shown = _IN_REPORT.findall(path.read_text(encoding="utf-8", errors="replace"))
-        half_written = path.name.startswith(".")
-        if half_written or not set(shown).isdisjoint(doomed.posts):
-            notes[_REPORT][path.name] = ""
+    models.note(catalog, doomed)
+    reports.note(catalog, doomed)
 
 
 def _carry_out(
@@ -150,7 +140,11 @@ def _carry_out(
     progress.start("erase", len(rows_of.holding_tables(catalog)) + 2)
     report.images += rows_of.erase_rows(catalog, doomed)
     progress.advance(1)
-    _erase_from_models(catalog, doomed, as_of, report)
+    reports.erase(catalog, doomed)
+    models.erase(catalog, doomed)
+    written, deleted = reports.write_anew(catalog, doomed, as_of)
+    report.reports += written
+    report.reports_deleted |= deleted
     progress.advance(1)
     clean = _rewrite_all(catalog, settings, doomed, sleep)
     for table, version in clean.items():
@@ -162,7 +156,7 @@ def _carry_out(
     _count(catalog, doomed)
     rows_of.end(catalog, doomed)
     report.erased.update({reason: int(n) for reason, n in doomed.notes[_ERASED].items()})
-    report.models = sorted({*report.models, *doomed.notes[_MODEL]}, key=int)
+    report.models = sorted({*report.models, *doomed.notes[models.NOTE]}, key=int)
     progress.finish(f"{report.erased.total():,} posts erased")
 
 
@@ -183,37 +177,6 @@ def _rewrite_all(
     )
 
 
-def _erase_from_models(
-    catalog: Catalog, doomed: Doomed, as_of: datetime, report: PurgeReport
-) -> None:
-    """Deletes reports that show the posts, takes the posts out of test predictions, writes anew."""
-    for path in _reports(catalog):
-        if path.name in doomed.notes[_REPORT]:
-            path.unlink()
-    for version, met in doomed.notes[_MODEL].items():
-        if int(met.split()[1]):
-            from mmrl.learning.registry.registry import Registry
-
-            Registry(catalog.home).erase_posts(version, doomed.posts)
-    for name in doomed.notes[_REPORT]:
-        try:
-            if name.startswith("."):
-                continue
-            _write_anew(catalog, name, as_of)
-            report.reports.append(name)
-        except (MmrlError, OSError) as error:
-            report.reports_deleted[name] = str(error)
-
-
-def _write_anew(catalog: Catalog, name: str, as_of: datetime) -> None:
-    from mmrl.report.write import write_report
-
-    version = name.removesuffix(".html")
-    if not version.isdigit():
-        raise NotFoundError("it is of no version: its name is no number")
-    write_report(catalog, version, as_of)
-
-
 def _count(catalog: Catalog, doomed: Doomed) -> None:
     """Writes the counts, which were made at the start, so that writing them twice does no harm."""
     days = [
@@ -221,21 +184,4 @@ def _count(catalog: Catalog, doomed: Doomed) -> None:
         for key, total in doomed.notes[_COUNT].items()
     ]
     catalog.upsert("purged", pa.Table.from_pylist(days, schema=SCHEMAS["purged"]))
-    met = [
-        {
-            "model_version": version,
-            "purge": doomed.notes[_ID].get("id", ""),
-            "learned": int(counts.split()[0]),
-            "judged": int(counts.split()[1]),
-        }
-        for version, counts in doomed.notes[_MODEL].items()
-    ]
-    catalog.upsert("purged_models", pa.Table.from_pylist(met, schema=SCHEMAS["purged_models"]))
-
-
-def _reports(catalog: Catalog) -> list[Path]:
-    """The reports in the home, and what killed processes left of some."""
-    folder = Location.of(catalog.home).file("reports")
-    return (
-        [] if folder is None else sorted(path for path in folder.glob("*") if ".html" in path.name)
-    )
+    models.count(catalog, doomed, doomed.notes[_ID].get("id", ""))

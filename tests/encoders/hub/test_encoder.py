@@ -1,4 +1,4 @@
-"""What all encoders and captioners with a checkpoint share: id, files, memory."""
+"""Encoders and captioners with a checkpoint: id, files, memory."""
 
 from pathlib import Path
 

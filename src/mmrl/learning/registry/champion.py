@@ -9,7 +9,7 @@ import pyarrow as pa
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.evaluate import truth_of
 from mmrl.learning.evaluation.judge import difference, judge
-from mmrl.learning.evaluation.metrics import DECISIVE
+from mmrl.learning.evaluation.metrics import DECISIVE, METRICS
 from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.evaluation.statistics import Predicted
 from mmrl.learning.model import Quantiles, TrainedModel
@@ -36,8 +36,8 @@ class Decision:
     """Whether the new model becomes the champion, and why.
 
     Attributes:
-        difference: Spearman of the new model minus the champion's; None where they can't be
-            compared.
+        difference: the decisive metric of the new model minus the champion's; None where they
+            can't be compared.
         reason: one sentence.
     """
 
@@ -91,7 +91,7 @@ def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) 
             f"Version {version} stays champion: the test posts are too alike to compare by rank.",
         )
     figures = (
-        f"Spearman {lead.value:+.3f} against version {version} on the same "
+        f"{METRICS[DECISIVE].title} {lead.value:+.3f} against version {version} on the same "
         f"{test_samples.num_rows:,} test posts, 95% interval {lead.low:+.3f} to "
         f"{lead.high:+.3f}"
     )
