@@ -186,6 +186,20 @@ def test_an_account_is_read_as_it_was_written_whatever_another_version_added() -
     assert Status.from_dict({**status.as_dict(), "of_a_later_version": 1}) == status
 
 
+def test_a_broken_profile_leaves_the_other_stages_counted(
+    catalog: Catalog, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.fail("caption", [Failed("a" * 64, Reason.BROKEN_IMAGE)], NOON)
+    monkeypatch.setenv("MMRL_PROFILE", "nowhere")
+    stages = json.loads(show("--json"))["stages"]
+    counted = {row["stage"]: row["done"] for row in stages}
+    assert {name for name, done in counted.items() if done is None} == {
+        *("caption", "embed-title", "embed-caption", "embed-image", "embed-visual")
+    }
+    assert next(row for row in stages if row["stage"] == "caption")["failed"]
+    assert "can't be counted: There is no profile 'nowhere'" in plain(show())
+
+
 def test_a_home_without_a_collector_has_no_lines_of_one(show: Show) -> None:
     said = json.loads(show("--json"))
     assert said["collector"] is None

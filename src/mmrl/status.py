@@ -15,7 +15,8 @@ from mmrl.collector.cursors import read_status
 from mmrl.collector.gaps import Gap, Gaps
 from mmrl.collector.status import Status
 from mmrl.config import Settings
-from mmrl.encoders.profiles import load_profile
+from mmrl.encoders.profiles import Profile, load_profile
+from mmrl.errors import MmrlError
 from mmrl.pipeline.run import make_stage
 from mmrl.runtime.location import Location
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
@@ -33,14 +34,14 @@ class StageStatus:
     """One stage's row.
 
     Attributes:
-        done: how many of `unit` it has made.
+        done: how many of `unit` it has made; None where that takes a profile that can't be loaded.
         pending: what the next run would do; None where that is not counted (imports, training).
         left_out: decided not to be worked on, by reason.
         failed: tried and failed, by reason.
     """
 
     stage: str
-    done: int
+    done: int | None
     unit: str
     pending: int | None = None
     left_out: Counted = field(default_factory=list)
@@ -102,11 +103,13 @@ class Survey:
         stages: a row a stage, in the pipeline's order, posts coming in first.
         live: a state of collecting for each live source, Reddit's first.
         erased: posts that purges erased, by the reason that Reddit gives.
+        profile_error: why the work of stages that run the profile's models can't be counted.
     """
 
     stages: list[StageStatus]
     live: list[Collecting]
     erased: dict[str, int] = field(default_factory=dict)
+    profile_error: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; what is Reddit's stands at the top, as it always did."""
@@ -119,6 +122,7 @@ class Survey:
                 for collecting, state in zip(self.live[1:], others, strict=True)
             },
             "erased": self.erased,
+            "profile_error": self.profile_error,
         }
 
 
@@ -130,13 +134,15 @@ def survey(
 ) -> Survey:
     """The state of all stages at `as_of`; changes no table."""
     erased = _erased(catalog)
+    profile, profile_error = _profile(settings)
     return Survey(
-        _stages(catalog, settings, as_of, stages, sum(erased.values())),
+        _stages(catalog, settings, profile, as_of, stages, sum(erased.values())),
         [
             _collecting(catalog, traits)
             for traits in (RedditSource.traits, ArcticShiftSource.traits)
         ],
         erased,
+        profile_error,
     )
 
 
@@ -151,9 +157,18 @@ def _collecting(catalog: Catalog, traits: Traits) -> Collecting:
     )
 
 
+def _profile(settings: Settings) -> tuple[Profile | None, str | None]:
+    """The profile, or why there is none; most of the state can be told without it."""
+    try:
+        return load_profile(settings), None
+    except MmrlError as error:
+        return None, str(error)
+
+
 def _stages(
     catalog: Catalog,
     settings: Settings,
+    profile: Profile | None,
     as_of: datetime,
     stages: Sequence[StageInfo],
     erased: int,
@@ -178,10 +193,12 @@ def _stages(
         StageStatus("purge", erased, "posts erased"),
     ]
     for info in stages:
-        pending = None
-        if info.chunked:
-            pending = make_stage(info, settings).pending(catalog, as_of).num_rows
-        done, unit = _done(catalog, settings, info)
+        pending, done = None, None
+        if info.role is None or profile is not None:
+            done = _done(catalog, profile, info)
+            if info.chunked:
+                pending = make_stage(info, settings).pending(catalog, as_of).num_rows
+        unit = "models" if info.count is None else info.count.unit
         left_out = _left_out(catalog, info)
         rows.append(StageStatus(info.name, done, unit, pending, left_out, failed(info.name)))
     # Failures of stages that this version does not have.
@@ -189,17 +206,16 @@ def _stages(
     return rows
 
 
-def _done(catalog: Catalog, settings: Settings, info: StageInfo) -> tuple[int, str]:
+def _done(catalog: Catalog, profile: Profile | None, info: StageInfo) -> int:
     count = info.count
     if count is None:
-        return _models(catalog), "models"
+        return _models(catalog)
     table, where = count.table, count.where
-    if count.model is not None and info.role is not None:
-        profile = load_profile(settings)
+    if count.model is not None and info.role is not None and profile is not None:
         where = f"{count.model} = {quote(profile.ids[info.role])}"
         if table == EMBEDDINGS:
             table = embeddings_table(info.role, profile.dims[info.role])
-    return catalog.count(table, where), count.unit
+    return catalog.count(table, where)
 
 
 def _left_out(catalog: Catalog, info: StageInfo) -> Counted:

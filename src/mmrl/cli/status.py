@@ -46,6 +46,8 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
         if table.row_count:
             console.print(table)
             typer.echo()
+    if state.profile_error is not None:
+        typer.echo(f"The stages marked ? can't be counted: {state.profile_error}\n")
     say_if_simulated(catalog)
     if not state.stages[0].done:
         typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")
@@ -69,7 +71,7 @@ def _counts(rows: "list[StageStatus]") -> "Table":
         )
         table.add_row(
             row.stage,
-            f"{row.done:,}",
+            "?" if row.done is None else f"{row.done:,}",
             row.unit,
             pending,
             f"{left_out:,}" if left_out else "",

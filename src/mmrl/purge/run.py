@@ -3,8 +3,8 @@
 Rows go first (`rows`), then reports (`reports`) and the test predictions of models (`models`), then
 the files and old versions of tables that still hold the bytes (`files`). Which posts to erase comes
 from the command line or from what Reddit took away (`recheck`, `removals`); which contents go with
-them, from `unshared`. What is left is a count by day and reason, and one-way marks by which the posts are
-kept from coming in again.
+them, from `unshared`. What is left is a count by day and reason, and one-way marks by which the
+posts are kept from coming in again.
 """
 
 import time
