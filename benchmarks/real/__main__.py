@@ -43,7 +43,6 @@ from mmrl import __version__
 from mmrl.catalog import Catalog
 from mmrl.config import load_settings
 from mmrl.encoders.profiles import load_profile
-from mmrl.errors import ConfigError
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.samples.load import encoders_of, load
@@ -116,14 +115,7 @@ def _set(
 ) -> list[dict[str, Any]]:
     """A set's results, printed as they come."""
     home = homes / (real.name if most is None else f"{real.name}-{most}")
-    try:
-        settings = load_settings(home, **real.settings, train=_TRAIN)
-    except ConfigError as error:
-        if not real.settings:
-            raise
-        print(f"\n{real.name}: mmrl can't learn from it yet, as none of its posts has an image.")
-        print(f"  {error}")
-        return [{"set": real.name, "not_learned": str(error)}]
+    settings = load_settings(home, **real.settings, train=_TRAIN)
     started = time.perf_counter()
     notes = import_set(real, home, most)
     run_stages(real, home)

@@ -42,7 +42,7 @@ class RealSet:
         importing: words of `mmrl import` after its file.
         images: the folder of its images, in the folder of shared data; None where it has none.
         stages: those that are run up to its samples.
-        settings: a user's, for this set; an mmrl that does not have them can't learn from it.
+        settings: a user's, for this set.
         splits: the ways it is split.
         anchors: by split, the strongest first.
         unused: facts that the anchors had of each post, and mmrl has not.

@@ -132,6 +132,10 @@ class FilterSettings(Section):
     )
     over_18: bool = Field(default=True, description="keep posts marked over 18")
     only_followed: bool = Field(default=False, description="leave out other subreddits' posts")
+    require_image: bool = Field(
+        default=True,
+        description="leave out posts without an image; false: learn from their titles and facts",
+    )
 
 
 class ImageSettings(Section):

@@ -124,6 +124,14 @@ def test_palettes_are_learned_and_a_kept_home_is_not_embedded_again(
         assert any("description" in note for note in row["notes"])
 
 
+@pytest.mark.slow
+@pytest.mark.shared_data
+def test_titles_without_images_are_learned(shared_data: Path, tmp_path: Path) -> None:
+    (row,) = run(shared_data, tmp_path, "earth_pics", "--posts", "150")["sets"]
+    assert row["posts"]["test"] == 38
+    assert row["models"]["mmrl"]["metrics"]["rmse_log"]
+
+
 def files(home: Path, table: str) -> list[Path]:
     """Data files of the tables whose names begin so."""
     return [path for path in home.rglob(f"{table}*/data/*") if path.is_file()]

@@ -13,7 +13,7 @@ from mmrl.errors import InputError
 from mmrl.learning.inputs import Encoding, FeatureSpec
 from mmrl.learning.projection import fit_projection
 from mmrl.learning.trees import METADATA, matrix
-from tests.support.learning_samples import DIMS, ENCODERS, make_samples
+from tests.support.learning_samples import DIMS, ENCODERS, make_samples, take_images
 
 
 def test_a_spec_is_the_same_after_json() -> None:
@@ -90,6 +90,24 @@ def test_a_model_that_learned_from_statistics_takes_samples_without_any() -> Non
     inputs = encoding(make_samples(20, seed=1).drop_columns(list(IMAGE_STATISTICS)))
     assert (inputs.present["image_statistics"] == 0).all()
     assert inputs.values["image_statistics"].shape == (20, len(IMAGE_STATISTICS))
+
+
+def test_a_spec_counts_the_posts_without_an_image_and_reads_images_unless_all_lack_one() -> None:
+    samples = make_samples(60)
+    some = np.arange(60) < 7
+    for gone, reads in ((np.zeros(60, bool), True), (some, True), (np.ones(60, bool), False)):
+        spec = Encoding.fit(take_images(samples, gone), ENCODERS, 0).spec
+        assert (spec.posts, spec.without_image) == (60, gone.sum())
+        assert spec.reads_images == reads
+        assert FeatureSpec.from_json(spec.as_json()) == spec
+
+
+def test_a_model_of_an_earlier_version_learned_from_images() -> None:
+    kept = Encoding.fit(make_samples(60), ENCODERS, 0).spec.as_json()
+    del kept["posts"], kept["without_image"]
+    spec = FeatureSpec.from_json(kept)
+    assert spec.reads_images
+    assert spec.without_image == 0
 
 
 def test_vectors_of_another_dimension_are_refused() -> None:

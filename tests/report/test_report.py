@@ -341,6 +341,21 @@ def test_what_was_left_out_is_counted_by_stage_and_reason(
     assert by_name["with a label"] == 430
 
 
+def test_where_samples_need_no_image_the_way_counts_samples(
+    filled: tuple[Catalog, pa.Table],
+) -> None:
+    catalog, _ = filled
+    row = catalog.read("samples").slice(0, 1)
+    place = row.schema.get_field_index("image_content")
+    lacking = row.set_column(place, "image_content", pa.nulls(1, pa.string()))
+    before = catalog.read("samples")
+    catalog.upsert("samples", lacking)
+    by_name = {step.name: step.posts for step in steps(catalog, make_evaluation().splits)}
+    catalog.upsert("samples", before)
+    assert by_name["with a sample (1 without an image)"] == 500
+    assert "with their image" not in by_name
+
+
 def test_a_thumbnail_is_small_and_carries_nothing_else() -> None:
     data = image_file(1, (4000, 3000))
     assert b"where the author lives" in data

@@ -13,7 +13,7 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
-from mmrl.config import Settings
+from mmrl.config import FilterSettings, Settings
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
 from mmrl.sources.extras import extra_rows
@@ -344,3 +344,17 @@ def test_scores_that_became_known_at_one_instant_count_in_the_order_of_their_pos
         assert features["author_last_log_score"][0].as_py() == pytest.approx(np.log1p(50))
         stored = catalog.read("samples").sort_by([("post_id", "descending")])
         catalog.upsert("samples", stored)
+
+
+def test_spaces_of_images_have_no_column_where_no_post_has_an_image(catalog: Catalog) -> None:
+    write(catalog, [post("p", 0)], [])
+    catalog.delete("post_images", "true")
+    imageless = Settings(filter=FilterSettings(require_image=False))
+    merge(catalog, END, imageless)
+    keep_vectors(catalog, "title", "t", {text_content("Title of p"): [1.0, 2.0]})
+    encoders = {"title": "t", "image": "i", "visual": "v", "caption": "c"}
+    rows = samples.load(catalog, imageless, END, encoders=encoders)
+    assert rows["title"].to_pylist() == [[1.0, 2.0]]
+    assert not {"image", "visual", "caption"} & set(rows.schema.names)
+    rows = samples.load(catalog, imageless, END, encoders=encoders, dims={"image": 3})
+    assert rows["image"].to_pylist() == [None]

@@ -17,18 +17,27 @@ from mmrl.cli.app import app
 from mmrl.cli.tables import prediction_table
 from mmrl.config import Settings
 from mmrl.encoders.protocols import Caption
+from mmrl.errors import InputError
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import train
 from mmrl.serving import predict
 from mmrl.serving.prediction import Draft, Interval, Prediction
-from tests.support.learning_samples import AS_OF, DIMS, ENCODERS, make_samples
+from tests.support.learning_samples import (
+    AS_OF,
+    DIMS,
+    ENCODERS,
+    QUICK_TRAINING,
+    make_samples,
+    take_images,
+)
 from tests.support.samples_catalog import at, merge, observation, post, write
 
 pytestmark = pytest.mark.slow
 
 TARGETS = ("log_score", "popularity", "percentile")
-VERSION = {target: str(number) for number, target in enumerate(TARGETS, 1)}
+IMAGELESS = {"titles": 1.0, "mixed": 0.3}  # versions by the share of their posts without an image
+VERSION = {name: str(number) for number, name in enumerate((*TARGETS, *IMAGELESS), 1)}
 NOW = at(500)
 SUBSCRIBERS = 1000
 
@@ -57,7 +66,7 @@ PROFILE = SimpleNamespace(
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve matured posts of r/pics, and a model version a target."""
+    """Twelve matured posts of r/pics, a model version a target, and those of `IMAGELESS`."""
     home = tmp_path_factory.mktemp("predict") / "home"
     catalog = Catalog.open(home, create=True)
     posts = [post(f"p{n}", 10 * n) for n in range(12)]
@@ -70,6 +79,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         settings = Settings(threads=2, train=options)
         trained = train(make_samples(260, measured=True), settings, ENCODERS, AS_OF)
         Registry(home).register(trained, trained.test_samples, fingerprint=target)
+    for name, share in IMAGELESS.items():
+        samples = take_images(make_samples(260, measured=True), np.arange(260) % 10 < 10 * share)
+        trained = train(samples, Settings(threads=2, train=QUICK_TRAINING), ENCODERS, AS_OF)
+        Registry(home).register(trained, trained.test_samples, fingerprint=name)
     return home
 
 
@@ -83,7 +96,7 @@ def image_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def predicted(home: Path, image_file: Path, target: str, subreddit: str = "pics") -> Prediction:
+def predicted(home: Path, image_file: Path | None, target: str, subreddit: str = "pics") -> Prediction:
     draft = Draft(image_file, "A lake", subreddit)
     return predict.predict_draft(
         Catalog.open(home), Settings(threads=2), draft, NOW, VERSION[target]
@@ -183,3 +196,41 @@ def test_the_command_shows_what_a_model_of_percentiles_does_not_tell(
     found = json.loads(said.output)
     assert (found["score"], found["popularity"]) == (None, None)
     assert 0 <= found["percentile"]["low"] <= found["percentile"]["middle"] <= 1
+
+
+def test_a_draft_without_an_image_is_predicted_by_models_that_learned_from_such_posts(
+    home: Path, image_file: Path
+) -> None:
+    with pytest.raises(InputError, match="learned only from posts with an image"):
+        predicted(home, None, "log_score")
+    titles, mixed = (predicted(home, None, name) for name in IMAGELESS)
+    assert titles.score is not None
+    assert mixed.score is not None
+    assert (titles.caption, mixed.caption) == (None, None)
+    assert "the image's" not in shown(mixed)
+    assert not any("have no image" in note for note in titles.notes)
+    assert any(note.startswith("Only") and "have no image" in note for note in mixed.notes)
+
+
+def test_an_image_changes_nothing_where_the_model_learned_from_none_and_that_is_said(
+    home: Path, image_file: Path
+) -> None:
+    without, titles, mixed = (
+        predicted(home, image, name)
+        for image, name in ((None, "titles"), (image_file, "titles"), (image_file, "mixed"))
+    )
+    assert titles.score == without.score
+    assert titles.caption is None
+    assert any("no images" in note for note in titles.notes)
+    assert mixed.caption == "a lake"
+    assert not any("image" in note for note in mixed.notes)
+
+
+def test_the_command_predicts_a_title_alone(home: Path, image_file: Path) -> None:
+    words = ["predict", "--title", "A lake", "--subreddit", "pics", "--home", str(home)]
+    words += ["--as-of", NOW.isoformat(), "--json", "--model"]
+    said = CliRunner().invoke(app, [*words, VERSION["titles"]])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.output)["score"]["middle"] >= 0
+    refused = CliRunner().invoke(app, [*words, VERSION["log_score"]])
+    assert isinstance(refused.exception, InputError)

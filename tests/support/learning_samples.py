@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES
 from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 
+# A post's own numbers that only an image has.
+_OF_IMAGE = tuple(name for name in POST_FEATURES if "image" in name.split("_"))
 QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
 DIMS = {"title": 24, "caption": 16, "image": 40, "visual": 24}
 ENCODERS = {space: f"made-up-{space}" for space in DIMS}
@@ -100,3 +102,14 @@ def make_samples(
     schema = samples_schema(dims)
     table = pa.table({name: columns[name] for name in schema.names}).cast(schema)
     return table.append_column("expected_log_score", pa.array(expected))
+
+
+def take_images(samples: pa.Table, gone: np.ndarray) -> pa.Table:
+    """The samples as they would be if the posts where `gone`, (n,) bool, had no image."""
+    spaces = [name for name in ("caption", "image", "visual") if name in samples.schema.names]
+    for name in (*spaces, *_OF_IMAGE, *IMAGE_STATISTICS):
+        place = samples.schema.get_field_index(name)
+        rows = pa.array(np.where(gone, -1, np.arange(len(gone))), mask=gone)
+        taken = samples[name].take(rows)
+        samples = samples.set_column(place, samples.schema.field(place), taken)
+    return samples

@@ -274,6 +274,7 @@ def _sample(post: dict[str, Any], row: int) -> dict[str, Any]:
         "subreddit": post["subreddit"],
         "created_at": post["created_at"],
         "first_seen_at": post["created_at"],
+        "image_content": f"image of {row}",
         "unlabelled": None if labelled else str(why),
         "score": 5 if labelled else None,
     }

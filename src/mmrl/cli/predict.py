@@ -9,9 +9,15 @@ from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
 
 
 def predict(
-    image: Annotated[Path, typer.Argument(help="The image to post.", show_default=False)],
     title: Annotated[str, typer.Option("--title", help="The title to post it under.")],
     subreddit: Annotated[str, typer.Option("--subreddit", help="Where to post it, without r/.")],
+    image: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The image to post; none for a model that learned from posts without one.",
+            show_default=False,
+        ),
+    ] = None,
     author: Annotated[
         str | None, typer.Option("--author", help="Who posts it; without, an unknown author.")
     ] = None,

@@ -161,8 +161,9 @@ def prediction_table(prediction: "Prediction") -> Table:
                 Text(form.format(interval.middle), style="bold"),
                 f"{form.format(interval.low)} to {form.format(interval.high)}",
             )
-    caption = Text(shown(prediction.caption or "not sure", 300))
-    table.add_row(f"the image's {prediction.caption_kind}", caption, "")
+    if prediction.caption is not None:
+        caption = Text(shown(prediction.caption or "not sure", 300))
+        table.add_row(f"the image's {prediction.caption_kind}", caption, "")
     table.add_row("model version", prediction.model_version, "")
     return table
 

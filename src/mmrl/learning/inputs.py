@@ -44,6 +44,8 @@ class FeatureSpec:
         subreddits: those it knows by name, in lower case.
         scales: by feature; a feature that no training post had is absent, and ignored.
         extras: flair, tags and columns that people bring.
+        posts: it learned from; 0 for models of earlier versions, of which every post has an image.
+        without_image: those of them that have no image.
     """
 
     encoders: dict[str, str]
@@ -51,6 +53,13 @@ class FeatureSpec:
     subreddits: list[str]
     scales: dict[str, Scale] = field(default_factory=dict)
     extras: ExtraFeatures = field(default_factory=ExtraFeatures)
+    posts: int = 0
+    without_image: int = 0
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether any post that it learned from has an image."""
+        return self.posts == 0 or self.without_image < self.posts
 
     @property
     def measured(self) -> bool:
@@ -71,9 +80,15 @@ class FeatureSpec:
     def from_json(cls, stored: Mapping[str, Any]) -> "FeatureSpec":
         """What `as_json` made."""
         scales = {name: Scale(**scale) for name, scale in stored["scales"].items()}
-        extras = ExtraFeatures.from_json(stored["extras"])
-        encoders, dims = dict(stored["encoders"]), dict(stored["dims"])
-        return cls(encoders, dims, list(stored["subreddits"]), scales, extras)
+        return cls(
+            dict(stored["encoders"]),
+            dict(stored["dims"]),
+            list(stored["subreddits"]),
+            scales,
+            ExtraFeatures.from_json(stored["extras"]),
+            stored.get("posts", 0),
+            stored.get("without_image", 0),
+        )
 
 
 @dataclass
@@ -130,7 +145,9 @@ class Encoding:
             space: fit_projection(rows[there], COMPONENTS, seed)
             for space, (rows, there) in vectors.items()
         }
-        spec = FeatureSpec({}, dims, known, scales, fit_extras(train))
+        without_image = train["log_image_pixels"].null_count
+        extras = fit_extras(train)
+        spec = FeatureSpec({}, dims, known, scales, extras, train.num_rows, without_image)
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]
         roles += [STATISTICS] if spec.measured else []
         spec.encoders.update({role: encoders[role] for role in roles if role in encoders})

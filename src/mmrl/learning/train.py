@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl import __version__
+from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
@@ -84,6 +85,7 @@ def train(
     usable = labelled(samples, options.target)
     if usable.sum() < options.min_samples:
         raise InputError(too_few(int(usable.sum()), samples.num_rows, settings))
+    samples = _without_empty_spaces(samples)
     split = split or split_samples(samples, usable, settings)
     task, encoding = prepare(samples, split, settings, encoders)
     ablated = options.ablation and bool(possible(task))
@@ -115,14 +117,38 @@ def train(
     return Trained(model, evaluation, predictions, task.test.samples)
 
 
-def too_few(labelled_posts: int, posts: int, settings: Settings) -> str:
-    """Why there is no training yet, and what to do."""
-    return (
+def too_few(labelled_posts: int, posts: int, settings: Settings, imageless: int = 0) -> str:
+    """Why there is no training yet, and what to do.
+
+    Args:
+        imageless: posts that are left out for want of an image; they are to blame where they would
+            be enough.
+    """
+    message = (
         f"Only {labelled_posts:,} of {posts:,} samples have a label and training needs "
-        f"{settings.train.min_samples:,}: collect more posts, wait until they are "
+        f"{settings.train.min_samples:,}"
+    )
+    if labelled_posts + imageless >= settings.train.min_samples:
+        return (
+            f"{message}. {imageless:,} posts are left out because they have no image that could "
+            "be fetched (`mmrl status` shows why): to learn from their titles and facts, set "
+            "filter.require_image = false in mmrl.toml, or MMRL_FILTER__REQUIRE_IMAGE=false."
+        )
+    return (
+        f"{message}: collect more posts, wait until they are "
         f"{settings.label.mature_after_hours:g} hours old and are observed again, or lower "
         "train.min_samples."
     )
+
+
+def _without_empty_spaces(samples: pa.Table) -> pa.Table:
+    """The samples less the spaces in which none of them has a vector."""
+    empty = [
+        space
+        for space in SPACES
+        if space in samples.schema.names and samples[space].null_count == samples.num_rows
+    ]
+    return samples.drop_columns(empty)
 
 
 def _predictors(

@@ -106,17 +106,25 @@ def _examples(
     files = dict(zip(images["sha256"].to_pylist(), images["bytes"].to_pylist(), strict=True))
     return {
         row: _example(
-            post, posts.get(post["post_id"]), files.get(hashes.get(post["post_id"], "")), unit
+            post,
+            posts.get(post["post_id"]),
+            files.get(hashes.get(post["post_id"], "")),
+            post["post_id"] in hashes,
+            unit,
         )
         for row, post in zip(rows, chosen, strict=True)
     }
 
 
 def _example(
-    post: dict[str, Any], facts: dict[str, Any] | None, file: bytes | None, unit: Unit
+    post: dict[str, Any],
+    facts: dict[str, Any] | None,
+    file: bytes | None,
+    has_image: bool,
+    unit: Unit,
 ) -> Example:
     true = post[unit.truth]
-    image, note = _image(facts, file)
+    image, note = _image(facts, file, has_image)
     return Example(
         post_id=post["post_id"],
         subreddit=post["subreddit"],
@@ -133,9 +141,13 @@ def _example(
     )
 
 
-def _image(facts: dict[str, Any] | None, file: bytes | None) -> tuple[str | None, str]:
+def _image(
+    facts: dict[str, Any] | None, file: bytes | None, has_image: bool
+) -> tuple[str | None, str]:
     if facts is None:
         return None, "the post is no longer in the catalog"
+    if not has_image:
+        return None, "no image"
     if file is None:
         return None, "the image is no longer in the catalog"
     marks = [

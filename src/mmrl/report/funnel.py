@@ -68,15 +68,23 @@ def left_out(catalog: Catalog, stages: Sequence[StageInfo] = STAGES) -> list[Lef
 
 
 def steps(catalog: Catalog, splits: Splits) -> list[Step]:
-    """Steps of the way: posts that are known, kept, have an image, a label, were learned from."""
+    """Steps of the way: posts that are known, kept, have an image, a label, were learned from.
+
+    Where samples need no image, the posts with a sample take the place of those with an image.
+    """
     used = sum(part.posts for part in splits.parts.values())
     kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
-    fetched = catalog.read("post_images", ["post_id"])["post_id"]
-    with_image = pc.sum(pc.is_in(kept, value_set=fetched.combine_chunks())).as_py() or 0
+    imageless = catalog.count("samples", "image_content IS NULL")
+    if imageless:
+        ready = Step(f"with a sample ({imageless:,} without an image)", catalog.count("samples"))
+    else:
+        fetched = catalog.read("post_images", ["post_id"])["post_id"]
+        count = pc.sum(pc.is_in(kept, value_set=fetched.combine_chunks())).as_py() or 0
+        ready = Step("with their image", count)
     return [
         Step("posts known", catalog.count("posts")),
         Step("kept by the filter", len(kept)),
-        Step("with their image", with_image),
+        ready,
         Step("with a label", catalog.count("samples", "score IS NOT NULL")),
         Step("in this model's splits", used),
     ]

@@ -47,6 +47,7 @@ class Known:
         self.as_of = as_of
         rows = read_known(
             catalog,
+            settings,
             as_of,
             [
                 *("subreddit", "author_id", "author_created_at", "created_at", "subscribers"),

@@ -56,7 +56,7 @@ def load(
 
     Args:
         encoders: which encoder's vectors to join, by space (see `SPACES`); a space that is absent
-            has no column.
+            has no column, nor has one of images whose dimension is not given where no post has one.
         captioner: whose captions the caption vectors are of; needed only if there are several.
         visual_text: the text that visual vectors hold beside the image: title or caption.
         dims: the vectors' dimension by space; found in the catalog for spaces left out.
@@ -71,13 +71,13 @@ def load(
         InputError: an unknown space or column, an encoder that embedded nothing, or several
             captioners to choose from.
     """
-    spaces = _dims(catalog, encoders or {}, dims or {}, columns)
-    rows = read_known(catalog, as_of)
+    rows = read_known(catalog, settings, as_of)
     rows = rows.sort_by(_IN_TIME)
     rows = rows.combine_chunks()
     rows = _with_history_and_labels(rows, settings)
     if labelled_only:
         rows = rows.filter(pc.is_valid(rows["score"]))
+    spaces = _dims(catalog, rows, encoders or {}, dims or {}, columns)
     for space, dim in spaces.items():
         contents = _contents(catalog, space, rows, captioner, visual_text)
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
@@ -125,7 +125,9 @@ def samples_with_vectors(
     )
 
 
-def read_known(catalog: Catalog, as_of: datetime, columns: Sequence[str] | None = None) -> pa.Table:
+def read_known(
+    catalog: Catalog, settings: Settings, as_of: datetime, columns: Sequence[str] | None = None
+) -> pa.Table:
     """The `samples` rows of selected posts, without what was observed after `as_of`.
 
     Args:
@@ -133,7 +135,10 @@ def read_known(catalog: Catalog, as_of: datetime, columns: Sequence[str] | None 
     """
     if columns is not None:
         columns = list(dict.fromkeys([*columns, "post_id", "first_look_at", "label_observed_at"]))
-    rows = catalog.read("samples", columns, f"first_seen_at <= {moment(as_of)}")
+    where = f"first_seen_at <= {moment(as_of)}"
+    if settings.filter.require_image:  # there may be others, from when it was not
+        where += " AND image_content IS NOT NULL"
+    rows = catalog.read("samples", columns, where)
     kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
     rows = rows.filter(pc.is_in(rows["post_id"], value_set=kept.combine_chunks()))
     limit = pa.scalar(as_of, rows.schema.field("first_look_at").type)
@@ -236,6 +241,7 @@ def _captions(catalog: Catalog, captioner: str | None) -> pa.Table:
 
 def _dims(
     catalog: Catalog,
+    rows: pa.Table,
     encoders: Mapping[str, str],
     dims: Mapping[str, int],
     columns: Sequence[str] | None,
@@ -245,10 +251,13 @@ def _dims(
         raise InputError(
             f"There is no embedding space {', '.join(unknown)}: spaces are {', '.join(SPACES)}."
         )
+    imageless = rows["image_content"].null_count == rows.num_rows > 0
     return {
         space: dims[space] if space in dims else vector_dim(catalog, space, encoders[space])
         for space in SPACES
-        if space in encoders and (columns is None or space in columns)
+        if space in encoders
+        and (columns is None or space in columns)
+        and (space in dims or space == "title" or not imageless)
     }
 
 

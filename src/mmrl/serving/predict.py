@@ -20,6 +20,7 @@ from mmrl.images.decode import use_limit
 from mmrl.images.image import ImageFacts, UnreadableError
 from mmrl.images.probe import probe
 from mmrl.images.quality import measure_file
+from mmrl.learning.inputs import FeatureSpec
 from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
 from mmrl.samples import Known, statistics_columns, vector_column
@@ -27,6 +28,8 @@ from mmrl.samples.load import encoders_of
 from mmrl.serving.prediction import Draft, Interval, Prediction
 from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
+
+_FEW = 100  # posts; a model that learned from fewer of a kind says so of that kind
 
 
 def predict_draft(
@@ -36,13 +39,19 @@ def predict_draft(
 
     Raises:
         NotFoundError: the image or the model version does not exist.
-        InputError: the file is no usable image, or the title or the subreddit is empty.
+        InputError: the file is no usable image, the title or the subreddit is empty, or there is no
+            image and the model learned from no post without one.
         Failure: the captioner gave nothing.
     """
     use_threads(settings.threads)
     use_limit(settings.images.max_pixels)
     data, facts = _read(draft, settings)
     registered = Registry(catalog.home).load(version)
+    learned = registered.model.encoding.spec
+    if data is None:
+        _require_posts_without_image(learned, registered.version)
+    if not learned.reads_images:
+        data, facts = None, None
     profile = load_profile(settings)
     registered.model.require_encoders(encoders_of(profile))
     caption, vectors = encode_draft(profile, data, draft.title)
@@ -68,46 +77,61 @@ def predict_draft(
         simulated=simulated,
         notes=[
             *_notes(draft, subreddit, author_id, subscribers, score, features, simulated),
+            *_notes_of_image(draft, learned),
             *_untold(quantiles, score),
         ],
     )
 
 
+def _require_posts_without_image(learned: FeatureSpec, version: str) -> None:
+    if learned.without_image == 0:
+        raise InputError(
+            f"Version {version} learned only from posts with an image, so it can't tell what one "
+            "without would get: give the image's file as well, or train a model of both with "
+            "filter.require_image = false."
+        )
+
+
 def encode_draft(
-    profile: Profile, image: bytes, title: str
-) -> tuple[str, dict[str, pa.FixedSizeListArray]]:
+    profile: Profile, image: bytes | None, title: str
+) -> tuple[str | None, dict[str, pa.FixedSizeListArray]]:
     """The caption of a draft's image, and the draft's vectors, as the stages make a post's.
 
     Returns:
-        the caption ("" where the captioner abstains), and by space a column of one row, which is
-        null for the caption's where there is none.
+        the caption ("" where the captioner abstains, None without an image), and by space a column
+        of one row, which is null where the draft has no such content.
 
     Raises:
         InputError: an encoder can't read the image.
         Failure: the captioner gave nothing.
     """
-    caption = _only(caption_images(profile.captioner(), [image])).text
+    caption = None if image is None else _only(caption_images(profile.captioner(), [image])).text
     texts = {"title": title, "caption": caption, "image": None}
     texts["visual"] = texts[profile.visual_text]
+    there = {"title"} if image is None else {"title", "image", "visual"}
+    if caption:
+        there.add("caption")
     vectors = {}
     for space in SPACES:
         text = texts[space]
         vector = None
-        if space != "caption" or caption:
+        if space in there:
             images = [image] if space in ("image", "visual") else None
             vector = _only(embed(profile, space, None if text is None else [text], images))
         vectors[space] = vector_column([vector], profile.dims[space])
     return caption, vectors
 
 
-def measure_draft(image: bytes) -> Mapping[str, pa.Array]:
+def measure_draft(image: bytes | None) -> Mapping[str, pa.Array]:
     """The statistics of a draft's image as columns of one row, as the stage makes a post's.
+
+    They are null without an image.
 
     Raises:
         InputError: the image does not decode.
     """
     try:
-        return statistics_columns([measure_file(image)])
+        return statistics_columns([None if image is None else measure_file(image)])
     except UnreadableError as error:
         raise _unreadable(error) from error
 
@@ -128,9 +152,11 @@ def _outcomes(
     return Interval(*scores.tolist()), popularity, percentile
 
 
-def _read(draft: Draft, settings: Settings) -> tuple[bytes, ImageFacts]:
+def _read(draft: Draft, settings: Settings) -> tuple[bytes | None, ImageFacts | None]:
     if not draft.title.strip() or not draft.subreddit.strip():
         raise InputError("A prediction needs a title and a subreddit: neither may be empty.")
+    if draft.image is None:
+        return None, None
     if not draft.image.is_file():
         raise NotFoundError(f"There is no image file at {draft.image}: give the path of an image.")
     if draft.image.stat().st_size > settings.images.max_bytes:
@@ -170,8 +196,11 @@ def _unreadable(error: UnreadableError) -> InputError:
     )
 
 
-def _as_post(draft: Draft, subreddit: str, author_id: str | None, facts: ImageFacts) -> pa.Table:
+def _as_post(
+    draft: Draft, subreddit: str, author_id: str | None, facts: ImageFacts | None
+) -> pa.Table:
     """The draft as a row of what is known of a post when it goes up."""
+    of_image = {name: getattr(facts, name, None) for name in ("width", "height", "byte_size")}
     return pa.table(
         {
             "subreddit": [subreddit],
@@ -180,9 +209,7 @@ def _as_post(draft: Draft, subreddit: str, author_id: str | None, facts: ImageFa
             "over_18": [draft.over_18],
             "spoiler": [False],
             "is_gallery": [False],
-            "width": pa.array([facts.width], pa.int32()),
-            "height": pa.array([facts.height], pa.int32()),
-            "byte_size": pa.array([facts.byte_size], pa.int64()),
+            **{name: pa.array([value], pa.int64()) for name, value in of_image.items()},
         }
     )
 
@@ -217,6 +244,18 @@ def _notes(
     if draft.author is not None and author_id is None:
         notes.append(f"No post of {draft.author} is known: predicted as of somebody unknown.")
     return notes
+
+
+def _notes_of_image(draft: Draft, learned: FeatureSpec) -> list[str]:
+    """What the model's posts say of the draft's image, or of its having none."""
+    if draft.image is not None and not learned.reads_images:
+        return ["The model learned from no images: this one changes nothing."]
+    if draft.image is None and learned.without_image < _FEW:
+        return [
+            f"Only {learned.without_image:,} of the {learned.posts:,} posts that the model learned "
+            "from have no image."
+        ]
+    return []
 
 
 def _untold(quantiles: Quantiles, score: Interval | None) -> list[str]:

@@ -10,14 +10,14 @@ class Draft:
     """A post that somebody thinks of posting.
 
     Attributes:
-        image: a still JPEG, PNG, WebP, GIF, AVIF or BMP file.
+        image: a still JPEG, PNG, WebP, GIF, AVIF or BMP file; None for a post without one.
         title: as it would be posted; not empty.
         subreddit: its name, with or without r/.
         author: a user's name, or None for somebody unknown.
         over_18: marked as not safe for work.
     """
 
-    image: Path
+    image: Path | None
     title: str
     subreddit: str
     author: str | None = None
@@ -53,7 +53,7 @@ class Prediction:
         percentile: 0 to 1 among the subreddit's posts of the last 90 days. A model of percentiles
             tells it; else it is where the score would stand, None where too few posts are known
             or the score is None.
-        caption: what the captioner saw; "" where it was not sure.
+        caption: what the captioner saw; "" where it was not sure, None where no image was read.
         caption_kind: what such a caption is, such as `tags` for the packaged profile's.
         simulated: the model has learned from the sandbox's posts, which nobody ever wrote.
         notes: what a reader should know, in sentences, such as that the subreddit was never seen.
@@ -66,7 +66,7 @@ class Prediction:
     score: Interval | None
     popularity: Interval | None
     percentile: Interval | None
-    caption: str
+    caption: str | None
     caption_kind: str
     simulated: bool
     notes: list[str] = field(default_factory=list)

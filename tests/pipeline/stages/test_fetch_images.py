@@ -48,9 +48,12 @@ def select(catalog: Catalog, post_ids: list[str], reason: Reason | None) -> None
     catalog.upsert("selection", pa.Table.from_pylist(rows, schema=SCHEMAS["selection"]))
 
 
-def run(catalog: Catalog, as_of: datetime = NOW, chunk: int = 256) -> StageReport:
+def run(
+    catalog: Catalog, as_of: datetime = NOW, chunk: int = 256, require_image: bool = True
+) -> StageReport:
     images = {"allow_loopback": True, "timeout_seconds": 60, "attempts": 1}
-    stage = FetchImagesStage(Settings.model_validate({"images": images}))
+    settings = {"images": images, "filter": {"require_image": require_image}}
+    stage = FetchImagesStage(Settings.model_validate(settings))
     stage.chunk = chunk
     return run_stage(stage, catalog, as_of, Silent())
 
@@ -80,6 +83,22 @@ def test_selected_posts_get_their_images_and_a_second_run_has_nothing_to_do(
     assert run(catalog).pending == 0
     assert catalog.versions() == versions
     assert server.asked.total() == 5
+
+
+def test_where_no_image_is_required_addresses_that_are_not_allowed_are_passed_over(
+    catalog: Catalog, server: ImageServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.jpg"
+    file.write_bytes(image_file(7))
+    post(catalog, "ours", server.serve("/a.jpg", image_file()))
+    post(catalog, "text", None)
+    post(catalog, "elsewhere", "https://example.org/a.jpg")
+    post(catalog, "file", file.as_uri())
+    post(catalog, "imported", file.as_uri(), source="table:posts.csv")
+    report = run(catalog, require_image=False)
+    assert (report.pending, report.done, report.failed.total()) == (2, 2, 0)
+    assert set(shown(catalog)) == {"ours", "imported"}
+    assert catalog.count("failures") == 0
 
 
 def test_posts_that_are_left_out_or_have_no_image_are_not_pending(

@@ -13,6 +13,7 @@ from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.stages.filter import FilterStage, decide, fingerprint
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+IMAGELESS = {"filter": FilterSettings(require_image=False)}
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -80,6 +81,10 @@ def decisions(catalog: Catalog) -> dict[str, str | None]:
         ({"image_url": "file:///x/a.jpg", "source": "table:t.csv"}, {}, None),
         ({"image_url": "file:///x/a.jpg"}, {}, Reason.HOST_NOT_ALLOWED),
         ({"image_url": "file:///x/a.jpg", "source": "dump:t"}, {}, Reason.HOST_NOT_ALLOWED),
+        ({"image_url": None}, IMAGELESS, None),
+        ({"image_url": "https://example.org/a.jpg"}, IMAGELESS, None),
+        ({"image_url": None, "is_video": True}, IMAGELESS, Reason.VIDEO),
+        ({"image_url": None, "removed_by": "moderator"}, IMAGELESS, Reason.REMOVED),
         ({"over_18": True}, {}, None),
         ({"over_18": True}, {"filter": FilterSettings(over_18=False)}, Reason.OVER_18),
         ({"over_18": None}, {"filter": FilterSettings(over_18=False)}, None),
@@ -143,6 +148,18 @@ def test_decisions_made_by_earlier_code_are_made_again(catalog: Catalog, version
     assert run_stage(stage, catalog, NOW, Silent()).done == 1
     assert run_stage(stage, catalog, NOW, Silent()).pending == 0
     assert decisions(catalog) == {"p1": None}
+
+
+def test_posts_left_out_for_want_of_an_image_are_kept_once_none_is_required(
+    catalog: Catalog,
+) -> None:
+    add(catalog, 1)
+    add(catalog, 2, image_url=None)
+    add(catalog, 3, image_url="https://example.org/a.jpg")
+    run_stage(FilterStage(settings()), catalog, NOW, Silent())
+    assert decisions(catalog) == {"p1": None, "p2": "no_image", "p3": "host_not_allowed"}
+    assert run_stage(FilterStage(settings(**IMAGELESS)), catalog, NOW, Silent()).done == 3
+    assert decisions(catalog) == dict.fromkeys(("p1", "p2", "p3"))
 
 
 def test_posts_that_were_not_seen_by_then_wait(catalog: Catalog) -> None:

@@ -2,10 +2,11 @@
 
 from mmrl import samples
 from mmrl.catalog import Catalog
-from mmrl.config import LabelSettings, Settings
+from mmrl.config import FilterSettings, LabelSettings, Settings
 from tests.support.samples_catalog import START, at, merge, observation, post, write
 
 END = at(10_000)
+IMAGELESS = Settings(filter=FilterSettings(require_image=False))
 
 
 def reasons(catalog: Catalog) -> dict[str, str | None]:
@@ -35,6 +36,39 @@ def test_a_post_is_pending_once_it_is_selected_and_has_an_image_in_either_order(
         assert merge(catalog, END) == 0
         catalog.insert("post_images" if second is image else "selection", second)
         assert merge(catalog, END) == 1
+
+
+def test_where_no_image_is_required_a_post_has_its_row_without_and_again_with_its_image(
+    catalog: Catalog,
+) -> None:
+    p, q = post("p", 0), post("q", 0)
+    write(catalog, [p, q], [observation(p, 40, score=1), observation(q, 40, score=2)])
+    image = catalog.read("post_images", where="post_id = 'p'")
+    catalog.delete("post_images", "true")
+    assert merge(catalog, END) == 0
+    catalog.upsert("selection", catalog.read("selection"))  # as the filter does, its rules changed
+    assert merge(catalog, END, IMAGELESS) == 2
+    rows = samples.load(catalog, IMAGELESS, END).to_pylist()
+    assert [row["score"] for row in rows] == [1, 2]
+    assert [row["log_image_pixels"] for row in rows] == [None, None]
+    assert [row["log_title_words"] is None for row in rows] == [False, False]
+    assert merge(catalog, END, IMAGELESS) == 0
+    catalog.insert("post_images", image)
+    assert merge(catalog, END, IMAGELESS) == 1
+    rows = samples.load(catalog, IMAGELESS, END).to_pylist()
+    assert [row["log_image_pixels"] is None for row in rows] == [False, True]
+    assert merge(catalog, END, IMAGELESS) == 0
+
+
+def test_rows_without_an_image_are_not_samples_once_one_is_required_again(
+    catalog: Catalog,
+) -> None:
+    posts = [post("p", 0), post("q", 1)]
+    write(catalog, posts, [])
+    catalog.delete("post_images", "post_id = 'q'")
+    assert merge(catalog, END, IMAGELESS) == 2
+    assert samples.load(catalog, Settings(), END)["post_id"].to_pylist() == ["p"]
+    assert merge(catalog, END) == 0
 
 
 def test_a_row_without_a_label_is_made_again_when_a_mature_observation_comes(

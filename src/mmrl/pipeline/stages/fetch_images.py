@@ -22,6 +22,7 @@ from mmrl.config import ImageSettings, Settings
 from mmrl.images.files import read_image
 from mmrl.images.image import FetchedImage, Refused
 from mmrl.pipeline import Results
+from mmrl.pipeline.stages.pictures import may_fetch
 from mmrl.sources.kinds import may_name_files
 
 if TYPE_CHECKING:
@@ -46,9 +47,12 @@ class FetchImagesStage:
 
     def __init__(self, settings: Settings) -> None:
         self._images = settings.images
+        self._all_allowed = settings.filter.require_image  # else the filter keeps the others, too
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Selected posts with an address and no image, unless they failed and are not due.
+
+        An address that may not be asked for counts as none.
 
         Columns: key, image_url, source; `sha256` and `final_url` where the same address has given
         another post its image; `comes_again`: more than one of these posts has that address.
@@ -60,6 +64,10 @@ class FetchImagesStage:
         facts = ["post_id", "image_url", "source"]
         posts = catalog.lookup("posts", "post_id", waiting["post_id"], facts)
         posts = posts.filter(pc.is_valid(posts["image_url"]))
+        if not self._all_allowed:
+            pairs = zip(posts["image_url"].to_pylist(), posts["source"].to_pylist(), strict=True)
+            allowed = [may_fetch(url, source, self._images) for url, source in pairs]
+            posts = posts.filter(pa.array(allowed, pa.bool_()))
         known = self._known(catalog, posts["image_url"])
         row = pc.index_in(posts["image_url"], value_set=_array(known["image_url"]))
         for name in ("sha256", "final_url"):

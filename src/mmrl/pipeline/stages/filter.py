@@ -18,12 +18,10 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, Reason, moment, quote, without
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
-from mmrl.images.image import Refused
-from mmrl.images.safety import check_url
 from mmrl.pipeline import Results
-from mmrl.sources.kinds import may_name_files
+from mmrl.pipeline.stages.pictures import may_fetch
 
-DECISIONS_VERSION = 1  # raised with the code of a rule: all posts are decided again
+DECISIONS_VERSION = 2  # raised with the code of a rule: all posts are decided again
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")
 _BATCH_SCHEMA = pa.schema(
     [
@@ -100,12 +98,14 @@ def _not_followed(post: dict[str, Any], settings: Settings) -> bool:
     return settings.filter.only_followed and post["subreddit"].lower() not in _followed(settings)
 
 
+def _no_image(post: dict[str, Any], settings: Settings) -> bool:
+    return settings.filter.require_image and post["image_url"] is None
+
+
 def _host_not_allowed(post: dict[str, Any], settings: Settings) -> bool:
-    """Only imported tables may name files: a post from the net must never do so."""
-    url = post["image_url"]
-    if url.startswith("file://"):
-        return not may_name_files(post["source"])
-    return isinstance(check_url(url, settings.images), Refused)
+    return settings.filter.require_image and not may_fetch(
+        post["image_url"], post["source"], settings.images
+    )
 
 
 def _below_minimum(post: dict[str, Any], settings: Settings) -> bool:
@@ -119,7 +119,7 @@ RULES: tuple[tuple[Reason, Callable[[dict[str, Any], Settings], bool]], ...] = (
     (Reason.SUBREDDIT_NOT_FOLLOWED, _not_followed),
     (Reason.OVER_18, lambda post, settings: post["over_18"] and not settings.filter.over_18),
     (Reason.VIDEO, lambda post, settings: post["is_video"]),
-    (Reason.NO_IMAGE, lambda post, settings: post["image_url"] is None),
+    (Reason.NO_IMAGE, _no_image),
     (Reason.HOST_NOT_ALLOWED, _host_not_allowed),
     (Reason.SCORE_BELOW_MINIMUM, _below_minimum),
 )

@@ -6,8 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed
+from mmrl.config import ImageSettings
 from mmrl.encoders.contents import Unencoded
 from mmrl.encoders.protocols import Uncaptioned
+from mmrl.images.image import Refused
+from mmrl.images.safety import check_url
+from mmrl.sources.kinds import may_name_files
 
 
 def selected(catalog: Catalog) -> pa.Table:
@@ -21,6 +25,16 @@ def selected_images(catalog: Catalog) -> pa.Table:
     return images.filter(
         pc.is_in(images["post_id"], value_set=_array(selected(catalog)["post_id"]))
     )
+
+
+def may_fetch(image_url: str, source: str, images: ImageSettings) -> bool:
+    """True where a post's image may be asked for.
+
+    Only imported tables may name files: a post from the net must never do so.
+    """
+    if image_url.startswith("file://"):
+        return may_name_files(source)
+    return not isinstance(check_url(image_url, images), Refused)
 
 
 def add_bytes(catalog: Catalog, rows: pa.Table, column: str) -> pa.Table:

@@ -32,7 +32,9 @@ _OBSERVED_COLUMNS = [
     *("author_comment_karma", "author_link_karma", "author_created_at", "removed_by"),
 ]
 _LABEL_COLUMNS = ["post_id", "observed_at", "score", "settled", "removed_by"]
-_STATE_COLUMNS = ["post_id", "rules", "created_at", "first_look_at", "unlabelled"]
+_STATE_COLUMNS = [
+    *("post_id", "rules", "created_at", "first_look_at", "unlabelled", "image_content"),
+]
 _IMAGE_COLUMNS = ["sha256", "width", "height", "byte_size"]
 _TEXT = pa.string()
 _WAITING = pa.array([str(Reason.TOO_YOUNG), str(Reason.SCORE_NOT_SETTLED)], _TEXT)
@@ -41,7 +43,10 @@ _CURSORS = "merge cursors"
 
 
 class MergeStage:
-    """Writes `samples`: a row for each selected post with an image, again once it has a label."""
+    """Writes `samples`: a row for each selected post, again once it has a label, or its image.
+
+    A post without an image gets one only where the filter requires none.
+    """
 
     name = "merge"
     chunk = 20_000
@@ -50,10 +55,11 @@ class MergeStage:
         self._mature_after = mature_after(settings)
         self._cursors: dict[str, int] = {}
         self._left = 0
+        self._require_image = settings.filter.require_image
         self._rules = f"v{FEATURES_VERSION} mature {settings.label.mature_after_hours:g} h"
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Posts without a sample, with one of other rules, or with an observation that it lacks.
+        """Posts without a sample, with one of other rules, or with something that it lacks.
 
         Only posts of which something was written since the last finished run are checked.
         """
@@ -66,14 +72,19 @@ class MergeStage:
         samples = catalog.lookup("samples", "post_id", posts, _STATE_COLUMNS)
         samples = samples.filter(pc.equal(samples["rules"], self._rules))
         new = posts.filter(pc.invert(_is_among(posts, samples["post_id"])))
-        images = catalog.lookup("post_images", "post_id", new, ["post_id"])["post_id"]
-        selected = catalog.lookup("selection", "post_id", images, ["post_id", "reason"])
-        keys = pa.chunked_array(
-            [
-                *selected["post_id"].filter(pc.is_null(selected["reason"])).chunks,
-                *self._told_more(catalog, samples).chunks,
-            ],
-            _TEXT,
+        if self._require_image:
+            new = _with_image(catalog, new)
+        selected = catalog.lookup("selection", "post_id", new, ["post_id", "reason"])
+        lacking = samples["post_id"].filter(pc.is_null(samples["image_content"]))
+        keys = pc.unique(
+            pa.chunked_array(
+                [
+                    *selected["post_id"].filter(pc.is_null(selected["reason"])).chunks,
+                    *self._told_more(catalog, samples).chunks,
+                    *_with_image(catalog, lacking).chunks,
+                ],
+                _TEXT,
+            )
         )
         self._cursors, self._left = cursors, len(keys)
         return pa.table({"key": keys})
@@ -218,6 +229,11 @@ def _feature_inputs(batch: pa.Table) -> pa.Table:
     return pa.table(
         {name: known[name] if name in known else batch[name] for name in INPUTS.names}
     ).cast(INPUTS)
+
+
+def _with_image(catalog: Catalog, posts: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    """Those of the posts that have an image."""
+    return catalog.lookup("post_images", "post_id", posts, ["post_id"])["post_id"]
 
 
 def _is_among(values: pa.ChunkedArray, keys: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:

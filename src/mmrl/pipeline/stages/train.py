@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog
+from mmrl.catalog import Catalog, Reason, quote
 from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.pipeline.stage import StageReport, WholeRun
+from mmrl.pipeline.stages.fetch_images import FetchImagesStage
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 from mmrl.samples.extras import EXTRA
@@ -109,7 +110,9 @@ def _train(
         catalog, settings, as_of, columns=[*_FINGERPRINTED, "subscribers"], labelled_only=True
     )
     if known.num_rows < settings.train.min_samples:
-        message = too_few(known.num_rows, catalog.count("samples"), settings)
+        message = too_few(
+            known.num_rows, catalog.count("samples"), settings, _imageless(catalog, settings)
+        )
         if force:
             raise InputError(message)
         return TrainReport(report, message, too_few=True)
@@ -148,6 +151,15 @@ def _train(
     report.done = samples.num_rows
     message = f"Trained version {version}. {decision.reason} {trained.evaluation.verdict}"
     return TrainReport(report, message, version, trained.evaluation, decision.promote)
+
+
+def _imageless(catalog: Catalog, settings: Settings) -> int:
+    """Posts that are left out for want of an image: they have none, or it could not be fetched."""
+    if not settings.filter.require_image:
+        return 0
+    reasons = f"reason IN ({quote(Reason.NO_IMAGE)}, {quote(Reason.HOST_NOT_ALLOWED)})"
+    not_fetched = catalog.count("failures", f"stage = {quote(FetchImagesStage.name)}")
+    return catalog.count("selection", reasons) + not_fetched
 
 
 def fingerprint_of(samples: pa.Table, settings: Settings, encoders: dict[str, str]) -> str:
