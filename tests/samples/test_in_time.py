@@ -43,6 +43,7 @@ def worlds(draw: st.DrawFn, prefix: str = "p", start: int = 0, stop: int = 300) 
         facts = {
             "subreddit": draw(st.sampled_from(["pics", "aww"])),
             "author_id": draw(st.sampled_from(["a", "b", None])),
+            "phash": draw(st.sampled_from(["0" * 16, "5" * 16, "3" * 16])),
         }
         ages = draw(observations_at)
         first_seen = at(hours + min(ages, default=0.25))
@@ -113,6 +114,23 @@ def test_no_post_that_comes_or_matures_later_changes_a_posts_features(
     chosen = data.draw(st.sampled_from(posts))
     hours = int((chosen["created_at"] - at(0)).total_seconds() / 3600)
     later, later_observations = data.draw(worlds("q", max(hours - 35, 0), hours + 300))
+    before = {row["post_id"]: row for row in load(world)}[chosen["post_id"]]
+    together = load((posts + later, observations + later_observations))
+    after = {row["post_id"]: row for row in together}[chosen["post_id"]]
+    for young in ("image_seen_before", "log_image_posts_before"):  # count young posts, too
+        assert before.pop(young) <= after.pop(young)
+    assert before == after
+
+
+@few
+@given(worlds(), st.data())
+def test_no_post_that_comes_later_changes_any_of_a_posts_features(
+    world: World, data: st.DataObject
+) -> None:
+    posts, observations = world
+    chosen = data.draw(st.sampled_from(posts))
+    hours = int((chosen["created_at"] - at(0)).total_seconds() / 3600)
+    later, later_observations = data.draw(worlds("q", hours, hours + 300))
     before = {row["post_id"]: row for row in load(world)}[chosen["post_id"]]
     together = load((posts + later, observations + later_observations))
     after = {row["post_id"]: row for row in together}[chosen["post_id"]]
@@ -187,9 +205,11 @@ def test_older_posts_imported_later_leave_no_stale_history(first: World, older: 
 
 def test_the_altered_futures_are_seen_somewhere() -> None:
     """The properties above would hold of features that never see anything; these do."""
-    old, new = post("old", 0), post("new", 100)
+    old, new = (post(name, hours, phash="5" * 16) for name, hours in (("old", 0), ("new", 100)))
     for score, mean in ((0, 0.0), (1, 0.6931)):
         world = [old, new], [observation(old, 1, score=9), observation(old, 36, score=score)]
         row = load(world)[1]
         assert row["author_seen_before"] == 1
         assert abs(row["author_mean_log_score"] - mean) < 1e-3
+        assert row["image_seen_before"] == 1
+        assert abs(row["image_mean_log_score"] - mean) < 1e-3

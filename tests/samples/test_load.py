@@ -262,8 +262,10 @@ def test_an_empty_catalog_has_no_samples(catalog: Catalog) -> None:
 
 def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalog) -> None:
     facts = {"over_18": False, "spoiler": False, "is_gallery": False}
-    before = [post(f"p{i:02}", i, author_id=f"a{i % 3}") for i in range(20)]
-    up = post("up", 200, author_id="a1", title="Is it [OC]?", flair="OC", first_seen_at=at(200))
+    alike = {"phash": "5" * 16}
+    before = [post(f"p{i:02}", i, author_id=f"a{i % 3}", **alike) for i in range(20)]
+    up = post("up", 200, author_id="a1", title="Is it [OC]?", flair="OC", **alike)
+    up["first_seen_at"] = at(200)
     karma = {"author_link_karma": 50, "author_comment_karma": 8, "author_created_at": at(-500)}
     observations = [
         observation(p, age, score=i, **karma) for i, p in enumerate(before) for age in (0, 36)
@@ -277,7 +279,7 @@ def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalo
     extras = {"tags": "red blue", "runtime": "93"}
     keep_extras(catalog, {"up": extras, "p01": {"tags": "green"}})
     draft = {"subreddit": "Pics", "title": up["title"], "author_id": "a1", **facts}
-    draft |= {"width": 640, "height": 480, "byte_size": 1000}
+    draft |= {"width": 640, "height": 480, "byte_size": 1000, "image_key": "5" * 16}
     drafts = pa.Table.from_pylist([{**draft, "flair": "OC"}])
     drafts = drafts.append_column("extra", samples.extras_column([extras]))
     made = samples.features_for(catalog, Settings(), at(200), drafts)

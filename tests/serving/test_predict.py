@@ -96,7 +96,9 @@ def image_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def predicted(home: Path, image_file: Path | None, target: str, subreddit: str = "pics") -> Prediction:
+def predicted(
+    home: Path, image_file: Path | None, target: str, subreddit: str = "pics"
+) -> Prediction:
     draft = Draft(image_file, "A lake", subreddit)
     return predict.predict_draft(
         Catalog.open(home), Settings(threads=2), draft, NOW, VERSION[target]

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES
+from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 
-# A post's own numbers that only an image has.
-_OF_IMAGE = tuple(name for name in POST_FEATURES if "image" in name.split("_"))
+# A post's numbers that only an image has.
+_OF_IMAGE = tuple(name for name in NUMERIC_FEATURES if "image" in name.split("_"))
 QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
 DIMS = {"title": 24, "caption": 16, "image": 40, "visual": 24}
 ENCODERS = {space: f"made-up-{space}" for space in DIMS}

@@ -49,7 +49,10 @@ def observation(post: dict[str, Any], age_hours: float, **seen: Any) -> dict[str
 def write(
     catalog: Catalog, posts: list[dict[str, Any]], observations: list[dict[str, Any]]
 ) -> None:
-    """Keeps posts, each selected and with an image of its own, and observations."""
+    """Keeps posts, each selected and with an image of its own, and observations.
+
+    Images of equal `phash` of posts look alike; those of posts that have none are plain.
+    """
     rows = {
         "posts": posts,
         "observations": observations,
@@ -73,7 +76,7 @@ def write(
                 "height": 480,
                 "format": "JPEG",
                 "byte_size": 1000,
-                "phash": "0" * 16,
+                "phash": p.get("phash", "0" * 16),
                 "bytes": b"",
             }
             for p in posts

@@ -18,11 +18,16 @@ from mmrl.learning.projection import Projection, fit_projection
 from mmrl.learning.scale import Scale, fit_scale
 from mmrl.learning.targets import column
 from mmrl.samples.extras import EXTRA
-from mmrl.samples.schema import AUTHOR_FEATURES, SUBREDDIT_FEATURES, TIME_FEATURES
+from mmrl.samples.schema import (
+    AUTHOR_FEATURES,
+    IMAGE_HISTORY_FEATURES,
+    SUBREDDIT_FEATURES,
+    TIME_FEATURES,
+)
 from mmrl.samples.statistics import STATISTICS
 
 NUMERIC = {
-    "post": POST_FEATURES + SUBREDDIT_FEATURES + TIME_FEATURES,
+    "post": POST_FEATURES + SUBREDDIT_FEATURES + TIME_FEATURES + IMAGE_HISTORY_FEATURES,
     "author": AUTHOR_FEATURES,
     STATISTICS: IMAGE_STATISTICS,  # no modality of a model that learned from no measured image
 }

@@ -14,7 +14,8 @@ from mmrl.errors import InputError
 from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import log_scores
-from mmrl.samples.load import history_of, read_known
+from mmrl.samples.load import history_of, mature_after, read_known
+from mmrl.samples.reposts import Reposts, image_keys
 from mmrl.samples.schema import samples_schema
 from mmrl.sources.extras import FLAIR
 
@@ -33,6 +34,7 @@ DRAFTS = pa.schema(
         ("author_id", pa.string()),
         ("created_at", TIME),  # when it is to go up; `as_of` by default
         *[field for field in INPUTS if field.name not in ("title", "created_at", *_OBSERVED)],
+        ("image_key", pa.string()),  # of mmrl.samples.reposts
         (EXTRA, EXTRA_TYPE),  # tags and columns that people bring, by name; flair is a fact above
     ]
 )
@@ -51,10 +53,12 @@ class Known:
             as_of,
             [
                 *("subreddit", "author_id", "author_created_at", "created_at", "subscribers"),
-                *("score", "label_subscribers", *_KARMA),
+                *("score", "label_subscribers", "image_content", *_KARMA),
             ],
         )
         self._history = history_of(rows, settings)
+        keys = image_keys(catalog, rows["image_content"])
+        self._reposts = Reposts(rows, keys, mature_after(settings))
         self._window = timedelta(days=settings.label.percentile_days)
         name = pc.utf8_lower(rows["subreddit"])
         looked_at = rows["first_look_at"]
@@ -94,9 +98,11 @@ class Known:
             **post_features(pa.table(inputs).select(INPUTS.names).cast(INPUTS)),
             **{name: _find(self._of_author[name], authors) for name in _KARMA},
         }
-        history = self._history.features(
-            drafts["subreddit"], authors, microseconds(drafts["created_at"])
-        )
+        created = microseconds(drafts["created_at"])
+        history = {
+            **self._history.features(drafts["subreddit"], authors, created),
+            **self._reposts.features(drafts["image_key"], created),
+        }
         columns |= {name: nullable(values) for name, values in history.items()}
         columns |= {**(vectors or {}), **(statistics or {})}
         schema = samples_schema(

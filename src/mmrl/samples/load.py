@@ -17,6 +17,7 @@ from mmrl.images.quality import VERSION
 from mmrl.samples.extras import EXTRA, EXTRA_TYPE, join_extras
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
+from mmrl.samples.reposts import Reposts, image_keys
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import STATISTICS, join_statistics
 from mmrl.samples.vectors import join_vectors, vector_dim
@@ -74,6 +75,7 @@ def load(
     rows = read_known(catalog, settings, as_of)
     rows = rows.sort_by(_IN_TIME)
     rows = rows.combine_chunks()
+    rows = _with_reposts(catalog, rows, settings)
     rows = _with_history_and_labels(rows, settings)
     if labelled_only:
         rows = rows.filter(pc.is_valid(rows["score"]))
@@ -196,6 +198,14 @@ def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
         timedelta(days=settings.label.percentile_days),
     )
     return rows.append_column("percentile", pa.array(percentile, from_pandas=True))
+
+
+def _with_reposts(catalog: Catalog, rows: pa.Table, settings: Settings) -> pa.Table:
+    keys = image_keys(catalog, rows["image_content"])
+    reposts = Reposts(rows, keys, mature_after(settings))
+    for name, values in reposts.features(keys, microseconds(rows["created_at"])).items():
+        rows = rows.append_column(name, nullable(values))
+    return rows
 
 
 def _with_statistics(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:

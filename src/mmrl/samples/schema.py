@@ -38,7 +38,17 @@ SUBREDDIT_FEATURES = (
 # The post's absolute time: levels move over months and years.
 TIME_FEATURES = ("days_since_2005",)
 
-NUMERIC_FEATURES = POST_FEATURES + AUTHOR_FEATURES + SUBREDDIT_FEATURES + TIME_FEATURES
+# Known of the image before the post went up: see mmrl.samples.reposts. Null without an image.
+IMAGE_HISTORY_FEATURES = (
+    "image_seen_before",
+    "log_image_posts_before",
+    "image_mean_log_score",  # of its posts that had matured by then
+)
+
+NUMERIC_FEATURES = (
+    *(POST_FEATURES + AUTHOR_FEATURES + SUBREDDIT_FEATURES + TIME_FEATURES),
+    *IMAGE_HISTORY_FEATURES,
+)
 
 LABELS = ("score", "popularity", "log_score", "percentile")
 

@@ -25,6 +25,7 @@ from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
 from mmrl.samples import Known, statistics_columns, vector_column
 from mmrl.samples.load import encoders_of
+from mmrl.samples.reposts import image_key
 from mmrl.serving.prediction import Draft, Interval, Prediction
 from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
@@ -210,6 +211,9 @@ def _as_post(
             "spoiler": [False],
             "is_gallery": [False],
             **{name: pa.array([value], pa.int64()) for name, value in of_image.items()},
+            "image_key": pa.array(
+                [None if facts is None else image_key(facts.sha256, facts.phash)], pa.string()
+            ),
         }
     )
 

@@ -22,7 +22,7 @@ from mmrl.config import ImageSettings, Settings
 from mmrl.images.files import read_image
 from mmrl.images.image import FetchedImage, Refused
 from mmrl.pipeline import Results
-from mmrl.pipeline.stages.pictures import may_fetch
+from mmrl.pipeline.stages.images import may_fetch
 from mmrl.sources.kinds import may_name_files
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from mmrl.catalog import Catalog, Reason, moment, quote, without
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.pipeline import Results
-from mmrl.pipeline.stages.pictures import may_fetch
+from mmrl.pipeline.stages.images import may_fetch
 
 DECISIONS_VERSION = 2  # raised with the code of a rule: all posts are decided again
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")

@@ -1,0 +1,109 @@
+"""Reposts: whether an image was posted before, and what it earned, as known when a post went up.
+
+Two files show the same image where they are equal, or where their perceptual hashes are. Such a
+hash has half of its bits set unless the image is flat, striped or otherwise plain; many plain
+images share a hash, so of those only equal files count.
+
+An earlier post counts from its first observation, its score from when its label was known. A post
+that was first observed when it had matured, as in a dump, counts from the maturity age on; see
+`mmrl.samples.known_at`.
+"""
+
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.catalog import Catalog
+from mmrl.samples.features import microseconds
+from mmrl.samples.history import log_scores
+from mmrl.samples.known_at import NEVER, label_known_at
+from mmrl.samples.ranks import Events
+
+_BITS = 64  # of a perceptual hash
+_UNIT = 2.0**30  # sums of log scores are of whole multiples of its inverse, so that they are exact
+
+
+def image_key(sha256: str, phash: str) -> str:
+    """What two files have in common if they show the same image."""
+    return phash if int(phash, 16).bit_count() == _BITS // 2 else sha256
+
+
+def image_keys(catalog: Catalog, images: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The `image_key` of n images, null where there is none; the hash of one that is gone.
+
+    Args:
+        images: (n,) hashes, or null.
+    """
+    stored = catalog.read("images", ["sha256", "phash"])
+    pairs = zip(stored["sha256"].to_pylist(), stored["phash"].to_pylist(), strict=True)
+    keys = pa.array([image_key(sha256, phash) for sha256, phash in pairs], pa.string())
+    row = pc.index_in(images, value_set=stored["sha256"].combine_chunks(), skip_nulls=True)
+    return pc.coalesce(keys.take(row.combine_chunks()), images)
+
+
+class Reposts:
+    """The posts of a catalog by their image, ready to be asked about any moment before its time."""
+
+    def __init__(self, posts: pa.Table, keys: pa.ChunkedArray, mature_after: timedelta) -> None:
+        """Sorts n posts, with or without a label.
+
+        Args:
+            posts: created_at, first_look_at, label_observed_at and score, as of the catalog's time.
+            keys: (n,) of their images; null for none.
+        """
+        self._keys = pc.drop_null(pc.unique(keys))
+        group = self._groups(keys)
+        log_score = log_scores(posts["score"])
+        known = label_known_at(posts, mature_after)
+        seen = np.minimum(_seen_at(posts), known)
+        seen = np.maximum(seen, microseconds(posts["created_at"]))
+        posted = (group >= 0) & (seen < NEVER)
+        labelled = (group >= 0) & ~np.isnan(log_score)
+        self._posted = Events(group[posted], seen[posted])
+        self._labelled = Events(group[labelled], known[labelled])
+        units = np.round(log_score[labelled][self._labelled.order] * _UNIT).astype(np.int64)
+        self._total = np.concatenate(([0], np.cumsum(units)))
+
+    def features(self, keys: pa.ChunkedArray, created: np.ndarray) -> dict[str, np.ndarray]:
+        """IMAGE_HISTORY_FEATURES of q posts, whether they are among the n or not posted yet.
+
+        Args:
+            keys: (q,) of their images; null for none.
+            created: (q,) int64 microseconds since 1970.
+
+        Returns:
+            (q,) float64 each, NaN where there is no image, or no score known of it.
+        """
+        group = self._groups(keys)
+        known = group >= 0
+        group, created = group[known], created[known]
+        posts = np.zeros(len(known))
+        # Strictly before, so that a post is not among its own earlier ones.
+        posts[known] = self._posted.until(group, created, inclusive=False) - self._posted.start(
+            group
+        )
+        start, stop = self._labelled.start(group), self._labelled.until(group, created)
+        mean = np.full(len(known), np.nan)
+        mean[known] = np.divide(
+            (self._total[stop] - self._total[start]) / _UNIT,
+            stop - start,
+            out=np.full(len(group), np.nan),
+            where=stop > start,
+        )
+        posts[pc.is_null(keys).to_numpy()] = np.nan
+        return {
+            "image_seen_before": np.where(np.isnan(posts), np.nan, posts > 0),
+            "log_image_posts_before": np.log1p(posts),
+            "image_mean_log_score": mean,
+        }
+
+    def _groups(self, keys: pa.ChunkedArray) -> np.ndarray:
+        groups = pc.index_in(keys, value_set=self._keys, skip_nulls=True)
+        return np.asarray(pc.fill_null(groups, -1).to_numpy())
+
+
+def _seen_at(posts: pa.Table) -> np.ndarray:
+    """When each post was first observed, (n,) int64; `NEVER` where it was not."""
+    return pc.fill_null(pc.cast(posts["first_look_at"], pa.int64()), NEVER).to_numpy()
