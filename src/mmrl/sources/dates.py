@@ -37,11 +37,15 @@ class UnreadDateError(ValueError):
 
     Attributes:
         out_of_range: it is one, of years in which no post can be.
+        open_order: it is one, but which number is the day is not known.
     """
 
-    def __init__(self, expected: str, *, out_of_range: bool = False) -> None:
+    def __init__(
+        self, expected: str, *, out_of_range: bool = False, open_order: bool = False
+    ) -> None:
         super().__init__(expected)
         self.out_of_range = out_of_range
+        self.open_order = open_order
 
 
 def read_time(value: object, order: DayOrder | None = None) -> datetime:
@@ -129,7 +133,8 @@ def _day_last(match: re.Match[str], order: DayOrder | None) -> str:
     if first > 12 or second > 12 or first == second:
         order = DayOrder.DAY_FIRST if first > 12 else DayOrder.MONTH_FIRST
     if order is None:
-        raise UnreadDateError(f"a date that tells day and month apart: say {SAY_ORDER}")
+        expected = f"a date that tells day and month apart: say {SAY_ORDER}"
+        raise UnreadDateError(expected, open_order=True)
     day, month = (first, second) if order is DayOrder.DAY_FIRST else (second, first)
     if len(year) == 2:
         year = ("20" if int(year) < 70 else "19") + year

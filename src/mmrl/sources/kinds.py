@@ -53,7 +53,7 @@ class Kind:
 
     def mark(self, path: Path) -> str:
         """The value of `posts.source` for the posts of a file."""
-        return f"{self.name}:{path.name}"
+        return f"{self.name}:{'stdin' if path.name == '-' else path.name}"
 
     def of(self, source: str) -> bool:
         """True where a value of `posts.source` is of this kind."""

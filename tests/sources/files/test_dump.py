@@ -177,7 +177,10 @@ def test_a_dump_without_the_subreddit_names_those_it_has(catalog: Catalog, tmp_p
         (b"", "dump", "No post could be read"),
         (b"not json\n", "dump", "No post could be read"),
         (b"plain", "dump.zst", "not Zstandard"),
-        (b"\x1f\x8b\x08rest", "dump.gz", "gzip"),
+        (b"\x1f\x8b\x08rest", "dump.gz", "ends in the middle|damaged"),
+        (b"\xff\xd8\xff\xe0rest", "dump.json", "JPEG image"),
+        (b"\xff\xfe{\0", "dump.json", "UTF-16"),
+        (b"<!DOCTYPE html>", "dump.json", "web page"),
     ],
 )
 def test_a_file_of_another_kind_is_said_to_be_one(

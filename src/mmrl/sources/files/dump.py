@@ -1,4 +1,4 @@
-"""Dumps of Pushshift and Arctic Shift: one submission as JSON a line, plain or Zstandard."""
+"""Dumps of Pushshift and Arctic Shift, and what other tools and APIs give of posts as JSON."""
 
 import re
 from collections import Counter
@@ -11,15 +11,19 @@ import orjson
 
 from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
-from mmrl.sources.files.lines import LineStream, existing
-from mmrl.sources.files.source import BATCH, Batch, unstated
+from mmrl.runtime.foreign_text import shown
+from mmrl.sources.files.content import Content, existing, file_name, file_size
+from mmrl.sources.files.json_content import json_lines, submissions
+from mmrl.sources.files.source import BATCH, BATCH_BYTES, Batch, unstated
 from mmrl.sources.kinds import DUMP
 from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.submission import parse_submission
 
 # A month of Reddit is a hundred gigabytes of JSON, of which few lines are asked for. Most of the
 # others are told by the subreddits that a line mentions, without parsing it.
-_MENTIONED = re.compile(rb'"subreddit(?:_name_prefixed)?"\s*:\s*"([^"\\]*)"')
+_MENTIONED = re.compile(
+    rb'"(?:subreddit(?:_name_prefixed)?"\s*:\s*"(?:r/)?|permalink"\s*:\s*"/r/)([^"\\/]*)'
+)
 _ASCII_ESCAPE = b"\\u00"  # such a line could hide a name from the expression above
 _NAMED = 5  # subreddits named when none matches
 _OUTSIDE = 200_000  # lines left out between two advances of the progress
@@ -29,7 +33,7 @@ class DumpSource:
     """One or more dump files, read one after the other.
 
     Args:
-        paths: newline-JSON files.
+        paths: files with an object a line, or one document each; `-` is standard input.
         subreddits: only posts of these (upper and lower case are one); all by default.
         after, before: only posts created at or after, and before, these times.
         settled: scores that do not say when they were observed are final (Pushshift and Arctic
@@ -51,8 +55,8 @@ class DumpSource:
         scores_as_of: datetime | None = None,
     ) -> None:
         self.paths = [existing(Path(path)) for path in paths]
-        self.name = ", ".join(path.name for path in self.paths)
-        self.size = sum(path.stat().st_size for path in self.paths)
+        self.name = _named(self.paths)
+        self.size = sum(map(file_size, self.paths))
         if after is not None and before is not None and after >= before:
             raise InputError(
                 f"--after {after.isoformat()} is not before --before {before.isoformat()}: "
@@ -95,10 +99,10 @@ class DumpSource:
 
     def _file(self, path: Path, as_of: datetime, rule: Unstated) -> Iterator[Batch]:
         rows: list[tuple[str, Parsed | Refused]] = []
-        outside = position = 0
+        outside = position = held = 0
         broken: InputError | None = None
-        with LineStream(path) as stream:
-            lines = enumerate(stream, start=1)
+        with Content(path) as content:
+            lines = json_lines(content)
             while True:
                 try:
                     number, line = next(lines)
@@ -107,30 +111,36 @@ class DumpSource:
                 except InputError as error:  # what came before the break is good
                     broken = error
                     break
-                if not line.strip():
-                    continue
-                result = self._line(line, path, as_of, rule)
-                if result is None:
-                    outside += 1
-                else:
-                    rows.append((f"{path.name}:{number}", result))
-                if len(rows) == BATCH or outside == _OUTSIDE:
-                    yield Batch(rows, outside, stream.position - position)
-                    rows, outside, position = [], 0, stream.position
-            yield Batch(rows, outside, stream.position - position)
+                posts = [line] if isinstance(line, Refused) else self._line(line, path, as_of, rule)
+                for place, result in zip(_places(content, number, posts), posts, strict=True):
+                    if result is None:
+                        outside += 1
+                    else:
+                        rows.append((place, result))
+                held += 0 if isinstance(line, Refused) else len(line)
+                full = len(rows) >= BATCH or held >= BATCH_BYTES
+                if full or outside >= _OUTSIDE:
+                    yield Batch(rows, outside, content.position - position)
+                    rows, outside, held, position = [], 0, 0, content.position
+            yield Batch(rows, outside, content.position - position)
         if broken is not None:
             raise broken
 
     def _line(
         self, line: bytes, path: Path, as_of: datetime, rule: Unstated
-    ) -> Parsed | Refused | None:
-        """One line's post; None for one that was not asked for."""
+    ) -> Sequence[Parsed | Refused | None]:
+        """The posts of one line, or document; None for each that was not asked for."""
         if self._followed and self._mentions_others_only(line):
-            return None
+            return [None]
         try:
-            submission = orjson.loads(line)
+            parsed = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            return Refused(Reason.NOT_A_POST, f"not JSON: {error}")
+            return [Refused(Reason.NOT_A_POST, f"not JSON: {error}")]
+        return [self._post(one, path, as_of, rule) for one in submissions(parsed)]
+
+    def _post(
+        self, submission: Any, path: Path, as_of: datetime, rule: Unstated
+    ) -> Parsed | Refused | None:
         result = parse_submission(submission, source=DUMP.mark(path), as_of=as_of, unstated=rule)
         if isinstance(result, Refused):
             return result if self._asked_for(submission) else None
@@ -152,7 +162,7 @@ class DumpSource:
         if _ASCII_ESCAPE in line:
             return False
         names = _MENTIONED.findall(line)
-        bare = [name.removeprefix(b"r/").decode("utf-8", "replace") for name in names]
+        bare = [name.decode("utf-8", "replace") for name in names]
         if not bare or any(name.lower() in self._followed for name in bare):
             return False
         self._seen[bare[-1]] += 1
@@ -167,10 +177,10 @@ class DumpSource:
         """The reason why no post was read, as a sentence for the user."""
         if not self._seen:
             return (
-                f"No post could be read from {self.name}: expected one Reddit submission as JSON "
-                "a line (the dumps' RS_ files, not RC_, which are comments)."
+                f"No post could be read from {self.name}: expected Reddit submissions as JSON, "
+                "one a line or a list (the dumps' RS_ files, not RC_, which are comments)."
             )
-        most = ", ".join(f"{name} ({n:,})" for name, n in self._seen.most_common(_NAMED))
+        most = ", ".join(f"{shown(name)} ({n:,})" for name, n in self._seen.most_common(_NAMED))
         asked = "r/" + ", r/".join(self.subreddits) if self.subreddits else "any subreddit"
         when = "".join(
             f" {word} {time:%Y-%m-%d %H:%M}"
@@ -181,3 +191,18 @@ class DumpSource:
             f"{self.name} holds no post of {asked}{when}; of its {self._seen.total():,} posts, "
             f"most are of {most}: check --subreddit, --after and --before."
         )
+
+
+def _places(content: Content, number: int, posts: Sequence[object]) -> list[str]:
+    """Where each post of a line stands: `dump:7`, or `answer.json:1.3` for the third in a list."""
+    place = f"{content.name}:{number}"
+    if len(posts) == 1:
+        return [place]
+    return [f"{place}.{index}" for index in range(1, len(posts) + 1)]
+
+
+def _named(paths: Sequence[Path]) -> str:
+    """The files in a few words."""
+    names = [file_name(path) for path in paths[:_NAMED]]
+    more = len(paths) - len(names)
+    return ", ".join(names) + (f" and {more:,} more" if more else "")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mmrl.errors import InputError
+from mmrl.runtime.foreign_text import shown
 from mmrl.sources.extras import FLAIR
-from mmrl.sources.files.columns import SYNONYMS, Columns, fold
+from mmrl.sources.files.columns import SYNONYMS, Columns, fold, listed
 
 # Taken without being asked for, under their own names; the text of a post is a mapped field.
 _TAKEN = ("tags", "tag_list", "keywords", "description")
@@ -46,14 +47,14 @@ class Features:
 
     def lines(self) -> list[str]:
         """The features for people, to show before the import."""
-        shown = [f"features: {', '.join(self.asked)}"] if self.asked else []
+        lines = [f"features: {listed(self.asked)}"] if self.asked else []
         if self.taken:
-            left_out = " ".join(f"--no-feature {name}" for name in self.taken)
-            shown.append(
-                f"features, too: {', '.join(self.taken)}, taken as known when a post went up "
+            left_out = " ".join(f"--no-feature {shown(name)}" for name in self.taken)
+            lines.append(
+                f"features, too: {listed(self.taken)}, taken as known when a post went up "
                 f"(leave out with {left_out})"
             )
-        return shown
+        return lines
 
 
 def choose_features(
@@ -74,8 +75,8 @@ def choose_features(
         for name in names:
             if name not in present:
                 raise InputError(
-                    f"{option} {name}: the table has no column {name!r}; it has "
-                    f"{', '.join(present)}."
+                    f"{option} {shown(name)}: the table has no column '{shown(name)}'; it has "
+                    f"{listed(present)}."
                 )
     if both := sorted({*asked} & {*refused}):
         raise InputError(f"{both[0]} is given with --feature and with --no-feature: give one.")

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from mmrl.sources.files.content import STDIN
 from mmrl.sources.post import Parsed, Refused, Unstated
 
 BATCH = 10_000  # rows a commit, and so the most that a kill loses; some 40 MB as Python objects
+BATCH_BYTES = 1 << 25  # of their text in the file; a batch ends with the first of both
 
 
 @dataclass(frozen=True)
@@ -59,5 +61,7 @@ def unstated(path: Path, as_of: datetime, settled: bool, scores_as_of: datetime 
     """
     if scores_as_of is not None:
         return Unstated(scores_as_of, settled=True)
+    if path == STDIN:
+        return Unstated(as_of, settled)
     written = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
     return Unstated(min(written, as_of), settled)
