@@ -3,7 +3,7 @@
 import socket
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +38,8 @@ class StageStatus:
         pending: what the next run would do; None where that is not counted (imports, training).
         left_out: decided not to be worked on, by reason.
         failed: tried and failed, by reason.
+        examples: for each reason, one that it left out: a post's id, or the key and the detail of
+            a failure.
     """
 
     stage: str
@@ -46,6 +48,7 @@ class StageStatus:
     pending: int | None = None
     left_out: Counted = field(default_factory=list)
     failed: Counted = field(default_factory=list)
+    examples: dict[Reason, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -56,6 +59,7 @@ class StageStatus:
             "pending": self.pending,
             "left_out": {str(reason): count for reason, count in self.left_out},
             "failed": {str(reason): count for reason, count in self.failed},
+            "examples": {str(reason): example for reason, example in self.examples.items()},
         }
 
 
@@ -175,21 +179,19 @@ def _stages(
 ) -> list[StageStatus]:
     failures = _failures(catalog)
 
-    def failed(*stages: str) -> Counted:
+    def with_failed(status: StageStatus, *stages: str) -> StageStatus:
         counts: Counter[Reason] = Counter()
         for stage in stages:
-            counts.update(failures.pop(stage, {}))
-        return counts.most_common()
+            for reason, examples in failures.pop(stage, {}).items():
+                counts[reason] += examples.count
+                status.examples.setdefault(reason, examples.first)
+        return replace(status, failed=counts.most_common())
 
-    refused = failed(importer.STAGE, keep.STAGE)
+    came = StageStatus("collect, import", catalog.count("posts"), "posts")
+    observed = StageStatus("observe", catalog.count("observations"), "observations")
     rows = [
-        StageStatus("collect, import", catalog.count("posts"), "posts", failed=refused),
-        StageStatus(
-            "observe",
-            catalog.count("observations"),
-            "observations",
-            failed=failed(observations.STAGE),
-        ),
+        with_failed(came, importer.STAGE, keep.STAGE),
+        with_failed(observed, observations.STAGE),
         StageStatus("purge", erased, "posts erased"),
     ]
     for info in stages:
@@ -200,10 +202,17 @@ def _stages(
                 pending = make_stage(info, settings).pending(catalog, as_of).num_rows
         unit = "models" if info.count is None else info.count.unit
         left_out = _left_out(catalog, info)
-        rows.append(StageStatus(info.name, done, unit, pending, left_out, failed(info.name)))
+        counted = sorted(((reason, some.count) for reason, some in left_out.items()), key=_most)
+        examples = {reason: some.first for reason, some in left_out.items()}
+        status = StageStatus(info.name, done, unit, pending, counted, [], examples)
+        rows.append(with_failed(status, info.name))
     # Failures of stages that this version does not have.
-    rows += [StageStatus(name, 0, "", failed=failed(name)) for name in sorted(failures)]
+    rows += [with_failed(StageStatus(name, 0, ""), name) for name in sorted(failures)]
     return rows
+
+
+def _most(counted: tuple[Reason, int]) -> int:
+    return -counted[1]
 
 
 def _done(catalog: Catalog, profile: Profile | None, info: StageInfo) -> int:
@@ -218,24 +227,34 @@ def _done(catalog: Catalog, profile: Profile | None, info: StageInfo) -> int:
     return catalog.count(table, where)
 
 
-def _left_out(catalog: Catalog, info: StageInfo) -> Counted:
+@dataclass
+class _Some:
+    """How many there are, and the first of them in words."""
+
+    first: str
+    count: int = 0
+
+
+def _left_out(catalog: Catalog, info: StageInfo) -> dict[Reason, _Some]:
+    """Posts that a stage left out, by reason."""
     if info.count is None or info.count.left_out is None:
-        return []
+        return {}
     column = info.count.left_out
-    return _counted(catalog, info.count.table, f"{column} IS NOT NULL", column)
+    rows = catalog.read(info.count.table, ["post_id", column], f"{column} IS NOT NULL")
+    some: dict[Reason, _Some] = {}
+    for post_id, reason in zip(*rows.to_pydict().values(), strict=True):
+        some.setdefault(Reason(reason), _Some(post_id)).count += 1
+    return some
 
 
-def _failures(catalog: Catalog) -> dict[str, Counter[Reason]]:
+def _failures(catalog: Catalog) -> dict[str, dict[Reason, _Some]]:
     """Failures by stage and reason."""
-    counts: dict[str, Counter[Reason]] = {}
-    for row in catalog.read("failures", ["stage", "reason"]).to_pylist():
-        counts.setdefault(row["stage"], Counter())[Reason(row["reason"])] += 1
-    return counts
-
-
-def _counted(catalog: Catalog, table: str, where: str, column: str) -> Counted:
-    reasons = catalog.read(table, [column], where)[column].to_pylist()
-    return [(Reason(reason), count) for reason, count in Counter(reasons).most_common()]
+    some: dict[str, dict[Reason, _Some]] = {}
+    for row in catalog.read("failures", ["stage", "reason", "key", "detail"]).to_pylist():
+        words = " ".join(filter(None, (row["key"], row["detail"])))
+        of_stage = some.setdefault(row["stage"], {})
+        of_stage.setdefault(Reason(row["reason"]), _Some(words)).count += 1
+    return some
 
 
 def _collector(catalog: Catalog, mark: str) -> Status | None:

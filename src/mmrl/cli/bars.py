@@ -4,6 +4,7 @@ import sys
 import time
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -33,6 +34,14 @@ class _Count(ProgressColumn):
         return Text(f"{task.completed:,.0f}/{task.total:,.0f}")
 
 
+class _Left(ProgressColumn):
+    """The time left, as `2 min left`; empty until a rate is known, and at the end."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text("" if left is None or task.finished else f"{_span(left)} left")
+
+
 class Bars:
     """Implements `mmrl.pipeline.Progress` with rich bars on standard error.
 
@@ -40,6 +49,7 @@ class Bars:
     """
 
     def __init__(self, *, quiet: bool = False, of_bytes: bool = False) -> None:
+        self._of_bytes = of_bytes
         self._console = Console(stderr=True, quiet=quiet)
         self._live = self._console.is_terminal and not quiet
         self._bars = Progress(
@@ -48,6 +58,7 @@ class Bars:
             BarColumn(bar_width=12 if of_bytes else 28),
             *((DownloadColumn(), TransferSpeedColumn()) if of_bytes else (_Count(),)),
             TimeElapsedColumn(),
+            _Left(),
             TextColumn("[dim]{task.fields[summary]}"),
             console=self._console,
             disable=not self._live,
@@ -74,7 +85,7 @@ class Bars:
             self._bars.advance(self._task, units)
             if not self._live and time.monotonic() >= self._line_at:
                 self._line_at = time.monotonic() + _LINE_EVERY
-                self._line(_Count().render(self._bars.tasks[self._task]).plain)
+                self._line(self._rate(self._bars.tasks[self._task]))
 
     def finish(self, summary: str) -> None:
         if self._task is not None:
@@ -85,5 +96,19 @@ class Bars:
             self._line(summary)
         self._task = None
 
+    def _rate(self, task: Task) -> str:
+        """How far it is, how fast, and the time left."""
+        parts = [_Count().render(task).plain]
+        if task.speed:
+            rate = f"{decimal(int(task.speed))}/s" if self._of_bytes else f"{task.speed:,.1f}/s"
+            parts += [rate, _Left().render(task).plain]
+        return ", ".join(part for part in parts if part)
+
     def _line(self, text: str) -> None:
         self._console.print(f"{self._name:<14} {text}", highlight=False, markup=False)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.1f} h"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mmrl.status import StageStatus, Survey
 
+_EXAMPLE = 160  # characters of an example
 _ERASED = {  # Reddit's words, and ours
     "deleted": "deleted by its author",
     "author": "deleted by its author",
@@ -95,7 +96,10 @@ def _reasons(state: "Survey") -> "Table":
     for row in state.stages:
         for what, counted in (("left out", row.left_out), ("failed", row.failed)):
             for reason, count in counted:
-                table.add_row(row.stage, what, f"{count:,}", reason.sentence)
+                words = Text(reason.sentence)
+                if reason in row.examples:
+                    words.append(f"\n{shown(row.examples[reason], _EXAMPLE)}", style="dim")
+                table.add_row(row.stage, what, f"{count:,}", words)
     for word, count in state.erased.items():
         why = _ERASED.get(word) or f"Reddit says '{shown(word)}'"
         table.add_row("purge", "erased", f"{count:,}", Text(why))

@@ -81,6 +81,13 @@ def drop_leftovers(catalog: Catalog, table: str) -> int:
     return dropped
 
 
+def drop_refused_rows(catalog: Catalog) -> None:
+    """Deletes the files of rows that imports refused: they may name a post, and are of no use."""
+    folder = Location.of(catalog.home).file("refused")
+    for path in folder.glob("*.csv") if folder is not None else ():
+        path.unlink(missing_ok=True)
+
+
 def persist(work: Callable[[], Done]) -> Done:
     """Does it again for as long as other writers come between."""
     for attempt in itertools.count(1):

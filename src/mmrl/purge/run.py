@@ -23,7 +23,7 @@ from mmrl.errors import CatalogError
 from mmrl.images.decode import use_limit
 from mmrl.purge import models, reports
 from mmrl.purge import rows as rows_of
-from mmrl.purge.files import drop_before, drop_leftovers, rewrite
+from mmrl.purge.files import drop_before, drop_leftovers, drop_refused_rows, rewrite
 from mmrl.purge.rows import Doomed
 from mmrl.purge.unshared import doom
 from mmrl.runtime.progress import Progress
@@ -139,6 +139,7 @@ def _carry_out(
     """Erases what was written down; every step may have been done before."""
     progress.start("erase", len(rows_of.holding_tables(catalog)) + 2)
     report.images += rows_of.erase_rows(catalog, doomed)
+    drop_refused_rows(catalog)
     progress.advance(1)
     reports.erase(catalog, doomed)
     models.erase(catalog, doomed)

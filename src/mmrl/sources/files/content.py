@@ -7,6 +7,7 @@ import lzma
 import sys
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -96,10 +97,13 @@ class Content:
         return self._peeked
 
     def __iter__(self) -> Iterator[bytes]:
+        return chain(self._again(), self._started())
+
+    def _again(self) -> Iterator[bytes]:
+        """What was peeked, held by nobody afterwards."""
         if self._peeked:
             peeked, self._peeked = self._peeked, b""
             yield peeked
-        yield from self._started()
 
     def _started(self) -> Iterator[bytes]:
         if self._rest is None:

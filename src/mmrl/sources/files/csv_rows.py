@@ -74,7 +74,7 @@ class CsvRows:
 
     def _header(self, source: "_Lines") -> list[str]:
         try:
-            values = next(self._reader(source), [])
+            values: list[str] = next(self._reader(source), [])
         except (csv.Error, _TooMuchError):
             raise InputError(
                 f"{self.path} has no first line with column names that can be read."
@@ -86,11 +86,11 @@ class CsvRows:
         while True:
             source.forget()
             try:
-                values = next(reader)
+                values: list[str] = next(reader)
             except StopIteration:
                 return
             except (csv.Error, _TooMuchError):
-                values = list[str]()
+                values = []
             taken = source.taken
             if not values and len(taken) == 1 and not taken[0][1].strip() and not source.bad:
                 continue

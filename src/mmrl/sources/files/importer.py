@@ -7,6 +7,7 @@ stay, and those that a kill or a broken file left out are added.
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
 from mmrl.runtime.progress import Progress
 from mmrl.sources.extras import extra_rows
+from mmrl.sources.files.duplicates import Duplicates, leave_open
+from mmrl.sources.files.refusals import Refusals
 from mmrl.sources.files.source import Batch, PostSource
 from mmrl.sources.post import Parsed, Refused
 from mmrl.times import iso
@@ -41,6 +44,12 @@ class ImportReport:
         subreddits: usable posts by subreddit.
         first, last: the oldest and the newest usable post's creation.
         with_image, without_image: usable posts with and without an image's address.
+        repeated: of the known posts, rows that repeat one of this import.
+        unclear: posts that come several times with other scores, without a time for each: none of
+            these scores gives a label.
+        dropped: values left out of usable posts, as they can't be used, by name.
+        examples: refused rows, at most `EXAMPLES`, of different kinds where there are several.
+        refused_file: holds all refused rows; None where the examples show them all.
     """
 
     read: int = 0
@@ -57,6 +66,11 @@ class ImportReport:
     last: datetime | None = None
     with_image: int = 0
     without_image: int = 0
+    repeated: int = 0
+    unclear: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    refused_file: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`: counts as they are, times as ISO 8601."""
@@ -69,7 +83,9 @@ class ImportReport:
         """The report in a few words, such as `978 new posts, 13 refused (no_creation_time 13)`."""
         parts = [f"{self.new:,} new posts"]
         if self.known:
-            parts.append(f"{self.known:,} known before")
+            before = self.known - self.repeated
+            parts += [f"{before:,} known before"] if before else []
+            parts += [f"{self.repeated:,} repeated"] if self.repeated else []
         if self.features:
             parts.append(f"{self.features:,} new values of features")
         if self.outside:
@@ -80,63 +96,115 @@ class ImportReport:
         return ", ".join(parts)
 
 
+class NothingUsableError(InputError):
+    """No row of a source could be used.
+
+    Attributes:
+        report: what the import counted.
+    """
+
+    def __init__(self, message: str, report: ImportReport) -> None:
+        super().__init__(message)
+        self.report = report
+
+
 def import_posts(
-    catalog: Catalog, source: PostSource, as_of: datetime, progress: Progress
+    catalog: Catalog,
+    source: PostSource,
+    as_of: datetime,
+    progress: Progress,
+    refused_rows: Path | None = None,
 ) -> ImportReport:
     """Reads all of a source into `posts` and `observations`; refused rows go to `failures`.
 
     Args:
         progress: is advanced in the source's units, after each batch was written.
+        refused_rows: a file to write refused rows to, where they are many.
 
     Raises:
         InputError: the source can't be read (any further); says how many posts were kept.
+        NothingUsableError: rows were read, and all were refused.
     """
-    report = ImportReport()
-    progress.start(f"import {source.name}", source.size)
+    work = _Import(catalog, as_of, Refusals(refused_rows))
+    report = work.report
+    progress.start(f"import {source.name}", source.size or None)
     batches = source.batches(as_of)
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            break
-        except InputError as error:
-            progress.finish("stopped")
-            kept = report.new + report.known
-            if not kept:
-                raise
-            raise InputError(
-                f"{error} The {kept:,} posts read before that are kept ({report.new:,} of them "
-                "new), and a second import won't double them."
-            ) from error
-        _write(catalog, batch, as_of, report)
-        progress.advance(batch.units)
+    try:
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                break
+            work.write(batch)
+            progress.advance(batch.units)
+    except InputError as error:
+        progress.finish("stopped")
+        work.close()
+        kept = report.new + report.known
+        if not kept:
+            raise NothingUsableError(str(error), report) from error
+        raise InputError(
+            f"{error} The {kept:,} posts read before that are kept ({report.new:,} of them "
+            "new), and a second import won't double them."
+        ) from error
+    work.close()
     progress.finish(report.summary())
+    if report.refused and not report.new + report.known:
+        raise NothingUsableError(f"No row of {source.name} could be used.", report)
     return report
 
 
-def _write(catalog: Catalog, batch: Batch, as_of: datetime, report: ImportReport) -> None:
-    parsed = [row for _, row in batch.rows if isinstance(row, Parsed)]
-    posts = {row.post["post_id"]: row.post for row in reversed(parsed)}  # the first one counts
-    observations = {
-        (row.observation["post_id"], row.observation["observed_at"]): row.observation
-        for row in reversed(parsed)
-        if row.observation is not None
-    }
-    # Observations first: a post that is known then always has the one that came with it.
-    report.observations += catalog.insert(
-        "observations", rows("observations", observations.values())
-    )
-    _settle(catalog, parsed)
-    extras = {row.post["post_id"]: row.extras for row in reversed(parsed)}
-    report.features += catalog.insert("extra_features", rows("extra_features", extra_rows(extras)))
-    new = catalog.insert("posts", rows("posts", posts.values()))
-    failed = [
-        Failed(key, row.reason, row.detail[:_DETAIL])
-        for key, row in batch.rows
-        if isinstance(row, Refused)
-    ]
-    catalog.fail(STAGE, failed, as_of)
-    _count(report, batch, parsed, failed, new)
+class _Import:
+    """One import under way."""
+
+    def __init__(self, catalog: Catalog, as_of: datetime, refusals: Refusals) -> None:
+        self.report = ImportReport()
+        self._catalog = catalog
+        self._as_of = as_of
+        self._refusals = refusals
+        self._duplicates = Duplicates(catalog)
+        self._unclear: set[str] = set()
+
+    def write(self, batch: Batch) -> None:
+        """Writes a batch, and counts it."""
+        catalog, report = self._catalog, self.report
+        rows_in = self._duplicates.sift(batch.rows)
+        parsed = [row for _, row in rows_in if isinstance(row, Parsed)]
+        unclear = leave_open(catalog, parsed)
+        posts = {row.post["post_id"]: row.post for row in reversed(parsed)}  # the first one counts
+        observations = {
+            (row.observation["post_id"], row.observation["observed_at"]): row.observation
+            for row in reversed(parsed)
+            if row.observation is not None
+        }
+        # Observations first: a post that is known then always has the one that came with it.
+        report.observations += catalog.insert(
+            "observations", rows("observations", observations.values())
+        )
+        _settle(catalog, parsed)
+        catalog.upsert(
+            "observations",
+            rows("observations", [row for key, row in observations.items() if key[0] in unclear]),
+        )
+        extras = {row.post["post_id"]: row.extras for row in reversed(parsed)}
+        report.features += catalog.insert(
+            "extra_features", rows("extra_features", extra_rows(extras))
+        )
+        new = catalog.insert("posts", rows("posts", posts.values()))
+        refused = [(place, row) for place, row in rows_in if isinstance(row, Refused)]
+        self._refusals.add(refused)
+        failed = [Failed(place, row.reason, row.detail[:_DETAIL]) for place, row in refused]
+        catalog.fail(STAGE, failed, self._as_of)
+        _count(report, batch, parsed, failed, new)
+        self._unclear |= unclear
+
+    def close(self) -> None:
+        """Takes down what is known at the end."""
+        self._refusals.close()
+        self.report.unclear = len(self._unclear)
+        self.report.repeated = self._duplicates.repeated
+        self.report.examples = self._refusals.examples()
+        self.report.refused_file = self._refusals.file
 
 
 def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
@@ -171,6 +239,7 @@ def _count(
     report.refused.update(str(failure.reason) for failure in failed)
     for row in parsed:
         report.subreddits[row.post["subreddit"]] += 1
+        report.dropped.update(row.dropped)
         if row.post["image_url"] is None:
             report.without_image += 1
         else:

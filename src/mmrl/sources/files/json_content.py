@@ -29,18 +29,20 @@ def json_lines(content: Content) -> Iterator[tuple[int, bytes | Refused]]:
         InputError: the content is text of another kind.
         BrokenOffError: it ends or breaks in the middle; the lines before are good.
     """
-    head = content.peek(_HEAD)
+    head = content.peek(_HEAD)[:_HEAD]
     if head.startswith(_UTF16_MARKS):
         raise InputError(f"{content.name} is UTF-16, as PowerShell's > writes: save it as UTF-8.")
     if b"\n" not in head:
-        head = content.peek(LONGEST)
+        head = content.peek(LONGEST)[:LONGEST]
     pieces = iter(with_line_feeds(content, head))
-    if _is_document(head if b"\n" in head else head.replace(b"\r", b"\n")):
-        document = _whole(pieces)
-        if len(document) <= _LARGEST:
-            yield 1, document.removeprefix(_UTF8_MARK)
+    document = _is_document(head if b"\n" in head else head.replace(b"\r", b"\n"))
+    del head
+    if document:
+        whole = _whole(pieces)
+        if len(whole) <= _LARGEST:
+            yield 1, whole.removeprefix(_UTF8_MARK)
             return
-        pieces = chain([document], pieces)
+        pieces = chain([whole], pieces)
     for number, line in lines(pieces):
         if line is None:
             limit = f"expected at most {LONGEST >> 20} MiB"

@@ -52,6 +52,21 @@ class PostSource(Protocol):
         ...
 
 
+class Several:
+    """Several sources, read one after the other."""
+
+    def __init__(self, sources: Sequence[PostSource]) -> None:
+        self._sources = sources
+        more = f" and {len(sources) - 1:,} more" if len(sources) > 1 else ""
+        self.name = sources[0].name + more
+        self.size = sum(source.size for source in sources)
+
+    def batches(self, as_of: datetime) -> Iterator[Batch]:
+        """Reads them; see `PostSource`."""
+        for source in self._sources:
+            yield from source.batches(as_of)
+
+
 def unstated(path: Path, as_of: datetime, settled: bool, scores_as_of: datetime | None) -> Unstated:
     """The rule for a file's scores that do not say when they were observed.
 

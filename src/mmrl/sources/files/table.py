@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
-from mmrl.sources.extras import extra_value
 from mmrl.sources.dates import DayOrder, UnreadDateError, day_order, read_time
+from mmrl.sources.extras import extra_value
 from mmrl.sources.files.columns import Columns, map_columns, recognised
 from mmrl.sources.files.content import STDIN, existing, file_size
 from mmrl.sources.files.csv_rows import CsvRows
