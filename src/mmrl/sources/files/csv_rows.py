@@ -225,5 +225,5 @@ def _refuse_what_is_no_table(head: bytes, name: str) -> None:
             "other records make a CSV, such as with pandas' json_normalize."
         )
     control = sum(byte < 32 and byte not in b"\t\n\r\f\0" for byte in head[:4096])
-    if control * 20 > len(head[:4096]):
+    if control > max(16, len(head[:4096]) // 20):
         raise InputError(f"{name} is no text: expected a table as CSV, TSV or Parquet.")

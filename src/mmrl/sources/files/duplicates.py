@@ -40,10 +40,10 @@ class Duplicates:
             if isinstance(row, Parsed):
                 post_id = row.post["post_id"]
                 before = known.setdefault(post_id, row.post)
-                self.repeated += post_id in self._places
                 if _differ(before, row.post):
                     sifted.append((place, self._refusal(row.post, before)))
                     continue
+                self.repeated += post_id in self._places
                 if len(self._places) < _REMEMBERED:
                     self._places.setdefault(post_id, place)
             sifted.append((place, row))
