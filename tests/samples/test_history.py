@@ -65,7 +65,7 @@ matured_post = st.fixed_dictionaries(
     {
         "subreddit": st.sampled_from(["pics", "Pics", "aww"]),
         "author_id": st.sampled_from(["a", "b", None]),
-        "hours": st.integers(0, 400),
+        "hours": st.integers(0, 400) | st.integers(0, 4_000),
         "late": st.integers(0, 200),
         "imported": st.booleans(),
         "score": st.integers(-2, 6),
@@ -116,9 +116,18 @@ def mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def spread(posts: list[dict[str, Any]]) -> float:
+    return float(np.std([log_score(post) for post in posts])) if posts else float("nan")
+
+
+def in_order(posts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those that became known last come last."""
+    return sorted(posts, key=known_hours)
+
+
 def newest(posts: list[dict[str, Any]], most: int) -> float:
     """The mean of those that became known last."""
-    return mean([log_score(post) for post in sorted(posts, key=known_hours)[-most:]])
+    return mean([log_score(post) for post in in_order(posts)[-most:]])
 
 
 def here(posts: list[dict[str, Any]], post: dict[str, Any]) -> list[dict[str, Any]]:
@@ -155,6 +164,7 @@ def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]
         subreddit, author = earlier(posts, post, "subreddit"), earlier(posts, post, "author_id")
         unknown = post["author_id"] is None
         lifts = [lift(p) for p in author if not np.isnan(lift(p))]
+        lately = [p for p in subreddit if p["hours"] >= post["hours"] - 90 * 24]
         expected = {
             "log_subreddit_posts": np.log1p(len(subreddit)),
             "subreddit_mean_log_score": mean([log_score(p) for p in subreddit]),
@@ -163,13 +173,25 @@ def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]
             "author_mean_log_score": mean([log_score(p) for p in author]),
             "author_mean_lift": mean(lifts),
             "author_last_log_score": newest(author, 1),
+            "author_last_3_mean": newest(author, 3),
+            "author_best_log_score": max(map(log_score, author), default=np.nan),
+            "author_spread": spread(author),
+            "log_author_days_since_last": np.log1p(
+                (post["hours"] - in_order(author)[-1]["hours"]) / 24 if author else np.nan
+            ),
+            "log_author_posts_a_week": np.log1p(
+                len(author) / max(1, (post["hours"] - in_order(author)[0]["hours"]) / 168)
+                if author
+                else np.nan
+            ),
             "log_author_posts_here": np.nan if unknown else np.log1p(len(here(author, post))),
             "author_mean_log_score_here": mean([log_score(p) for p in here(author, post)]),
+            "subreddit_last_20_mean": newest(subreddit, 20),
             "subreddit_last_50_mean": newest(subreddit, 50),
             "subreddit_last_200_mean": newest(subreddit, 200),
-            "subreddit_last_200_spread": (
-                float(np.std([log_score(p) for p in subreddit])) if subreddit else np.nan
-            ),
+            "subreddit_last_200_spread": spread(subreddit),
+            "subreddit_90_days_mean": mean([log_score(p) for p in lately]),
+            "subreddit_90_days_spread": spread(lately),
             "days_since_2005": (created[row] / 8.64e10) - 12_784,  # days from 1970 to 2005
         }
         for name, value in expected.items():

@@ -14,51 +14,12 @@ import pyarrow.compute as pc
 from mmrl.samples.features import microseconds, time_features
 from mmrl.samples.known_at import label_known_at
 from mmrl.samples.ranks import Events, count_below
+from mmrl.samples.sums import Sums, Window
 
-_RECENT = 200  # posts of a subreddit whose mean and spread follow its level
-_TYPICAL = 4.0  # log score; squares are taken from here, so that their sums stay small
+_QUARTER = timedelta(days=90)
 MIN_RANKED = 10  # fewer posts before it give no percentile
-
-# Sums run over log scores as whole multiples of 2^-30, so that they are exact: an average is the
-# same to its last bit whatever else is in the catalog.
-_UNIT = 2.0**30
-
-
-@dataclass(frozen=True)
-class _Sums:
-    """Events with running sums of what they carry; answers with counts and means."""
-
-    events: Events
-    count: np.ndarray
-    total: np.ndarray
-
-    @classmethod
-    def of(cls, groups: np.ndarray, times: np.ndarray, values: np.ndarray) -> "_Sums":
-        """Values that are NaN count as absent."""
-        events = Events(groups, times)
-        sorted_values = values[events.order]
-        present = ~np.isnan(sorted_values)
-        units = np.round(np.where(present, sorted_values, 0.0) * _UNIT).astype(np.int64)
-        return cls(events, _running(present.astype(np.int64)), _running(units))
-
-    def newest(self, groups: np.ndarray, times: np.ndarray, most: int) -> np.ndarray:
-        """The mean over a group's newest events by a time, at most so many; NaN for none."""
-        return self._between(groups, times, most)[1]
-
-    def ask(self, groups: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How many events a group had by a time, and their mean; NaN where there were none."""
-        return self._between(groups, times, None)
-
-    def _between(
-        self, groups: np.ndarray, times: np.ndarray, most: int | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        start, stop = self.events.start(groups), self.events.until(groups, times)
-        if most is not None:
-            start = np.maximum(start, stop - most)
-        count = self.count[stop] - self.count[start]
-        total = (self.total[stop] - self.total[start]) / _UNIT
-        mean = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-        return count, mean
+_SECOND = 1_000_000  # in microseconds, the unit of all times in the catalog
+_DAY, _WEEK = 86_400.0, 7 * 86_400.0  # in seconds
 
 
 @dataclass(frozen=True)
@@ -94,16 +55,18 @@ class History:
         known = label_known_at(matured, mature_after)
         log_score = log_scores(matured["score"])
 
-        self._subreddit = _Sums.of(subreddit, known, log_score)
-        lift = log_score - self._subreddit.ask(subreddit, created)[1]
+        self._subreddit = Sums(subreddit, known, log_score)
+        self._quarter = Window(
+            subreddit, created, known, log_score, _QUARTER // timedelta(microseconds=1)
+        )
+        lift = log_score - self._subreddit.moments(subreddit, created).mean
         named = author >= 0
-        self._author = _Sums.of(author[named], known[named], log_score[named])
-        self._lift = _Sums.of(author[named], known[named], lift[named])
-        squares = (log_score - _TYPICAL) ** 2
-        self._squares = _Sums.of(subreddit, known, squares)
+        self._author = Sums(author[named], known[named], log_score[named])
+        self._lift = Sums(author[named], known[named], lift[named])
+        self._author_created = created[named]
         pairs = self._pair(author[named], subreddit[named])
         self._pairs = np.unique(pairs)
-        self._author_here = _Sums.of(
+        self._author_here = Sums(
             np.searchsorted(self._pairs, pairs), known[named], log_score[named]
         )
         self._matured = _Matured(subreddit, created, known, log_score)
@@ -121,31 +84,56 @@ class History:
             (q,) float64 each, NaN where not known.
         """
         subreddit, author = self._subreddit_codes(subreddits), self._author_codes(authors)
-        posts, mean = _ask_known(self._subreddit, subreddit, created)
-        author_posts, author_mean = _ask_known(self._author, author, created)
-        lift = _ask_known(self._lift, author, created)[1]
-        here = self._author_here_codes(author, subreddit)
-        posts_here, mean_here = _ask_known(self._author_here, here, created)
-        recent = _newest_known(self._subreddit, subreddit, created, _RECENT)
-        squares = _newest_known(self._squares, subreddit, created, _RECENT)
-        anonymous = pc.is_null(authors).to_numpy()
-        author_posts = np.where(anonymous, np.nan, author_posts)
         return {
-            "log_author_posts": np.log1p(author_posts),
-            "author_seen_before": np.where(anonymous, np.nan, author_posts > 0),
-            "author_mean_log_score": author_mean,
-            "author_mean_lift": lift,
-            "log_subreddit_posts": np.log1p(posts),
+            **self._of_author(author, subreddit, created, pc.is_null(authors).to_numpy()),
+            **self._of_subreddit(subreddit, created),
             **time_features(created),
-            "subreddit_mean_log_score": mean,
-            "author_last_log_score": _newest_known(self._author, author, created, 1),
-            "log_author_posts_here": np.where(anonymous, np.nan, np.log1p(posts_here)),
-            "author_mean_log_score_here": mean_here,
-            "subreddit_last_50_mean": _newest_known(self._subreddit, subreddit, created, 50),
-            "subreddit_last_200_mean": recent,
-            "subreddit_last_200_spread": np.sqrt(
-                np.maximum(squares - (recent - _TYPICAL) ** 2, 0.0)
-            ),
+        }
+
+    def _of_author(
+        self,
+        author: np.ndarray,
+        subreddit: np.ndarray,
+        created: np.ndarray,
+        anonymous: np.ndarray,
+    ) -> dict[str, np.ndarray]:
+        known = self._author.moments(author, created)
+        count = np.where(anonymous, np.nan, known.count)
+        here = self._author_here.moments(self._author_here_codes(author, subreddit), created)
+        first, last = self._author.ends(author, created)
+        times = np.append(self._author_created, 0)
+        since_first, since_last = (
+            np.where(last < 0, np.nan, (created - times[event]) / _SECOND)
+            for event in (first, last)
+        )
+        return {
+            "log_author_posts": np.log1p(count),
+            "author_seen_before": np.where(anonymous, np.nan, count > 0),
+            "author_mean_log_score": known.mean,
+            "author_mean_lift": self._lift.moments(author, created).mean,
+            "author_last_log_score": self._author.moments(author, created, 1).mean,
+            "author_last_3_mean": self._author.moments(author, created, 3).mean,
+            "author_best_log_score": self._author.best(author, created),
+            "author_spread": known.spread,
+            "log_author_days_since_last": np.log1p(since_last / _DAY),
+            "log_author_posts_a_week": np.log1p(count / np.maximum(since_first / _WEEK, 1.0)),
+            "log_author_posts_here": np.where(anonymous, np.nan, np.log1p(here.count)),
+            "author_mean_log_score_here": here.mean,
+        }
+
+    def _of_subreddit(self, subreddit: np.ndarray, created: np.ndarray) -> dict[str, np.ndarray]:
+        known = self._subreddit.moments(subreddit, created)
+        last = {most: self._subreddit.moments(subreddit, created, most) for most in (20, 50, 200)}
+        quarter = self._quarter.moments(subreddit, created)
+        return {
+            "log_subreddit_posts": np.log1p(known.count),
+            "subreddit_mean_log_score": known.mean,
+            "subreddit_last_20_mean": last[20].mean,
+            "subreddit_last_50_mean": last[50].mean,
+            "subreddit_last_200_mean": last[200].mean,
+            "subreddit_last_200_spread": last[200].spread,
+            "subreddit_90_days_mean": quarter.mean,
+            "subreddit_90_days_spread": quarter.spread,
         }
 
     def _pair(self, author: np.ndarray, subreddit: np.ndarray) -> np.ndarray:
@@ -220,29 +208,9 @@ def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
     return np.log1p(np.maximum(pc.cast(scores, pa.float64()).to_numpy(), 0.0))
 
 
-def _ask_known(sums: _Sums, groups: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """As `_Sums.ask`, for groups of which some are -1: nothing is known of those."""
-    known = groups >= 0
-    count, mean = np.zeros(len(groups)), np.full(len(groups), np.nan)
-    count[known], mean[known] = sums.ask(groups[known], times[known])
-    return count, mean
-
-
-def _newest_known(sums: _Sums, groups: np.ndarray, times: np.ndarray, most: int) -> np.ndarray:
-    """As `_Sums.newest`, for groups of which some are -1: nothing is known of those."""
-    known = groups >= 0
-    mean = np.full(len(groups), np.nan)
-    mean[known] = sums.newest(groups[known], times[known], most)
-    return mean
-
-
 def _distinct(names: pa.ChunkedArray) -> pa.Array:
     return pc.drop_null(pc.unique(names))
 
 
 def _codes(names: pa.ChunkedArray, distinct: pa.Array) -> np.ndarray:
     return pc.fill_null(pc.index_in(names, value_set=distinct), -1).to_numpy()
-
-
-def _running(values: np.ndarray) -> np.ndarray:
-    return np.concatenate(([0], np.cumsum(values)))

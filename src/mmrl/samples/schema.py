@@ -22,6 +22,11 @@ AUTHOR_FEATURES = (
     "author_mean_log_score",
     "author_mean_lift",  # mean of log score minus its subreddit's mean at that time
     "author_last_log_score",
+    "author_last_3_mean",  # of the log scores of the author's newest matured posts
+    "author_best_log_score",
+    "author_spread",  # standard deviation of the log scores
+    "log_author_days_since_last",  # since the newest matured post went up
+    "log_author_posts_a_week",  # from the first matured post on, a week at the least
     "log_author_posts_here",  # in this subreddit
     "author_mean_log_score_here",
 )
@@ -30,9 +35,12 @@ AUTHOR_FEATURES = (
 SUBREDDIT_FEATURES = (
     "log_subreddit_posts",
     "subreddit_mean_log_score",
-    "subreddit_last_50_mean",  # of the log scores of its newest matured posts
+    "subreddit_last_20_mean",  # of the log scores of its newest matured posts
+    "subreddit_last_50_mean",
     "subreddit_last_200_mean",
     "subreddit_last_200_spread",  # their standard deviation
+    "subreddit_90_days_mean",  # of those that went up in the 90 days before
+    "subreddit_90_days_spread",
 )
 
 # The post's absolute time: levels move over months and years.

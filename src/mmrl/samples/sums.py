@@ -1,0 +1,154 @@
+"""Running sums over groups' events in time: counts, means, spreads and bests as of any moment.
+
+Sums run over values as whole multiples of 2^-30, so that they are exact: a mean is the same to its
+last bit whatever else is there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmrl.samples.ranks import Events
+
+_UNIT = 2.0**30
+_TYPICAL = 4.0  # log score; squares are taken from here, so that their sums stay small
+_FURTHEST = 1 << 36  # in units of 2^-30: no log score is as large
+
+
+@dataclass(frozen=True)
+class Moments:
+    """How many events q questions are answered from, and their mean and standard deviation.
+
+    (q,) each; NaN where there is no event.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    spread: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Totals:
+    """Count, sum and sum of squares from `_TYPICAL`, whole numbers."""
+
+    count: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+
+    def less(self, other: "_Totals") -> "_Totals":
+        return _Totals(
+            self.count - other.count, self.total - other.total, self.squares - other.squares
+        )
+
+    def moments(self) -> Moments:
+        there = self.count > 0
+        mean, square = (
+            np.divide(sums / _UNIT, self.count, out=np.full(len(there), np.nan), where=there)
+            for sums in (self.total, self.squares)
+        )
+        return Moments(self.count, mean, np.sqrt(np.maximum(square - (mean - _TYPICAL) ** 2, 0.0)))
+
+
+class Sums:
+    """Events with running sums of what they carry."""
+
+    def __init__(self, groups: np.ndarray, times: np.ndarray, values: np.ndarray) -> None:
+        """Sorts n events.
+
+        Args:
+            groups: (n,) small whole numbers, 0 or more.
+            times: (n,) int64, from when on an event counts.
+            values: (n,) float64; those that are NaN count as absent.
+        """
+        self._events = Events(groups, times)
+        ordered = values[self._events.order]
+        present = ~np.isnan(ordered)
+        known = np.where(present, ordered, 0.0)
+        units = np.round(known * _UNIT).astype(np.int64)
+        squares = np.round(np.where(present, (known - _TYPICAL) ** 2, 0.0) * _UNIT).astype(np.int64)
+        sums = (_running(each) for each in (present.astype(np.int64), units, squares))
+        self._sums = _Totals(*sums)
+        # A group's best starts anew: each group's values lie above all of the group before.
+        step = groups[self._events.order] * np.int64(2 * _FURTHEST)
+        self._best = np.maximum.accumulate(np.where(present, units, -_FURTHEST) + step) - step
+
+    def moments(self, groups: np.ndarray, times: np.ndarray, most: int | None = None) -> Moments:
+        """Of the events by a time, at most so many of the newest.
+
+        Args:
+            groups: (q,); nothing is known of -1.
+            times: (q,) int64.
+        """
+        return self.totals(groups, times, most).moments()
+
+    def totals(
+        self,
+        groups: np.ndarray,
+        times: np.ndarray,
+        most: int | None = None,
+        *,
+        inclusive: bool = True,
+    ) -> _Totals:
+        """As `moments`, still to be divided.
+
+        Args:
+            inclusive: whether events of the time itself count.
+        """
+        start, stop = self._range(groups, times, inclusive)
+        if most is not None:
+            start = np.maximum(start, stop - most)
+        sums = (self._sums.count, self._sums.total, self._sums.squares)
+        return _Totals(*(each[stop] - each[start] for each in sums))
+
+    def best(self, groups: np.ndarray, times: np.ndarray) -> np.ndarray:
+        """The largest value by a time, (q,); NaN where there is none."""
+        start, stop = self._range(groups, times, True)
+        largest = np.append(self._best, 0)[stop - 1]
+        there = self._sums.count[stop] > self._sums.count[start]
+        return np.where(there, largest / _UNIT, np.nan)
+
+    def ends(self, groups: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the first and the newest event by a time, (q,) each; -1 for none."""
+        start, stop = self._range(groups, times, True)
+        order = np.append(self._events.order, -1)
+        there = stop > start
+        return np.where(there, order[start], -1), np.where(there, order[stop - 1], -1)
+
+    def _range(
+        self, groups: np.ndarray, times: np.ndarray, inclusive: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        start = self._events.start(groups)
+        return start, np.where(groups < 0, start, self._events.until(groups, times, inclusive))
+
+
+class Window:
+    """Running sums of the events of a span of time before each moment."""
+
+    def __init__(
+        self,
+        groups: np.ndarray,
+        created: np.ndarray,
+        known: np.ndarray,
+        values: np.ndarray,
+        span: int,
+    ) -> None:
+        """Sorts n events.
+
+        Args:
+            created, known: (n,) int64, when an event was, and from when on it counts.
+            span: an event no longer counts when it is older than this.
+        """
+        # What has arrived less what has left again; what arrives too late never counts.
+        counts = known <= created + span
+        self._span = span
+        self._arrived = Sums(groups[counts], known[counts], values[counts])
+        self._left = Sums(groups[counts], created[counts], values[counts])
+
+    def moments(self, groups: np.ndarray, times: np.ndarray) -> Moments:
+        """Of the events within the span before each time; see `Sums.moments`."""
+        left = self._left.totals(groups, times - self._span, inclusive=False)
+        return self._arrived.totals(groups, times).less(left).moments()
+
+
+def _running(values: np.ndarray) -> np.ndarray:
+    return np.concatenate(([0], np.cumsum(values)))
