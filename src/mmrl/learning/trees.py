@@ -1,12 +1,14 @@
 """Gradient boosted trees: CatBoost and LightGBM, on metadata, with or without short embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 
+from mmrl.catalog.columns import SPACES
+from mmrl.learning.blocks import COMPONENTS
 from mmrl.learning.inputs import Inputs
 from mmrl.samples.extras import EXTRA
 
@@ -27,46 +29,71 @@ class Trees:
     Attributes:
         modalities: those that they read, beside the subreddit.
         rounds: trees in the sum.
+        components: how many of each space's, from the first; None for all.
     """
 
     library: Library
     model: Any
     modalities: tuple[str, ...]
     rounds: int
+    components: int | None = COMPONENTS
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """(n,) predictions, in the target's units."""
         if not len(inputs):
             return np.zeros(0)
-        values = cast(_Booster, self.model).predict(matrix(inputs, self.modalities))
+        values = cast(_Booster, self.model).predict(
+            matrix(inputs, self.modalities, self.components)
+        )
         return np.asarray(values, dtype=np.float64)
 
     def save(self, stem: Path) -> None:
         """Writes `STEM.cbm` or `STEM.txt`."""
         self.model.save_model(str(stem.with_suffix(_ENDINGS[self.library])))
 
+    def facts(self) -> dict[str, Any]:
+        """What `load` needs besides the file, as JSON can hold it."""
+        return {
+            "library": self.library,
+            "modalities": self.modalities,
+            "rounds": self.rounds,
+            "components": self.components,
+        }
+
     @classmethod
-    def load(
-        cls, stem: Path, library: Library, modalities: tuple[str, ...], rounds: int
-    ) -> "Trees":
+    def load(cls, stem: Path, facts: Mapping[str, Any]) -> "Trees":
         """Reads what `save` wrote; raises the library's own error for a broken file."""
+        library: Library = facts["library"]
         path = str(stem.with_suffix(_ENDINGS[library]))
         if library == "lightgbm":
             import lightgbm
 
-            return cls(library, lightgbm.Booster(model_file=path), modalities, rounds)
-        import catboost
+            model: Any = lightgbm.Booster(model_file=path)
+        else:
+            import catboost
 
-        return cls(library, catboost.CatBoostRegressor().load_model(path), modalities, rounds)
+            model = catboost.CatBoostRegressor().load_model(path)
+        modalities = tuple(facts["modalities"])
+        return cls(library, model, modalities, facts["rounds"], facts["components"])
 
 
 _ENDINGS: dict[Library, str] = {"catboost": ".cbm", "lightgbm": ".txt"}
 
 
-def matrix(inputs: Inputs, modalities: tuple[str, ...]) -> np.ndarray:
-    """(n, width) float32 of some modalities; NaN where one is missing. The subreddit comes last."""
+def matrix(
+    inputs: Inputs, modalities: tuple[str, ...], components: int | None = COMPONENTS
+) -> np.ndarray:
+    """(n, width) float32 of some modalities; NaN where one is missing. The subreddit comes last.
+
+    Args:
+        components: how many of each space's, from the first; None for all.
+    """
     parts = [
-        np.where(inputs.present[name][:, None] > 0, inputs.values[name], np.float32(np.nan))
+        np.where(
+            inputs.present[name][:, None] > 0,
+            inputs.values[name][:, : components if name in SPACES else None],
+            np.float32(np.nan),
+        )
         for name in modalities
     ]
     return np.concatenate([*parts, inputs.subreddit[:, None].astype(np.float32)], axis=1)

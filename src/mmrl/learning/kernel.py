@@ -1,0 +1,213 @@
+"""Kernel ridge regression: posts that are alike in every respect are expected to do alike.
+
+    k(x, z) = exp(-sum over blocks of w_b |x_b - z_b|^2 / q_b)
+
+A block is a part of the inputs: a space's first components, the author's numbers, a kind of words.
+q_b is the mean squared distance of two training posts in it, so that all weights w_b start equal;
+the validation posts choose them one by one, and the penalty. Saunders, Gammerman and Vovk 1998,
+"Ridge regression learning algorithm in dual variables". Where there are more posts than landmarks,
+the solution is sought among sums over landmarks: "subset of regressors" (Quiñonero-Candela and
+Rasmussen 2005, "A unifying view of sparse approximate Gaussian process regression").
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmrl.learning.blocks import Block
+from mmrl.learning.inputs import Inputs
+
+_LANDMARKS = 3_000
+_CHOSEN_ON = 1_200  # training posts, and as many validation posts, on which weights are chosen
+_START = 0.1  # of each weight
+_PENALTY = 0.5  # at the start, in units of k(x, x) = 1
+_FACTORS = (0.25, 0.5, 2.0, 4.0)  # by which a weight is tried to be changed
+_TURNS = 2
+_PAIRS = 2_000  # on which q_b is taken
+_PREDICT_ROWS = 2_048
+_JITTER = 1e-6
+
+
+@dataclass(frozen=True)
+class KernelChoice:
+    """What validation posts choose.
+
+    Attributes:
+        weights: by block, w_b.
+        penalty: added to the diagonal.
+    """
+
+    weights: dict[str, float]
+    penalty: float
+
+
+@dataclass
+class KernelRidge:
+    """A fitted kernel ridge regression.
+
+    Attributes:
+        blocks: those that it reads.
+        factors: by block, what its numbers are multiplied by: the root of w_b / q_b.
+        landmarks: (m, width) float32, multiplied already.
+        coefficients: (m,), of the landmarks' kernels.
+        mean: of the target.
+    """
+
+    blocks: tuple[Block, ...]
+    factors: dict[str, float]
+    landmarks: np.ndarray
+    coefficients: np.ndarray
+    mean: float
+
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        """(n,) predictions, in the target's units."""
+        predicted = np.full(len(inputs), self.mean)
+        for start in range(0, len(inputs), _PREDICT_ROWS):
+            rows = np.arange(start, min(start + _PREDICT_ROWS, len(inputs)))
+            values = _multiplied(_values(inputs.take(rows), self.blocks), self.factors)
+            predicted[rows] += _kernel(values, self.landmarks) @ self.coefficients
+        return predicted
+
+    def save(self, stem: Path) -> None:
+        """Writes `STEM.npz`."""
+        np.savez(stem.with_suffix(".npz"), landmarks=self.landmarks, coefficients=self.coefficients)
+
+    def facts(self) -> dict[str, Any]:
+        """What `load` needs besides the file, as JSON can hold it."""
+        return {
+            "library": "kernel",
+            "blocks": [block.as_json() for block in self.blocks],
+            "factors": self.factors,
+            "mean": self.mean,
+        }
+
+    @classmethod
+    def load(cls, stem: Path, facts: Mapping[str, Any]) -> "KernelRidge":
+        """Reads what `save` wrote."""
+        with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
+            landmarks, coefficients = stored["landmarks"], stored["coefficients"]
+        blocks = tuple(Block.from_json(block) for block in facts["blocks"])
+        return cls(blocks, dict(facts["factors"]), landmarks, coefficients, facts["mean"])
+
+
+def choose_kernel(
+    train: tuple[Inputs, np.ndarray],
+    validation: tuple[Inputs, np.ndarray],
+    blocks: Sequence[Block],
+    seed: int,
+) -> KernelChoice:
+    """The weights and the penalty with the least squared error, less the mean error, on validation
+    posts; each in turn is tried larger and smaller.
+
+    Args:
+        train, validation: inputs and targets; of more than 1,200 posts, the newest are read.
+    """
+    (inputs, target), (held_out, truth) = _newest(*train), _newest(*validation)
+    values, asked = _values(inputs, blocks), _values(held_out, blocks)
+    scales = _scales(values, seed)
+    among = {name: _distances(values[name], values[name]) / scales[name] for name in scales}
+    between = {name: _distances(asked[name], values[name]) / scales[name] for name in scales}
+    centred, eye = target - target.mean(), np.eye(len(target), dtype=np.float32)
+
+    def error(choice: KernelChoice) -> float:
+        kernel = _of_distances(among, choice.weights)
+        coefficients = _solve(kernel + np.float32(choice.penalty) * eye, centred)
+        predicted = _of_distances(between, choice.weights) @ coefficients
+        return float(np.std(truth - target.mean() - predicted))
+
+    best = KernelChoice(dict.fromkeys(scales, _START), _PENALTY)
+    least = error(best)
+    for _ in range(_TURNS):
+        for name in (*scales, None):
+            for factor in _FACTORS:
+                tried = _changed(best, name, factor)
+                if (wrong := error(tried)) < least:
+                    nearest, least = tried, wrong
+                    best = nearest
+    return best
+
+
+def fit_kernel(
+    inputs: Inputs, target: np.ndarray, blocks: Sequence[Block], choice: KernelChoice, seed: int
+) -> KernelRidge:
+    """Fits on n posts; of more than 3,000, a random 3,000 are landmarks."""
+    values = _values(inputs, blocks)
+    scales = _scales(values, seed)
+    factors = {name: float(np.sqrt(choice.weights.get(name, _START) / scale)) for name, scale in scales.items()}
+    points = _multiplied(values, factors)
+    mean = float(target.mean())
+    centred = target - mean
+    used = tuple(block for block in blocks if block.name in factors)
+    if len(points) <= _LANDMARKS:
+        kernel = _kernel(points, points)
+        held = kernel + np.float32(choice.penalty) * np.eye(len(points), dtype=np.float32)
+        return KernelRidge(used, factors, points, _solve(held, centred), mean)
+    rng = np.random.default_rng(seed)
+    landmarks = points[np.sort(rng.choice(len(points), _LANDMARKS, replace=False))]
+    gram = choice.penalty * (_kernel(landmarks, landmarks).astype(np.float64))
+    gram += _JITTER * len(points) * np.eye(_LANDMARKS)
+    right = np.zeros(_LANDMARKS)
+    for start in range(0, len(points), _PREDICT_ROWS):
+        part = _kernel(points[start : start + _PREDICT_ROWS], landmarks)
+        gram += part.T @ part
+        right += part.T @ centred[start : start + _PREDICT_ROWS]
+    return KernelRidge(used, factors, landmarks, _solve(gram, right), mean)
+
+
+def _values(inputs: Inputs, blocks: Sequence[Block]) -> dict[str, np.ndarray]:
+    """Each block's numbers, (n, width) float32."""
+    return {block.name: block.of(inputs) for block in blocks}
+
+
+def _newest(inputs: Inputs, target: np.ndarray) -> tuple[Inputs, np.ndarray]:
+    """The last posts, in time's order."""
+    rows = np.arange(max(0, len(inputs) - _CHOSEN_ON), len(inputs))
+    return inputs.take(rows), target[rows]
+
+
+def _scales(values: Mapping[str, np.ndarray], seed: int) -> dict[str, float]:
+    """By block, the mean squared distance of two posts; blocks in which all are alike are left
+    out."""
+    rows = len(next(iter(values.values())))
+    one, other = np.random.default_rng(seed).integers(0, rows, (2, _PAIRS))
+    scales = {
+        name: float(((block[one] - block[other]) ** 2).sum(axis=1).mean())
+        for name, block in values.items()
+    }
+    return {name: scale for name, scale in scales.items() if scale > 1e-9}
+
+
+def _multiplied(values: Mapping[str, np.ndarray], factors: Mapping[str, float]) -> np.ndarray:
+    parts = [values[name] * np.float32(factor) for name, factor in factors.items()]
+    return np.concatenate(parts, axis=1)
+
+
+def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Squared distances, (n, m) float32."""
+    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None]
+    return np.asarray(np.maximum(squares - 2.0 * one @ other.T, 0.0))
+
+
+def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(-_distances(one, other)))
+
+
+def _of_distances(distances: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    total = sum(np.float32(weights[name]) * each for name, each in distances.items())
+    return np.asarray(np.exp(-total))
+
+
+def _changed(choice: KernelChoice, name: str | None, factor: float) -> KernelChoice:
+    """With a block's weight, or the penalty for None, multiplied."""
+    if name is None:
+        return KernelChoice(choice.weights, choice.penalty * factor)
+    return KernelChoice({**choice.weights, name: choice.weights[name] * factor}, choice.penalty)
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    from scipy.linalg import cho_factor, cho_solve
+
+    return np.asarray(cho_solve(cho_factor(matrix, lower=True), right))

@@ -1,0 +1,78 @@
+"""Regressors: learners of a point, beside the network; each is fitted twice, saved and loaded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from mmrl.learning.blocks import blocks_of
+from mmrl.learning.inputs import Inputs
+from mmrl.learning.kernel import KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.task import Task
+from mmrl.learning.trees import Posts, Trees, fit_trees
+
+Library = Literal["catboost", "lightgbm", "kernel"]
+
+
+class Regressor(Protocol):
+    """A fitted learner of a point."""
+
+    def predict(self, inputs: Inputs) -> np.ndarray:
+        """(n,) predictions, in the target's units."""
+
+    def save(self, stem: Path) -> None:
+        """Writes a file beside others, named by the stem."""
+
+    def facts(self) -> dict[str, Any]:
+        """What `load_regressor` needs besides the file, as JSON can hold it."""
+
+
+def load_regressor(stem: Path, facts: Mapping[str, Any]) -> Regressor:
+    """Reads what a regressor's `save` wrote; raises its library's own error for a broken file."""
+    if facts["library"] == "kernel":
+        return KernelRidge.load(stem, facts)
+    return Trees.load(stem, facts)
+
+
+def fit_twice(
+    library: Library, task: Task, modalities: tuple[str, ...]
+) -> tuple[Regressor, Regressor]:
+    """The first fit, on the training posts, and the second, on both parts, by its choice.
+
+    Args:
+        modalities: those that they read, besides the subreddit.
+    """
+    if library == "kernel":
+        return _kernel_twice(task, modalities)
+    first = fit_trees(
+        library,
+        Posts(task.train.inputs, task.train.target),
+        modalities,
+        seed=task.seed,
+        threads=task.threads,
+        choose=Posts(task.validation.inputs, task.validation.target),
+    )
+    second = fit_trees(
+        library,
+        Posts(task.both.inputs, task.both.target),
+        modalities,
+        seed=task.seed,
+        threads=task.threads,
+        rounds=first.rounds,
+    )
+    return first, second
+
+
+def _kernel_twice(task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:
+    train, both = task.train, task.both
+    blocks = blocks_of(task.spec, train.inputs, modalities)
+    choice = choose_kernel(
+        (train.inputs, train.target),
+        (task.validation.inputs, task.validation.target),
+        blocks,
+        task.seed,
+    )
+    first = fit_kernel(train.inputs, train.target, blocks, choice, task.seed)
+    again = blocks_of(task.spec_of_both, both.inputs, modalities)
+    return first, fit_kernel(both.inputs, both.target, again, choice, task.seed)
