@@ -7,7 +7,7 @@ fits predict of them, drawn towards equal weights where such posts are few.
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -17,10 +17,14 @@ from mmrl.learning.evaluation.calibration import community_widenings
 from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.fitting import FittedNetwork, fit_network
 from mmrl.learning.inputs import Encoding
+from mmrl.learning.level import Errors, LevelOf, choose_level, levels
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
-from mmrl.learning.task import Task
-from mmrl.learning.trees import METADATA, Library, Posts, Trees, fit_trees
+from mmrl.learning.regressors import Library, Regressor, fit_twice
+from mmrl.learning.task import Part, Task
+from mmrl.learning.trees import METADATA
 from mmrl.runtime.progress import Progress
+from mmrl.samples.features import microseconds
+from mmrl.samples.known_at import label_known_at
 from mmrl.times import iso
 
 MODEL = "mmrl"  # the blend's name in an evaluation
@@ -33,7 +37,7 @@ class Learner:
 
     Attributes:
         kind: "part", or "baseline" where it is also a model to beat.
-        library: of trees; None for the network.
+        library: of a regressor; None for the network.
         modalities: those that it reads; all that there are for None.
     """
 
@@ -49,6 +53,7 @@ LEARNERS = (
     Learner("boosting", "CatBoost on all inputs", "baseline", "catboost"),
     Learner("lightgbm", "LightGBM on all inputs", "baseline", "lightgbm"),
     Learner("metadata_boosting", "CatBoost on metadata", "baseline", "catboost", METADATA),
+    Learner("kernel", "mmrl's kernel ridge alone", "part", "kernel"),
 )
 
 
@@ -58,28 +63,48 @@ class _Fits:
 
     network: FittedNetwork
     validation: Parts
-    trees: dict[str, Trees] = field(default_factory=dict)
+    regressors: dict[str, Regressor] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Blend:
+    """A model, and what is known of its level.
+
+    Attributes:
+        errors: of the validation posts, as the first fits predict them.
+        level_of: whose errors correct its predictions.
+        mature_after: the maturity age.
+        seconds: that it and each learner took, by name.
+    """
+
+    model: TrainedModel
+    errors: Errors
+    level_of: LevelOf
+    mature_after: timedelta
+    seconds: dict[str, float]
+
+    def levels(self, part: Part, errors: Errors) -> np.ndarray:
+        """What to add to the predictions of a part's posts, (n,), by errors known at their time."""
+        created = microseconds(part.samples["created_at"])
+        return levels(errors, part.inputs.subreddit, created, self.level_of)
 
 
 def fit_blend(
     task: Task, encoding: Encoding, settings: Settings, as_of: datetime, progress: Progress
-) -> tuple[TrainedModel, dict[str, float]]:
+) -> Blend:
     """Fits every learner, then how they are blended and how wide the interval is.
 
     Args:
         encoding: of the inputs of the second fits.
         progress: advances by one a learner.
-
-    Returns:
-        the model, and the seconds that it and each learner took, by name.
     """
     started = time.perf_counter()
     fits = _fit_networks(task)
     progress.advance(1)
     for learner in LEARNERS:
         if learner.library is not None:
-            _fit_trees(learner, learner.library, task, fits)
+            _fit_regressor(learner, learner.library, task, fits)
             progress.advance(1)
     names = [learner.name for learner in LEARNERS]
     predicted = np.stack([fits.validation.of(name) for name in names], axis=1)
@@ -88,23 +113,61 @@ def fit_blend(
     model = TrainedModel(
         encoding,
         fits.network,
-        fits.trees,
+        fits.regressors,
         dict(zip(names, weights.tolist(), strict=True)),
         {},
         0.0,
         settings.train.target,
         facts,
     )
-    validation = task.validation
-    low, _, high = model.interval(fits.validation, validation.inputs.subreddit)
-    model.widening, by_number = community_widenings(
-        low, high, validation.target, validation.inputs.subreddit
-    )
-    model.widenings = {
-        task.spec.subreddits[number - 1]: value for number, value in by_number.items() if number
-    }
+    errors, level_of = _calibrate(model, task, fits.validation)
     seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
-    return model, seconds
+    return Blend(model, errors, level_of, task.mature_after, seconds)
+
+
+def set_levels(blend: Blend, test: Part, location: np.ndarray, as_of: datetime) -> np.ndarray:
+    """Sets the model's levels, as of now, and gives those of the test posts, each as of its time.
+
+    Args:
+        location: (n,) what the model's second fits predict of the test posts.
+    """
+    errors = blend.errors.and_of(
+        errors_of(test, test.inputs.subreddit, location, blend.mature_after)
+    )
+    now = np.int64(as_of.timestamp() * 1e6)
+    names = blend.model.encoding.spec.subreddits
+    every = levels(errors, np.arange(len(names) + 1), np.full(len(names) + 1, now), blend.level_of)
+    blend.model.level = float(every[0])
+    blend.model.levels = dict(zip(names, every[1:].tolist(), strict=True))
+    return blend.levels(test, errors)
+
+
+def _calibrate(model: TrainedModel, task: Task, parts: Parts) -> tuple[Errors, LevelOf]:
+    """Sets how wide the interval is, by the validation posts.
+
+    Args:
+        parts: what the first fits predict of them.
+    """
+    validation = task.validation
+    # Numbered as the second fit does; it learned from the training and the validation posts.
+    subreddit = task.both.inputs.subreddit[len(task.train.target) :]
+    errors = errors_of(validation, subreddit, model.location(parts), task.mature_after)
+    created = microseconds(validation.samples["created_at"])
+    level_of = choose_level(errors, created) if task.in_time else "none"
+    level = levels(errors, subreddit, created, level_of)
+    low, _, high = model.interval(parts, subreddit, level)
+    model.widening, by_number = community_widenings(low, high, validation.target, subreddit)
+    names = task.spec_of_both.subreddits
+    model.widenings = {names[number - 1]: by for number, by in by_number.items() if number}
+    return errors, level_of
+
+
+def errors_of(
+    part: Part, subreddit: np.ndarray, location: np.ndarray, mature_after: timedelta
+) -> Errors:
+    """How far a part's posts came out from what was predicted of them."""
+    known = label_known_at(part.samples, mature_after)
+    return Errors(known, subreddit, part.target - location)
 
 
 def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -148,35 +211,12 @@ def _fit_networks(task: Task) -> _Fits:
     return _Fits(second, validation, seconds={NETWORK_NAME: time.perf_counter() - started})
 
 
-def _fit_trees(learner: Learner, library: Library, task: Task, fits: _Fits) -> None:
+def _fit_regressor(learner: Learner, library: Library, task: Task, fits: _Fits) -> None:
     started = time.perf_counter()
     modalities = tuple(
         name for name in learner.modalities or task.modalities if name in task.train.inputs.values
     )
-    first, second = fit_trees_twice(library, task, modalities)
-    fits.validation.trees[learner.name] = first.predict(task.validation.inputs)
-    fits.trees[learner.name] = second
+    first, second = fit_twice(library, task, modalities)
+    fits.validation.points[learner.name] = first.predict(task.validation.inputs)
+    fits.regressors[learner.name] = second
     fits.seconds[learner.name] = time.perf_counter() - started
-
-
-def fit_trees_twice(
-    library: Library, task: Task, modalities: tuple[str, ...]
-) -> tuple[Trees, Trees]:
-    """Trees on the training posts, their rounds chosen; and on both parts, of as many rounds."""
-    first = fit_trees(
-        library,
-        Posts(task.train.inputs, task.train.target),
-        modalities,
-        seed=task.seed,
-        threads=task.threads,
-        choose=Posts(task.validation.inputs, task.validation.target),
-    )
-    second = fit_trees(
-        library,
-        Posts(task.both.inputs, task.both.target),
-        modalities,
-        seed=task.seed,
-        threads=task.threads,
-        rounds=first.rounds,
-    )
-    return first, second

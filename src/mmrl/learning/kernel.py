@@ -20,7 +20,7 @@ import numpy as np
 from mmrl.learning.blocks import Block
 from mmrl.learning.inputs import Inputs
 
-_LANDMARKS = 3_000
+LANDMARKS = 3_000
 _CHOSEN_ON = 1_200  # training posts, and as many validation posts, on which weights are chosen
 _START = 0.1  # of each weight
 _PENALTY = 0.5  # at the start, in units of k(x, x) = 1
@@ -131,30 +131,39 @@ def choose_kernel(
 
 
 def fit_kernel(
-    inputs: Inputs, target: np.ndarray, blocks: Sequence[Block], choice: KernelChoice, seed: int
+    inputs: Inputs,
+    target: np.ndarray,
+    blocks: Sequence[Block],
+    choice: KernelChoice,
+    seed: int,
+    *,
+    landmarks: int = LANDMARKS,
 ) -> KernelRidge:
-    """Fits on n posts; of more than 3,000, a random 3,000 are landmarks."""
+    """Fits on n posts; of more than `landmarks`, as many are drawn."""
     values = _values(inputs, blocks)
     scales = _scales(values, seed)
-    factors = {name: float(np.sqrt(choice.weights.get(name, _START) / scale)) for name, scale in scales.items()}
+    factors = {
+        name: float(np.sqrt(choice.weights.get(name, _START) / scale))
+        for name, scale in scales.items()
+    }
     points = _multiplied(values, factors)
     mean = float(target.mean())
     centred = target - mean
     used = tuple(block for block in blocks if block.name in factors)
-    if len(points) <= _LANDMARKS:
+    if len(points) <= landmarks:
         kernel = _kernel(points, points)
         held = kernel + np.float32(choice.penalty) * np.eye(len(points), dtype=np.float32)
         return KernelRidge(used, factors, points, _solve(held, centred), mean)
     rng = np.random.default_rng(seed)
-    landmarks = points[np.sort(rng.choice(len(points), _LANDMARKS, replace=False))]
-    gram = choice.penalty * (_kernel(landmarks, landmarks).astype(np.float64))
-    gram += _JITTER * len(points) * np.eye(_LANDMARKS)
-    right = np.zeros(_LANDMARKS)
+    drawn = points[np.sort(rng.choice(len(points), landmarks, replace=False))]
+    gram = choice.penalty * (_kernel(drawn, drawn).astype(np.float64))
+    gram += _JITTER * len(points) * np.eye(landmarks)
+    right = np.zeros(landmarks)
     for start in range(0, len(points), _PREDICT_ROWS):
-        part = _kernel(points[start : start + _PREDICT_ROWS], landmarks)
+        part = _kernel(points[start : start + _PREDICT_ROWS], drawn)
         gram += part.T @ part
         right += part.T @ centred[start : start + _PREDICT_ROWS]
-    return KernelRidge(used, factors, landmarks, _solve(gram, right), mean)
+    return KernelRidge(used, factors, drawn, _solve(gram, right), mean)
 
 
 def _values(inputs: Inputs, blocks: Sequence[Block]) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +15,11 @@ from mmrl.learning.fitting import FittedNetwork
 from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
 from mmrl.learning.network import Reading
 from mmrl.learning.projection import Projection
+from mmrl.learning.regressors import Regressor, load_regressor
 from mmrl.learning.targets import TargetName, to_log_score
-from mmrl.learning.trees import Trees
 
 FORMAT = 3
-NETWORK_NAME = "network"  # the learner's name, among those of trees
+NETWORK_NAME = "network"  # the learner's name, beside the regressors'
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class Parts:
 
     Attributes:
         network: (n, 4) its location and its 10, 50 and 90% quantiles.
-        trees: (n,) by learner.
+        points: (n,) by regressor.
     """
 
     network: np.ndarray
-    trees: dict[str, np.ndarray]
+    points: dict[str, np.ndarray]
 
     def of(self, learner: str) -> np.ndarray:
         """One learner's prediction, (n,): the network's is its location."""
-        return self.network[:, 0] if learner == NETWORK_NAME else self.trees[learner]
+        return self.network[:, 0] if learner == NETWORK_NAME else self.points[learner]
 
 
 @dataclass
@@ -58,24 +58,29 @@ class TrainedModel:
     """The learners, how they are blended, and how their inputs are encoded.
 
     Attributes:
-        trees: by learner.
+        regressors: by learner, all but the network.
         weights: by learner, the network's among them; they add up to 1.
         widenings: by subreddit that the model knows, what calibration moved the ends of the
             interval by, in units of the target.
         widening: the same for every other subreddit.
         facts: what else is worth keeping with the files: when, from what, by which version.
+        levels: by subreddit that the model knows, what is added to its predictions, in units of the
+            target: how far the newest matured posts lay above them.
+        level: the same for every other subreddit.
         point: what the model predicts for a post: the blended location; models of format 1 carry
             the network's median along.
     """
 
     encoding: Encoding
     network: FittedNetwork
-    trees: dict[str, Trees]
+    regressors: dict[str, Regressor]
     weights: dict[str, float]
     widenings: dict[str, float]
     widening: float
     target: TargetName
     facts: dict[str, Any]
+    levels: dict[str, float] = field(default_factory=dict)
+    level: float = 0.0
     point: Literal["location", "median"] = "location"
 
     @property
@@ -131,33 +136,41 @@ class TrainedModel:
         """What each learner predicts."""
         return Parts(
             self.network.predict(inputs),
-            {name: trees.predict(inputs) for name, trees in self.trees.items()},
+            {name: one.predict(inputs) for name, one in self.regressors.items()},
         )
 
+    def location(self, parts: Parts) -> np.ndarray:
+        """What the learners predict together, (n,), before any level is added."""
+        blended = sum(weight * parts.of(name) for name, weight in self.weights.items())
+        return np.asarray(blended)
+
     def interval(
-        self, parts: Parts, subreddit: np.ndarray
+        self, parts: Parts, subreddit: np.ndarray, level: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The blend's calibrated 10, 50 and 90% quantiles, in the target's units.
 
         Args:
             subreddit: (n,) numbers, as the inputs have them.
+            level: (n,) to add to each prediction; the model's own levels by default.
         """
-        location = sum(weight * parts.of(name) for name, weight in self.weights.items())
+        names = ["", *self.encoding.spec.subreddits]
+        if level is None:
+            level = np.array([self.levels.get(name, self.level) for name in names])[subreddit]
+        location = self.location(parts) + level
         # The network's interval, carried along to where the blend stands.
         moved = location - parts.network[:, 0]
         low, median, high = (parts.network[:, column] + moved for column in (1, 2, 3))
         middle = np.asarray(median if self.point == "median" else location)
-        names = ["", *self.encoding.spec.subreddits]
         by = np.array([self.widenings.get(name, self.widening) for name in names])
         low, high = widen(low, middle, high, by[subreddit])
         return low, middle, high
 
     def save(self, folder: Path) -> None:
-        """Writes `model.json`, `network.keras`, `projections.npz` and a file for each trees."""
+        """Writes `model.json`, `network.keras`, `projections.npz` and a file a regressor."""
         folder.mkdir(parents=True, exist_ok=True)
         self.network.model.save(folder / "network.keras")
-        for name, trees in self.trees.items():
-            trees.save(folder / name)
+        for name, regressor in self.regressors.items():
+            regressor.save(folder / name)
         arrays: dict[str, Any] = {}
         for space, projection in self.encoding.projections.items():
             arrays[f"{space}_mean"] = projection.mean
@@ -170,14 +183,9 @@ class TrainedModel:
             "weights": self.weights,
             "widening": self.widening,
             "widenings": self.widenings,
-            "trees": {
-                name: {
-                    "library": trees.library,
-                    "modalities": trees.modalities,
-                    "rounds": trees.rounds,
-                }
-                for name, trees in self.trees.items()
-            },
+            "levels": self.levels,
+            "level": self.level,
+            "regressors": {name: one.facts() for name, one in self.regressors.items()},
             "network": {
                 "widths": {n: c.shape[1] for n, c in self.network.reading.columns.items()},
                 "members": len(self.network.reading.subreddit),
@@ -212,7 +220,7 @@ class TrainedModel:
             )
         try:
             kept = _as_format_3(_as_format_2(kept))
-            encoding, network, trees = _read_parts(folder, kept)
+            encoding, network, regressors = _read_parts(folder, kept)
         except (
             OSError,
             ValueError,
@@ -227,19 +235,21 @@ class TrainedModel:
         return cls(
             encoding,
             network,
-            trees,
+            regressors,
             kept["weights"],
             kept["widenings"],
             kept["widening"],
             kept["target"],
             kept["facts"],
+            kept["levels"],
+            kept["level"],
             kept["point"],
         )
 
 
 def _read_parts(
     folder: Path, kept: dict[str, Any]
-) -> tuple[Encoding, FittedNetwork, dict[str, Trees]]:
+) -> tuple[Encoding, FittedNetwork, dict[str, Regressor]]:
     """The encoding and the learners, from the files beside `model.json`."""
     from mmrl.learning.keras_backend import load_keras
 
@@ -261,16 +271,11 @@ def _read_parts(
         facts["history"],
         facts["epochs"],
     )
-    trees = {
-        name: Trees.load(
-            folder / facts.get("file", name),
-            facts["library"],
-            tuple(facts["modalities"]),
-            facts["rounds"],
-        )
-        for name, facts in kept["trees"].items()
+    regressors = {
+        name: load_regressor(folder / one.get("file", name), one)
+        for name, one in kept["regressors"].items()
     }
-    return Encoding(spec, projections), network, trees
+    return Encoding(spec, projections), network, regressors
 
 
 def _as_format_2(kept: dict[str, Any]) -> dict[str, Any]:
@@ -294,7 +299,14 @@ def _as_format_2(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_format_3(kept: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a model, as of format 3; earlier ones knew no extra features."""
+    """What is kept of a model, as of format 3; earlier ones knew no extra features and no level,
+    and their trees read all components."""
     if kept["format"] > 2:
         return kept
-    return {**kept, "features": {**kept["features"], "extras": {"numbers": {}, "words": {}}}}
+    return {
+        **kept,
+        "features": {**kept["features"], "extras": {"numbers": {}, "words": {}}},
+        "regressors": {name: {**one, "components": None} for name, one in kept["trees"].items()},
+        "levels": {},
+        "level": 0.0,
+    }

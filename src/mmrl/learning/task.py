@@ -8,6 +8,7 @@ in the validation posts becomes known.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from mmrl.config import Settings
 from mmrl.learning.inputs import MODALITIES, Encoding, FeatureSpec, Inputs
 from mmrl.learning.splits import Split
 from mmrl.learning.targets import target_values
+from mmrl.samples.load import mature_after
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Task:
         test_of_train: the test posts, encoded as the training posts say, for what is fitted once.
         spec: of the inputs of `train`, `validation` and `test_of_train`.
         spec_of_both: of the inputs of `both` and `test`.
+        mature_after: the maturity age.
+        in_time: whether every test post is newer than all that is learned from.
     """
 
     train: Part
@@ -48,6 +52,8 @@ class Task:
     spec: FeatureSpec
     spec_of_both: FeatureSpec
     seed: int
+    mature_after: timedelta
+    in_time: bool
     threads: int | None = None
 
     @property
@@ -79,6 +85,8 @@ def prepare(
         first.spec,
         second.spec,
         options.seed,
+        mature_after(settings),
+        not split.leaking,
         settings.threads,
     )
     return task, second

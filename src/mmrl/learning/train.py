@@ -14,7 +14,7 @@ from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
-from mmrl.learning.blend import LEARNERS, MODEL, fit_blend
+from mmrl.learning.blend import LEARNERS, MODEL, fit_blend, set_levels
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate, possible
 from mmrl.learning.evaluation.calibration import calibration
@@ -92,11 +92,12 @@ def train(
     progress.start("train", len(LEARNERS) + len(BASELINES) + ablated)
 
     started = time.perf_counter()
-    model, seconds = fit_blend(task, encoding, settings, as_of, progress)
-    fitting = time.perf_counter() - started
+    blend = fit_blend(task, encoding, settings, as_of, progress)
+    fitting, model = time.perf_counter() - started, blend.model
     parts = model.parts(task.test.inputs)
-    quantiles = model.interval(parts, task.test.inputs.subreddit)
-    predictors = _predictors(task, parts, quantiles, seconds, options.target, progress)
+    level = set_levels(blend, task.test, model.location(parts), as_of)
+    quantiles = model.interval(parts, task.test.inputs.subreddit, level)
+    predictors = _predictors(task, parts, quantiles, blend.seconds, options.target, progress)
     if truth is not None:
         predictors.append(_ceiling(truth, task.test))
     true, seen = evaluate.truth_of(task.test.samples), seen_authors(split, samples)

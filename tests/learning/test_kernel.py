@@ -1,0 +1,75 @@
+"""Kernel ridge: learns from what is alike, weighs what tells, and is saved and loaded equal."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mmrl.learning.blocks import Block
+from mmrl.learning.inputs import Inputs
+from mmrl.learning.kernel import KernelRidge, choose_kernel, fit_kernel
+
+TELLING = Block("telling", "title", (0, 1))
+NOISE = Block("noise", "image", tuple(range(8)))
+BLOCKS = (TELLING, NOISE)
+
+
+def posts(n: int, seed: int) -> tuple[Inputs, np.ndarray]:
+    """A wave over the title's first two numbers; the image's numbers tell nothing."""
+    rng = np.random.default_rng(seed)
+    title = rng.uniform(-1, 1, (n, 2)).astype(np.float32)
+    image = rng.normal(size=(n, 8)).astype(np.float32)
+    ones = np.ones(n, np.float32)
+    inputs = Inputs(
+        {"title": title, "image": image}, {"title": ones, "image": ones}, np.ones(n, int)
+    )
+    return inputs, np.sin(3 * title[:, 0]) + title[:, 1] + rng.normal(0, 0.1, n)
+
+
+def error(fitted: KernelRidge) -> float:
+    inputs, target = posts(400, 9)
+    return float(np.sqrt(np.mean((target - fitted.predict(inputs)) ** 2)))
+
+
+def test_validation_posts_choose_the_block_that_tells() -> None:
+    choice = choose_kernel(posts(300, 0), posts(100, 1), BLOCKS, 0)
+    assert choice.weights["telling"] > 10 * choice.weights["noise"]
+    assert error(fit_kernel(*posts(300, 0), BLOCKS, choice, 0)) < 0.2
+
+
+def test_a_level_that_moved_does_not_change_what_is_chosen() -> None:
+    inputs, target = posts(100, 1)
+    there = choose_kernel(posts(300, 0), (inputs, target), BLOCKS, 0)
+    moved = choose_kernel(posts(300, 0), (inputs, target + 5), BLOCKS, 0)
+    assert moved == there
+
+
+def test_a_block_in_which_all_posts_are_alike_is_left_out() -> None:
+    inputs, target = posts(100, 0)
+    inputs.values["image"][:] = 1
+    choice = choose_kernel((inputs, target), (inputs, target), BLOCKS, 0)
+    fitted = fit_kernel(inputs, target, BLOCKS, choice, 0)
+    assert [block.name for block in fitted.blocks] == ["telling"]
+    assert np.isfinite(fitted.predict(inputs)).all()
+
+
+def test_landmarks_stand_for_more_posts() -> None:
+    learned = posts(900, 0)
+    choice = choose_kernel(learned, posts(100, 1), BLOCKS, 0)
+    fitted = fit_kernel(*learned, BLOCKS, choice, 0, landmarks=200)
+    assert len(fitted.landmarks) == 200
+    few = fit_kernel(learned[0].take(np.arange(200)), learned[1][:200], BLOCKS, choice, 0)
+    assert error(fitted) < error(few)
+    whole = fit_kernel(*learned, BLOCKS, choice, 0)
+    assert len(whole.landmarks) == 900
+    assert error(fitted) < 1.1 * error(whole)
+
+
+def test_a_saved_kernel_predicts_the_same(tmp_path: Path) -> None:
+    learned = posts(120, 0)
+    fitted = fit_kernel(*learned, BLOCKS, choose_kernel(learned, learned, BLOCKS, 0), 0)
+    fitted.save(tmp_path / "kernel")
+    facts = json.loads(json.dumps(fitted.facts()))
+    again = KernelRidge.load(tmp_path / "kernel", facts)
+    assert np.array_equal(again.predict(learned[0]), fitted.predict(learned[0]))
+    assert again.predict(learned[0].take(np.arange(0))).shape == (0,)

@@ -1,0 +1,65 @@
+"""Level: the newest errors move the predictions after them, and no later one does."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmrl.learning.level import Errors, LevelOf, choose_level, levels
+
+CHOICES: tuple[LevelOf, ...] = ("none", "all", "own")
+error = st.tuples(st.integers(0, 50), st.integers(0, 2), st.floats(-5, 5))
+
+
+def as_errors(rows: list[tuple[int, int, float]]) -> Errors:
+    known, subreddit, wrong = zip(*rows, strict=True) if rows else ((), (), ())
+    return Errors(np.array(known, np.int64), np.array(subreddit, np.int64), np.array(wrong, float))
+
+
+@given(
+    st.lists(error, max_size=30),
+    st.lists(error, max_size=30),
+    st.integers(0, 50),
+    st.sampled_from(CHOICES),
+)
+def test_errors_that_come_later_change_nothing(
+    rows: list[tuple[int, int, float]],
+    future: list[tuple[int, int, float]],
+    moment: int,
+    of: LevelOf,
+) -> None:
+    later = [(moment + 1 + known, subreddit, wrong) for known, subreddit, wrong in future]
+    earlier = [row for row in rows if row[0] <= moment]
+    asked = np.array([0, 1, 2]), np.full(3, moment, np.int64)
+    with_future = levels(as_errors([*later, *earlier]), *asked, of)
+    without = levels(as_errors(earlier), *asked, of)
+    assert with_future == pytest.approx(without, abs=1e-9)
+
+
+def test_few_errors_move_the_level_little_and_many_wholly() -> None:
+    def level(n: int) -> float:
+        errors = as_errors([(i, 0, 1.0) for i in range(n)])
+        return float(levels(errors, np.array([0]), np.array([10_000]), "all")[0])
+
+    assert level(0) == 0
+    assert 0 < level(2) < 0.2
+    assert level(1_000) > 0.9
+
+
+def test_a_subreddit_has_a_level_of_its_own() -> None:
+    errors = as_errors([(i, i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
+    asked = np.array([0, 1, 2]), np.full(3, 1_000, np.int64)
+    assert levels(errors, *asked, "all") == pytest.approx([0, 0, 0], abs=0.01)
+    assert levels(errors, *asked, "own") == pytest.approx([1, -1, 0], abs=0.15)
+    assert levels(errors, *asked, "none").tolist() == [0, 0, 0]
+
+
+def test_the_choice_is_what_errs_least() -> None:
+    rng = np.random.default_rng(0)
+    known, subreddit = np.arange(600) * 10, np.arange(600) % 2
+    noise = rng.normal(0, 1, 600)
+    created = known - 5
+    assert choose_level(Errors(known, subreddit, noise), created) == "none"
+    assert choose_level(Errors(known, subreddit, noise + 1), created) == "all"
+    apart = noise + np.where(subreddit == 1, 2.0, -2.0)
+    assert choose_level(Errors(known, subreddit, apart), created) == "own"
