@@ -56,8 +56,8 @@ def test_a_subreddit_has_a_level_of_its_own() -> None:
 
 def test_the_choice_is_what_errs_least() -> None:
     rng = np.random.default_rng(0)
-    known, subreddit = np.arange(600) * 10, np.arange(600) % 2
-    noise = rng.normal(0, 1, 600)
+    known, subreddit = np.arange(3_000) * 10, np.arange(3_000) % 2
+    noise = rng.normal(0, 1, 3_000)
     created = known - 5
     assert choose_level(Errors(known, subreddit, noise), created) == "none"
     assert choose_level(Errors(known, subreddit, noise + 1), created) == "all"
