@@ -7,24 +7,24 @@ fits predict of them, drawn towards equal weights where such posts are few.
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
 from mmrl import __version__
 from mmrl.config import Settings
-from mmrl.learning.evaluation.calibration import community_widenings
+from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.fitting import FittedNetwork, fit_network
 from mmrl.learning.inputs import Encoding
-from mmrl.learning.level import Errors, LevelOf, choose_level, levels
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
+from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, levels
 from mmrl.learning.regressors import Library, Regressor, fit_twice
 from mmrl.learning.task import Part, Task
 from mmrl.learning.trees import METADATA
 from mmrl.runtime.progress import Progress
 from mmrl.samples.features import microseconds
-from mmrl.samples.known_at import label_known_at
+from mmrl.samples.known_at import NEVER, label_known_at
 from mmrl.times import iso
 
 MODEL = "mmrl"  # the blend's name in an evaluation
@@ -69,25 +69,18 @@ class _Fits:
 
 @dataclass
 class Blend:
-    """A model, and what is known of its level.
+    """A model, and what became of its first fits' predictions.
 
     Attributes:
-        errors: of the validation posts, as the first fits predict them.
+        outcomes: of the validation posts.
         level_of: whose errors correct its predictions.
-        mature_after: the maturity age.
         seconds: that it and each learner took, by name.
     """
 
     model: TrainedModel
-    errors: Errors
+    outcomes: Outcomes
     level_of: LevelOf
-    mature_after: timedelta
     seconds: dict[str, float]
-
-    def levels(self, part: Part, errors: Errors) -> np.ndarray:
-        """What to add to the predictions of a part's posts, (n,), by errors known at their time."""
-        created = microseconds(part.samples["created_at"])
-        return levels(errors, part.inputs.subreddit, created, self.level_of)
 
 
 def fit_blend(
@@ -120,54 +113,56 @@ def fit_blend(
         settings.train.target,
         facts,
     )
-    errors, level_of = _calibrate(model, task, fits.validation)
-    seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
-    return Blend(model, errors, level_of, task.mature_after, seconds)
-
-
-def set_levels(blend: Blend, test: Part, location: np.ndarray, as_of: datetime) -> np.ndarray:
-    """Sets the model's levels, as of now, and gives those of the test posts, each as of its time.
-
-    Args:
-        location: (n,) what the model's second fits predict of the test posts.
-    """
-    errors = blend.errors.and_of(
-        errors_of(test, test.inputs.subreddit, location, blend.mature_after)
-    )
-    now = np.int64(as_of.timestamp() * 1e6)
-    names = blend.model.encoding.spec.subreddits
-    every = levels(errors, np.arange(len(names) + 1), np.full(len(names) + 1, now), blend.level_of)
-    blend.model.level = float(every[0])
-    blend.model.levels = dict(zip(names, every[1:].tolist(), strict=True))
-    return blend.levels(test, errors)
-
-
-def _calibrate(model: TrainedModel, task: Task, parts: Parts) -> tuple[Errors, LevelOf]:
-    """Sets how wide the interval is, by the validation posts.
-
-    Args:
-        parts: what the first fits predict of them.
-    """
-    validation = task.validation
-    # Numbered as the second fit does; it learned from the training and the validation posts.
+    # Numbered as the second fits do, which learned from the training and the validation posts.
     subreddit = task.both.inputs.subreddit[len(task.train.target) :]
-    errors = errors_of(validation, subreddit, model.location(parts), task.mature_after)
-    created = microseconds(validation.samples["created_at"])
-    level_of = choose_level(errors, created) if task.in_time else "none"
-    level = levels(errors, subreddit, created, level_of)
-    low, _, high = model.interval(parts, subreddit, level)
-    model.widening, by_number = community_widenings(low, high, validation.target, subreddit)
-    names = task.spec_of_both.subreddits
-    model.widenings = {names[number - 1]: by for number, by in by_number.items() if number}
-    return errors, level_of
+    outcomes = _outcomes(model, task, task.validation, fits.validation, subreddit)
+    created = microseconds(task.validation.samples["created_at"])
+    level_of = choose_level(outcomes, created) if task.in_time else "none"
+    seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
+    return Blend(model, outcomes, level_of, seconds)
 
 
-def errors_of(
-    part: Part, subreddit: np.ndarray, location: np.ndarray, mature_after: timedelta
-) -> Errors:
-    """How far a part's posts came out from what was predicted of them."""
-    known = label_known_at(part.samples, mature_after)
-    return Errors(known, subreddit, part.target - location)
+def predict_in_time(
+    blend: Blend, task: Task, parts: Parts, as_of: datetime
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The 10, 50 and 90% quantiles of the test posts, each by the outcomes known when it went up.
+
+    Also sets the model's own levels and widenings: by all outcomes, as of now. Where test posts
+    are not the newest, only the validation posts' outcomes count.
+
+    Args:
+        parts: what the second fits predict of the test posts.
+    """
+    model, test, outcomes = blend.model, task.test, blend.outcomes
+    subreddit, created = test.inputs.subreddit, microseconds(test.samples["created_at"])
+    if task.in_time:
+        outcomes = outcomes.and_of(_outcomes(model, task, test, parts, subreddit))
+    else:
+        created = np.full_like(created, NEVER)
+    outside = outcomes.outside(levels(outcomes, outcomes.subreddit, outcomes.known, blend.level_of))
+
+    def followed(numbers: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return levels(outcomes, numbers, moments, blend.level_of), widenings(
+            outside, outcomes.known, outcomes.subreddit, numbers, moments
+        )
+
+    names = model.encoding.spec.subreddits
+    now = np.full(len(names) + 1, int(as_of.timestamp() * 1e6) if task.in_time else NEVER)
+    level, wide = followed(np.arange(len(now)), now)
+    model.level, model.widening = float(level[0]), float(wide[0])
+    model.levels = dict(zip(names, level[1:].tolist(), strict=True))
+    model.widenings = dict(zip(names, wide[1:].tolist(), strict=True))
+    return model.interval(parts, subreddit, *followed(subreddit, created))
+
+
+def _outcomes(
+    model: TrainedModel, task: Task, part: Part, parts: Parts, subreddit: np.ndarray
+) -> Outcomes:
+    """What became of predictions of a part's posts, without any level or widening."""
+    none = np.zeros(len(subreddit))
+    low, middle, high = model.interval(parts, subreddit, none, none)
+    known = label_known_at(part.samples, task.mature_after)
+    return Outcomes(known, subreddit, part.target - middle, middle - low, high - middle)
 
 
 def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import NUMERIC, FeatureSpec, Inputs
+from mmrl.samples.extras import EXTRA
 from mmrl.samples.schema import SUBREDDIT_FEATURES, TIME_FEATURES
 
 SUBREDDIT = "subreddit"  # the block of which subreddit a post is in
@@ -55,6 +56,9 @@ def blocks_of(spec: FeatureSpec, inputs: Inputs, modalities: Sequence[str]) -> t
         elif modality == "post":
             own, level = _post_columns(spec)
             blocks += [Block("post", "post", own), Block("level", "post", level)]
+        elif modality == EXTRA:
+            own_columns = spec.extras.columns().items()
+            blocks += [Block(f"{EXTRA} {name}", EXTRA, tuple(of)) for name, of in own_columns]
         else:
             blocks.append(Block(modality, modality, tuple(range(width))))
     blocks.append(Block(SUBREDDIT, SUBREDDIT, tuple(range(len(spec.subreddits) + 1))))

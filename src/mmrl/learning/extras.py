@@ -15,6 +15,7 @@ import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,13 @@ class ExtraFeatures:
     def names(self) -> tuple[str, ...]:
         """All of them, numbers first."""
         return (*self.numbers, *self.words)
+
+    def columns(self) -> dict[str, range]:
+        """By feature, which columns of the values are its own."""
+        widths = dict.fromkeys(self.numbers, 2)
+        widths |= {name: len(feature.words) + 3 for name, feature in self.words.items()}
+        ends = dict(zip(widths, accumulate(widths.values()), strict=True))
+        return {name: range(end - widths[name], end) for name, end in ends.items()}
 
     def __call__(self, samples: pa.Table) -> tuple[np.ndarray, np.ndarray]:
         """Of n samples: (n, width) float32, and (n,) 1 where a post has any of the features."""

@@ -3,11 +3,13 @@
     k(x, z) = exp(-sum over blocks of w_b |x_b - z_b|^2 / q_b)
 
 A block is a part of the inputs: a space's first components, the author's numbers, a kind of words.
-q_b is the mean squared distance of two training posts in it, so that all weights w_b start equal;
-the validation posts choose them one by one, and the penalty. Saunders, Gammerman and Vovk 1998,
-"Ridge regression learning algorithm in dual variables". Where there are more posts than landmarks,
-the solution is sought among sums over landmarks: "subset of regressors" (Quiñonero-Candela and
-Rasmussen 2005, "A unifying view of sparse approximate Gaussian process regression").
+q_b is the mean squared distance of two training posts in it, so that all weights w_b start equal.
+Weights and penalty are those under which the training posts are likeliest, as values of a Gaussian
+process with this kernel (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning",
+section 5.4), drawn to where they start. No validation post is looked at, so that a blend may judge
+by those. Where there are more posts than landmarks, the solution is sought among sums over
+landmarks: "subset of regressors" (Quiñonero-Candela and Rasmussen 2005, "A unifying view of sparse
+approximate Gaussian process regression").
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +23,9 @@ from mmrl.learning.blocks import Block
 from mmrl.learning.inputs import Inputs
 
 LANDMARKS = 3_000
-_CHOSEN_ON = 1_200  # training posts, and as many validation posts, on which weights are chosen
+_CHOSEN_ON = 1_000  # training posts, by which weights are chosen
 _START = 0.1  # of each weight
+_DRAWN = 2.0  # standard deviation of the logarithm of a weight, before anything is seen
 _PENALTY = 0.5  # at the start, in units of k(x, x) = 1
 _FACTORS = (0.25, 0.5, 2.0, 4.0)  # by which a weight is tried to be changed
 _TURNS = 2
@@ -33,7 +36,7 @@ _JITTER = 1e-6
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """What validation posts choose.
+    """What is chosen before the fit.
 
     Attributes:
         weights: by block, w_b.
@@ -94,39 +97,23 @@ class KernelRidge:
 
 
 def choose_kernel(
-    train: tuple[Inputs, np.ndarray],
-    validation: tuple[Inputs, np.ndarray],
-    blocks: Sequence[Block],
-    seed: int,
+    inputs: Inputs, target: np.ndarray, blocks: Sequence[Block], seed: int
 ) -> KernelChoice:
-    """The weights and the penalty with the least squared error, less the mean error, on validation
-    posts; each in turn is tried larger and smaller.
-
-    Args:
-        train, validation: inputs and targets; of more than 1,200 posts, the newest are read.
+    """The weights and the penalty under which the posts are likeliest; each in turn is tried larger
+    and smaller. Of more than 1,000 posts, as many are drawn.
     """
-    (inputs, target), (held_out, truth) = _newest(*train), _newest(*validation)
-    values, asked = _values(inputs, blocks), _values(held_out, blocks)
+    count = min(len(target), _CHOSEN_ON)
+    rows = np.sort(np.random.default_rng(seed).choice(len(target), count, replace=False))
+    values, chosen = _values(inputs.take(rows), blocks), target[rows]
     scales = _scales(values, seed)
-    among = {name: _distances(values[name], values[name]) / scales[name] for name in scales}
-    between = {name: _distances(asked[name], values[name]) / scales[name] for name in scales}
-    centred, eye = target - target.mean(), np.eye(len(target), dtype=np.float32)
-
-    def error(choice: KernelChoice) -> float:
-        kernel = _of_distances(among, choice.weights)
-        coefficients = _solve(kernel + np.float32(choice.penalty) * eye, centred)
-        predicted = _of_distances(between, choice.weights) @ coefficients
-        return float(np.std(truth - target.mean() - predicted))
-
+    distances = {name: _distances(values[name], values[name]) / scales[name] for name in scales}
     best = KernelChoice(dict.fromkeys(scales, _START), _PENALTY)
-    least = error(best)
+    least = _unlikeliness(best, distances, chosen)
     for _ in range(_TURNS):
         for name in (*scales, None):
-            for factor in _FACTORS:
-                tried = _changed(best, name, factor)
-                if (wrong := error(tried)) < least:
-                    nearest, least = tried, wrong
-                    best = nearest
+            for tried in [_changed(best, name, factor) for factor in _FACTORS]:
+                if (unlikely := _unlikeliness(tried, distances, chosen)) < least:
+                    best, least = tried, unlikely
     return best
 
 
@@ -171,10 +158,21 @@ def _values(inputs: Inputs, blocks: Sequence[Block]) -> dict[str, np.ndarray]:
     return {block.name: block.of(inputs) for block in blocks}
 
 
-def _newest(inputs: Inputs, target: np.ndarray) -> tuple[Inputs, np.ndarray]:
-    """The last posts, in time's order."""
-    rows = np.arange(max(0, len(inputs) - _CHOSEN_ON), len(inputs))
-    return inputs.take(rows), target[rows]
+def _unlikeliness(
+    choice: KernelChoice, distances: Mapping[str, np.ndarray], target: np.ndarray
+) -> float:
+    """The negative log of the target's likelihood at its likeliest scale, and of the weights'."""
+    from scipy.linalg import solve_triangular
+
+    n = len(target)
+    kernel = _of_distances(distances, choice.weights).astype(np.float64)
+    root = np.linalg.cholesky(kernel + choice.penalty * np.eye(n))
+    whitened = solve_triangular(root, target - target.mean(), lower=True)
+    likelihood = (
+        0.5 * n * np.log(max(float(whitened @ whitened), 1e-12)) + np.log(np.diag(root)).sum()
+    )
+    drawn = [(np.log(weight / _START) / _DRAWN) ** 2 for weight in choice.weights.values()]
+    return float(likelihood + 0.5 * sum(drawn))
 
 
 def _scales(values: Mapping[str, np.ndarray], seed: int) -> dict[str, float]:

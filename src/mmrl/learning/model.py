@@ -145,24 +145,30 @@ class TrainedModel:
         return np.asarray(blended)
 
     def interval(
-        self, parts: Parts, subreddit: np.ndarray, level: np.ndarray | None = None
+        self,
+        parts: Parts,
+        subreddit: np.ndarray,
+        level: np.ndarray | None = None,
+        widening: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The blend's calibrated 10, 50 and 90% quantiles, in the target's units.
 
         Args:
             subreddit: (n,) numbers, as the inputs have them.
-            level: (n,) to add to each prediction; the model's own levels by default.
+            level, widening: (n,) of each prediction; the model's own by default.
         """
         names = ["", *self.encoding.spec.subreddits]
         if level is None:
             level = np.array([self.levels.get(name, self.level) for name in names])[subreddit]
+        if widening is None:
+            of_each = [self.widenings.get(name, self.widening) for name in names]
+            widening = np.array(of_each)[subreddit]
         location = self.location(parts) + level
         # The network's interval, carried along to where the blend stands.
         moved = location - parts.network[:, 0]
         low, median, high = (parts.network[:, column] + moved for column in (1, 2, 3))
         middle = np.asarray(median if self.point == "median" else location)
-        by = np.array([self.widenings.get(name, self.widening) for name in names])
-        low, high = widen(low, middle, high, by[subreddit])
+        low, high = widen(low, middle, high, widening)
         return low, middle, high
 
     def save(self, folder: Path) -> None:

@@ -14,7 +14,7 @@ from mmrl.catalog.tables import SPACES
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
-from mmrl.learning.blend import LEARNERS, MODEL, fit_blend, set_levels
+from mmrl.learning.blend import LEARNERS, MODEL, fit_blend, predict_in_time
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate, possible
 from mmrl.learning.evaluation.calibration import calibration
@@ -95,8 +95,7 @@ def train(
     blend = fit_blend(task, encoding, settings, as_of, progress)
     fitting, model = time.perf_counter() - started, blend.model
     parts = model.parts(task.test.inputs)
-    level = set_levels(blend, task.test, model.location(parts), as_of)
-    quantiles = model.interval(parts, task.test.inputs.subreddit, level)
+    quantiles = predict_in_time(blend, task, parts, as_of)
     predictors = _predictors(task, parts, quantiles, blend.seconds, options.target, progress)
     if truth is not None:
         predictors.append(_ceiling(truth, task.test))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mmrl.learning.evaluation import bootstrap
-from mmrl.learning.evaluation.calibration import calibration, widen, widening
+from mmrl.learning.evaluation.calibration import calibration
 from mmrl.learning.evaluation.judge import difference, judge
 from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.evaluation.statistics import Predicted, Truth, pairs_within_an_hour
@@ -151,18 +151,6 @@ def test_a_difference_is_paired_so_that_equal_models_differ_by_nothing() -> None
     found = difference(one, worse, "spearman")
     assert found
     assert 0 < found.low < found.value < found.high
-
-
-def test_a_conformal_interval_covers_four_in_five_whatever_it_started_from() -> None:
-    rng = np.random.default_rng(4)
-    held_out, new = rng.standard_t(3, 2000), rng.standard_t(3, 2000)
-    for width in (0.1, 5.0):
-        low, middle, high = (np.full(2000, v) for v in (-width, 0.0, width))
-        low, high = widen(low, middle, high, widening(low, high, held_out))
-        covered = ((new >= low) & (new <= high)).mean()
-        assert covered == pytest.approx(0.8, abs=0.03)
-        assert (low <= middle).all()
-        assert (middle <= high).all()
 
 
 def test_calibration_of_true_quantiles_lies_on_the_diagonal() -> None:

@@ -5,41 +5,75 @@ learn from, measure by how much the truth lies outside the predicted interval (n
 inside); widen every interval by that measure's quantile.
 """
 
+from bisect import bisect_left, insort
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
 import numpy as np
 
 from mmrl.learning.evaluation.record import Calibrated
 
 NOMINAL = 0.8
+_NEWEST_POSTS = 1_000  # of all communities, and of one
 _COMMON_POSTS = 100  # a community of so many posts is half its own widening, half that of all
 _LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
-def widening(low: np.ndarray, high: np.ndarray, truth: np.ndarray) -> float:
-    """By how much to move both ends out (in, when negative) so that 80% of truths are covered."""
-    outside = np.sort(np.maximum(low - truth, truth - high))
-    n = len(outside)
-    if n == 0:
-        return 0.0
-    at = min(n - 1, int(np.ceil((n + 1) * NOMINAL)) - 1)
-    return float(outside[at])
-
-
-def community_widenings(
-    low: np.ndarray, high: np.ndarray, truth: np.ndarray, community: np.ndarray
-) -> tuple[float, dict[int, float]]:
-    """The widening over all posts, and each community's, drawn to it where its posts are few.
+def widening(ordered: Sequence[float]) -> float:
+    """By how much to move both ends out (in, when negative) so that 80% of truths are covered.
 
     Args:
-        community: (n,) a number a post.
+        ordered: by how much each of n truths lay outside its interval, the smallest first.
     """
-    overall = widening(low, high, truth)
-    drawn = {}
-    for number in np.unique(community):
-        own = community == number
-        n = int(own.sum())
-        own_widening = widening(low[own], high[own], truth[own])
-        drawn[int(number)] = (n * own_widening + _COMMON_POSTS * overall) / (n + _COMMON_POSTS)
-    return overall, drawn
+    n = len(ordered)
+    if n == 0:
+        return 0.0
+    return ordered[min(n - 1, int(np.ceil((n + 1) * NOMINAL)) - 1)]
+
+
+def widenings(
+    outside: np.ndarray,
+    known: np.ndarray,
+    community: np.ndarray,
+    asked: np.ndarray,
+    moments: np.ndarray,
+) -> np.ndarray:
+    """The widening of q intervals, (q,), each by the newest truths that were known at its moment:
+    those of its community, drawn to those of all where they are few.
+
+    Args:
+        outside: (n,) by how much each truth lay outside its interval.
+        known: (n,) int64, from when on each truth was known.
+        community: (n,) a number a truth.
+        asked: (q,) the intervals' communities.
+        moments: (q,) int64.
+    """
+    every, own = _Newest(), defaultdict[int, _Newest](_Newest)
+    wide, arrived, in_order = np.zeros(len(moments)), 0, np.argsort(known, kind="stable")
+    for row in np.argsort(moments, kind="stable"):
+        while arrived < len(in_order) and known[in_order[arrived]] <= moments[row]:
+            truth = in_order[arrived]
+            every.add(float(outside[truth]))
+            own[int(community[truth])].add(float(outside[truth]))
+            arrived += 1
+        here = own[int(asked[row])].ordered
+        parts = len(here) * widening(here) + _COMMON_POSTS * widening(every.ordered)
+        wide[row] = parts / (len(here) + _COMMON_POSTS)
+    return wide
+
+
+class _Newest:
+    """The newest values, in order of size."""
+
+    def __init__(self) -> None:
+        self.ordered: list[float] = []
+        self._arrived: deque[float] = deque()
+
+    def add(self, value: float) -> None:
+        insort(self.ordered, value)
+        self._arrived.append(value)
+        if len(self._arrived) > _NEWEST_POSTS:
+            del self.ordered[bisect_left(self.ordered, self._arrived.popleft())]
 
 
 def widen(

@@ -5,15 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.learning.level import Errors, LevelOf, choose_level, levels
+from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, levels
 
 CHOICES: tuple[LevelOf, ...] = ("none", "all", "own")
 error = st.tuples(st.integers(0, 50), st.integers(0, 2), st.floats(-5, 5))
 
 
-def as_errors(rows: list[tuple[int, int, float]]) -> Errors:
+def as_errors(rows: list[tuple[int, int, float]]) -> Outcomes:
     known, subreddit, wrong = zip(*rows, strict=True) if rows else ((), (), ())
-    return Errors(np.array(known, np.int64), np.array(subreddit, np.int64), np.array(wrong, float))
+    return errors(np.array(known, np.int64), np.array(subreddit, np.int64), np.array(wrong, float))
+
+
+def errors(known: np.ndarray, subreddit: np.ndarray, error: np.ndarray) -> Outcomes:
+    return Outcomes(known, subreddit, error, np.ones(len(error)), np.ones(len(error)))
 
 
 @given(
@@ -38,8 +42,8 @@ def test_errors_that_come_later_change_nothing(
 
 def test_few_errors_move_the_level_little_and_many_wholly() -> None:
     def level(n: int) -> float:
-        errors = as_errors([(i, 0, 1.0) for i in range(n)])
-        return float(levels(errors, np.array([0]), np.array([10_000]), "all")[0])
+        outcomes = as_errors([(i, 0, 1.0) for i in range(n)])
+        return float(levels(outcomes, np.array([0]), np.array([10_000]), "all")[0])
 
     assert level(0) == 0
     assert 0 < level(2) < 0.2
@@ -47,11 +51,11 @@ def test_few_errors_move_the_level_little_and_many_wholly() -> None:
 
 
 def test_a_subreddit_has_a_level_of_its_own() -> None:
-    errors = as_errors([(i, i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
+    outcomes = as_errors([(i, i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
     asked = np.array([0, 1, 2]), np.full(3, 1_000, np.int64)
-    assert levels(errors, *asked, "all") == pytest.approx([0, 0, 0], abs=0.01)
-    assert levels(errors, *asked, "own") == pytest.approx([1, -1, 0], abs=0.15)
-    assert levels(errors, *asked, "none").tolist() == [0, 0, 0]
+    assert levels(outcomes, *asked, "all") == pytest.approx([0, 0, 0], abs=0.01)
+    assert levels(outcomes, *asked, "own") == pytest.approx([1, -1, 0], abs=0.15)
+    assert levels(outcomes, *asked, "none").tolist() == [0, 0, 0]
 
 
 def test_the_choice_is_what_errs_least() -> None:
@@ -59,7 +63,7 @@ def test_the_choice_is_what_errs_least() -> None:
     known, subreddit = np.arange(3_000) * 10, np.arange(3_000) % 2
     noise = rng.normal(0, 1, 3_000)
     created = known - 5
-    assert choose_level(Errors(known, subreddit, noise), created) == "none"
-    assert choose_level(Errors(known, subreddit, noise + 1), created) == "all"
+    assert choose_level(errors(known, subreddit, noise), created) == "none"
+    assert choose_level(errors(known, subreddit, noise + 1), created) == "all"
     apart = noise + np.where(subreddit == 1, 2.0, -2.0)
-    assert choose_level(Errors(known, subreddit, apart), created) == "own"
+    assert choose_level(errors(known, subreddit, apart), created) == "own"

@@ -1,4 +1,4 @@
-"""Level: how far the newest matured posts came out above or below what was predicted of them.
+"""Outcomes of predictions: the newest ones say how far the next predictions are off.
 
 Levels move: a community grows, a site's votes change. A model that learned a while ago is off by
 as much for every post, and the posts that have matured since say by how much. The correction is
@@ -23,29 +23,40 @@ LevelOf = Literal[
 
 
 @dataclass(frozen=True)
-class Errors:
-    """n predictions that have come out, of posts that the model did not learn from.
+class Outcomes:
+    """n predictions of posts that the model did not learn from, and what became of them.
 
     Attributes:
         known: (n,) int64, when each post's label was known, in microseconds since 1970.
         subreddit: (n,) numbers.
         error: (n,) truth less prediction, in the target's units.
+        below, above: (n,) how far the ends of the interval lay from the prediction.
     """
 
     known: np.ndarray
     subreddit: np.ndarray
     error: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
 
-    def and_of(self, other: "Errors") -> "Errors":
+    def and_of(self, other: "Outcomes") -> "Outcomes":
         """Both."""
-        return Errors(
-            np.concatenate([self.known, other.known]),
-            np.concatenate([self.subreddit, other.subreddit]),
-            np.concatenate([self.error, other.error]),
-        )
+        pairs = [(getattr(self, name), getattr(other, name)) for name in vars(self)]
+        return Outcomes(*(np.concatenate(pair) for pair in pairs))
+
+    def outside(self, level: np.ndarray) -> np.ndarray:
+        """By how much each truth lay outside its interval, (n,); negative when it was inside.
+
+        Args:
+            level: (n,) what was added to each prediction.
+        """
+        left = self.error - level
+        return np.asarray(np.maximum(-self.below - left, left - self.above))
 
 
-def levels(errors: Errors, subreddit: np.ndarray, moments: np.ndarray, of: LevelOf) -> np.ndarray:
+def levels(
+    outcomes: Outcomes, subreddit: np.ndarray, moments: np.ndarray, of: LevelOf
+) -> np.ndarray:
     """What to add to q predictions, (q,), by the errors known at each one's moment.
 
     Args:
@@ -54,16 +65,16 @@ def levels(errors: Errors, subreddit: np.ndarray, moments: np.ndarray, of: Level
     """
     if of == "none":
         return np.zeros(len(moments))
-    all_posts = np.zeros(len(errors.error), np.int64)
-    every = Sums(all_posts, errors.known, errors.error)
+    all_posts = np.zeros(len(outcomes.error), np.int64)
+    every = Sums(all_posts, outcomes.known, outcomes.error)
     overall = _drawn(every, np.zeros(len(moments), np.int64), moments)
     if of == "all":
         return overall
-    beyond = errors.error - _drawn(every, all_posts, errors.known)
-    return overall + _drawn(Sums(errors.subreddit, errors.known, beyond), subreddit, moments)
+    beyond = outcomes.error - _drawn(every, all_posts, outcomes.known)
+    return overall + _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
 
 
-def choose_level(errors: Errors, created: np.ndarray) -> LevelOf:
+def choose_level(outcomes: Outcomes, created: np.ndarray) -> LevelOf:
     """Whose errors correct the predictions of these posts best, each by what was known before it;
     the simplest choice of those whose squared error is within 1% of the least.
 
@@ -71,8 +82,12 @@ def choose_level(errors: Errors, created: np.ndarray) -> LevelOf:
         created: (n,) int64 microseconds since 1970, when each of the posts went up.
     """
     choices: tuple[LevelOf, ...] = ("none", "all", "own")
+    if len(np.unique(outcomes.subreddit)) == 1:
+        choices = ("none", "all")
     squares = {
-        of: float(np.mean((errors.error - levels(errors, errors.subreddit, created, of)) ** 2))
+        of: float(
+            np.mean((outcomes.error - levels(outcomes, outcomes.subreddit, created, of)) ** 2)
+        )
         for of in choices
     }
     enough = _NO_WORSE * min(squares.values())
