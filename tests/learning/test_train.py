@@ -50,7 +50,7 @@ def test_an_evaluation_is_plain_json_with_every_part_of_its_contract(trained: Tr
         *("calibration", "training", "noise_ceiling"),
     } == set(evaluation)
     kinds = [model["kind"] for model in evaluation["models"].values()]
-    assert kinds == ["model", "part", *["baseline"] * 6, "ceiling"]
+    assert kinds == ["model", "part", "part", *["baseline"] * 6, "ceiling"]
     for model in evaluation["models"].values():
         for metric in model["metrics"].values():
             assert metric is None or metric["low"] <= metric["high"]
@@ -155,7 +155,7 @@ def test_a_blend_leans_to_the_better_half_as_far_as_posts_show_it() -> None:
     both = np.stack([good, bad], axis=1)
     assert blend_weights(both, truth)[0] > 0.9
     assert blend_weights(both[:, ::-1], truth)[0] < 0.1
-    assert 0.4 < blend_weights(both[:5], truth[:5])[0] < 0.6
+    assert 0.35 < blend_weights(both[:5], truth[:5])[0] < 0.65
 
 
 @given(

@@ -2,7 +2,7 @@
 
 Unlike learners err unlike, so a weighted mean of them is better than the best of them. Weights are
 not negative and add up to 1. They are those that do best on the validation posts by what the first
-fits predict of them, drawn towards equal weights where such posts are few.
+fits predict of them, drawn towards weights by each learner's own error where such posts are few.
 """
 
 import time
@@ -28,7 +28,8 @@ from mmrl.samples.known_at import NEVER, label_known_at
 from mmrl.times import iso
 
 MODEL = "mmrl"  # the blend's name in an evaluation
-_EVEN_POSTS = 200  # weights start equal, and this many validation posts outweigh that
+_PRIOR_POSTS = 100
+_PRIOR_POWER = 4.0
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,9 @@ def _outcomes(
 def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Weights of m learners, (m,): not negative, adding up to 1.
 
-    Least squares on predictions and targets less their means, for a level that moves says nothing
-    of the learners; then drawn towards equal weights, as if `_EVEN_POSTS` posts spoke for those.
+    Ridge regression with weights of 0 or more, on predictions and targets less their means, for a
+    level that moves says nothing of the learners. What it is drawn to, as if `_PRIOR_POSTS` posts
+    spoke for it, are weights by each learner's own squared error, to the power of `-_PRIOR_POWER`.
 
     Args:
         predicted: (n, m) what each learner predicts of n validation posts.
@@ -177,11 +179,17 @@ def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     from scipy.optimize import nnls
 
-    n, m = predicted.shape
-    even = np.full(m, 1.0 / m)
-    weights, _ = nnls(predicted - predicted.mean(axis=0), target - target.mean())
-    best = weights / weights.sum() if weights.sum() > 0 else even
-    return np.asarray((n * best + _EVEN_POSTS * even) / (n + _EVEN_POSTS))
+    centred, truth = predicted - predicted.mean(axis=0), target - target.mean()
+    squares = np.maximum(((truth[:, None] - centred) ** 2).mean(axis=0), 1e-12)
+    n = len(target)
+    squares = (n * squares + _PRIOR_POSTS * squares.mean()) / (n + _PRIOR_POSTS)
+    prior = (squares / squares.min()) ** -_PRIOR_POWER
+    prior /= prior.sum()
+    pull = np.sqrt(_PRIOR_POSTS * squares.min())
+    weights, _ = nnls(
+        np.concatenate([centred, pull * np.eye(len(prior))]), np.concatenate([truth, pull * prior])
+    )
+    return np.asarray(weights / weights.sum()) if weights.sum() > 0 else prior
 
 
 def _fit_networks(task: Task) -> _Fits:
