@@ -34,7 +34,7 @@ NUMERIC = {
 # Extra features are no modality of a model that learned from none.
 MODALITIES = (*SPACES, *NUMERIC, EXTRA)
 
-COMPONENTS = 64  # of each embedding; 128 made the network worse on 2,000 and 4,000 posts
+COMPONENTS = 32  # of each embedding, for the network; 64 made it worse on real posts
 _LEAST_POSTS = 5  # a subreddit with fewer training posts is treated as an unknown one
 
 
