@@ -47,10 +47,10 @@ def test_ablation_reads_test_posts_as_its_network_learned_to_read() -> None:
     """A subreddit is known from the validation posts on, and captions are few: the encodings of
     the first and of the second fit differ in width and in numbers.
     """
-    samples = make_samples(360, seed=2)
+    samples = make_samples(720, seed=2)
     names = samples["subreddit"].to_pylist()
-    names[200:] = ["newcomer" if name == "aww" else name for name in names[200:]]
-    names[:200] = ["pics" if name == "aww" else name for name in names[:200]]
+    names[400:] = ["newcomer" if name == "aww" else name for name in names[400:]]
+    names[:400] = ["pics" if name == "aww" else name for name in names[:400]]
     samples = samples.set_column(
         samples.schema.get_field_index("subreddit"), "subreddit", pa.array(names)
     )
@@ -58,7 +58,7 @@ def test_ablation_reads_test_posts_as_its_network_learned_to_read() -> None:
     captions = samples["caption"].to_pylist()
     captions = [vector if row % 12 == 0 else None for row, vector in enumerate(captions)]
     samples = samples.set_column(at, "caption", pa.array(captions, samples.schema.field(at).type))
-    train, validation, test = np.split(np.arange(360), [200, 260])
+    train, validation, test = np.split(np.arange(720), [400, 520])
     split = Split(train, validation, test, np.array([], int), "random", 0.0)
     task, _ = prepare(samples, split, Settings(threads=2), ENCODERS)
     assert len(task.spec.subreddits) < len(task.spec_of_both.subreddits)

@@ -54,7 +54,7 @@ def test_the_first_model_is_champion_and_a_worse_one_is_kept_without_becoming_it
 ) -> None:
     versions = Registry(home).list()
     assert [(v.version, v.champion) for v in versions] == [("1", True), ("2", False)]
-    assert "Version 1 stays champion: Spearman -" in versions[1].decision
+    assert "Version 1 stays champion: Spearman overall -" in versions[1].decision
 
 
 def test_an_equal_model_becomes_champion(trained: Trained) -> None:
