@@ -12,6 +12,7 @@ from typing import Literal
 from mmrl.catalog import Catalog
 from mmrl.config import Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
+from mmrl.repair import check
 from mmrl.runtime.location import Location
 
 _LEAST_FREE_BYTES = 2 * 1024**3
@@ -38,7 +39,7 @@ class Finding:
 
 def examine(home: str) -> list[Finding]:
     """All findings for a home, in the order a person would mend them."""
-    findings = [_python(), _home(home)]
+    findings = [_python(), _home(home), *_soundness(home)]
     try:
         settings = load_settings(home)
         file = Location.of(home).file("mmrl.toml")
@@ -80,6 +81,25 @@ def _home(home: str) -> Finding:
     except MmrlError as error:  # its sentence says how to mend it
         return Finding("home", "wrong", str(error))
     return Finding("home", "ok", f"{catalog.home}: {counts}")
+
+
+def _soundness(home: str) -> list[Finding]:
+    """Whether tables open, models load and the images of a sample are what their hash says."""
+    folder = Location.of(home).file("catalog")
+    if folder is not None and not folder.is_dir():
+        return []
+    damages = list(check(home))
+    if not damages:
+        return [Finding("soundness", "ok", "tables open, models load, images agree with hashes")]
+    return [
+        Finding(
+            damage.what,
+            "wrong",
+            damage.found,
+            f"`mmrl repair`: {damage.way_out}" if damage.mend else damage.way_out,
+        )
+        for damage in damages
+    ]
 
 
 def _credentials(home: str, settings: Settings) -> list[Finding]:

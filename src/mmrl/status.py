@@ -18,7 +18,6 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import MmrlError
 from mmrl.pipeline.run import make_stage
-from mmrl.runtime.location import Location
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.files import importer
 from mmrl.sources.live import Traits
@@ -278,11 +277,7 @@ def _erased(catalog: Catalog) -> dict[str, int]:
 
 
 def _models(catalog: Catalog) -> int:
-    """The number of model versions: they are numbered from 1, and none is ever removed."""
-    from mmrl.learning.registry.last_training import last_training
-    from mmrl.learning.registry.registry import Registry
+    """The number of model versions."""
+    from mmrl.learning.registry.kept import versions_kept
 
-    if not Location.of(catalog.home).is_local:
-        return len(Registry(catalog.home).list())
-    last = last_training(catalog.home)
-    return 0 if last is None else int(last["version"])
+    return len(versions_kept(catalog.home))

@@ -5,9 +5,7 @@ between. Keys are Lance primary keys: two processes that insert the same new key
 with one row.
 """
 
-import errno
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +16,13 @@ import pyarrow.compute as pc
 from mmrl.catalog import failures as failures_table
 from mmrl.catalog import upkeep
 from mmrl.catalog.columns import key_columns
+from mmrl.catalog.damage import clear_errors
 from mmrl.catalog.failures import Failed
 from mmrl.catalog.handles import Handles
 from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS, embeddings, table_of
 from mmrl.catalog.tombstones import not_purged
-from mmrl.errors import CatalogError, ConfigError, NotFoundError
+from mmrl.errors import ConfigError, NotFoundError
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
@@ -54,10 +53,15 @@ class Catalog:
             CatalogError: it can't be read or written.
         """
         location = Location.of(home)
-        with _clear_errors(str(location)):
+        with clear_errors(str(location)):
             if location.is_local:
                 location = Location.of(location.path.absolute())
                 folder = location.path
+                if "?" in str(folder):
+                    raise ConfigError(
+                        f"{folder} can't be a home: Lance, which keeps the tables, takes what "
+                        "follows a `?` for a query. Choose a folder without `?` in its path."
+                    )
                 if not (folder / "catalog").is_dir():
                     if not create:
                         raise NotFoundError(
@@ -83,7 +87,7 @@ class Catalog:
         dataset = self._reading(table)
         if dataset is None:
             return _empty(table, columns)
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             return dataset.to_table(
                 columns=None if columns is None else list(columns), filter=where
             )
@@ -127,7 +131,7 @@ class Catalog:
         dataset = self._reading(table)
         if dataset is None:
             return _empty(table, columns), -1
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             # Lance numbers a table's fragments upwards, in the order of commits.
             fragments = dataset.get_fragments()
             newest = max((fragment.fragment_id for fragment in fragments), default=-1)
@@ -143,12 +147,12 @@ class Catalog:
         dataset = self._reading(table)
         if dataset is None:
             return 0
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             return int(dataset.count_rows(where))
 
     def table_names(self) -> list[str]:
         """The tables made so far, by name."""
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             return self._handles.names()
 
     def versions(self) -> dict[str, int]:
@@ -167,7 +171,7 @@ class Catalog:
         if rows.num_rows == 0:
             return
         opened = self._open_or_create(table)
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             (
                 opened.merge_insert(key_columns(opened.schema))
                 .when_matched_update_all()
@@ -185,7 +189,7 @@ class Catalog:
         if rows.num_rows == 0:
             return 0
         opened = self._open_or_create(table)
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             merged = (
                 opened.merge_insert(key_columns(opened.schema))
                 .when_not_matched_insert_all()
@@ -202,14 +206,14 @@ class Catalog:
         if rows.num_rows == 0:
             return
         opened = self._open_or_create(table)
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             opened.add(_fit(rows, opened.schema))
 
     def delete(self, table: str, where: str) -> None:
         """Deletes the rows that meet a filter."""
         opened = self.opened(table)
         if opened is not None:
-            with _clear_errors(self.home):
+            with clear_errors(self.home):
                 opened.delete(where)
 
     # Upkeep
@@ -226,7 +230,7 @@ class Catalog:
         for name in self.table_names() if tables is None else tables:
             opened = self.opened(name)
             if opened is not None:
-                with _clear_errors(self.home):
+                with clear_errors(self.home):
                     upkeep.compact(opened, name)
 
     def drop_versions(self, tables: Sequence[str], older_than: timedelta) -> int:
@@ -242,7 +246,7 @@ class Catalog:
         for name in tables:
             opened = self.opened(name)
             if opened is not None:
-                with _clear_errors(self.home):
+                with clear_errors(self.home):
                     dropped += upkeep.drop_versions(opened, older_than)
         return dropped
 
@@ -268,16 +272,16 @@ class Catalog:
 
     def opened(self, name: str) -> Any:
         """LanceDB's own table at its newest version, for what else is to be done; None: none."""
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             return self._handles.writing(name)
 
     def drop(self, name: str) -> None:
         """Drops a table with all its versions and files."""
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             self._handles.drop(name)
 
     def _reading(self, name: str) -> "lance.LanceDataset | None":
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             return self._handles.reading(name)
 
     def _open_or_create(self, name: str) -> Any:
@@ -290,7 +294,7 @@ class Catalog:
                 f"table {name!r} is not declared: give it a schema, and what of a post it holds, "
                 "in mmrl.catalog.tables"
             )
-        with _clear_errors(self.home):
+        with clear_errors(self.home):
             try:
                 self._handles.create(name, table.schema)
             except (OSError, RuntimeError):
@@ -328,17 +332,3 @@ def _empty(table: str, columns: Sequence[str] | None) -> pa.Table:
 def _fit(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """The rows with exactly the schema's columns, in its order and types."""
     return rows.select(schema.names).cast(schema)
-
-
-@contextmanager
-def _clear_errors(home: str) -> Iterator[None]:
-    """Says in one sentence what Lance or the disk reports."""
-    try:
-        yield
-    except (OSError, RuntimeError) as error:
-        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
-            raise CatalogError(
-                f"The disk that holds {home} is full: nothing of this batch was kept, everything "
-                "before it was. Free some space and run the same command again."
-            ) from error
-        raise CatalogError(f"The catalog at {home} can't be read or written: {error}") from error

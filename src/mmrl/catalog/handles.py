@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from mmrl.catalog.damage import refuse_damaged
 from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.tables import table_of
 from mmrl.runtime.location import Location
@@ -119,6 +120,7 @@ class Handles:
         except ValueError as error:
             if "not found" not in str(error).lower():
                 raise
+            refuse_damaged(self._location, name)
             return None
         table = table_of(name)
         declared = [] if table is None else table.schema

@@ -16,6 +16,7 @@ from mmrl.cli.models import app as models
 from mmrl.cli.observe import observe
 from mmrl.cli.predict import predict
 from mmrl.cli.purge import purge
+from mmrl.cli.repair import repair
 from mmrl.cli.report import report
 from mmrl.cli.run import run, run_help
 from mmrl.cli.sandbox import sandbox
@@ -59,6 +60,7 @@ COMMANDS = (  # in the order a person needs them
         run_help(),
     ),
     Command("status", status, WORK),
+    Command("repair", repair, WORK, "Example: `mmrl repair --dry-run`"),
     Command("train", train, USE),
     Command("models", models, USE),
     Command(

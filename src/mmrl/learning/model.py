@@ -13,6 +13,7 @@ from mmrl.errors import CatalogError, InputError, NotFoundError
 from mmrl.learning.evaluation.calibration import widen
 from mmrl.learning.fitting import FittedNetwork
 from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
+from mmrl.learning.library_errors import library_errors
 from mmrl.learning.network import Reading
 from mmrl.learning.projection import Projection
 from mmrl.learning.regressors import Regressor, load_regressor
@@ -100,7 +101,9 @@ class TrainedModel:
         if encoders is not None:
             self.require_encoders(encoders)
         inputs = self.encoding(samples)
-        low, middle, high = self.interval(self.parts(inputs), inputs.subreddit)
+        with library_errors("The prediction"):
+            parts = self.parts(inputs)
+        low, middle, high = self.interval(parts, inputs.subreddit)
         q10, q50, q90 = (
             to_log_score(values, samples, self.target) for values in (low, middle, high)
         )
@@ -215,28 +218,22 @@ class TrainedModel:
         """
         if not (folder / "model.json").is_file():
             raise NotFoundError(f"There is no model in {folder}: train one with `mmrl train`.")
-        import catboost
-        import lightgbm
-
-        kept = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        if kept["format"] > FORMAT:
-            raise CatalogError(
-                f"The model in {folder} has format {kept['format']}, made by a newer mmrl; this "
-                f"one reads up to {FORMAT}: update mmrl."
-            )
         try:
+            kept = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            if kept["format"] > FORMAT:
+                raise CatalogError(
+                    f"The model in {folder} has format {kept['format']}, made by a newer mmrl; "
+                    f"this one reads up to {FORMAT}: update mmrl."
+                )
             kept = _as_format_3(_as_format_2(kept))
             encoding, network, regressors = _read_parts(folder, kept)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            catboost.CatBoostError,
-            lightgbm.basic.LightGBMError,
-        ) as error:
+        except CatalogError:
+            raise
+        except Exception as error:  # a broken file is met by json, NumPy, Keras and the trees
+            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise CatalogError(
-                f"The model in {folder} can't be read ({error}): train a new one, or promote "
-                "another version."
+                f"The model in {folder} can't be read ({lines[0].rstrip('.')}): promote another "
+                "version, or let `mmrl repair` take this one off the list."
             ) from error
         return cls(
             encoding,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -235,3 +236,34 @@ def test_counts_of_several_purges_of_a_models_posts_add_up(home: Path) -> None:
     assert catalog.read("purged", ["reason", "posts"]).to_pylist() == [
         {"reason": "deleted", "posts": 6}
     ]
+
+
+def test_training_keeps_its_model_where_the_champion_can_not_be_read(
+    tmp_path: Path, trained: Trained
+) -> None:
+    registry = Registry(tmp_path)
+    registry.register(trained, trained.test_samples, fingerprint="one")
+    network = next(tmp_path.glob("models/*/artifacts/model/network.keras"))
+    network.write_bytes(network.read_bytes()[:1000])
+    version, decision = registry.register(trained, trained.test_samples, fingerprint="two")
+    assert decision.promote
+    assert "nobody to compare with" in decision.reason
+    assert registry.load("champion").version == version == "2"
+    shutil.rmtree(next(tmp_path.glob("models/*/artifacts/model/network.keras")).parent)
+    version, decision = registry.register(trained, trained.test_samples, fingerprint="three")
+    assert (version, decision.promote) == ("3", True)
+
+
+def test_a_broken_or_older_note_of_the_last_training_is_not_believed_over_the_registry(
+    tmp_path: Path, trained: Trained
+) -> None:
+    Registry(tmp_path).register(trained, trained.test_samples, fingerprint="one")
+    note = tmp_path / "models" / "last_training.json"
+    good = note.read_text()
+    for text in ("", good[:20], "[]", good.replace("one", "two"), good.replace('"1"', '"9"')):
+        note.write_text(text)
+        assert last_training(tmp_path) is None
+    note.write_text(good)
+    assert last_training(tmp_path) is not None
+    Registry(tmp_path).drop("1")
+    assert last_training(tmp_path) is None

@@ -6,7 +6,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from mmrl.errors import InputError
+from mmrl.errors import InputError, MmrlError
 from mmrl.learning.evaluation.evaluate import truth_of
 from mmrl.learning.evaluation.judge import difference, judge
 from mmrl.learning.evaluation.metrics import DECISIVE, METRICS
@@ -32,6 +32,18 @@ class Champion:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A version that is the champion by name, and can't be read any more.
+
+    Attributes:
+        why: the error's sentence.
+    """
+
+    version: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Decision:
     """Whether the new model becomes the champion, and why.
 
@@ -46,12 +58,16 @@ class Decision:
     reason: str
 
 
-def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) -> Decision:
+def decide(
+    trained: Trained, test_samples: pa.Table, champion: Champion | Unreadable | None
+) -> Decision:
     """Promotes the new model unless it ranks its own test posts worse than the champion does.
 
     The test posts are newer than all posts that either model learned from, so neither is favoured.
     A champion that was trained at a later time (the new model is of an earlier day) may have
     learned from the test posts. It is then not compared, and stays.
+
+    A champion that can't be read gives way to the new model.
 
     Args:
         champion: None where there is none yet.
@@ -59,6 +75,8 @@ def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) 
     if champion is None:
         return Decision(True, None, "It is the first model, and so the champion.")
     version = champion.version
+    if isinstance(champion, Unreadable):
+        return _alone(version, champion.why)
     if champion.trained_at > trained.evaluation.as_of:
         return Decision(
             False,
@@ -76,6 +94,8 @@ def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) 
             f"It is the champion: the one before, version {version}, reads the vectors of other "
             "encoders, so the two can't be compared.",
         )
+    except MmrlError as error:
+        return _alone(version, str(error))
     truth = truth_of(test_samples)
     seed = trained.evaluation.training.seed
     ours = trained.model.predict(test_samples)
@@ -98,6 +118,16 @@ def decide(trained: Trained, test_samples: pa.Table, champion: Champion | None) 
     if lead.value >= 0:
         return Decision(True, lead, f"It is the champion, as it is not worse: {figures}.")
     return Decision(False, lead, f"Version {version} stays champion: {figures}.")
+
+
+def _alone(version: str, why: str) -> Decision:
+    """A decision without a champion to compare with: training never needs the old model."""
+    return Decision(
+        True,
+        None,
+        f"It is the champion: there was nobody to compare with, as the one before, version "
+        f"{version}, can't be read. {why}",
+    )
 
 
 def _order(quantiles: Quantiles) -> Predicted:

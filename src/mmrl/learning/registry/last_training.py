@@ -4,21 +4,30 @@ import json
 import shutil
 from pathlib import Path
 
+from mmrl.learning.registry.database import holds
 from mmrl.runtime.location import Location
 
 _FILE = "last_training.json"
 
 
 def last_training(home: str | Path) -> dict[str, str] | None:
-    """`fingerprint`, `as_of` and `version` of the last training, read from one small file.
+    """`fingerprint`, `as_of` and `version` of the last training, if the registry holds it.
 
-    None where there was none, or where the home is in an object store (ask `Registry.has`).
+    None where there was none, where the file is gone or broken, or where the home is in an object
+    store (ask `Registry.has`).
+
+    Raises:
+        CatalogError: the registry can't be read.
     """
     path = Location.of(home).file("models", _FILE)
     if path is None or not path.is_file():
         return None
-    last: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-    return last
+    try:
+        last = json.loads(path.read_text(encoding="utf-8"))
+        kept = {name: str(last[name]) for name in ("fingerprint", "as_of", "version")}
+    except (ValueError, KeyError, TypeError):
+        return None
+    return kept if holds(home, kept["version"], kept["fingerprint"]) else None
 
 
 def remember(home: str | Path | Location, fingerprint: str, as_of: str, version: str) -> None:

@@ -1,19 +1,21 @@
 """Registry of the models: every one ever trained, with its metrics; and which is the champion."""
 
-import tempfile
-from collections.abc import Collection, Sequence
+import shutil
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mmrl.errors import NotFoundError
+from mmrl.errors import CatalogError, MmrlError, NotFoundError
 from mmrl.learning.blend import MODEL as BLEND
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.model import TrainedModel
-from mmrl.learning.registry.champion import Champion, Decision, decide
+from mmrl.learning.registry.champion import Champion, Decision, Unreadable, decide
+from mmrl.learning.registry.database import files_of
 from mmrl.learning.registry.last_training import remember
 from mmrl.learning.registry.store import CHAMPION, MODEL, Store, measures_of
 from mmrl.learning.registry.version import Comparison, Registered, Shown, Version
@@ -30,8 +32,24 @@ _FINGERPRINT, _DECISION, _AS_OF = "mmrl.fingerprint", "mmrl.decision", "mmrl.as_
 _PROMOTE = "mmrl.promote"
 
 
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _reads(method: _Method) -> _Method:
+    """A method of the registry, with what MLflow, its database or a file reports in a sentence."""
+
+    @wraps(method)
+    def told(self: "Registry", *arguments: Any, **named: Any) -> Any:
+        with self._store.reading():
+            return method(self, *arguments, **named)
+
+    return cast("_Method", told)
+
+
 class Registry:
     """The models of one home.
+
+    Every method raises CatalogError where MLflow's records or a version's files can't be read.
 
     Raises:
         ConfigError: the home is in an object store and no MLFLOW_TRACKING_URI is set.
@@ -54,34 +72,27 @@ class Registry:
         Returns:
             the version, and what became of the champion.
         """
-        decision = decide(trained, test_samples, self._champion())
-        with self._store.clear_errors():
+        decision = decide(trained, test_samples, self._champion_to_beat())
+        with self._store.keeping():
             return self._keep(trained, decision, fingerprint), decision
 
     def _keep(self, trained: Trained, decision: Decision, fingerprint: str) -> str:
-        client = self._store.client
-        evaluation, as_of = trained.evaluation, iso(trained.evaluation.as_of)
+        as_of = iso(trained.evaluation.as_of)
         tags = {
             _FINGERPRINT: fingerprint,
             _DECISION: decision.reason,
             _PROMOTE: str(decision.promote),
             _AS_OF: as_of,
         }
-        run = client.create_run(self._store.experiment, tags=tags, run_name=as_of)
-        run_id = run.info.run_id
-        self._store.log(run_id, evaluation)
-        with tempfile.TemporaryDirectory() as folder:
-            self._write(trained, Path(folder))
-            client.log_artifacts(run_id, folder, "model")
-        client.set_terminated(run_id)
-        self._store.ensure_model()
-        source = f"{run.info.artifact_uri}/model"
-        made = client.create_model_version(MODEL, source, run_id, tags=tags)
+        version = self._store.add(
+            as_of, tags, trained.evaluation, lambda folder: self._write(trained, folder)
+        )
         if decision.promote:
-            client.set_registered_model_alias(MODEL, CHAMPION, made.version)
-        remember(self._store.home, fingerprint, as_of, str(made.version))
-        return str(made.version)
+            self._store.client.set_registered_model_alias(MODEL, CHAMPION, version)
+        remember(self._store.home, fingerprint, as_of, version)
+        return version
 
+    @_reads
     def promote(self, version: str) -> str:
         """Makes a version the champion by hand; `latest` is the newest. Returns its number.
 
@@ -92,13 +103,40 @@ class Registry:
         self._store.client.set_registered_model_alias(MODEL, CHAMPION, number)
         return number
 
+    def drop(self, version: str) -> str | None:
+        """Takes a version off the list and deletes its files, for one that can't be read.
+
+        The newest version that is left becomes champion if this one was.
+
+        Returns:
+            the champion's number; None where there is none.
+
+        Raises:
+            NotFoundError: it does not exist.
+        """
+        with self._store.reading():
+            kept = self._store.version(version)
+            champion = self._store.champion_number()
+            left = [one for one in self._store.versions() if one.version != kept.version]
+            if champion == str(kept.version):
+                self._store.client.delete_registered_model_alias(MODEL, CHAMPION)
+                champion = self.promote(str(left[-1].version)) if left else None
+            self._store.client.delete_model_version(MODEL, str(kept.version))
+            if not self._store.server:
+                shutil.rmtree(
+                    files_of(self._store.home, str(kept.run_id)).parents[1], ignore_errors=True
+                )
+            return champion
+
     # Asking
 
+    @_reads
     def list(self) -> Sequence[Version]:
         """Every version, oldest first; their metrics over time make a chart."""
         champion = self._store.champion_number()
         return [self._describe(kept, champion) for kept in self._store.versions()]
 
+    @_reads
     def show(self, version: str = CHAMPION) -> Shown:
         """One version with its evaluation.
 
@@ -108,9 +146,9 @@ class Registry:
         """
         kept = self._store.version(version)
         described = self._describe(kept, self._store.champion_number())
-        text = (self._store.folder(kept) / _EVALUATION_FILE).read_text(encoding="utf-8")
-        return Shown(**vars(described), evaluation=Evaluation.from_json(text))
+        return Shown(**vars(described), evaluation=_evaluation(self._store.folder(kept)))
 
+    @_reads
     def compare(self, a: str, b: str) -> Comparison:
         """Two versions side by side.
 
@@ -120,10 +158,11 @@ class Registry:
         champion = self._store.champion_number()
         kept = [self._store.version(version) for version in (a, b)]
         files = [self._store.folder(version) / _TEST_FILE for version in kept]
-        ids = [pq.read_table(file, columns=["post_id"])["post_id"].to_pylist() for file in files]
+        ids = [_table(file, ["post_id"])["post_id"].to_pylist() for file in files]
         one, other = (self._describe(version, champion) for version in kept)
         return Comparison.of(one, other, same_test_posts=set(ids[0]) == set(ids[1]))
 
+    @_reads
     def load(self, version: str = CHAMPION) -> Registered:
         """A version's model.
 
@@ -135,14 +174,16 @@ class Registry:
         folder = self._store.folder(kept)
         return Registered(str(kept.version), TrainedModel.load(folder), folder)
 
+    @_reads
     def test_predictions(self, version: str = CHAMPION) -> pa.Table:
         """A version's predictions of its test posts; see `mmrl.learning.evaluation.evaluate`.
 
         Raises:
             NotFoundError: it does not exist.
         """
-        return pq.read_table(self._test_file(version))
+        return _table(self._test_file(version))
 
+    @_reads
     def erase_posts(self, version: str, posts: Collection[str]) -> None:
         """Takes posts out of a version's test predictions; its metrics stay as they were.
 
@@ -151,21 +192,23 @@ class Registry:
         """
         kept = self._store.version(version)
         folder = self._store.folder(kept)
-        rows = pq.read_table(folder / _TEST_FILE)
+        rows = _table(folder / _TEST_FILE)
         purged = pc.is_in(rows["post_id"], value_set=pa.array(list(posts), pa.string()))
         for left in folder.glob(f"{_TEST_FILE}.*"):  # of a purge that was killed just here
             left.unlink()
         partial = folder / f"{_TEST_FILE}.part"
         pq.write_table(rows.filter(pc.invert(purged)), partial)
         partial.replace(folder / _TEST_FILE)
-        if not _is_local(str(kept.source)):  # what was read is a copy
+        if self._store.server and not _is_local(str(kept.source)):  # what was read is a copy
             run_id, file = str(kept.run_id), str(folder / _TEST_FILE)
             self._store.client.log_artifact(run_id, file, "model")
 
+    @_reads
     def has(self, fingerprint: str) -> bool:
         """Whether some version was trained on exactly that; the quick answer is `last_training`."""
         return any(kept.tags.get(_FINGERPRINT) == fingerprint for kept in self._store.versions())
 
+    @_reads
     def settle(self, fingerprint: str) -> str:
         """Ends what a killed run left undone after keeping its model. Returns the model's version.
 
@@ -184,12 +227,19 @@ class Registry:
 
     # Inside
 
-    def _champion(self) -> Champion | None:
-        number = self._store.champion_number()
-        if number is None:
-            return None
-        trained_at = parse_time(self._store.version(number).tags[_AS_OF])
-        return Champion(number, trained_at, self.load(number).model)
+    def _champion_to_beat(self) -> Champion | Unreadable | None:
+        number = "of unknown number"
+        try:
+            found = self._store.champion_number()
+            if found is None:
+                return None
+            number = found
+            trained_at = parse_time(self._store.version(number).tags[_AS_OF])
+            return Champion(number, trained_at, self.load(number).model)
+        except KeyError:
+            return Unreadable(number, "Its records lack the time that it was trained at.")
+        except MmrlError as error:
+            return Unreadable(number, str(error))
 
     def _describe(self, kept: "ModelVersion", champion: str | None) -> Version:
         run_id = str(kept.run_id)
@@ -201,7 +251,7 @@ class Registry:
             champion=str(kept.version) == champion,
             metrics=measures_of(run, BLEND),
             noise_ceiling=measures_of(run, CEILING),
-            test_posts=int(run.data.params["posts.test"]),
+            test_posts=int(run.data.params.get("posts.test", 0)),
             decision=kept.tags.get(_DECISION, ""),
         )
 
@@ -212,6 +262,29 @@ class Registry:
         trained.model.save(folder)
         (folder / _EVALUATION_FILE).write_text(trained.evaluation.to_json(), encoding="utf-8")
         pq.write_table(trained.test_predictions, folder / _TEST_FILE)
+
+
+def _evaluation(folder: Path) -> Evaluation:
+    file = folder / _EVALUATION_FILE
+    try:
+        return Evaluation.from_json(file.read_bytes().decode(errors="replace"))
+    except (OSError, CatalogError) as error:
+        raise _broken_file(file, error) from error
+
+
+def _table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(file, columns=None if columns is None else list(columns))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _broken_file(file, error) from error
+
+
+def _broken_file(file: Path, error: Exception) -> CatalogError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return CatalogError(
+        f"{file}, a file of a model version, can't be read ({lines[0].rstrip('.')}): `mmrl doctor` "
+        "checks the home, and `mmrl repair` takes the version off the list."
+    )
 
 
 def _is_local(uri: str) -> bool:

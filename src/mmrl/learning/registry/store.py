@@ -1,13 +1,15 @@
 """MLflow's records and files of one home: its client, the versions in it, and what a run logs.
 
-By default MLflow keeps its records in `mlflow.db` (SQLite) in the home and its files under
-`models/`; with MLFLOW_TRACKING_URI set it is that server instead. Nothing is sent anywhere else:
-MLflow's telemetry is off.
+By default MLflow keeps its records in `mlflow.db` (SQLite) in the home, and the files lie under
+`models/`, wherever the home is moved to; with MLFLOW_TRACKING_URI set it is that server instead.
+Nothing is sent anywhere else: MLflow's telemetry is off.
 """
 
+import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
@@ -16,6 +18,14 @@ from typing import TYPE_CHECKING
 
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
+from mmrl.learning.registry.database import (
+    FILE,
+    broken_database,
+    database_of,
+    files_of,
+    has_database,
+    make_relative,
+)
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
 
 MODEL = "mmrl"
 CHAMPION = "champion"
+RECORD = "version.json"  # beside the model: what `mlflow.db` says of the version
+_LIBRARIES = {"mlflow", "sqlalchemy", "alembic", "sqlite3", "pyarrow"}
 
 
 class Store:
@@ -44,19 +56,33 @@ class Store:
             )
 
     @contextmanager
-    def clear_errors(self) -> Iterator[None]:
-        """Says in one sentence what MLflow or its database reports when it can't write."""
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
+    def keeping(self) -> Iterator[None]:
+        """Says in one sentence what MLflow, its database or the disk reports on a write."""
         try:
             yield
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            first = str(error).strip().splitlines()[0]
+        except Exception as error:
+            if not _is_outside(error):
+                raise
             raise CatalogError(
-                f"The model could not be kept in {self.server or self.home}: {first}. Versions "
-                "kept before are whole; mend that (a full disk?) and run `mmrl train` again."
+                f"The model could not be kept in {self.server or self.home}: {_first(error)}. "
+                "Versions kept before are whole; mend that (a full disk?) and run `mmrl train` "
+                "again."
             ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Says in one sentence what MLflow, its database or a version's file reports on a read."""
+        try:
+            yield
+        except Exception as error:
+            if not _is_outside(error):
+                raise
+            if self.server:
+                raise CatalogError(
+                    f"The models at {self.server} can't be read: {_first(error)}. See that the "
+                    "MLflow server of MLFLOW_TRACKING_URI answers, and try again."
+                ) from error
+            raise broken_database(self.home.path / FILE, _first(error)) from error
 
     @cached_property
     def client(self) -> "MlflowClient":
@@ -70,7 +96,7 @@ class Store:
         # Importing MLflow sets its loggers up, so they are quietened once more.
         for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        store = self.server or f"sqlite:///{self.home.path.absolute()}/mlflow.db"
+        store = self.server or f"sqlite:///{self.home.path.absolute()}/{FILE}"
         return MlflowClient(tracking_uri=store, registry_uri=store)
 
     @cached_property
@@ -79,8 +105,48 @@ class Store:
         existing = self.client.get_experiment_by_name(MODEL)
         if existing is not None:
             return str(existing.experiment_id)
-        place = None if self.server else (self.home.path.absolute() / "models").as_uri()
-        return str(self.client.create_experiment(MODEL, artifact_location=place))
+        return str(self.client.create_experiment(MODEL))
+
+    def make_relative(self) -> None:
+        """Lets the home's database hold addresses that stay true where the home is moved."""
+        database = None if self.server else database_of(self.home)
+        if database is not None and self.experiment:  # which makes the database
+            make_relative(database)
+
+    def add(
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        evaluation: Evaluation,
+        write: Callable[[Path], None],
+    ) -> str:
+        """Adds a version: a run with its metrics, and the version's files.
+
+        Args:
+            name: the run's.
+            write: writes the files into a folder, which it makes.
+
+        Returns:
+            the version's number.
+        """
+        self.make_relative()
+        run = self.client.create_run(self.experiment, tags=dict(tags), run_name=name)
+        run_id = str(run.info.run_id)
+        self.log(run_id, evaluation)
+        if self.server:
+            with tempfile.TemporaryDirectory() as folder:
+                write(Path(folder))
+                self.client.log_artifacts(run_id, folder, "model")
+        else:
+            write(files_of(self.home, run_id))
+        self.client.set_terminated(run_id)
+        self.ensure_model()
+        source = f"{run.info.artifact_uri}/model"
+        made = self.client.create_model_version(MODEL, source, run_id, tags=dict(tags))
+        if not self.server:
+            kept = {"version": str(made.version), "tags": dict(tags)}
+            (files_of(self.home, run_id) / RECORD).write_text(json.dumps(kept), encoding="utf-8")
+        return str(made.version)
 
     def ensure_model(self) -> None:
         """Makes the registered model that versions belong to, unless it is there."""
@@ -89,7 +155,7 @@ class Store:
 
     def _exists(self) -> bool:
         """False where nothing was ever kept: then no database is made just to look."""
-        return bool(self.server) or (self.home.path / "mlflow.db").is_file()
+        return bool(self.server) or has_database(self.home)
 
     def versions(self) -> "Sequence[ModelVersion]":
         """Every version, oldest first."""
@@ -131,7 +197,19 @@ class Store:
         return versions[number]
 
     def folder(self, version: "ModelVersion") -> Path:
-        """The folder of a version's files, or of a copy of them."""
+        """The folder of a version's files, or of a copy of them.
+
+        Raises:
+            CatalogError: it is gone.
+        """
+        if not self.server:
+            folder = files_of(self.home, str(version.run_id))
+            if not folder.is_dir():
+                raise CatalogError(
+                    f"The files of version {version.version} are gone from {folder}: promote "
+                    "another version, or let `mmrl repair` take this one off the list."
+                )
+            return folder
         import mlflow.artifacts
 
         place = mlflow.artifacts.download_artifacts(
@@ -175,6 +253,18 @@ class Store:
         for start in range(0, len(metrics), 900):  # MLflow takes at most 1,000 at once
             self.client.log_batch(run_id, metrics=metrics[start : start + 900])
         self.client.log_batch(run_id, params=[Param(k, str(v)) for k, v in params.items()])
+
+
+def _is_outside(error: Exception) -> bool:
+    """Whether it is the word of MLflow, its database or the disk, not a fault of mmrl's own."""
+    library = type(error).__module__.partition(".")[0]
+    return isinstance(error, OSError) or library in _LIBRARIES
+
+
+def _first(error: Exception) -> str:
+    """The first line of what it says, or its name."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def measures_of(run: "Run", model: str) -> Measures:

@@ -10,6 +10,7 @@ from mmrl.catalog import Catalog, quote, without
 from mmrl.config import Settings
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.report.write import report_path, write_report
+from mmrl.runtime.location import Location
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 from mmrl.serving.live import live_posts, predict_live
@@ -41,18 +42,20 @@ def publish(
     catalog: Catalog, settings: Settings, as_of: datetime, progress: Progress
 ) -> PublishReport:
     """Writes the newest version's report and lets the champion predict the live posts."""
-    from mmrl.learning.registry.last_training import last_training
+    from mmrl.learning.registry.kept import versions_kept
 
     report = StageReport("publish")
     path: Path | None = None
     with Meter() as meter:
-        last = last_training(catalog.home)
-        if last is not None:
+        local = Location.of(catalog.home).is_local  # where reports are files
+        versions = versions_kept(catalog.home) if local else []
+        if versions:
+            newest = versions[-1]
             live = live_posts(catalog, settings, as_of)
-            path = report_path(catalog, last["version"])
+            path = report_path(catalog, newest)
             due = not path.is_file()
             if due or live.num_rows:
-                _publish(catalog, settings, as_of, progress, live, last["version"], due, report)
+                _publish(catalog, settings, as_of, progress, live, newest, due, report)
     report.seconds, report.peak_bytes = meter.seconds, meter.peak_bytes
     if not report.pending:
         progress.start("publish", 0)

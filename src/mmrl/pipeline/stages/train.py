@@ -13,8 +13,10 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.record import Evaluation
+from mmrl.learning.library_errors import library_errors
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.pipeline.stages.fetch_images import FetchImagesStage
+from mmrl.runtime.location import Location
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 from mmrl.samples.extras import EXTRA
@@ -102,6 +104,7 @@ def _train(
     force: bool,
     report: StageReport,
 ) -> TrainReport:
+    from mmrl.learning.registry.kept import versions_kept
     from mmrl.learning.registry.last_training import last_training
     from mmrl.learning.registry.registry import Registry
     from mmrl.learning.train import too_few, train
@@ -119,6 +122,8 @@ def _train(
     profile = load_profile(settings)
     encoders = encoders_of(profile)
     fingerprint = fingerprint_of(known, settings, encoders)
+    if Location.of(catalog.home).is_local:
+        versions_kept(catalog.home)  # a registry that can't be read is met before the work
     last = last_training(catalog.home)
     if not force and last is not None and last["fingerprint"] == fingerprint:
         return TrainReport(
@@ -133,15 +138,16 @@ def _train(
     report.pending = known.num_rows
     samples = samples_with_vectors(catalog, settings, as_of, profile, labelled_only=True)
     try:
-        trained = train(
-            samples,
-            settings,
-            encoders,
-            as_of,
-            truth=truth,
-            table_versions=catalog.versions(),
-            progress=progress,
-        )
+        with library_errors("The training"):
+            trained = train(
+                samples,
+                settings,
+                encoders,
+                as_of,
+                truth=truth,
+                table_versions=catalog.versions(),
+                progress=progress,
+            )
     except InputError as error:  # they span too short a time to be split
         if force:
             raise

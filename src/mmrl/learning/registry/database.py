@@ -1,0 +1,127 @@
+"""MLflow's SQLite file of a home, read without MLflow; its addresses are relative to the home.
+
+MLflow writes absolute addresses. A home is moved, copied and mounted elsewhere, so mmrl itself
+knows where a run's files lie (`files_of`), and the file holds addresses relative to the home: seen
+from there, MLflow's own tools find the files as well.
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from mmrl.errors import CatalogError
+from mmrl.runtime.location import Location
+
+FILE = "mlflow.db"
+FILES = "models"  # the folder of all runs' files
+_RUN = FILES + "/' || {run} || '/artifacts"
+_RELATIVE = (  # each column that holds an address, and the same relative to the home
+    ("experiments", "artifact_location", f"'{FILES}'", "name = 'mmrl'"),
+    ("experiments", "artifact_location", "'mlruns/0'", "name = 'Default'"),
+    ("runs", "artifact_uri", f"'{_RUN.format(run='run_uuid')}'", "true"),
+    ("model_versions", "source", f"'{_RUN.format(run='run_id')}/model'", "true"),
+    ("model_versions", "storage_location", f"'{_RUN.format(run='run_id')}/model'", "true"),
+)
+
+
+def database_of(home: str | Path | Location) -> Path | None:
+    """The path of a home's database; None where the home is in an object store."""
+    return Location.of(home).file(FILE)
+
+
+def files_of(home: Location, run_id: str) -> Path:
+    """The folder of a version's files in a home on a disk."""
+    return home.path.absolute() / FILES / run_id / "artifacts" / "model"
+
+
+def make_relative(database: Path) -> None:
+    """Rewrites the addresses that MLflow made absolute, in one transaction; else changes nothing.
+
+    Raises:
+        sqlite3.Error: the file is no database, or can't be written.
+    """
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column, relative, where in _RELATIVE:
+            absolute = f"({where}) AND {column} LIKE '%/%' AND {column} IS NOT {relative}"
+            if connection.execute(
+                f"SELECT 1 FROM {table} WHERE {absolute} LIMIT 1"  # noqa: S608 - names from _RELATIVE
+            ).fetchone():
+                connection.execute(
+                    f"UPDATE {table} SET {column} = {relative} WHERE {absolute}"  # noqa: S608
+                )
+
+
+def holds(home: str | Path | Location, version: str, fingerprint: str) -> bool:
+    """Whether a version with that fingerprint is in the home's database.
+
+    Raises:
+        CatalogError: the file is no database, or lacks MLflow's tables.
+    """
+    found = _ask(
+        home,
+        "SELECT 1 FROM model_versions JOIN model_version_tags USING (name, version) "
+        "WHERE version = ? AND key = 'mmrl.fingerprint' AND value = ? "
+        "AND current_stage != 'Deleted_Internal'",
+        version,
+        fingerprint,
+    )
+    return bool(found)
+
+
+def version_numbers(home: str | Path | Location) -> list[int]:
+    """The numbers of the versions in the home's database, oldest first; not of those dropped.
+
+    Raises:
+        CatalogError: as `holds` does.
+    """
+    rows = _ask(
+        home,
+        "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY 1",
+    )
+    return [int(row[0]) for row in rows]
+
+
+def require_sound(home: Location) -> None:
+    """Checks every page of the home's database.
+
+    Raises:
+        CatalogError: it is broken.
+    """
+    said = _ask(home, "PRAGMA quick_check")
+    if said and said[0][0] != "ok":
+        raise broken_database(home.path / FILE, str(said[0][0]))
+    version_numbers(home)
+
+
+def _ask(home: str | Path | Location, question: str, *values: str) -> list[tuple[Any, ...]]:
+    database = database_of(home)
+    if database is None or not has_database(Location.of(home)):
+        return []
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as kept:
+            return kept.execute(question, values).fetchall()
+    except sqlite3.Error as error:
+        raise broken_database(database, str(error)) from error
+
+
+def has_database(home: Location) -> bool:
+    """Whether a home on a disk lists models: False where nothing was ever kept.
+
+    Raises:
+        CatalogError: the database is empty or gone, and models are there that it listed.
+    """
+    database = home.path / FILE
+    if database.is_file() and database.stat().st_size:
+        return True
+    if any((home.path / FILES).glob("*/artifacts/model/model.json")):
+        raise broken_database(database, "it is empty, or gone")
+    return False
+
+
+def broken_database(database: Path, why: str) -> CatalogError:
+    """The error for a database that can't be read."""
+    return CatalogError(
+        f"{database}, the list of the home's models, can't be read ({why}): `mmrl doctor` says "
+        "what is left, and `mmrl repair` makes it again from the models' files."
+    )

@@ -1,0 +1,27 @@
+"""One thing of a home that is broken, and what mends it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Damage:
+    """What a check found broken.
+
+    Attributes:
+        what: the table, the model version or the file.
+        found: what is broken, in a few words.
+        way_out: what is done about it, or what a person can do.
+        mend: does that; None where nothing in the home can mend it.
+    """
+
+    what: str
+    found: str
+    way_out: str
+    mend: Callable[[], None] | None
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its name; shortened."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")[:200]

@@ -1,0 +1,154 @@
+"""Tables of a home: the files of each are there and readable, as its newest version names them."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrl.catalog.columns import key_columns
+from mmrl.repair.damage import Damage, first_line
+
+if TYPE_CHECKING:
+    import lance
+
+_NEWEST = 1 << 64  # Lance names the file of version n by this less 1 less n
+_FETCHED = "their images are fetched again by the next `mmrl run`; imported ones by the same import"
+_AGAIN = {  # what brings lost rows of a table back
+    "posts": "import the same files again; posts that were collected live are lost",
+    "observations": "import the same files again; observations made live are lost",
+    "images": _FETCHED,
+    "post_images": _FETCHED,
+    "predictions": "posts that have not matured are predicted again by the next `mmrl run`",
+    "failures": "what failed is tried again",
+    "service": "the collector begins anew at the newest posts",
+    "gaps": "the collector notices new gaps only",
+    "checks": "posts are checked again by the next `mmrl purge`",
+    "purged": "counts of earlier purges are lost",
+    "purged_models": "counts of earlier purges are lost",
+}
+_NEVER = ("meta", "purged_marks", "purging", "purge_late")  # without them purged posts come back
+_REMADE = "the next `mmrl run` makes them again"
+
+
+def check_tables(catalog: Path) -> Iterator[Damage]:
+    """What is broken in the tables under a home's `catalog` folder."""
+    for folder in sorted(catalog.glob("*.lance")):
+        yield from _check_table(folder)
+
+
+def _check_table(folder: Path) -> Iterator[Damage]:
+    import lance
+
+    name = folder.stem
+    again = _AGAIN.get(name, _REMADE)
+    try:
+        with _panics():
+            dataset = lance.dataset(str(folder))
+    except Exception as error:
+        yield _unopened(folder, name, again, first_line(error))
+        return
+    broken = [part for part in dataset.get_fragments() if not _whole(dataset, part, folder)]
+    if not broken:
+        return
+    rows = sum(part.physical_rows for part in broken)
+    found = f"{len(broken)} of {len(dataset.get_fragments())} files of data can't be read"
+    if name in _NEVER:
+        yield Damage(f"table {name}", found, "restore the home from a copy", None)
+        return
+    numbers = [part.fragment_id for part in broken]
+    yield Damage(
+        f"table {name}",
+        f"{found} ({rows:,} rows)",
+        f"these rows are taken out; {again}",
+        lambda: _take_out(folder, dataset.version, numbers),
+    )
+
+
+def _unopened(folder: Path, name: str, again: str, why: str) -> Damage:
+    earlier = _newest_that_opens(folder)
+    if earlier is not None:
+        return Damage(
+            f"table {name}",
+            f"its newest version can't be read: {why}",
+            f"version {earlier}, the newest that can, is taken; of what was written since, {again}",
+            lambda: _go_back(folder, earlier),
+        )
+    if not any((folder / "data").glob("*")):  # a process was killed as it made the table
+        return Damage(
+            f"table {name}", "it was never finished", "it is taken away", lambda: _remove(folder)
+        )
+    found = f"no version of it can be read: {why}"
+    if name in _NEVER or name in ("posts", "observations"):
+        return Damage(f"table {name}", found, "restore the home from a copy", None)
+    return Damage(
+        f"table {name}", found, f"its rows are taken out; {again}", lambda: _remove(folder)
+    )
+
+
+def _whole(dataset: "lance.LanceDataset", part: "lance.LanceFragment", folder: Path) -> bool:
+    """Whether a fragment's files are there, end as they should, and give up its keys."""
+    from lance.file import LanceFileReader
+
+    keys = key_columns(dataset.schema) or dataset.schema.names[:1]
+    try:
+        with _panics():
+            for file in part.data_files():
+                LanceFileReader(str(folder / "data" / file.path)).metadata()
+            part.to_table(columns=keys)
+    except Exception:  # whatever it is, the file is not readable
+        return False
+    return True
+
+
+def _take_out(folder: Path, version: int, fragments: list[int]) -> None:
+    import lance
+
+    lance.LanceDataset.commit(
+        str(folder), lance.LanceOperation.Delete([], fragments, "false"), read_version=version
+    )
+
+
+def _versions(folder: Path) -> dict[int, Path]:
+    """The files of a table's versions, newest first."""
+    files = {}
+    for file in (folder / "_versions").glob("*.manifest"):
+        if file.stem.isdigit():
+            number = int(file.stem)
+            files[number if number < _NEWEST >> 1 else _NEWEST - 1 - number] = file
+    return dict(sorted(files.items(), reverse=True))
+
+
+def _newest_that_opens(folder: Path) -> int | None:
+    import lance
+
+    for number in _versions(folder):
+        with contextlib.suppress(Exception), _panics():
+            dataset = lance.dataset(str(folder), version=number)
+            dataset.count_rows()
+            return number
+    return None
+
+
+def _go_back(folder: Path, version: int) -> None:
+    for number, file in _versions(folder).items():
+        if number > version:
+            file.unlink()
+    (folder / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _panics() -> Iterator[None]:
+    """Lance's Rust code that gave up is one more error, and no end of the command."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise RuntimeError(first_line(error)) from error
