@@ -139,4 +139,8 @@ def test_no_warning_reaches_the_terminal() -> None:
         "except decode.UnreadableError as error: print(error)"
     )
     ran = python(code)
-    assert (ran.code, ran.out, ran.err) == (0, "120 x 100 pixels, 8,000 at most\n", "")
+    assert (ran.code, ran.out, ran.err) == (
+        0,
+        "120 x 100 pixels, 8,000 at most (images.max_pixels)\n",
+        "",
+    )

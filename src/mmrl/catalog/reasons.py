@@ -33,6 +33,7 @@ class Reason(StrEnum):
     TOO_MANY_PIXELS = "too_many_pixels"
     TOO_SMALL = "too_small"
     NOT_AN_IMAGE = "not_an_image"
+    FORMAT_NOT_READ = "format_not_read"
     BROKEN_IMAGE = "broken_image"
     ANIMATED = "animated"
     FILE_MISSING = "file_missing"
@@ -80,6 +81,7 @@ _SENTENCES = {
     Reason.TOO_MANY_PIXELS: "the image has more pixels than allowed",
     Reason.TOO_SMALL: "the image is smaller than images.min_side",
     Reason.NOT_AN_IMAGE: "what came is not an image",
+    Reason.FORMAT_NOT_READ: "the image is of a format that is not read (HEIC, TIFF, SVG...)",
     Reason.BROKEN_IMAGE: "the image is broken and does not decode",
     Reason.ANIMATED: "the image is animated",
     Reason.FILE_MISSING: "the image file is not in the given folder",

@@ -13,6 +13,7 @@ batches ahead of the model, so that memory does not grow with the number of imag
 import io
 import os
 import re
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,16 +23,28 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
+from mmrl.images.formats import with_end, without_notes
 from mmrl.images.image import UnreadableError
 
 # No other of Pillow's decoders ever sees a stranger's file.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
-SNIFFED_BYTES = 16  # `sniff` needs no more of a file than this
 _ORIENTATION = 0x0112  # EXIF
+_TURNS = {  # by orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_END = b"\xff\xd9"  # of a JPEG
+_PIXELS_AT_ONCE = 100_000_000  # decoded by all threads; 4 bytes each, and as much for a copy
+_STRIP_PIXELS = 4_000_000
 _LONGEST = 16  # times as long as wide
 _AHEAD = 3  # batches decoded and not yet taken
 _WORKERS = min(32, os.cpu_count() or 1)
@@ -44,27 +57,6 @@ def use_limit(max_pixels: int) -> None:
     """Sets how many pixels (width x height) a file may have that is opened from here on."""
     global _max_pixels
     _max_pixels = max_pixels
-
-
-def sniff(head: bytes) -> str | None:
-    """The format of a web page's image that a file's first `SNIFFED_BYTES` bytes announce.
-
-    Returns:
-        one of `FORMATS`; None for any other file, and for a TIFF, which browsers don't show.
-    """
-    if head.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:12] in (b"ftypavif", b"ftypavis"):
-        return "AVIF"
-    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
-        return "BMP"
-    return None
 
 
 @contextmanager
@@ -86,16 +78,20 @@ def opened(
     limit = _max_pixels if max_pixels is None else max_pixels
     _set_pillows_guard(limit)
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        with Image.open(io.BytesIO(without_notes(data)), formats=formats) as image:
             width, height = image.size
             if width * height > limit:
-                detail = f"{width} x {height} pixels, {limit:,} at most"
+                detail = f"{width} x {height} pixels, {limit:,} at most (images.max_pixels)"
                 raise UnreadableError(detail, Reason.TOO_MANY_PIXELS)
-            yield image
+            if image.format == "JPEG" and _lacks_only_its_end(data, width * height):
+                with Image.open(io.BytesIO(with_end(data)), formats=formats) as ended:
+                    yield ended
+            else:
+                yield image
     except UnreadableError:
         raise
     except Image.DecompressionBombError:
-        detail = f"more than {2 * limit:,} pixels, {limit:,} at most"
+        detail = f"more than {2 * limit:,} pixels, {limit:,} at most (images.max_pixels)"
         raise UnreadableError(detail, Reason.TOO_MANY_PIXELS) from None
     except Image.UnidentifiedImageError:  # its own words name an object's address
         raise UnreadableError("not an image, or its header can't be read") from None
@@ -113,6 +109,88 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # as above
         return 1
     return value if value in range(1, 9) else 1
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """A loaded image turned as its EXIF says; the EXIF is not written anew, which can fail."""
+    turn = _TURNS.get(orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+@contextmanager
+def loaded(image: Image.Image) -> Iterator[None]:
+    """Decodes an opened image's pixels, and waits before that while too many are in memory.
+
+    What is decoded by all threads at once stays under `_PIXELS_AT_ONCE`, or is one image.
+    """
+    with _budget.of(image.width * image.height):
+        image.load()
+        yield
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """The image with greys of 16 bits scaled to 8; convert() would clip them all to white."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode == "I":  # 16 bits of a file in 32 of Pillow's
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8))
+    return image
+
+
+def _lacks_only_its_end(data: bytes, pixels: int) -> bool:
+    """Whether a JPEG holds every pixel, and only the mark at its end is missing.
+
+    Then its pixels are the same, whatever is put behind it.
+    """
+    if data.endswith(_END) or _decodes(data):
+        return False
+    with _budget.of(2 * pixels):
+        first, second = (_pixels(with_end(data, filler)) for filler in (0, 1))
+        return first is not None and second is not None and np.array_equal(first, second)
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            image.draft("L", (1, 1))
+            image.load()
+    except Exception:
+        return False
+    return True
+
+
+def _pixels(data: bytes) -> np.ndarray | None:
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            return np.asarray(image)
+    except Exception:
+        return None
+
+
+class _Budget:
+    """Pixels that are decoded at once by all threads of the process."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, pixels: int) -> Iterator[None]:
+        """Waits until so many more fit; an image that is larger than all waits to be alone."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: not self._taken or self._taken + pixels <= _PIXELS_AT_ONCE
+            )
+            self._taken += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= pixels
+                self._changed.notify_all()
+
+
+_budget = _Budget()
 
 
 @dataclass(frozen=True)
@@ -166,11 +244,8 @@ def open_rgb(data: bytes, enough: int | None = None) -> Image.Image:
             # draft() picks the smallest decoding that is at least as large as asked for.
             wide, high = (-(-length * enough // shorter) for length in (width, height))
             image.draft(None, (wide, high))
-        image.load()
-        if orientation(image) != 1:
-            # In place: a copy of a photograph takes longer than its decoding.
-            ImageOps.exif_transpose(image, in_place=True)
-        return _as_rgb(image)
+        with loaded(image):
+            return as_rgb(upright(image))
 
 
 def middle(rgb: Image.Image) -> Image.Image:
@@ -196,13 +271,24 @@ def _set_pillows_guard(max_pixels: int) -> None:
         warnings.filterwarnings("ignore", module=_UNHEARD[3].pattern)
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):  # 16-bit greys: convert() would clip them all to white
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+def as_rgb(image: Image.Image) -> Image.Image:
+    """A loaded image as RGB, its transparency laid on white, as a browser's page shows it."""
+    image = eight_bits(image)
     if image.has_transparency_data:
-        ground = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+        return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")  # the same mode is a copy, too
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Transparency laid on white, strip by strip: each copy of a large image is 400 MB."""
+    ground = Image.new("RGB", image.size)
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows))).convert("RGBA")
+        white = Image.new("RGBA", strip.size, "white")
+        ground.paste(Image.alpha_composite(white, strip).convert("RGB"), (0, top))
+    return ground
 
 
 Prepared = TypeVar("Prepared")

@@ -19,21 +19,24 @@ from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.answers import judge_headers, judge_status, read_headers
 from mmrl.images.connect import AddressRefusedError, PublicBackend, Resolve, resolve
-from mmrl.images.decode import SNIFFED_BYTES, sniff
+from mmrl.images.formats import SNIFFED_BYTES, other_format, sniff
 from mmrl.images.hosts import Gates
 from mmrl.images.image import FetchedImage, Refused
 from mmrl.images.placeholders import placeholder_at
 from mmrl.images.probe import probe
-from mmrl.images.safety import Address, check_url
+from mmrl.images.room import NoRoomError, Room, Taking
+from mmrl.images.safety import Address, check_url, quoted
+from mmrl.images.unpack import PackedBodyError, Unpacker
 from mmrl.runtime.retry import IMAGES, retry_after
 
 USER_AGENT = f"mmrl/{__version__} (learns what makes image posts popular; fetches an image once)"
 MOST_REDIRECTS = 5
+MOST_HELD_BYTES = 128 << 20  # of images that one call holds; or a single larger one
 _DRAINED_BYTES = 65_536
 _HEADERS = [
     ("User-Agent", USER_AGENT),
     ("Accept", "image/*"),
-    ("Accept-Encoding", "identity"),  # images are packed already; no second bomb to guard against
+    ("Accept-Encoding", "identity"),  # images are packed already; some servers pack all the same
 ]
 _BROKEN_OFF = (
     *(httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError),
@@ -66,7 +69,11 @@ class Fetcher:
         self._ssl = httpcore.default_ssl_context()
 
     def fetch(self, urls: Sequence[str]) -> dict[str, FetchedImage | Refused]:
-        """The image of each distinct http(s) address, or the refusal of it."""
+        """The image of each distinct http(s) address, or the refusal of it.
+
+        Addresses are left out for which there is no room in memory any more: they are asked for by
+        another call, once these images are put away. At least one is always in the result.
+        """
         distinct = list(dict.fromkeys(urls))
         return asyncio.run(self._fetch_all(distinct)) if distinct else {}
 
@@ -79,7 +86,7 @@ class Fetcher:
             ) as pool:
                 run = _Run(self._images, self._draw, pool, threads)
                 outcomes = await asyncio.gather(*map(run.fetch, urls))
-        return dict(zip(urls, outcomes, strict=True))
+        return {url: got for url, got in zip(urls, outcomes, strict=True) if got is not None}
 
 
 class _Run:
@@ -97,18 +104,26 @@ class _Run:
         self._pool = pool
         self._threads = threads
         self._gates = Gates(images)
+        self._room = Room(max(MOST_HELD_BYTES, images.max_bytes))
 
-    async def fetch(self, url: str) -> FetchedImage | Refused:
+    async def fetch(self, url: str) -> FetchedImage | Refused | None:
+        """One address's image or refusal; None where there is no room for it any more."""
         address = check_url(url, self._images)
         if isinstance(address, Refused):
             return address
-        got = await self._persist(address)
+        try:
+            got = await self._persist(address)
+        except NoRoomError:
+            return None
         if isinstance(got, Refused):
             return got
         data, final_url = got
         loop = asyncio.get_running_loop()
         facts = await loop.run_in_executor(self._threads, probe, data, self._images)
-        return facts if isinstance(facts, Refused) else FetchedImage(data, facts, final_url)
+        if isinstance(facts, Refused):
+            self._room.give_back(len(data))
+            return facts
+        return FetchedImage(data, facts, final_url)
 
     async def _persist(self, address: Address) -> tuple[bytes, str] | Refused:
         """Attempts until one tells for good, or there have been enough of them."""
@@ -152,6 +167,7 @@ class _Run:
         limit = self._images.timeout_seconds
         try:
             async with self._gates.through(address.host):
+                self._room.require()
                 if self._gates.left_alone(address.host):
                     detail = f"{address.host} did not answer other requests"
                     return Refused(Reason.NETWORK_ERROR, detail, transient=True)
@@ -177,7 +193,7 @@ class _Run:
             headers = read_headers(response.headers)
             if response.status in (301, 302, 303, 307, 308) and "location" in headers:
                 await _drain(response, headers)
-                return headers["location"]
+                return quoted(headers["location"])
             refused = judge_status(response.status)
             if refused is not None:
                 await _drain(response, headers)
@@ -193,16 +209,39 @@ class _Run:
             return _TryAgain(refused, seconds)
 
     async def _read(self, response: httpcore.Response, headers: dict[str, str]) -> bytes | Refused:
-        """The body, given up as soon as it is too long or no image."""
+        """The body, given up as soon as it is too long or no image.
+
+        Raises:
+            NoRoomError: other images fill the memory.
+        """
+        try:
+            unpacker = Unpacker(headers)
+            with self._room.taking() as taking:
+                data = await self._read_parts(response, headers, unpacker, taking)
+                if isinstance(data, bytes):
+                    taking.keep()
+                return data
+        except PackedBodyError as error:
+            return Refused(Reason.BROKEN_IMAGE, str(error))
+
+    async def _read_parts(
+        self,
+        response: httpcore.Response,
+        headers: dict[str, str],
+        unpacker: Unpacker,
+        taking: Taking,
+    ) -> bytes | Refused:
         parts: list[bytes] = []
-        size, sniffed = 0, False
-        async for part in response.aiter_stream():
+        most, sniffed = self._images.max_bytes, False
+        async for packed in response.aiter_stream():
+            part = unpacker.part(packed, most - taking.size)
             parts.append(part)
-            size += len(part)
-            if size > self._images.max_bytes:
-                return Refused(Reason.TOO_MANY_BYTES, f"over {self._images.max_bytes} bytes")
-            if not sniffed and size >= SNIFFED_BYTES:
-                if sniff(b"".join(parts)[:SNIFFED_BYTES]) is None:
+            if taking.size + len(part) > most:
+                return Refused(Reason.TOO_MANY_BYTES, f"over {most} bytes")
+            taking.more(len(part))
+            if not sniffed and taking.size >= SNIFFED_BYTES:
+                head = b"".join(parts)
+                if sniff(head[:SNIFFED_BYTES]) is None and other_format(head) is None:
                     content_type = headers.get("content-type", "nothing")[:100]
                     return Refused(Reason.NOT_AN_IMAGE, f"its server calls it {content_type}")
                 sniffed = True

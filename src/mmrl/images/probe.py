@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
-from mmrl.images.decode import SNIFFED_BYTES, opened, orientation, sniff
+from mmrl.images.decode import as_rgb, eight_bits, loaded, opened, orientation, upright
+from mmrl.images.formats import SNIFFED_BYTES, other_format, sniff
 from mmrl.images.image import ImageFacts, Refused, UnreadableError
 from mmrl.images.placeholders import placeholder_with
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_PLAIN = ("L", "RGB")  # modes that any conversion takes
+_NAMED_BYTES = 1024  # an SVG may begin with a comment
 _HASHED_SIDE = 256  # a JPEG is decoded no larger than it takes to keep this side, in pixels
 
 
@@ -25,10 +28,14 @@ def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
     model's batch. Safe to call from several threads.
     """
     import imagehash
-    from PIL import ImageOps
 
     image_format = sniff(data[:SNIFFED_BYTES])
     if image_format is None:
+        other = other_format(data[:_NAMED_BYTES])
+        if other is not None:
+            return Refused(
+                Reason.FORMAT_NOT_READ, f"{other}; read are JPEG, PNG, WebP, GIF, AVIF and BMP"
+            )
         return Refused(Reason.NOT_AN_IMAGE, f"starts with {data[:12]!r}")
     try:
         with opened(data, (image_format,), images.max_pixels) as image:
@@ -37,11 +44,13 @@ def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
                 return refused
             width, height = image.size
             image.draft("L", (_HASHED_SIDE, _HASHED_SIDE))  # faster; still reads the whole file
-            image.load()
-            turned = orientation(image)
-            if turned >= 5:
-                width, height = height, width
-            phash = imagehash.phash(image if turned == 1 else ImageOps.exif_transpose(image))
+            with loaded(image):
+                if orientation(image) >= 5:
+                    width, height = height, width
+                turned = eight_bits(upright(image))
+                if turned.mode not in _PLAIN:  # a broken palette shows itself here, too
+                    as_rgb(turned)
+                phash = imagehash.phash(turned)
     except UnreadableError as error:
         broken = error.reason == Reason.BROKEN_IMAGE
         return Refused(error.reason, f"{image_format}: {error}" if broken else error.detail)

@@ -25,7 +25,25 @@ _NAME = re.compile(
 )
 _NEVER_IN_A_URL = re.compile(r"[\x00-\x20\x7f\\]")
 _KEPT_AS_WRITTEN = "%/:?[]@!$&'()*+,;=~-._"  # RFC 3986: reserved signs, and what is escaped already
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address in its last 32 bits
+_NAT64 = (  # an IPv4 address in their last 32 bits
+    ipaddress.ip_network("64:ff9b::/96"),  # RFC 6052
+    ipaddress.ip_network("64:ff9b:1::/48"),  # RFC 8215, local; its last 32 bits as most use it
+    ipaddress.ip_network("::/96"),  # IPv4-compatible, RFC 4291
+    ipaddress.ip_network("::ffff:0:0:0/96"),  # IPv4-translated, RFC 2765
+)
+# What answers in clouds and networks beyond the ranges that Python's tables call private; those
+# tables differ by version. IANA's special-purpose registry, and the providers' own pages.
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
+        *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3"),
+        "168.63.129.16/32",  # Azure's services for its machines
+        *("fc00::/7", "fe80::/9", "ff00::/8", "100::/64", "2001:2::/48", "2001:db8::/32"),
+        *("2001:10::/28", "2001:20::/28", "3fff::/20", "5f00::/16"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -99,6 +117,20 @@ def check_url(url: str, images: ImageSettings, base: Address | None = None) -> A
     return Address(parts.scheme, host, port or _PORTS[parts.scheme], target)
 
 
+def quoted(location: str) -> str:
+    """Where a server sends a request on to, with blanks and letters escaped once.
+
+    Args:
+        location: the header, decoded as Latin-1; most servers that escape nothing write UTF-8.
+    """
+    raw = location.strip().encode("latin-1")
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        raw = location.strip().encode()
+    return quote(raw, safe=_KEPT_AS_WRITTEN + "#\\\t\r\n\0")
+
+
 def check_file(url: str) -> Path | Refused:
     """The path in a file:// URL that an import recorded, or the refusal of it.
 
@@ -138,18 +170,20 @@ def address_allowed(number: str, host: str, images: ImageSettings) -> bool:
             return False
     if ip.is_loopback:
         return images.allow_loopback and is_loopback(host)
+    if any(ip in network for network in _NEVER if network.version == ip.version):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def _wrapped(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, Teredo, NAT64."""
+    """The IPv4 address that an IPv6 one stands for: mapped, 6to4, Teredo, NAT64 and the like."""
     if ip.ipv4_mapped is not None:
         return ip.ipv4_mapped
     if ip.sixtofour is not None:
         return ip.sixtofour
     if ip.teredo is not None:
         return ip.teredo[1]
-    if ip in _NAT64:
+    if any(ip in network for network in _NAT64) and int(ip) > 1:  # ::1 is loopback itself
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return None
 
