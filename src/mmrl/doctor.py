@@ -95,7 +95,7 @@ def _soundness(home: str) -> list[Finding]:
         Finding(
             damage.what,
             "wrong",
-            damage.found,
+            damage.broken,
             f"`mmrl repair`: {damage.way_out}" if damage.mend else damage.way_out,
         )
         for damage in damages

@@ -1,7 +1,9 @@
 """Fetching, against a real server: what it keeps, what it refuses and why, how it behaves."""
 
+import gzip
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from threading import Event
 
@@ -381,3 +383,84 @@ def test_hundreds_of_images_share_a_few_connections(server: ImageServer) -> None
     found = Fetcher(settings()).fetch(urls)
     assert all(isinstance(got, FetchedImage) for got in found.values())
     assert server.connections <= 8
+
+
+def packed(data: bytes, way: str) -> bytes:
+    if way in ("gzip", "x-gzip"):
+        return gzip.compress(data)
+    deflate = zlib.compressobj(wbits=-15 if way == "raw" else 15)
+    return deflate.compress(data) + deflate.flush()
+
+
+@pytest.mark.parametrize("way", ["gzip", "x-gzip", "deflate", "raw"])
+def test_an_image_that_was_packed_though_nobody_asked_is_unpacked(
+    server: ImageServer, way: str
+) -> None:
+    data = image_file(1)
+    named = "deflate" if way == "raw" else way
+    got = fetch_one(server.serve("/a.jpg", packed(data, way), Content_Encoding=named))
+    assert isinstance(got, FetchedImage)
+    assert got.data == data
+
+
+def test_a_packed_bomb_is_cut_at_the_limit(server: ImageServer) -> None:
+    bomb = packed(image_file(1) + bytes(50_000_000), "gzip")
+    assert len(bomb) < 60_000
+    url = server.serve("/a.jpg", bomb, Content_Encoding="gzip")
+    assert reason(url, max_bytes=100_000) == Reason.TOO_MANY_BYTES
+
+
+@pytest.mark.parametrize(
+    ("body", "way"),
+    [(b"no gzip", "gzip"), (b"x", "br"), (packed(image_file(1), "gzip")[:-900], "gzip")],
+)
+def test_what_can_not_be_unpacked_is_broken(server: ImageServer, body: bytes, way: str) -> None:
+    assert reason(server.serve("/a.jpg", body, Content_Encoding=way)) == Reason.BROKEN_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/my cat.jpg", "/my%20cat.jpg"),
+        ("/señor/猫.jpg", "/se%C3%B1or/%E7%8C%AB.jpg"),
+        ("/already%20quoted é.jpg", "/already%20quoted%20%C3%A9.jpg"),
+        ("/q.jpg?title=a b&x=é", "/q.jpg?title=a%20b&x=%C3%A9"),
+    ],
+)
+def test_a_redirect_is_quoted_once(server: ImageServer, location: str, path: str) -> None:
+    def redirect(handler: Handler) -> None:
+        head = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        handler.wfile.write(head.encode())
+
+    server.serve(path, image_file(2))
+    got = fetch_one(server.script("/go", redirect))
+    assert isinstance(got, FetchedImage), got
+    assert got.final_url == server.url(path)
+    assert server.asked[path] == 1
+
+
+def test_images_under_way_share_a_bounded_memory_and_each_call_brings_some(
+    server: ImageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = image_file(1) + bytes(90_000)
+    urls = [server.serve(f"/{number}.jpg", data) for number in range(12)]
+    monkeypatch.setattr("mmrl.images.fetch.MOST_HELD_BYTES", 4 * len(data))
+    fetcher = Fetcher(settings(max_bytes=100_000))
+    left, most = list(urls), 0
+    for _ in urls:
+        got = fetcher.fetch(left)
+        assert got
+        assert all(isinstance(image, FetchedImage) for image in got.values())
+        most = max(most, len(got))
+        left = [url for url in left if url not in got]
+        if not left:
+            break
+    assert left == []
+    assert most <= 4
+
+
+def test_an_image_larger_than_all_memory_for_images_still_comes(
+    server: ImageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrl.images.fetch.MOST_HELD_BYTES", 10)
+    assert isinstance(fetch_one(server.serve("/a.jpg", image_file(1))), FetchedImage)

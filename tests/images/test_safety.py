@@ -171,3 +171,34 @@ def test_an_ipv4_number_is_judged_alike_in_every_wrapping(number: ipaddress.IPv4
     assert address_allowed(f"::ffff:{number}", "i.redd.it", IMAGES) == plain
     assert address_allowed(str(nat64), "i.redd.it", IMAGES) == plain
     assert not (plain and number.is_private)
+
+
+@pytest.mark.parametrize("number", ["192.0.0.192", "192.0.0.1", "168.63.129.16", "100.100.100.200"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        "{}",
+        "::ffff:{}",
+        "64:ff9b::{}",
+        "64:ff9b:1::{}",
+        "::{}",
+        "::ffff:0:{}",
+        "2002:{hex}::",
+        "2001:0:0:0:0:0:{inverted}",
+    ],
+)
+def test_what_clouds_answer_on_is_refused_however_it_is_written(number: str, wrap: str) -> None:
+    packed = int(ipaddress.IPv4Address(number))
+    halves = (packed >> 16, packed & 0xFFFF)
+    given = wrap.format(
+        number,
+        hex=":".join(f"{half:x}" for half in halves),
+        inverted=":".join(f"{half ^ 0xFFFF:x}" for half in halves),
+    )
+    images = ImageSettings(allowed_hosts=["*"], allow_loopback=True)
+    assert not address_allowed(given, "i.redd.it", images)
+
+
+@pytest.mark.parametrize("number", ["151.101.1.140", "2a04:4e42::396", "168.63.129.17"])
+def test_public_addresses_stay_allowed(number: str) -> None:
+    assert address_allowed(number, "i.redd.it", ImageSettings())

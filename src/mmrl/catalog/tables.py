@@ -34,6 +34,7 @@ POSTS = pa.schema(
         ("flair", pa.string()),
         ("domain", pa.string()),
         ("image_url", pa.string()),  # http(s)://, file:// for imported folders; null: no image
+        ("preview_url", pa.string()),  # Reddit's own copy, signed; taken where the image is gone
         pa.field("first_seen_at", TIME, nullable=False),
         pa.field("source", pa.string(), nullable=False),  # reddit, dump:NAME, table:NAME
     ]

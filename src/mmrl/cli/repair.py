@@ -39,14 +39,14 @@ def repair(
         rows.append(
             {
                 "what": damage.what,
-                "found": damage.found,
+                "broken": damage.broken,
                 "way_out": damage.way_out,
                 "mended": mended,
             }
         )
         if not as_json:
             mark = "mended" if mended else "would be mended" if damage.mend else "not mended"
-            typer.echo(f"{damage.what}: {damage.found}.\n  {mark}: {damage.way_out}.")
+            typer.echo(f"{damage.what}: {damage.broken}.\n  {mark}: {damage.way_out}.")
     if as_json:
         typer.echo(json.dumps(rows))
     elif not rows:

@@ -24,14 +24,13 @@ from mmrl.images.hosts import Gates
 from mmrl.images.image import FetchedImage, Refused
 from mmrl.images.placeholders import placeholder_at
 from mmrl.images.probe import probe
-from mmrl.images.room import NoRoomError, Room, Taking
+from mmrl.images.room import MOST_HELD_BYTES, NoRoomError, Room, Taking
 from mmrl.images.safety import Address, check_url, quoted
 from mmrl.images.unpack import PackedBodyError, Unpacker
 from mmrl.runtime.retry import IMAGES, retry_after
 
 USER_AGENT = f"mmrl/{__version__} (learns what makes image posts popular; fetches an image once)"
 MOST_REDIRECTS = 5
-MOST_HELD_BYTES = 128 << 20  # of images that one call holds; or a single larger one
 _DRAINED_BYTES = 65_536
 _HEADERS = [
     ("User-Agent", USER_AGENT),

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+MOST_HELD_BYTES = 128 << 20  # of images that one call holds; or a single larger one
+
 
 class NoRoomError(Exception):
     """Other images fill the memory: this one is fetched later."""

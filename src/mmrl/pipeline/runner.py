@@ -12,7 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.pipeline.stage import Stage, StageReport
+from mmrl.pipeline.stage import Results, Stage, StageReport
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 
@@ -58,19 +58,36 @@ def _run_chunks(
             if following.num_rows:
                 loading = ahead.submit(stage.load, catalog, following)
             started = time.perf_counter()
-            results = worker(batch)
-            stage.commit(catalog, results.done, as_of)
-            catalog.fail(stage.name, results.failed, as_of)
-            failed = {failure.key for failure in results.failed}
-            recovered = failed_before.intersection(chunk["key"].to_pylist()) - failed
-            catalog.clear_failures(stage.name, recovered)
-            report.done += chunk.num_rows - len(failed)
-            report.failed.update(str(failure.reason) for failure in results.failed)
-            report.noted.update(+results.noted)
-            progress.advance(chunk.num_rows)
+            while batch is not None:
+                results = worker(batch)
+                _commit(stage, catalog, as_of, batch, results, failed_before, report, progress)
+                batch = results.rest
             size.took(time.perf_counter() - started)
             chunk = following
             begun += chunk.num_rows
+
+
+def _commit(
+    stage: Stage,
+    catalog: Catalog,
+    as_of: datetime,
+    batch: pa.Table,
+    results: Results,
+    failed_before: set[str],
+    report: StageReport,
+    progress: Progress,
+) -> None:
+    """Writes the results of a batch, its rest aside, and counts them."""
+    stage.commit(catalog, results.done, as_of)
+    catalog.fail(stage.name, results.failed, as_of)
+    failed = {failure.key for failure in results.failed}
+    left = set() if results.rest is None else set(results.rest["key"].to_pylist())
+    tried = set(batch["key"].to_pylist()) - left
+    catalog.clear_failures(stage.name, failed_before.intersection(tried) - failed)
+    report.done += len(tried) - len(failed)
+    report.failed.update(str(failure.reason) for failure in results.failed)
+    report.noted.update(+results.noted)
+    progress.advance(len(tried))
 
 
 class ChunkSize:

@@ -23,11 +23,14 @@ class Results:
         done: rows to write.
         failed: the items that failed, with their reasons.
         noted: how often something happened that people should know, in words.
+        rest: rows of the batch that memory had no room for; the worker gets them again once these
+            results are committed. None: all were done or failed.
     """
 
     done: pa.Table
     failed: list[Failed] = field(default_factory=list)
     noted: Counter[str] = field(default_factory=Counter)
+    rest: pa.Table | None = None
 
 
 class Worker(Protocol):

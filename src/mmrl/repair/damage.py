@@ -10,13 +10,13 @@ class Damage:
 
     Attributes:
         what: the table, the model version or the file.
-        found: what is broken, in a few words.
+        broken: what of it, in a few words.
         way_out: what is done about it, or what a person can do.
         mend: does that; None where nothing in the home can mend it.
     """
 
     what: str
-    found: str
+    broken: str
     way_out: str
     mend: Callable[[], None] | None
 

@@ -41,13 +41,13 @@ def check_images(catalog: Catalog) -> list[Damage]:
 
 def broken_among(catalog: Catalog, hashes: list[str]) -> list[str]:
     """The hashes whose bytes are others."""
-    found = []
+    broken = []
     for start in range(0, len(hashes), 50):
         rows = catalog.lookup("images", "sha256", hashes[start : start + 50], ["sha256", "bytes"])
         for row in rows.to_pylist():
             if row["bytes"] is not None and sha256(row["bytes"]).hexdigest() != row["sha256"]:
-                found.append(row["sha256"])
-    return found
+                broken.append(row["sha256"])
+    return broken
 
 
 def take_out(catalog: Catalog, hashes: list[str]) -> None:

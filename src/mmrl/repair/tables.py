@@ -48,18 +48,18 @@ def _check_table(folder: Path) -> Iterator[Damage]:
     except Exception as error:
         yield _unopened(folder, name, again, first_line(error))
         return
-    broken = [part for part in dataset.get_fragments() if not _whole(dataset, part, folder)]
-    if not broken:
+    lost = [part for part in dataset.get_fragments() if not _whole(dataset, part, folder)]
+    if not lost:
         return
-    rows = sum(part.physical_rows for part in broken)
-    found = f"{len(broken)} of {len(dataset.get_fragments())} files of data can't be read"
+    rows = sum(part.physical_rows for part in lost)
+    broken = f"{len(lost)} of {len(dataset.get_fragments())} files of data can't be read"
     if name in _NEVER:
-        yield Damage(f"table {name}", found, "restore the home from a copy", None)
+        yield Damage(f"table {name}", broken, "restore the home from a copy", None)
         return
-    numbers = [part.fragment_id for part in broken]
+    numbers = [part.fragment_id for part in lost]
     yield Damage(
         f"table {name}",
-        f"{found} ({rows:,} rows)",
+        f"{broken} ({rows:,} rows)",
         f"these rows are taken out; {again}",
         lambda: _take_out(folder, dataset.version, numbers),
     )
@@ -78,11 +78,11 @@ def _unopened(folder: Path, name: str, again: str, why: str) -> Damage:
         return Damage(
             f"table {name}", "it was never finished", "it is taken away", lambda: _remove(folder)
         )
-    found = f"no version of it can be read: {why}"
+    broken = f"no version of it can be read: {why}"
     if name in _NEVER or name in ("posts", "observations"):
-        return Damage(f"table {name}", found, "restore the home from a copy", None)
+        return Damage(f"table {name}", broken, "restore the home from a copy", None)
     return Damage(
-        f"table {name}", found, f"its rows are taken out; {again}", lambda: _remove(folder)
+        f"table {name}", broken, f"its rows are taken out; {again}", lambda: _remove(folder)
     )
 
 

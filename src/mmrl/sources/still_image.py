@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from mmrl.sources.fields import text, unescaped
 
@@ -21,12 +21,27 @@ _VIDEO_HOSTS = (
 _FILE_HOSTS = ("i.redd.it", "i.reddituploads.com")  # every address there is an image
 # Sites where a page shows one image, so that Reddit's preview of the page is that image.
 # Elsewhere (a newspaper...) the preview is an illustration, not what was posted.
-_IMAGE_SITES = (
-    *("imgur.com", "flickr.com", "flic.kr", "500px.com", "deviantart.com", "artstation.com"),
+_PICTURE_SITES = (
+    *("flickr.com", "flic.kr", "500px.com", "deviantart.com", "artstation.com"),
     *("instagram.com", "redd.it", "reddituploads.com", "commons.wikimedia.org"),
 )
-_IMGUR_ID = re.compile(r"/([A-Za-z0-9]{5}|[A-Za-z0-9]{7})(?:\.[A-Za-z]+)?")
-_IMGUR_WORDS = frozenset({"about", "gallery", "privacy", "apps", "jobs", "store", "terms"})
+_PREVIEWS = ("preview.redd.it", "external-preview.redd.it")
+_TITLED = re.compile(r"/(?:[^/]*-)?v0-([A-Za-z0-9]+\.[A-Za-z]+)")  # TITLE-v0-ID.EXT
+# Imgur's own hosts, compared whole: i.stack.imgur.com is another site with ids of its own.
+_IMGUR_FILES = ("i.imgur.com", "i.imgur.io")
+_IMGUR_PAGES = tuple(f"{front}imgur.{end}" for front in ("", "www.", "m.") for end in ("com", "io"))
+# An id has 5 or 7 signs; one letter more asks for a small copy, as `_d` does.
+_IMGUR_ID = r"([A-Za-z0-9]{5}|[A-Za-z0-9]{7})(?:[sbtmlh]|_d)?"
+_IMGUR_FILE = re.compile(rf"/(?:download/)?{_IMGUR_ID}(\.[A-Za-z]+)?")
+_IMGUR_PAGE = re.compile(rf"/(?:[rt]/[^/]+/|download/)?(?:[^/]*-)?{_IMGUR_ID}(\.[A-Za-z]+)?")
+_IMGUR_WORDS = frozenset(  # paths that look like an id, or like one with a letter more
+    (
+        *("about", "account", "album", "albums", "apps", "desktop", "emerald", "gallery", "hello"),
+        *("image", "images", "inbox", "jobs", "login", "media", "memegen", "press", "privacy"),
+        *("random", "register", "removed", "rules", "search", "signin", "store", "terms", "topic"),
+        *("topics", "trending", "upload", "user", "vidgif"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +50,13 @@ class Media:
 
     Attributes:
         image_url: the still image to learn from; None for texts, links and videos.
+        preview_url: Reddit's own copy of it, for when the image is gone; None where there is none.
         is_video: whether it is a video.
         gallery_size: how many images a gallery lists; None for anything else.
     """
 
     image_url: str | None = None
+    preview_url: str | None = None
     is_video: bool = False
     gallery_size: int | None = None
 
@@ -50,8 +67,7 @@ def find_media(post: dict[str, Any]) -> Media:
     if isinstance(parents, list) and parents and isinstance(parents[-1], dict):
         post = parents[-1]
     address = text(post.get("url_overridden_by_dest")) or text(post.get("url")) or ""
-    address = unescaped(address)
-    parts = split(address)
+    parts = _in_media_page(split(unescaped(address)))
     items = _gallery_items(post)
     if items is not None or post.get("is_gallery") is True or "/gallery/" in _reddit_path(parts):
         return _gallery(items or [], post)
@@ -59,7 +75,13 @@ def find_media(post: dict[str, Any]) -> Media:
         return Media(is_video=True)
     if post.get("is_self") is True or parts is None:
         return Media()
-    return Media(image_url=_direct(parts) or _preview(post, parts) or _imgur_page(parts))
+    signed = _signed_preview(post)
+    shown = signed if _shows_what_was_posted(post, parts) else None
+    image = _direct(parts) or (_full_size(shown) if shown else None) or _imgur_page(parts)
+    if image is None:
+        return Media()
+    copy = parts if parts.hostname in _PREVIEWS else signed
+    return Media(image_url=image, preview_url=_copy(copy, image))
 
 
 def split(address: str) -> SplitResult | None:
@@ -107,12 +129,16 @@ def _gallery(items: list[str], post: dict[str, Any]) -> Media:
     metadata = post.get("media_metadata")
     known = metadata if isinstance(metadata, dict) else {}
     entries = [known.get(item) for item in items or known]
-    urls = (_gallery_image(entry) for entry in entries)
-    first = next((url for url in urls if url), None)
-    return Media(image_url=first, gallery_size=len(entries) or None)
+    sources = (_gallery_image(entry) for entry in entries)
+    first = next((source for source in sources if source), None)
+    size = len(entries) or None
+    if first is None:
+        return Media(gallery_size=size)
+    image = _full_size(first)
+    return Media(image_url=image, preview_url=_copy(first, image), gallery_size=size)
 
 
-def _gallery_image(entry: Any) -> str | None:
+def _gallery_image(entry: Any) -> SplitResult | None:
     """The address of one valid gallery entry; an animation has a gif, a film has neither."""
     if not isinstance(entry, dict) or entry.get("status") != "valid":
         return None
@@ -120,50 +146,87 @@ def _gallery_image(entry: Any) -> str | None:
     if not isinstance(source, dict):
         return None
     address = text(source.get("u")) or text(source.get("gif"))
-    parts = split(unescaped(address)) if address else None
-    return None if parts is None else _full_size(parts)
+    return split(unescaped(address)) if address else None
+
+
+def _copy(parts: SplitResult | None, image: str) -> str | None:
+    """The address of Reddit's signed copy of an image, where it is another than the image's."""
+    if parts is None or parts.hostname not in _PREVIEWS:
+        return None
+    address = urlunsplit(parts._replace(fragment=""))
+    return None if address == image else address
 
 
 def _full_size(parts: SplitResult) -> str:
-    """The original behind Reddit's signed and resized preview."""
-    if parts.hostname == "preview.redd.it":
-        return urlunsplit(("https", "i.redd.it", parts.path, "", ""))
+    """The original behind Reddit's signed and resized preview.
+
+    What stands before `-v0-` is the post's title; i.redd.it knows the id alone.
+    """
+    if parts.hostname in ("preview.redd.it", "i.redd.it"):
+        titled = _TITLED.fullmatch(parts.path)
+        if titled or (parts.hostname == "preview.redd.it" and parts.path.count("/") == 1):
+            path = f"/{titled[1]}" if titled else parts.path
+            return urlunsplit(("https", "i.redd.it", path, "", ""))
     return urlunsplit(parts._replace(fragment=""))
+
+
+def _in_media_page(parts: SplitResult | None) -> SplitResult | None:
+    """The image's own address where Reddit's page around it (reddit.com/media?url=) was posted."""
+    if _reddit_path(parts).rstrip("/") != "/media" or parts is None:
+        return parts
+    inner = parse_qs(parts.query).get("url")
+    return split(inner[0]) if inner else parts
 
 
 def _direct(parts: SplitResult) -> str | None:
     """The address itself where it is an image's."""
     if _on(parts, ("wikipedia.org", "wikimedia.org")) and parts.path.startswith("/wiki/"):
         return None  # a page about a file, though it ends in .jpg
-    if _on(parts, ("imgur.com",)):
-        match = _IMGUR_ID.fullmatch(parts.path)
-        if match and (parts.hostname == "i.imgur.com" or _suffix(parts) in _STILL):
-            return f"https://i.imgur.com/{match[1]}{_suffix(parts) or '.jpg'}"
-    if _suffix(parts) in _STILL or (_on(parts, _FILE_HOSTS) and len(parts.path) > 1):
+    if parts.hostname in _IMGUR_FILES or (
+        parts.hostname in _IMGUR_PAGES and _suffix(parts) in _STILL
+    ):
+        match = _IMGUR_FILE.fullmatch(parts.path)
+        if match:
+            return _imgur_file(match)
+    if _suffix(parts) in _STILL or (parts.hostname in _FILE_HOSTS and len(parts.path) > 1):
         return _full_size(parts)
     return None
 
 
-def _preview(post: dict[str, Any], parts: SplitResult) -> str | None:
-    if post.get("post_hint") != "image" and not _on(parts, _IMAGE_SITES):
-        return None
+def _shows_what_was_posted(post: dict[str, Any], parts: SplitResult) -> bool:
+    """Whether Reddit's preview of a post's address is the image that was posted."""
+    return (
+        post.get("post_hint") == "image"
+        or _on(parts, _PICTURE_SITES)
+        or parts.hostname in (*_IMGUR_PAGES, *_IMGUR_FILES)
+    )
+
+
+def _signed_preview(post: dict[str, Any]) -> SplitResult | None:
+    """The address of the largest preview in a post's JSON."""
     preview = post.get("preview")
     images = preview.get("images") if isinstance(preview, dict) else None
     first = images[0] if isinstance(images, list) and images else None
     source = first.get("source") if isinstance(first, dict) else None
     address = text(source.get("url")) if isinstance(source, dict) else None
-    address_parts = split(unescaped(address)) if address else None
-    return None if address_parts is None else _full_size(address_parts)
+    return split(unescaped(address)) if address else None
 
 
 def _imgur_page(parts: SplitResult) -> str | None:
-    """The file behind `imgur.com/ID`, which holds exactly one image (albums have other paths).
+    """The file behind a page of one image: imgur.com/ID, /TITLE-ID, /r/SUBREDDIT/ID, /t/TAG/ID.
 
-    Ids have 5 or 7 signs; Imgur serves an image's still whatever suffix is asked for.
+    Albums have other paths. Imgur serves an image's still whatever suffix is asked for.
     """
-    if parts.hostname not in ("imgur.com", "www.imgur.com", "m.imgur.com"):
+    if parts.hostname not in _IMGUR_PAGES:
         return None
-    match = _IMGUR_ID.fullmatch(parts.path.rstrip("/"))
-    if match is None or match[1].lower() in _IMGUR_WORDS:
+    match = _IMGUR_PAGE.fullmatch(parts.path.rstrip("/"))
+    if match is None or parts.path.strip("/").lower() in _IMGUR_WORDS:
         return None
-    return f"https://i.imgur.com/{match[1]}.jpg"
+    return _imgur_file(match)
+
+
+def _imgur_file(match: re.Match[str]) -> str:
+    """The full-size file of an id; a small copy `ID_d.webp` may be of any format."""
+    small = match[0].rpartition(".")[0].endswith("_d")
+    suffix = (match[2] or "").lower()
+    return f"https://i.imgur.com/{match[1]}{suffix if suffix in _STILL and not small else '.jpg'}"

@@ -143,6 +143,7 @@ def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
         "flair": rules.words(data, "link_flair_text"),
         "domain": rules.words(data, "domain"),
         "image_url": media.image_url,
+        "preview_url": media.preview_url,
         "first_seen_at": first_seen_at,
         "source": rules.source,
     }

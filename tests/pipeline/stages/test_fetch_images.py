@@ -12,7 +12,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.runner import StageReport
-from mmrl.pipeline.stages.fetch_images import FetchImagesStage
+from mmrl.pipeline.stages.fetch_images import FROM_PREVIEW, FetchImagesStage
 from tests.support.image_server import ImageServer, answer, image_file, image_server
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -224,3 +224,51 @@ def test_real_posts_get_their_real_images(catalog: Catalog, shared_data: Path) -
     report = run(catalog)
     assert (report.done, report.failed) == (100, {})
     assert catalog.count("images") == len({path.read_bytes() for path in files})
+
+
+def with_preview(catalog: Catalog, post_id: str, url: str, preview: str | None) -> None:
+    post(catalog, post_id, url)
+    row = catalog.read("posts", where=f"post_id = '{post_id}'")
+    place = row.schema.get_field_index("preview_url")
+    catalog.upsert("posts", row.set_column(place, row.schema.field(place), [[preview]]))
+
+
+def test_reddits_preview_is_taken_where_the_image_is_gone_and_that_is_noted(
+    catalog: Catalog, server: ImageServer
+) -> None:
+    gone, copy = server.url("/gone.jpg"), server.serve("/copy.jpg", image_file(3))
+    whole = server.serve("/whole.jpg", image_file(4))
+    broken = server.serve("/broken.jpg", image_file(5)[:300])
+    with_preview(catalog, "a", gone, copy)
+    with_preview(catalog, "b", whole, copy)
+    with_preview(catalog, "c", broken, copy)
+    with_preview(catalog, "d", server.url("/gone-too.jpg"), server.url("/no-copy.jpg"))
+    with_preview(catalog, "e", server.url("/gone-as-well.jpg"), "file:///etc/passwd")
+    report = run(catalog)
+    rows = {row["post_id"]: row["final_url"] for row in catalog.read("post_images").to_pylist()}
+    assert rows == {"a": copy, "b": whole}
+    assert report.noted[FROM_PREVIEW] == 1
+    assert report.failed == {"broken_image": 1, "image_gone": 2}
+
+
+def test_posts_whose_images_do_not_fit_into_memory_come_next_in_the_same_run(
+    catalog: Catalog, server: ImageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+    for number in range(9):
+        data = image_file(number) + bytes(70_000)
+        post(catalog, f"p{number}", server.serve(f"/{number}.jpg", data))
+    monkeypatch.setattr("mmrl.images.fetch.MOST_HELD_BYTES", 1)
+    commit = FetchImagesStage.commit
+
+    def counted(self: FetchImagesStage, of: Catalog, done: pa.Table, as_of: datetime) -> None:
+        sizes.append(done.num_rows)
+        commit(self, of, done, as_of)
+
+    monkeypatch.setattr(FetchImagesStage, "commit", counted)
+    images = {"allow_loopback": True, "max_bytes": 80_000, "timeout_seconds": 60}
+    stage = FetchImagesStage(Settings.model_validate({"images": images}))
+    report = run_stage(stage, catalog, NOW, Silent())
+    assert (report.pending, report.done) == (9, 9)
+    assert len(shown(catalog)) == 9
+    assert len(sizes) > 2

@@ -6,6 +6,8 @@ from other addresses are kept once, by their SHA-256.
 """
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +23,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import ImageSettings, Settings
 from mmrl.images.files import read_image
 from mmrl.images.image import FetchedImage, Refused
+from mmrl.images.room import MOST_HELD_BYTES
 from mmrl.pipeline import Results
 from mmrl.pipeline.stages.images import may_fetch
 from mmrl.sources.kinds import may_name_files
@@ -28,7 +31,9 @@ from mmrl.sources.kinds import may_name_files
 if TYPE_CHECKING:
     from mmrl.images.fetch import Fetcher
 
-_FILE = "file://"
+FROM_PREVIEW = "images from Reddit's preview, as the posted file is gone"
+_FILE, _HTTP = "file://", ("http://", "https://")
+_GONE = (Reason.IMAGE_GONE, Reason.IMAGE_REMOVED_PLACEHOLDER)
 _FOREIGN_FILE = Refused(Reason.HOST_NOT_ALLOWED, "only imported tables may name files")
 _DONE = pa.schema(
     [
@@ -54,14 +59,15 @@ class FetchImagesStage:
 
         An address that may not be asked for counts as none.
 
-        Columns: key, image_url, source; `sha256` and `final_url` where the same address has given
-        another post its image; `comes_again`: more than one of these posts has that address.
+        Columns: key, image_url, preview_url, source; `sha256` and `final_url` where the same
+        address has given another post its image; `comes_again`: more than one of these posts has
+        that address.
         """
         ids = catalog.read("selection", ["post_id"], "reason IS NULL")
         done = catalog.read("post_images", ["post_id"])["post_id"].to_pylist()
         waiting = without(ids, "post_id", done)
         waiting = without(waiting, "post_id", catalog.open_failures(self.name, as_of))
-        facts = ["post_id", "image_url", "source"]
+        facts = ["post_id", "image_url", "preview_url", "source"]
         posts = catalog.lookup("posts", "post_id", waiting["post_id"], facts)
         posts = posts.filter(pc.is_valid(posts["image_url"]))
         if not self._all_allowed:
@@ -115,7 +121,10 @@ class FetchImagesWorker:
         self._seen: dict[str, _Found] = {}  # only addresses that come again in this run
 
     def __call__(self, batch: pa.Table) -> Results:
-        """Rows of `_DONE`, one a post; bytes and facts only where an image is first met."""
+        """Rows of `_DONE`, one a post; bytes and facts only where an image is first met.
+
+        Posts whose images did not fit into memory are the rest.
+        """
         posts = batch.to_pylist()
         known = {
             post["image_url"]: _Kept(post["sha256"], post["final_url"])
@@ -123,9 +132,12 @@ class FetchImagesWorker:
             if post["sha256"] is not None
         }
         outcomes: dict[str, _Found] = {**known, **self._seen}
-        urls = {post["image_url"] for post in posts if _may_ask(post)} - outcomes.keys()
-        fetched = self._bring(sorted(urls))
-        outcomes.update({url: _kept(got) for url, got in fetched.items()})
+        urls = {post["image_url"] for post in posts if _may_ask(post)}
+        fetched = self._bring(sorted(urls - outcomes.keys()))
+        outcomes.update({url: _kept(url, got) for url, got in fetched.items()})
+        gone = {post["preview_url"] for post in posts if _is_gone(post, outcomes)}
+        previews = self._bring(sorted(gone - outcomes.keys()))
+        outcomes.update({url: _kept(url, got) for url, got in previews.items()})
         self._seen.update(
             {
                 post["image_url"]: outcomes[post["image_url"]]
@@ -133,41 +145,102 @@ class FetchImagesWorker:
                 if post["comes_again"] and post["image_url"] in outcomes
             }
         )
-        rows, failed = [], []
-        unwritten = {
-            got.facts.sha256: got for got in fetched.values() if isinstance(got, FetchedImage)
-        }
-        for post in posts:
-            outcome = outcomes[post["image_url"]] if _may_ask(post) else _FOREIGN_FILE
-            if isinstance(outcome, Refused):
-                failed.append(
-                    Failed(post["key"], outcome.reason, outcome.detail, outcome.transient)
-                )
-            else:
-                rows.append(_row(post["key"], outcome, unwritten.pop(outcome.sha256, None)))
-        return Results(pa.Table.from_pylist(rows, schema=_DONE), failed)
+        images = [*fetched.values(), *previews.values()]
+        return _results(
+            batch,
+            [_outcome(post, outcomes) for post in posts],
+            {got.facts.sha256: got for got in images if isinstance(got, FetchedImage)},
+        )
 
     def _bring(self, urls: list[str]) -> dict[str, FetchedImage | Refused]:
-        files = [url for url in urls if url.startswith(_FILE)]
+        """The images of addresses; without those that memory has no room for."""
         fetched = self._fetcher.fetch([url for url in urls if not url.startswith(_FILE)])
-        with ThreadPoolExecutor(os.cpu_count(), "read") as threads:
-            read = list(threads.map(partial(read_image, images=self._images), files))
-        return {**fetched, **dict(zip(files, read, strict=True))}
+        return {**fetched, **self._read([url for url in urls if url.startswith(_FILE)])}
+
+    def _read(self, files: list[str]) -> dict[str, FetchedImage | Refused]:
+        images: dict[str, FetchedImage | Refused] = {}
+        held, at_once = 0, os.cpu_count() or 1
+        with ThreadPoolExecutor(at_once, "read") as threads:
+            for start in range(0, len(files), at_once):
+                if held >= MOST_HELD_BYTES:
+                    break
+                some = files[start : start + at_once]
+                read = threads.map(partial(read_image, images=self._images), some)
+                images.update(zip(some, read, strict=True))
+                held = sum(
+                    len(got.data) for got in images.values() if isinstance(got, FetchedImage)
+                )
+        return images
 
 
 @dataclass(frozen=True)
 class _Kept:
-    """An image that is in the catalog, or will be when this batch is committed."""
+    """An image that is in the catalog, or will be when this batch is committed.
+
+    Attributes:
+        asked: the address that it was asked for at, in this run.
+    """
 
     sha256: str
     final_url: str
+    asked: str = ""
 
 
 _Found = _Kept | Refused
 
 
-def _kept(got: FetchedImage | Refused) -> _Found:
-    return got if isinstance(got, Refused) else _Kept(got.facts.sha256, got.final_url)
+def _kept(url: str, got: FetchedImage | Refused) -> _Found:
+    return got if isinstance(got, Refused) else _Kept(got.facts.sha256, got.final_url, url)
+
+
+def _is_gone(post: dict[str, Any], outcomes: Mapping[str, _Found]) -> bool:
+    """Whether a post's image is gone, and Reddit has kept a preview of it."""
+    outcome = outcomes.get(post["image_url"])
+    return (
+        isinstance(outcome, Refused)
+        and outcome.reason in _GONE
+        and (post["preview_url"] or _FILE).startswith(_HTTP)
+    )
+
+
+def _outcome(post: dict[str, Any], outcomes: Mapping[str, _Found]) -> _Found | None:
+    """A post's image, or the refusal of it; None where it was not asked for yet."""
+    if not _may_ask(post):
+        return _FOREIGN_FILE
+    outcome = outcomes.get(post["image_url"])
+    if not _is_gone(post, outcomes):
+        return outcome
+    preview = outcomes.get(post["preview_url"])
+    return outcome if isinstance(preview, Refused) else preview  # why the image itself is missing
+
+
+def _results(
+    batch: pa.Table, outcomes: list[_Found | None], unwritten: dict[str, FetchedImage]
+) -> Results:
+    """The batch's results.
+
+    Args:
+        outcomes: of its posts, in their order.
+        unwritten: images that are met for the first time, by hash.
+    """
+    rows, failed, rest = [], [], []
+    noted: Counter[str] = Counter()
+    for place, (post, outcome) in enumerate(zip(batch.to_pylist(), outcomes, strict=True)):
+        if outcome is None:
+            rest.append(place)
+        elif isinstance(outcome, Refused):
+            failed.append(Failed(post["key"], outcome.reason, outcome.detail, outcome.transient))
+        else:
+            rows.append(_row(post["key"], outcome, unwritten.pop(outcome.sha256, None)))
+            noted[FROM_PREVIEW] += _is_preview(post, outcome)
+    done = pa.Table.from_pylist(rows, schema=_DONE)
+    return Results(done, failed, +noted, batch.take(rest) if rest else None)
+
+
+def _is_preview(post: dict[str, Any], kept: _Kept) -> bool:
+    return (
+        post["preview_url"] not in (None, post["image_url"]) and kept.asked == post["preview_url"]
+    )
 
 
 def _may_ask(post: dict[str, Any]) -> bool:
