@@ -3,14 +3,19 @@
 A nested setting is `[section] name = ...` in the file and `MMRL_SECTION__NAME` in the environment.
 """
 
+import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -24,10 +29,25 @@ DEFAULT_SUBREDDITS = [
 ]
 
 
+def _unset(fields: Mapping[str, FieldInfo], values: Any) -> Any:
+    """The values with "" as None where a setting may be unset, as the template writes it."""
+    if not isinstance(values, dict):
+        return values
+    return {
+        name: None if value == "" and name in fields and fields[name].default is None else value
+        for name, value in values.items()
+    }
+
+
 class Section(BaseModel):
     """A part of the settings; an unknown name in it is an error, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, values: Any) -> Any:
+        return _unset(cls.model_fields, values)
 
 
 class RedditSettings(Section):
@@ -251,6 +271,11 @@ class Settings(BaseSettings):
     label: LabelSettings = LabelSettings()
     train: TrainSettings = TrainSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, values: Any) -> Any:
+        return _unset(cls.model_fields, values)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -280,12 +305,34 @@ def load_settings(home: str | Path, **flags: Any) -> Settings:
         return Settings(**flags)
     except ValidationError as error:
         where = path if _toml_file else "environment or flags"
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']} (given {item.get('input')!r})"
-            for item in error.errors()
-        )
+        wrong = "; ".join(_complaint(item) for item in error.errors(include_input=False))
         raise ConfigError(f"Settings are wrong ({where}): {wrong}.") from None
+    except SettingsError as error:  # a variable that should hold JSON
+        raise ConfigError(f"Settings are wrong (environment): {error}.") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8.") from None
     except ValueError as error:  # tomllib.TOMLDecodeError
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     finally:
         _toml_file = None
+
+
+def _complaint(item: ErrorDetails) -> str:
+    """What is wrong with one setting; never its value, which may be a secret in a wrong place."""
+    name = ".".join(map(str, item["loc"]))
+    if item["type"] != "extra_forbidden":
+        return f"{name}: {item['msg']}"
+    near = difflib.get_close_matches(name, _names(), 1, 0.6)
+    same = [known for known in _names() if known.rpartition(".")[2] == str(item["loc"][-1])]
+    hint = [f"did you mean {known}?" for known in dict.fromkeys([*same, *near])][:1]
+    return f"{name}: there is no such setting; {hint[0] if hint else 'mmrl.toml lists them all'}"
+
+
+def _names() -> list[str]:
+    """Every setting and section by its full name."""
+    names = []
+    for name, field in Settings.model_fields.items():
+        names.append(name)
+        if isinstance(field.default, BaseModel):
+            names += [f"{name}.{setting}" for setting in type(field.default).model_fields]
+    return names

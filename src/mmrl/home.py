@@ -1,4 +1,4 @@
-"""A new home: its folder, a commented `mmrl.toml` and a `praw.ini` to fill in."""
+"""A new home: its folder, a commented `mmrl.toml`, a `praw.ini` to fill in, a `.gitignore`."""
 
 import json
 from pathlib import Path
@@ -22,6 +22,13 @@ PRAW_INI = """\
 # user_agent = linux:mmrl:v1 (by /u/your_name)
 """
 
+GITIGNORE = """\
+# Credentials, other people's posts, and what can be made again. Settings (mmrl.toml) may be kept.
+*
+!.gitignore
+!mmrl.toml
+"""
+
 
 def init(home: Path) -> list[Path]:
     """Makes what a home lacks and leaves alone what it has.
@@ -38,7 +45,8 @@ def init(home: Path) -> list[Path]:
     if not (home / "catalog").is_dir():
         made.append(home / "catalog")
     Catalog.open(home, create=True)
-    for name, text in (("mmrl.toml", commented_toml()), ("praw.ini", _praw_ini())):
+    files = {"mmrl.toml": commented_toml(), "praw.ini": _praw_ini(), ".gitignore": GITIGNORE}
+    for name, text in files.items():
         path = home / name
         if not path.exists():
             path.write_text(text, encoding="utf-8")

@@ -13,7 +13,8 @@ def init(
         DEFAULT_HOME
     ),
 ) -> None:
-    """Makes a home: a catalog, a commented `mmrl.toml` and a `praw.ini` to fill in.
+    """Makes a home: a catalog, a commented `mmrl.toml`, a `praw.ini` to fill in, and
+    a `.gitignore` that keeps credentials and posts out of Git.
 
     What is there already is left as it is.
     """

@@ -72,16 +72,37 @@ def user_agent(settings: dict[str, Any]) -> str:
     return f"{sys.platform}:mmrl-{client}:v{__version__}{by}"
 
 
+def _where(error: configparser.Error) -> str:
+    """What is wrong in which line, without the line's own words."""
+    match error:
+        case configparser.MissingSectionHeaderError():
+            return f", as line {error.lineno} stands before any [section]"
+        case configparser.ParsingError():
+            lines = ", ".join(str(line) for line, _ in error.errors)
+            return f", as line {lines} is neither `name = value` nor a [section]"
+        case configparser.DuplicateSectionError():
+            return f", as line {error.lineno} opens a section for the second time"
+        case configparser.DuplicateOptionError():
+            return f", as line {error.lineno} gives a name for the second time"
+    return ""
+
+
 def _section(path: Path, site: str) -> dict[str, str]:
     """The settings of one site in a praw.ini; empty where there is no such file."""
     if not path.is_file():
         return {}
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
-    except (configparser.Error, UnicodeDecodeError):
+        parser.read_string(path.read_text(encoding="utf-8-sig"))  # Notepad writes a mark in front
+    except UnicodeDecodeError:
+        raise ConfigError(
+            f"{path} is not UTF-8: save it as UTF-8 (in Notepad: Save as, Encoding)."
+        ) from None
+    except configparser.Error as error:
         # The parser's own message quotes the line, which may be the secret.
-        raise ConfigError(f"{path} is no valid INI file: {how_to_set(site)}.") from None
+        raise ConfigError(
+            f"{path} is no valid INI file{_where(error)}: {how_to_set(site)}."
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"{path} can't be read ({error.strerror}): let the user that runs mmrl read it."
