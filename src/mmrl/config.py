@@ -322,10 +322,13 @@ def _complaint(item: ErrorDetails) -> str:
     name = ".".join(map(str, item["loc"]))
     if item["type"] != "extra_forbidden":
         return f"{name}: {item['msg']}"
-    near = difflib.get_close_matches(name, _names(), 1, 0.6)
-    same = [known for known in _names() if known.rpartition(".")[2] == str(item["loc"][-1])]
-    hint = [f"did you mean {known}?" for known in dict.fromkeys([*same, *near])][:1]
-    return f"{name}: there is no such setting; {hint[0] if hint else 'mmrl.toml lists them all'}"
+    last = str(item["loc"][-1])
+    near = difflib.get_close_matches(last, [known.rpartition(".")[2] for known in _names()], 1, 0.7)
+    meant = [known for known in _names() if near and known.rpartition(".")[2] == near[0]]
+    # The one of the same section first.
+    meant.sort(key=lambda known: known.rpartition(".")[0] != name.rpartition(".")[0])
+    hint = f"did you mean {meant[0]}?" if meant else "mmrl.toml lists them all"
+    return f"{name}: there is no such setting; {hint}"
 
 
 def _names() -> list[str]:

@@ -172,6 +172,8 @@ class Registry:
         """
         kept = self._store.version(version)
         folder = self._store.folder(kept)
+        if not (folder / "model.json").is_file():
+            raise _broken_file(folder / "model.json", FileNotFoundError("it is gone"))
         return Registered(str(kept.version), TrainedModel.load(folder), folder)
 
     @_reads
