@@ -15,6 +15,7 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
@@ -96,7 +97,8 @@ class Store:
         # Importing MLflow sets its loggers up, so they are quietened once more.
         for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        store = self.server or f"sqlite:///{self.home.path.absolute()}/{FILE}"
+        # SQLAlchemy takes %20 in a path for a blank.
+        store = self.server or f"sqlite:///{quote(str(self.home.path.absolute() / FILE))}"
         return MlflowClient(tracking_uri=store, registry_uri=store)
 
     @cached_property
