@@ -58,10 +58,14 @@ def _run_chunks(
             if following.num_rows:
                 loading = ahead.submit(stage.load, catalog, following)
             started = time.perf_counter()
+            keys = set(chunk["key"].to_pylist())
             while batch is not None:
                 results = worker(batch)
-                _commit(stage, catalog, as_of, batch, results, failed_before, report, progress)
                 batch = results.rest
+                left = set() if batch is None else set(batch["key"].to_pylist())
+                _commit(stage, catalog, as_of, keys - left, results, failed_before, report)
+                progress.advance(len(keys - left))
+                keys = left
             size.took(time.perf_counter() - started)
             chunk = following
             begun += chunk.num_rows
@@ -71,23 +75,19 @@ def _commit(
     stage: Stage,
     catalog: Catalog,
     as_of: datetime,
-    batch: pa.Table,
+    tried: set[str],
     results: Results,
     failed_before: set[str],
     report: StageReport,
-    progress: Progress,
 ) -> None:
-    """Writes the results of a batch, its rest aside, and counts them."""
+    """Writes the results of the keys that were tried, and counts them."""
     stage.commit(catalog, results.done, as_of)
     catalog.fail(stage.name, results.failed, as_of)
     failed = {failure.key for failure in results.failed}
-    left = set() if results.rest is None else set(results.rest["key"].to_pylist())
-    tried = set(batch["key"].to_pylist()) - left
     catalog.clear_failures(stage.name, failed_before.intersection(tried) - failed)
     report.done += len(tried) - len(failed)
     report.failed.update(str(failure.reason) for failure in results.failed)
     report.noted.update(+results.noted)
-    progress.advance(len(tried))
 
 
 class ChunkSize:
