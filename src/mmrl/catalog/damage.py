@@ -52,5 +52,6 @@ def refuse_damaged(catalog: Location, table: str) -> None:
     if data is not None and data.is_dir() and any(data.iterdir()):
         raise CatalogError(
             f"The table {table} in {catalog} has lost its list of versions: its data are in "
-            f"{data}, and nothing says which of them count. `mmrl doctor` says what can be made again."
+            f"{data}, and nothing says which of them count. `mmrl doctor` says what can be made "
+            "again."
         )

@@ -23,8 +23,8 @@ class Results:
         done: rows to write.
         failed: the items that failed, with their reasons.
         noted: how often something happened that people should know, in words.
-        rest: rows of the batch, with `key`, that memory had no room for; the worker gets them again once these
-            results are committed. None: all were done or failed.
+        rest: rows of the batch, with `key`, that memory had no room for; the worker gets them again
+            once these results are committed. None: all were done or failed.
     """
 
     done: pa.Table
