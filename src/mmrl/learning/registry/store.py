@@ -97,8 +97,10 @@ class Store:
         # Importing MLflow sets its loggers up, so they are quietened once more.
         for name in ("mlflow", "mlflow.store.db.utils", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        # SQLAlchemy takes %20 in a path for a blank.
-        store = self.server or f"sqlite:///{quote(str(self.home.path.absolute() / FILE))}"
+        # SQLAlchemy takes %20 in a path for a blank. Without the driver's name, MLflow would make
+        # a folder of the quoted name.
+        path = quote(str(self.home.path.absolute() / FILE))
+        store = self.server or f"sqlite+pysqlite:///{path}"
         return MlflowClient(tracking_uri=store, registry_uri=store)
 
     @cached_property
