@@ -41,6 +41,7 @@ from benchmarks.real.sets import (
 )
 from mmrl import __version__
 from mmrl.catalog import Catalog
+from mmrl.catalog.columns import TEXT
 from mmrl.config import load_settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.learning.evaluation import evaluate
@@ -123,7 +124,7 @@ def _set(
     spaces = {
         space: encoder
         for space, encoder in profile.ids.items()
-        if space in profile.dims and (real.images is not None or space == "title")
+        if space in profile.dims and (real.images is not None or space in ("title", TEXT))
     }
     samples = load(
         Catalog.open(home),
@@ -157,8 +158,8 @@ def _set(
 
 
 def _notes(real: RealSet, samples: pa.Table) -> list[str]:
-    """What the anchors had and mmrl has not, and how they were judged."""
-    notes = [f"anchors knew and mmrl did not: {fact}" for fact in real.unused]
+    """What mmrl could not know, and how the anchors were judged."""
+    notes = []
     if all(samples[name].null_count == samples.num_rows for name in AUTHOR_FEATURES):
         notes.append("mmrl knew no author of any post: the file names authors, it has no ids")
     return notes + list(real.remarks)

@@ -20,8 +20,10 @@ from pyarrow import csv
 
 from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
 from mmrl.config import Settings
+from mmrl.learning.inputs import TEXTS
 from mmrl.learning.splits import Split
 from mmrl.learning.task import prepare
+from mmrl.samples.extras import EXTRA
 from mmrl.samples.schema import NUMERIC_FEATURES
 
 _SCRIPT = Path(__file__).with_name("fit_autogluon.py")
@@ -89,9 +91,9 @@ def facts_of(
 ) -> pa.Table:
     """What mmrl learns from, a row a post of the split, as columns that any learner can read.
 
-    Numbers are as in the samples, vectors as mmrl's trees get them in their second fit (shortened
-    as training and validation posts tell). Both are `learn`: AutoGluon holds out posts of its own.
-    Test posts have no log_score.
+    Numbers are as in the samples; vectors and extra features as mmrl's trees get them in their
+    second fit (as training and validation posts tell). Both are `learn`: AutoGluon holds out posts
+    of its own. Test posts have no log_score.
     """
     task, _ = prepare(samples, split, settings, encoders)
     tables = []
@@ -109,7 +111,7 @@ def facts_of(
                 if name in rows.schema.names
             },
         }
-        for space in SPACES:
+        for space in (*SPACES, EXTRA, TEXTS):
             if space not in task.modalities:
                 continue
             there = posts.inputs.present[space] > 0

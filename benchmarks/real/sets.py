@@ -45,7 +45,6 @@ class RealSet:
         settings: a user's, for this set.
         splits: the ways it is split.
         anchors: by split, the strongest first.
-        unused: facts that the anchors had of each post, and mmrl has not.
         remarks: on how the anchors were judged otherwise.
     """
 
@@ -55,11 +54,10 @@ class RealSet:
     importing: tuple[str, ...]
     source: str | None = None
     images: str | None = None
-    stages: tuple[str, ...] = ("filter", "embed-title", "merge")
+    stages: tuple[str, ...] = ("filter", "embed-title", "embed-text", "merge")
     settings: Mapping[str, Any] = field(default_factory=dict)
     splits: tuple[SplitName, ...] = ("time",)
     anchors: Mapping[SplitName, tuple[Anchor, ...]] = field(default_factory=dict)
-    unused: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -91,7 +89,6 @@ SETS = (
                 Anchor("trees: metadata", 0.440, 1.011),
             ),
         },
-        unused=("text of description and tags, and how many tags there are",),
         remarks=(
             "anchors by time learn from all of the first 75%; mmrl leaves out the 36 hours before "
             "each part",

@@ -103,6 +103,7 @@ STAGES = (
     _embed("caption", "embeds captions", "caption"),
     _embed("image", "embeds images", "fetch-images"),
     _embed("visual", "embeds images together with a text", "caption"),
+    _embed("text", "embeds flair, tags and texts that people bring", "filter"),
     StageInfo(
         "merge",
         "makes samples: features and labels",
@@ -113,7 +114,10 @@ STAGES = (
             "label_observed_at IS NOT NULL",
             left_out="unlabelled",
         ),
-        ("measure-images", "embed-title", "embed-caption", "embed-image", "embed-visual"),
+        (
+            *("measure-images", "embed-title", "embed-caption", "embed-image", "embed-visual"),
+            "embed-text",
+        ),
     ),
     StageInfo(
         "train",

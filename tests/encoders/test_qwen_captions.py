@@ -284,4 +284,5 @@ def test_the_frontier_profile_has_it(folder):
     profile = load_profile(Settings(profile="frontier", weights={NAME: str(folder)}))
     assert isinstance(profile.captioner(), QwenCaptions)
     assert profile.ids["captioner"].startswith("qwen3-vl-2b-instruct@")
-    assert profile.dims == {"title": 1024, "caption": 1024, "image": 1152, "visual": 2048}
+    spaces = {"title": 1024, "caption": 1024, "image": 1152, "visual": 2048, "text": 1024}
+    assert profile.dims == spaces

@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.errors import InputError
+from mmrl.learning.blocks import blocks_of
 from mmrl.learning.inputs import Encoding, FeatureSpec
 from mmrl.learning.projection import fit_projection
 from mmrl.learning.trees import METADATA, matrix
+from mmrl.samples.vectors import vector_column
 from tests.support.learning_samples import DIMS, ENCODERS, make_samples, take_images
+
+TEXT_COLUMNS = ("text:flair", "text:tags")
 
 
 def test_a_spec_is_the_same_after_json() -> None:
@@ -159,3 +163,50 @@ def test_a_model_that_learned_from_no_extra_features_has_no_such_modality() -> N
     inputs = known(make_samples(20))
     assert (inputs.present["extra"] == 0).all()
     assert inputs.values["extra"].shape == (20, 2)
+
+
+def test_texts_of_each_feature_are_shortened_by_themselves_and_marked_where_missing() -> None:
+    rng = np.random.default_rng(0)
+    extras = [{"tags": f"tag{rng.integers(40)}", "runtime": str(row)} for row in range(100)]
+    for row in range(0, 100, 2):
+        extras[row]["flair"] = ("OC", "Fan art")[row % 4 // 2]
+    samples = make_samples(100, extras=extras)
+    encoding = Encoding.fit(samples, {**ENCODERS, "text": "made-up-title"}, 0)
+    assert encoding.spec.encoders["text"] == "made-up-title"
+    assert {"text:flair", "text:tags"} <= set(encoding.projections)
+    assert "text:runtime" not in encoding.projections
+    inputs = encoding(samples)
+    flair, tags = (encoding.projections[name].components.shape[1] for name in TEXT_COLUMNS)
+    assert (flair, tags) == (16, 16)
+    values = inputs.values["extra_text"]
+    assert values.shape == (100, flair + 1 + tags + 1)
+    assert values[:, flair].tolist() == [row % 2 for row in range(100)]
+    assert not values[1::2, :flair].any()
+    blocks = blocks_of(encoding.spec, inputs, ["extra_text"])
+    assert [block.name for block in blocks] == [*TEXT_COLUMNS, "subreddit"]
+    np.testing.assert_array_equal(blocks[1].of(inputs), values[:, flair + 1 :])
+    assert (values[:, -1] == 0).all()
+    vectors = np.array(samples["text:tags"].to_pylist())
+    np.testing.assert_allclose(encoding.projections["text:tags"].mean, vectors.mean(0), atol=1e-5)
+
+
+def test_a_model_that_knows_texts_takes_samples_without_them_and_no_others() -> None:
+    extras = [{"tags": f"tag{row % 7}"} for row in range(60)]
+    samples = make_samples(60, extras=extras)
+    encoding = Encoding.fit(samples, ENCODERS, 0)
+    inputs = encoding(make_samples(20))
+    assert (inputs.present["extra_text"] == 0).all()
+    assert inputs.values["extra_text"].shape == (20, 17)
+    other = samples.drop_columns(["text:tags"])
+    other = other.append_column("text:tags", vector_column([np.zeros(5)] * 60, 5))
+    with pytest.raises(InputError, match="The text vectors have 5 numbers"):
+        encoding(other)
+
+
+def test_a_post_is_encoded_alike_beside_any_others() -> None:
+    extras = [{"tags": f"a b{row % 5}", "runtime": str(row)} for row in range(60)]
+    samples = make_samples(60, extras=extras)
+    encoding = Encoding.fit(samples, ENCODERS, 0)
+    whole, one = encoding(samples), encoding(samples.slice(17, 1))
+    for name in ("extra", "extra_text"):
+        np.testing.assert_allclose(one.values[name][0], whole.values[name][17], atol=1e-6)

@@ -125,7 +125,8 @@ def test_what_another_post_shares_stays(catalog: Catalog) -> None:
     same_title = make_post(title=doomed.title)
     same_both = make_post(image=doomed.image, title=doomed.title, caption=doomed.caption)
     keep(catalog, [doomed])
-    keep(catalog, [same_image, same_title, same_both])
+    same_tags = make_post(tags=doomed.tags)
+    keep(catalog, [same_image, same_title, same_both, same_tags])
     purge(catalog, doomed)
     left = traces(catalog, doomed)
     assert {"id", "author's name", "author's id"}.isdisjoint(left)
@@ -133,7 +134,8 @@ def test_what_another_post_shares_stays(catalog: Catalog) -> None:
     purge(catalog, same_both)
     assert {"title", "image"} <= traces(catalog, doomed).keys()
     assert "visual vector" not in traces(catalog, doomed)
-    purge(catalog, same_image, same_title)
+    assert {"tags", "text vector"} <= left.keys()
+    purge(catalog, same_image, same_title, same_tags)
     assert traces(catalog, doomed) == {}
 
 

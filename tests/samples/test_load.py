@@ -200,6 +200,25 @@ def test_extra_features_are_the_flair_and_what_was_imported_by_name(catalog: Cat
     assert hours == {"a": extras[0]}
 
 
+def test_texts_have_a_column_of_vectors_a_feature_and_numbers_none(catalog: Catalog) -> None:
+    posts = [post("a", 0, flair="OC"), post("b", 1, flair="Fan art"), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    encoders = {"text": "T"}
+    assert "text:flair" not in samples.load(catalog, Settings(), END).schema.names
+    with pytest.raises(InputError, match="run `mmrl run embed-text`"):
+        samples.load(catalog, Settings(), END, encoders=encoders)
+    keep_extras(catalog, {"a": {"runtime": "93", "tags": "OC"}, "b": {"genre": "not embedded"}})
+    keep_vectors(catalog, "text", "T", {text_content("OC"): [1, 2]})
+    table = samples.load(catalog, Settings(), END, encoders=encoders)
+    assert table.schema == samples.samples_schema({"text:flair": 2, "text:tags": 2})
+    assert table["text:flair"].to_pylist() == [[1, 2], None, None]
+    assert table["text:tags"].to_pylist() == [[1, 2], None, None]
+    columns = ["text:tags", "post_id"]
+    chosen = samples.load(catalog, Settings(), END, encoders=encoders, columns=columns)
+    assert chosen.column_names == columns
+
+
 def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
     posts = [post("a", 0), post("b", 1), post("c", 2)]
     write(catalog, posts, [])

@@ -39,6 +39,10 @@ TARGETS = ("log_score", "popularity", "percentile")
 IMAGELESS = {"titles": 1.0, "mixed": 0.3}  # versions by the share of their posts without an image
 VERSION = {name: str(number) for number, name in enumerate((*TARGETS, *IMAGELESS), 1)}
 NOW = at(500)
+EXTRAS = [
+    {"tags": ("red", "blue")[row % 2], "runtime": str(row)} | ({"flair": "OC"} if row % 3 else {})
+    for row in range(260)
+]
 SUBSCRIBERS = 1000
 
 
@@ -48,15 +52,15 @@ class Made:
     truncated = 0
 
     def __init__(self, space: str) -> None:
-        self._vector = np.full(DIMS[space], 0.1, np.float32)
+        self._space = space
 
     def encode(self, contents: list[object], *_: object) -> np.ndarray:
-        return np.stack([self._vector] * len(contents))
+        return np.full((len(contents), DIMS[self._space]), 0.1, np.float32)
 
 
 PROFILE = SimpleNamespace(
-    ids=ENCODERS,
-    dims=DIMS,
+    ids={**ENCODERS, "text": ENCODERS["title"]},
+    dims={**DIMS, "text": DIMS["title"]},
     visual_text="title",
     shown_as={},
     captioner=lambda: SimpleNamespace(caption=lambda images: [Caption("a lake", ())]),
@@ -77,7 +81,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for target in TARGETS:
         options = {"bootstrap": 100, "ablation": False, "target": target}
         settings = Settings(threads=2, train=options)
-        trained = train(make_samples(260, measured=True), settings, ENCODERS, AS_OF)
+        extras = EXTRAS if target == "log_score" else None
+        samples = make_samples(260, measured=True, extras=extras)
+        trained = train(samples, settings, ENCODERS, AS_OF)
         Registry(home).register(trained, trained.test_samples, fingerprint=target)
     for name, share in IMAGELESS.items():
         samples = take_images(make_samples(260, measured=True), np.arange(260) % 10 < 10 * share)
@@ -236,3 +242,44 @@ def test_the_command_predicts_a_title_alone(home: Path, image_file: Path) -> Non
     assert json.loads(said.output)["score"]["middle"] >= 0
     refused = CliRunner().invoke(app, [*words, VERSION["log_score"]])
     assert isinstance(refused.exception, InputError)
+
+
+def test_a_draft_is_predicted_with_its_flair_and_features(
+    home: Path, image_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[pa.Table] = []
+    whole = TrainedModel.predict
+
+    def overheard(self: TrainedModel, samples: pa.Table) -> Quantiles:
+        heard.append(samples)
+        return whole(self, samples)
+
+    monkeypatch.setattr(TrainedModel, "predict", overheard)
+    command = ["predict", str(image_file), "--title", "A lake", "--subreddit", "pics"]
+    command += ["--model", VERSION["log_score"], "--home", str(home), "--as-of", NOW.isoformat()]
+    brought = ["--flair", " OC", "--feature", "tags=red", "--feature", "runtime=93"]
+    result = CliRunner().invoke(app, [*command, *brought])
+    assert result.exit_code == 0, result.output
+    (samples,) = heard
+    assert samples["extra"].to_pylist() == [[("flair", "OC"), ("runtime", "93"), ("tags", "red")]]
+    assert samples["has_flair"].to_pylist() == [1]
+    assert {"text:flair", "text:tags"} <= set(samples.schema.names)
+    assert "text:runtime" not in samples.schema.names
+    broken = CliRunner().invoke(app, [*command, "--feature", "tags"])
+    assert "expected NAME=VALUE" in str(broken.exception)
+
+
+@pytest.mark.parametrize(
+    ("target", "features", "message"),
+    [
+        ("log_score", {"tgas": "red"}, "knows no feature 'tgas': it knows runtime, tags"),
+        ("popularity", {"tags": "red"}, "no feature 'tags': it knows none; import a table with"),
+        ("log_score", {"flair": "OC"}, "give it as the draft's flair"),
+    ],
+)
+def test_a_feature_that_the_model_does_not_know_is_refused(
+    home: Path, image_file: Path, target: str, features: dict[str, str], message: str
+) -> None:
+    draft = Draft(image_file, "A lake", "pics", features=features)
+    with pytest.raises(InputError, match=message):
+        predict.predict_draft(Catalog.open(home), Settings(), draft, NOW, VERSION[target])

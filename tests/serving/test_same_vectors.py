@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
+from mmrl.catalog.columns import EMBEDDED, IMAGE_STATISTICS, SPACES
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.tables import SCHEMAS, embeddings_table
 from mmrl.config import Settings
@@ -26,7 +26,7 @@ from mmrl.serving.predict import encode_draft, measure_draft
 from tests.support.image_server import image_file
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
-STAGES = ("measure-images", "caption", *(f"embed-{space}" for space in SPACES))
+STAGES = ("measure-images", "caption", *(f"embed-{space}" for space in EMBEDDED))
 IMAGES = {image_content(data): data for data in map(image_file, range(4))}
 POSTS = st.lists(
     st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.sampled_from(list(IMAGES))),
@@ -54,7 +54,7 @@ def stored(home: Path, posts: list[tuple[str, str]]) -> Catalog:
     rows = {
         "posts": [
             {"post_id": post, "title": title, "subreddit": "pics", "source": "table:test"}
-            | {"created_at": AS_OF, "first_seen_at": AS_OF}
+            | {"created_at": AS_OF, "first_seen_at": AS_OF, "flair": title[::-1]}
             for post, (title, _) in zip(ids, posts, strict=True)
         ],
         "selection": [{"post_id": post, "rules": "r", "decided_at": AS_OF} for post in ids],
@@ -94,7 +94,7 @@ def test_a_draft_gets_the_caption_vectors_and_statistics_of_a_stored_post_with_t
     for title, sha256 in posts:
         drafted = measure_draft(IMAGES[sha256])
         assert [drafted[name][0].as_py() for name in IMAGE_STATISTICS] == statistics[sha256]
-        caption, draft = encode_draft(profile, IMAGES[sha256], title)
+        caption, draft = encode_draft(profile, IMAGES[sha256], title, {"flair": title[::-1]})
         assert caption == captions[sha256]
         joined = title if profile.visual_text == "title" else caption
         keys = {
@@ -103,6 +103,12 @@ def test_a_draft_gets_the_caption_vectors_and_statistics_of_a_stored_post_with_t
             "image": sha256,
             "visual": visual_content(sha256, joined),
         }
+        if "text:flair" in draft:
+            np.testing.assert_allclose(
+                draft["text:flair"].to_pylist()[0],
+                vectors["text"][text_content(title[::-1])],
+                atol=1e-5,
+            )
         for space in SPACES:
             expected = vectors[space].get(keys[space])
             (vector,) = draft[space].to_pylist()

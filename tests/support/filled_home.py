@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.columns import SPACES
 from mmrl.catalog.keys import text_content
 from mmrl.catalog.tables import SCHEMAS, embeddings, embeddings_table
 from mmrl.config import Settings
@@ -20,11 +21,12 @@ from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
 PROFILE = load_profile(Settings())
 SETTINGS = Settings(threads=2, filter={"require_image": False}, train=QUICK_TRAINING)
 ENCODERS = PROFILE.ids
+DIMS = {space: PROFILE.dims[space] for space in SPACES}
 
 
 def packaged_samples(n: int, seed: int = 0, **options: float) -> pa.Table:
     """As `make_samples`, with vectors of the packaged encoders' dimensions."""
-    return make_samples(n, seed, dims=PROFILE.dims, **options)
+    return make_samples(n, seed, dims=DIMS, **options)
 
 
 SAMPLES = packaged_samples(500)
@@ -62,7 +64,7 @@ def fill_samples(catalog: Catalog, samples: pa.Table) -> None:
     hashes = pa.array([text_content(text) for text in captions.to_pylist()])
     contents = {"title": _named("title", ids), "image": images, "caption": hashes}
     contents["visual"] = _named("visual", ids)
-    for space, dim in PROFILE.dims.items():
+    for space, dim in DIMS.items():
         rows = pa.table({"content": contents[space], "vector": samples[space]})
         rows = rows.filter(pc.is_valid(rows["vector"]))
         rows = rows.append_column("encoder", pa.array([ENCODERS[space]] * rows.num_rows))

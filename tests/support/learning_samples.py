@@ -7,14 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog.columns import IMAGE_STATISTICS
-from mmrl.samples.extras import EXTRA, extras_column
+from mmrl.catalog.keys import text_content
+from mmrl.samples.extras import EXTRA, extras_column, text_column, text_key
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
+from mmrl.samples.vectors import vector_column
 
 # A post's numbers that only an image has.
 _OF_IMAGE = tuple(name for name in NUMERIC_FEATURES if "image" in name.split("_"))
 QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
 DIMS = {"title": 24, "caption": 16, "image": 40, "visual": 24}
 ENCODERS = {space: f"made-up-{space}" for space in DIMS}
+TEXT_DIM = DIMS["title"]  # of the vectors of extra features, which the title's encoder makes
 START = datetime(2026, 6, 1, tzinfo=UTC)
 AS_OF = datetime(2026, 9, 15, tzinfo=UTC)
 SUBREDDITS = ("aww", "pics", "food", "space")
@@ -35,7 +38,7 @@ def make_samples(
     Image and title are one direction each in the image and title vectors, `missing` of the
     images (with caption and visual vector) are null. Also has the column `expected_log_score`,
     which is no part of the schema. The images' statistics are null, or noise where `measured`.
-    Posts have the `extras` given, or none.
+    Posts have the `extras` given, or none; those that are words with a vector for each text.
     """
     dims = DIMS if dims is None else dims
     rng = np.random.default_rng(seed)
@@ -99,7 +102,9 @@ def make_samples(
         values = noise.normal(size=n).astype(np.float32)
         columns[name] = pa.array(values, mask=gone if measured else np.ones(n, bool))
     columns[EXTRA] = extras_column([{}] * n if extras is None else extras)
-    schema = samples_schema(dims)
+    texts = _texts(extras or [])
+    schema = samples_schema(dims | dict.fromkeys(texts, TEXT_DIM))
+    columns |= texts
     table = pa.table({name: columns[name] for name in schema.names}).cast(schema)
     return table.append_column("expected_log_score", pa.array(expected))
 
@@ -113,3 +118,25 @@ def take_images(samples: pa.Table, gone: np.ndarray) -> pa.Table:
         taken = samples[name].take(rows)
         samples = samples.set_column(place, samples.schema.field(place), taken)
     return samples
+
+
+def text_vector(text: str) -> np.ndarray:
+    """A text's made-up vector, (TEXT_DIM,)."""
+    seed = int(text_content(text)[:8], 16)
+    return np.random.default_rng(seed).normal(size=TEXT_DIM).astype(np.float32)
+
+
+def _texts(extras: Sequence[Mapping[str, str]]) -> dict[str, pa.Array]:
+    names = sorted({name for of_post in extras for name in of_post})
+    vectors = {
+        text_column(name): [
+            text_vector(of_post[name]) if text_key(of_post.get(name, "0")) else None
+            for of_post in extras
+        ]
+        for name in names
+    }
+    return {
+        name: vector_column(column, TEXT_DIM)
+        for name, column in vectors.items()
+        if any(vector is not None for vector in column)
+    }

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from lance.file import LanceFileReader
 
 from mmrl.catalog import Catalog, Failed, Reason
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import EMBEDDED, IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.tables import SCHEMAS, embeddings
 
@@ -61,7 +61,7 @@ class Post:
 def make_post(**given: Any) -> Post:
     vectors = {
         space: np.random.default_rng(secrets.randbits(60)).random(DIM, np.float32)
-        for space in ("title", "caption", "image", "visual")
+        for space in EMBEDDED
     }
     chosen: dict[str, Any] = {
         "post_id": "z" + "".join(random.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=11)),
@@ -92,6 +92,7 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
                 "author_id": post.author_id,
                 "author_name": post.author,
                 "created_at": created,
+                "flair": post.tags,
                 "permalink": f"/r/pics/comments/{post.post_id}/x/",
                 "url": f"https://i.redd.it/{post.post_id}.jpg",
                 "first_seen_at": created,
@@ -114,6 +115,7 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
             "caption": text_content(post.caption),
             "image": sha,
             "visual": visual_content(sha, post.title),
+            "text": text_content(post.tags),
         }
         rows["samples"].append(
             {

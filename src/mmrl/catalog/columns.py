@@ -34,6 +34,8 @@ def key_columns(schema: pa.Schema) -> list[str]:
 
 # What an embedding is of: see the glossary.
 SPACES = ("title", "caption", "image", "visual")
+TEXT = "text"  # the space of flair, tags and texts that people bring: a post may have several
+EMBEDDED = (*SPACES, TEXT)  # the spaces that have embedding tables
 
 
 # Numbers of an image's pixels: see mmrl.images.quality.

@@ -23,7 +23,7 @@ class OfContent:
     """Each row is of a content that several posts may share.
 
     Attributes:
-        space: of the content, one of `SPACES`; `image` also stands for image files.
+        space: of the content, one of `EMBEDDED`; `image` also stands for image files.
         column: holds the content's hash.
     """
 

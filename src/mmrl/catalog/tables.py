@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from mmrl.catalog.columns import (
     AUTHOR_FACTS,
+    EMBEDDED,
     IMAGE_STATISTICS,
     POST_FEATURES,
-    SPACES,
     TIME,
     key,
     time_key,
@@ -274,6 +274,6 @@ SCHEMAS: dict[str, pa.Schema] = {name: table.schema for name, table in TABLES.it
 def table_of(name: str) -> Table | None:
     """What is declared of a table; None where nothing is. Embedding tables are named by space."""
     space, _, dim = name.removeprefix("embeddings_").rpartition("_")
-    if space in SPACES and dim.isdigit() and name == embeddings_table(space, int(dim)):
+    if space in EMBEDDED and dim.isdigit() and name == embeddings_table(space, int(dim)):
         return Table(embeddings(int(dim)), OfContent(space, "content"))
     return TABLES.get(name)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, check_home, moment, quiet_libraries
+from mmrl.cli.options import (
+    DEFAULT_HOME,
+    AsOf,
+    Home,
+    Json,
+    check_home,
+    moment,
+    pairs,
+    quiet_libraries,
+)
 from mmrl.runtime.location import Location
 from mmrl.sources.kinds import FILES, TABLE, Kind
 
@@ -173,13 +182,14 @@ def table(
     from mmrl.sources.files.source import Several
     from mmrl.sources.files.table import TableSource
 
+    columns = pairs("--map", mapped, "FIELD=COLUMN, such as score=score_2023")
     order = None
     if day_first is not None:
         order = DayOrder.DAY_FIRST if day_first else DayOrder.MONTH_FIRST
     sources = [
         TableSource(
             file,
-            columns=_columns(mapped or []),
+            columns=columns,
             subreddit=subreddit,
             images=images,
             settled=settled,
@@ -204,19 +214,6 @@ def table(
             for name in ("images_found", "images_missing")
         )
         typer.echo(f"Images found: {found:,}; missing: {missing:,}.")
-
-
-def _columns(mapped: list[str]) -> dict[str, str]:
-    """Columns by field, as `--map` names them."""
-    from mmrl.errors import InputError
-
-    columns = {}
-    for pair in mapped:
-        name, equals, column = pair.partition("=")
-        if not (name and equals):
-            raise InputError(f"--map {pair!r}: expected FIELD=COLUMN, such as score=score_2023.")
-        columns[name] = column
-    return columns
 
 
 def _matching(files: list[Path]) -> list[Path]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mmrl.catalog import Catalog
     from mmrl.config import Settings
 
@@ -44,6 +46,21 @@ def moment(text: str | None) -> datetime:
     from mmrl.times import parse_time
 
     return datetime.now(UTC) if text is None else parse_time(text)
+
+
+def pairs(option: str, texts: "Sequence[str] | None", expected: str) -> dict[str, str]:
+    """An option's texts such as `NAME=VALUE` as a mapping.
+
+    Raises:
+        InputError: one is no such pair; says what was `expected`.
+    """
+    from mmrl.errors import InputError
+
+    split = {text: text.partition("=") for text in texts or ()}
+    for text, (name, equals, _) in split.items():
+        if not (name and equals):
+            raise InputError(f"{option} {text!r}: expected {expected}.")
+    return {name: value for name, _, value in split.values()}
 
 
 def open_home(home: str) -> "tuple[Catalog, Settings]":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, pairs
 
 
 def predict(
@@ -22,6 +22,15 @@ def predict(
         str | None, typer.Option("--author", help="Who posts it; without, an unknown author.")
     ] = None,
     over_18: Annotated[bool, typer.Option("--over-18", help="It is marked over 18.")] = False,
+    flair: Annotated[str | None, typer.Option("--flair", help="Its flair.")] = None,
+    features: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature",
+            metavar="NAME=VALUE",
+            help="A feature that posts were imported with, such as tags=red; repeatable.",
+        ),
+    ] = None,
     model: Annotated[str, typer.Option("--model", help="A version, or champion.")] = "champion",
     home: Home = DEFAULT_HOME,
     as_of: AsOf = None,
@@ -43,7 +52,8 @@ def predict(
 
     at = moment(as_of)
     catalog, settings = open_home(home)
-    draft = Draft(image, title, subreddit, author, over_18)
+    brought = pairs("--feature", features, "NAME=VALUE, such as genre=Drama")
+    draft = Draft(image, title, subreddit, author, over_18, flair, brought)
     prediction = predict_draft(catalog, settings, draft, at, model)
     if as_json:
         typer.echo(json.dumps(prediction.as_dict()))

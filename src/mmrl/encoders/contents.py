@@ -65,7 +65,7 @@ def embed(
     """Vectors of contents in a space: float32, of shape (len(places), the space's dimensions).
 
     Args:
-        space: title and caption take `texts`, image takes `images`, visual takes as many of both.
+        space: title, caption and text take `texts`, image takes `images`, visual as many of both.
         images: encoded files; None fails as an image that is not there.
     """
     if space == "image":
@@ -76,7 +76,7 @@ def embed(
         cut_before = visual.truncated
         items = _readable(images or [], visual.encode, texts)
         return _embedded(profile, space, items, visual.truncated - cut_before)
-    encoder = profile.title() if space == "title" else profile.caption()
+    encoder = profile.caption() if space == "caption" else profile.title()
     cut_before = encoder.truncated
     items = (list(range(len(texts))), encoder.encode(texts), {})
     return _embedded(profile, space, items, encoder.truncated - cut_before)

@@ -16,6 +16,7 @@ from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import FeatureSpec, vectors_of
 from mmrl.learning.task import Part, Task
 from mmrl.learning.trees import METADATA
+from mmrl.samples.extras import text_columns
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
 _MLP_EPOCHS, _MLP_PATIENCE = 12, 3
@@ -148,7 +149,8 @@ def _embeddings(
     samples: pa.Table, scale: list[tuple[np.ndarray, np.ndarray]] | None
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """All vectors side by side, standardised by the scale given or by their own, and that scale."""
-    spaces = [space for space in SPACES if space in samples.schema.names]
+    names = samples.schema.names
+    spaces = [*(space for space in SPACES if space in names), *text_columns(names)]
     parts, scales = [], []
     for number, space in enumerate(spaces):
         vectors, there = vectors_of(samples, space)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mmrl.catalog.columns import SPACES
-from mmrl.learning.inputs import NUMERIC, FeatureSpec, Inputs
+from mmrl.learning.inputs import NUMERIC, TEXTS, FeatureSpec, Inputs
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.schema import SUBREDDIT_FEATURES, TIME_FEATURES
 
@@ -59,6 +59,9 @@ def blocks_of(spec: FeatureSpec, inputs: Inputs, modalities: Sequence[str]) -> t
         elif modality == EXTRA:
             own_columns = spec.extras.columns().items()
             blocks += [Block(f"{EXTRA} {name}", EXTRA, tuple(of)) for name, of in own_columns]
+        elif modality == TEXTS:
+            own_columns = spec.text_blocks().items()
+            blocks += [Block(name, TEXTS, tuple(of)) for name, of in own_columns]
         else:
             blocks.append(Block(modality, modality, tuple(range(width))))
     blocks.append(Block(SUBREDDIT, SUBREDDIT, tuple(range(len(spec.subreddits) + 1))))

@@ -9,7 +9,6 @@ Lists are split at commas, semicolons and bars, other values at blanks; a short 
 whole, too. Long texts give no words: their vectors say more.
 """
 
-import math
 import re
 import string
 from collections import Counter
@@ -23,6 +22,7 @@ import pyarrow as pa
 
 from mmrl.learning.scale import Scale, fit_scale
 from mmrl.samples.extras import extras_of
+from mmrl.sources.extras import number_of
 
 _NUMBERS = 0.95  # the least share of values that are numbers, for a feature that is one
 _LEAST_POSTS = 10  # training posts that have a word, or have it not; or have the feature at all
@@ -211,16 +211,9 @@ def _fit_words(values: Sequence[str], listed: bool, words: tuple[str, ...]) -> W
 
 
 def _numbers(texts: Sequence[str | None]) -> np.ndarray:
-    return np.array([_number(text) for text in texts], np.float64)
-
-
-def _number(text: str | None) -> float:
-    """NaN where it is none."""
-    try:
-        value = float(text) if text is not None else math.nan
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
+    """(n,) float64, NaN where a text is missing or no number."""
+    values = (None if text is None else number_of(text) for text in texts)
+    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _level(values: np.ndarray, logarithm: bool) -> np.ndarray:

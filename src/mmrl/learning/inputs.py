@@ -5,19 +5,20 @@ Everything fitted here (means, spreads, vocabulary, components) is fitted on the
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES, SPACES
+from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES, SPACES, TEXT
 from mmrl.errors import InputError
 from mmrl.learning.extras import ExtraFeatures, fit_extras
 from mmrl.learning.projection import Projection, fit_projection
 from mmrl.learning.scale import Scale, fit_scale
 from mmrl.learning.targets import column
-from mmrl.samples.extras import EXTRA
+from mmrl.samples.extras import EXTRA, text_column, text_columns
 from mmrl.samples.schema import (
     AUTHOR_FEATURES,
     IMAGE_HISTORY_FEATURES,
@@ -31,10 +32,12 @@ NUMERIC = {
     "author": AUTHOR_FEATURES,
     STATISTICS: IMAGE_STATISTICS,  # no modality of a model that learned from no measured image
 }
+TEXTS = "extra_text"  # vectors of the extra features that are words
 # Extra features are no modality of a model that learned from none.
-MODALITIES = (*SPACES, *NUMERIC, EXTRA)
+MODALITIES = (*SPACES, *NUMERIC, EXTRA, TEXTS)
 
 COMPONENTS = 32  # of each embedding, for the network; 64 made it worse on real posts
+_TEXT_COMPONENTS = 16  # of the vectors of each extra feature
 _LEAST_POSTS = 5  # a subreddit with fewer training posts is treated as an unknown one
 
 
@@ -45,12 +48,13 @@ class FeatureSpec:
     Attributes:
         encoders: by space, the encoder whose vectors it learned from; also `captioner`, and the
             version of `image_statistics`.
-        dims: by space, the dimension of those vectors.
+        dims: by space, or by column of an extra feature's texts, the dimension of those vectors.
         subreddits: those it knows by name, in lower case.
         scales: by feature; a feature that no training post had is absent, and ignored.
         extras: flair, tags and columns that people bring.
         posts: it learned from; 0 for models of earlier versions, of which every post has an image.
         without_image: those of them that have no image.
+        texts: by column of an extra feature's texts, how many inputs come of it.
     """
 
     encoders: dict[str, str]
@@ -60,6 +64,7 @@ class FeatureSpec:
     extras: ExtraFeatures = field(default_factory=ExtraFeatures)
     posts: int = 0
     without_image: int = 0
+    texts: dict[str, int] = field(default_factory=dict)
 
     @property
     def reads_images(self) -> bool:
@@ -77,6 +82,11 @@ class FeatureSpec:
         chosen = [index for index, name in enumerate(names) if part in name.split("_")]
         return chosen + [index + len(names) for index in chosen]
 
+    def text_blocks(self) -> dict[str, range]:
+        """By column of an extra feature's texts, which columns of the inputs are its own."""
+        ends = dict(zip(self.texts, accumulate(self.texts.values()), strict=True))
+        return {name: range(end - self.texts[name], end) for name, end in ends.items()}
+
     def as_json(self) -> dict[str, Any]:
         """For `json.dumps`; `from_json` reads it back equal."""
         return asdict(self)
@@ -93,6 +103,7 @@ class FeatureSpec:
             ExtraFeatures.from_json(stored["extras"]),
             stored.get("posts", 0),
             stored.get("without_image", 0),
+            dict(stored.get("texts", {})),
         )
 
 
@@ -127,7 +138,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Encoding:
-    """Turns samples into inputs: the spec, and the projection of each space."""
+    """Turns samples into inputs: the spec, and the projection of each column of vectors.
+
+    Attributes:
+        projections: by space, or by column of an extra feature's texts.
+    """
 
     spec: FeatureSpec
     projections: dict[str, Projection]
@@ -135,9 +150,11 @@ class Encoding:
     @classmethod
     def fit(cls, train: pa.Table, encoders: Mapping[str, str], seed: int) -> "Encoding":
         """Fits on training posts alone."""
+        extras = fit_extras(train)
         spaces = [space for space in SPACES if space in train.schema.names]
-        vectors = {space: vectors_of(train, space) for space in spaces}
-        dims = {space: rows.shape[1] for space, (rows, _) in vectors.items()}
+        texts = [name for name in map(text_column, extras.words) if name in train.schema.names]
+        vectors = {name: vectors_of(train, name) for name in (*spaces, *texts)}
+        dims = {name: rows.shape[1] for name, (rows, _) in vectors.items()}
         counts = pc.utf8_lower(train["subreddit"]).value_counts().to_pylist()
         known = sorted(item["values"] for item in counts if item["counts"] >= _LEAST_POSTS)
         numbers = {name: column(train, name) for names in NUMERIC.values() for name in names}
@@ -147,54 +164,75 @@ class Encoding:
             if not np.isnan(values).all()
         }
         projections = {
-            space: fit_projection(rows[there], COMPONENTS, seed)
-            for space, (rows, there) in vectors.items()
+            name: fit_projection(
+                rows[there], _TEXT_COMPONENTS if name in texts else COMPONENTS, seed
+            )
+            for name, (rows, there) in vectors.items()
         }
         without_image = train["log_image_pixels"].null_count
-        extras = fit_extras(train)
-        spec = FeatureSpec({}, dims, known, scales, extras, train.num_rows, without_image)
+        widths = {name: projections[name].components.shape[1] + 1 for name in texts}
+        spec = FeatureSpec(
+            {}, dims, known, scales, extras, train.num_rows, without_image, widths
+        )
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]
         roles += [STATISTICS] if spec.measured else []
+        roles += [TEXT] if texts else []
         spec.encoders.update({role: encoders[role] for role in roles if role in encoders})
         return cls(spec, projections)
 
     def __call__(self, samples: pa.Table) -> Inputs:
         """Inputs of n samples.
 
-        A space whose column is absent is missing for all of them.
+        Vectors whose column is absent are missing for all of them.
 
         Raises:
             InputError: vectors of another dimension than those learned from.
         """
         values, present = {}, {}
-        for space, projection in self.projections.items():
-            if space not in samples.schema.names:
-                values[space] = np.zeros(
-                    (samples.num_rows, projection.components.shape[1]), np.float32
-                )
-                present[space] = np.zeros(samples.num_rows, np.float32)
-                continue
-            vectors, there = vectors_of(samples, space)
-            if vectors.shape[1] != self.spec.dims[space]:
-                raise InputError(
-                    f"The {space} vectors have {vectors.shape[1]} numbers, but this model learned "
-                    f"from {self.spec.dims[space]}: give those of "
-                    f"{self.spec.encoders.get(space, 'its encoder')}, or train anew."
-                )
-            values[space] = np.where(there[:, None], projection(vectors), np.float32(0))
-            present[space] = there.astype(np.float32)
+        for name in self.projections:
+            if name in SPACES:
+                values[name], there = self._vectors(samples, name)
+                present[name] = there.astype(np.float32)
         for group, names in NUMERIC.items():
             if group != STATISTICS or self.spec.measured:
                 marked = group != STATISTICS
                 values[group], present[group] = self._numbers(samples, names, marked=marked)
         if self.spec.extras.names:
             values[EXTRA], present[EXTRA] = self.spec.extras(samples)
+        if text_columns(self.projections):
+            values[TEXTS], present[TEXTS] = self._texts(samples)
         # A post always has its own metadata; only an author may be unknown altogether.
         present["post"] = np.ones(samples.num_rows, np.float32)
         number = {name: index + 1 for index, name in enumerate(self.spec.subreddits)}
         names = pc.utf8_lower(samples["subreddit"]).to_pylist()
         subreddit = [number.get(name, 0) for name in names]
         return Inputs(values, present, np.array(subreddit, np.int32))
+
+    def _vectors(self, samples: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Short vectors (n, k) of one column, zero where there is none, and which there are."""
+        projection = self.projections[name]
+        if name not in samples.schema.names:
+            nothing = np.zeros((samples.num_rows, projection.components.shape[1]), np.float32)
+            return nothing, np.zeros(samples.num_rows, bool)
+        vectors, there = vectors_of(samples, name)
+        if vectors.shape[1] != self.spec.dims[name]:
+            space = name if name in SPACES else TEXT
+            raise InputError(
+                f"The {space} vectors have {vectors.shape[1]} numbers, but this model learned "
+                f"from {self.spec.dims[name]}: give those of "
+                f"{self.spec.encoders.get(space, 'its encoder')}, or train anew."
+            )
+        return np.where(there[:, None], projection(vectors), np.float32(0)), there
+
+    def _texts(self, samples: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+        """Short vectors of the extra features side by side, each with a 1 where it is missing."""
+        parts, known = [], []
+        for name in text_columns(self.projections):
+            vectors, there = self._vectors(samples, name)
+            parts += [vectors, ~there[:, None]]
+            known.append(there)
+        present = np.any(known, axis=0).astype(np.float32)
+        return np.concatenate(parts, axis=1).astype(np.float32) * present[:, None], present
 
     def _numbers(
         self, samples: pa.Table, names: tuple[str, ...], *, marked: bool

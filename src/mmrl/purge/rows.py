@@ -15,7 +15,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, among, quote
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import EMBEDDED
 from mmrl.catalog.holds import Holds, OfAnyKey, OfContent, OfNoPost, OfPost
 from mmrl.catalog.tables import SCHEMAS, table_of
 from mmrl.catalog.tombstones import mark_author, mark_posts
@@ -41,7 +41,9 @@ class Doomed:
     """
 
     posts: dict[str, str] = field(default_factory=dict)
-    contents: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in SPACES})
+    contents: dict[str, set[str]] = field(
+        default_factory=lambda: {name: set() for name in EMBEDDED}
+    )
     authors: set[str] = field(default_factory=set)
     notes: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -54,7 +56,7 @@ def begin(catalog: Catalog, doomed: Doomed) -> None:
     """Writes down what will be erased; from here on a killed purge is ended by the next one."""
     rows: list[tuple[str, str, str | None]]
     rows = [("post", post, reason) for post, reason in doomed.posts.items()]
-    rows += [(f"content/{space}", x, None) for space in SPACES for x in doomed.contents[space]]
+    rows += [(f"content/{space}", x, None) for space in EMBEDDED for x in doomed.contents[space]]
     rows += [("author", name, None) for name in doomed.authors]
     rows += [(f"note/{kind}", *x) for kind, notes in doomed.notes.items() for x in notes.items()]
     columns = dict(zip(("kind", "value", "said"), zip(*rows, strict=True), strict=True))
@@ -121,7 +123,7 @@ def end(catalog: Catalog, doomed: Doomed) -> None:
     them once more.
     """
     catalog.drop(LATE)
-    rows = [(space, content) for space in SPACES for content in doomed.contents[space]]
+    rows = [(space, content) for space in EMBEDDED for content in doomed.contents[space]]
     if rows and doomed.posts:
         columns = dict(zip(("kind", "value"), zip(*rows, strict=True), strict=True))
         catalog.upsert(LATE, pa.table(columns, schema=SCHEMAS[LATE]))

@@ -2,7 +2,11 @@
 
 from collections.abc import Collection, Mapping
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mmrl.catalog import Catalog
+from mmrl.catalog.columns import TEXT
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.purge.rows import LATE, Doomed
 
@@ -45,7 +49,21 @@ def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
     again = catalog.lookup("captions", "text", texts, ["sha256", "text"]).to_pylist()
     elsewhere = {row["text"] for row in again if row["sha256"] not in own_images}
     contents["caption"] |= {text_content(text) for text in texts - elsewhere}
+    contents[TEXT] |= _own_texts(catalog, posts)
     return doomed
+
+
+def _own_texts(catalog: Catalog, posts: Mapping[str, str]) -> set[str]:
+    """Keys of the extra features of these posts that no other post shares."""
+    flairs = _pairs(catalog, "posts", "post_id", posts, ["post_id", "flair"])
+    extras = catalog.lookup("extra_features", "post_id", posts, ["value"])["value"]
+    texts = {*extras.to_pylist(), *(flair for flair in flairs.values() if flair is not None)}
+    going = pa.array(list(posts), pa.string())
+    for table, column in (("extra_features", "value"), ("posts", "flair")):
+        rows = catalog.lookup(table, column, texts, ["post_id", column])
+        kept = rows.filter(pc.invert(pc.is_in(rows["post_id"], value_set=going)))
+        texts.difference_update(pc.unique(kept[column]).to_pylist())
+    return {text_content(text) for text in texts}
 
 
 def _pairs(

@@ -11,6 +11,7 @@ _SPACES = {
     "caption": "Caption",
     "image": "Image",
     "visual": "Image with title",
+    "text": "Flair, tags and texts",
     "image_statistics": "Image statistics, version",
 }
 # What the packaged profile has in place of a captioner and a visual encoder.

@@ -1,7 +1,7 @@
 """Samples: features as they were known when a post went up, labels as they were once it matured."""
 
 from mmrl.samples.drafts import Known, features_for
-from mmrl.samples.extras import extras_column, extras_of
+from mmrl.samples.extras import extras_column, extras_of, text_column
 from mmrl.samples.load import load
 from mmrl.samples.schema import LABELS, NUMERIC_FEATURES, samples_schema
 from mmrl.samples.statistics import statistics_columns
@@ -17,5 +17,6 @@ __all__ = [
     "load",
     "samples_schema",
     "statistics_columns",
+    "text_column",
     "vector_column",
 ]

@@ -11,7 +11,7 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.columns import SPACES, TIME
 from mmrl.config import Settings
 from mmrl.errors import InputError
-from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of
+from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of, text_columns
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import log_scores
 from mmrl.samples.load import history_of, mature_after, read_known
@@ -105,9 +105,8 @@ class Known:
         }
         columns |= {name: nullable(values) for name, values in history.items()}
         columns |= {**(vectors or {}), **(statistics or {})}
-        schema = samples_schema(
-            {space: columns[space].type.list_size for space in SPACES if space in columns}
-        )
+        spaces = [*(space for space in SPACES if space in columns), *text_columns(columns)]
+        schema = samples_schema({space: columns[space].type.list_size for space in spaces})
         for field in schema:
             columns.setdefault(field.name, pa.nulls(rows, field.type))
         return pa.table({name: columns[name] for name in schema.names}).cast(schema)

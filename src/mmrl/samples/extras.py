@@ -1,24 +1,47 @@
-"""Extra features joined to samples: flair, tags and columns that people bring, as texts by name."""
+"""Extra features joined to samples: flair, tags and columns that people bring, as texts by name.
 
-from collections.abc import Mapping, Sequence
+The column `extra` holds them all. Those that are words have a vector, too: feature NAME's are in
+the column `text:NAME`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
-from mmrl.sources.extras import FLAIR
+from mmrl.catalog.columns import TEXT
+from mmrl.catalog.keys import text_content
+from mmrl.samples.vectors import join_vectors, vector_dim
+from mmrl.sources.extras import FLAIR, number_of
 
 EXTRA = "extra"  # the column, and what they are called together
 EXTRA_TYPE = pa.map_(pa.string(), pa.string())
+_PREFIX = f"{TEXT}:"
 
 
-def join_extras(catalog: Catalog, post_ids: pa.ChunkedArray) -> pa.Array:
-    """Extra features of n posts, in the order given."""
+def text_column(name: str) -> str:
+    """The column with the vectors of a feature, by the feature's name."""
+    return _PREFIX + name
+
+
+def text_columns(names: Iterable[str]) -> list[str]:
+    """Those among names of columns that hold vectors of a feature."""
+    return [name for name in names if name.startswith(_PREFIX)]
+
+
+def text_key(value: str) -> str | None:
+    """The key of a value's vector; None for a number, which has none."""
+    return text_content(value) if number_of(value) is None else None
+
+
+def extras_of_posts(catalog: Catalog, post_ids: pa.ChunkedArray) -> dict[str, dict[str, str]]:
+    """Extra features by post and name, in the order of the ids; a post without any has none."""
     of_post: dict[str, dict[str, str]] = {post_id: {} for post_id in post_ids.to_pylist()}
     flairs = catalog.read("posts", ["post_id", "flair"], "flair IS NOT NULL")
     _put(of_post, flairs["post_id"], [FLAIR] * flairs.num_rows, flairs["flair"])
     rows = catalog.read("extra_features")
     _put(of_post, rows["post_id"], rows["name"].to_pylist(), rows["value"])
-    return extras_column(list(of_post.values()))
+    return of_post
 
 
 def extras_column(extras: Sequence[Mapping[str, str]]) -> pa.Array:
@@ -31,6 +54,36 @@ def extras_of(samples: pa.Table) -> list[dict[str, str]]:
     if EXTRA not in samples.schema.names:
         return [{} for _ in range(samples.num_rows)]
     return [dict(of_post or ()) for of_post in samples[EXTRA].to_pylist()]
+
+
+def join_texts(
+    catalog: Catalog, encoder: str, dim: int | None, extras: Sequence[Mapping[str, str]]
+) -> dict[str, pa.ChunkedArray]:
+    """Vectors of the extra features of n posts, by column; null where there is none.
+
+    A feature of which no post has a vector has no column.
+
+    Args:
+        dim: of the vectors; None: as the catalog has them.
+        extras: by name, a mapping a post.
+
+    Raises:
+        InputError: `dim` is None, there are texts, and the encoder embedded nothing.
+    """
+    names = sorted({name for of_post in extras for name in of_post})
+    keys = [
+        text_key(of_post[name]) if name in of_post else None for name in names for of_post in extras
+    ]
+    if not any(keys):
+        return {}
+    if dim is None:
+        dim = vector_dim(catalog, TEXT, encoder)
+    vectors = join_vectors(catalog, TEXT, encoder, dim, pa.array(keys, pa.string()))
+    posts = len(extras)
+    columns = {
+        text_column(name): vectors.slice(place * posts, posts) for place, name in enumerate(names)
+    }
+    return {name: column for name, column in columns.items() if column.null_count < posts}
 
 
 def _put(

@@ -8,13 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
-from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
+from mmrl.catalog.columns import EMBEDDED, IMAGE_STATISTICS, SPACES, TEXT
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
-from mmrl.samples.extras import EXTRA, EXTRA_TYPE, join_extras
+from mmrl.samples.extras import (
+    EXTRA,
+    EXTRA_TYPE,
+    extras_column,
+    extras_of_posts,
+    join_texts,
+    text_columns,
+)
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
 from mmrl.samples.reposts import Reposts, image_keys
@@ -56,8 +63,9 @@ def load(
     has erased.
 
     Args:
-        encoders: which encoder's vectors to join, by space (see `SPACES`); a space that is absent
+        encoders: which encoder's vectors to join, by space (see `EMBEDDED`); a space that is absent
             has no column, nor has one of images whose dimension is not given where no post has one.
+            The space `text` has a column for each extra feature that is words.
         captioner: whose captions the caption vectors are of; needed only if there are several.
         visual_text: the text that visual vectors hold beside the image: title or caption.
         dims: the vectors' dimension by space; found in the catalog for spaces left out.
@@ -85,11 +93,9 @@ def load(
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
         rows = rows.append_column(space, vectors)
     rows = _with_statistics(catalog, rows, columns)
-    if columns is None or EXTRA in columns:
-        rows = rows.append_column(EXTRA, join_extras(catalog, rows["post_id"]))
-    else:
-        rows = rows.append_column(EXTRA, pa.nulls(rows.num_rows, EXTRA_TYPE))
-    schema = samples_schema(spaces)
+    rows = _with_extras(catalog, rows, (encoders or {}).get(TEXT), (dims or {}).get(TEXT), columns)
+    texts = {name: rows[name].type.list_size for name in text_columns(rows.schema.names)}
+    schema = samples_schema(spaces | texts)
     rows = rows.select(schema.names).cast(schema)
     if columns is None:
         return rows
@@ -119,7 +125,7 @@ def samples_with_vectors(
         catalog,
         settings,
         as_of,
-        encoders={space: profile.ids[space] for space in SPACES},
+        encoders={space: profile.ids[space] for space in EMBEDDED},
         captioner=profile.ids["captioner"],
         visual_text=profile.visual_text,
         dims=profile.dims,
@@ -216,6 +222,24 @@ def _with_statistics(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | 
     return rows
 
 
+def _with_extras(
+    catalog: Catalog,
+    rows: pa.Table,
+    encoder: str | None,
+    dim: int | None,
+    columns: Sequence[str] | None,
+) -> pa.Table:
+    """The rows with their extra features and, by an encoder, those features' vectors."""
+    if not (columns is None or EXTRA in columns or text_columns(columns)):
+        return rows.append_column(EXTRA, pa.nulls(rows.num_rows, EXTRA_TYPE))
+    extras = list(extras_of_posts(catalog, rows["post_id"]).values())
+    rows = rows.append_column(EXTRA, extras_column(extras))
+    if encoder is not None and (columns is None or text_columns(columns)):
+        for name, vectors in join_texts(catalog, encoder, dim, extras).items():
+            rows = rows.append_column(name, vectors)
+    return rows
+
+
 def _contents(
     catalog: Catalog, space: str, rows: pa.Table, captioner: str | None, visual_text: str
 ) -> pa.Array:
@@ -256,10 +280,10 @@ def _dims(
     dims: Mapping[str, int],
     columns: Sequence[str] | None,
 ) -> dict[str, int]:
-    unknown = sorted(set(encoders) - set(SPACES))
+    unknown = sorted(set(encoders) - set(EMBEDDED))
     if unknown:
         raise InputError(
-            f"There is no embedding space {', '.join(unknown)}: spaces are {', '.join(SPACES)}."
+            f"There is no embedding space {', '.join(unknown)}: spaces are {', '.join(EMBEDDED)}."
         )
     imageless = rows["image_content"].null_count == rows.num_rows > 0
     return {

@@ -8,7 +8,7 @@ together until the post has matured.
 import pyarrow as pa
 
 from mmrl.catalog.columns import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
-from mmrl.samples.extras import EXTRA, EXTRA_TYPE
+from mmrl.samples.extras import EXTRA, EXTRA_TYPE, text_columns
 
 # POST_FEATURES are known from the post itself and its first observation. Booleans are 0 or 1;
 # `log_` is log1p (for the aspect, the logarithm of width / height, 0 for a square); hours and
@@ -62,7 +62,7 @@ LABELS = ("score", "popularity", "log_score", "percentile")
 
 
 def samples_schema(dims: dict[str, int]) -> pa.Schema:
-    """The schema for vectors of the given dimension a space (see `SPACES`)."""
+    """The schema for vectors of the given dimension a space (see `SPACES`), or column of texts."""
     return pa.schema(
         [
             pa.field("post_id", pa.string(), nullable=False),
@@ -74,6 +74,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             *[(name, pa.float32()) for name in IMAGE_STATISTICS],  # null without an image
             (EXTRA, EXTRA_TYPE),  # flair, tags and columns that people bring, by name
             *[(space, pa.list_(pa.float32(), dims[space])) for space in SPACES if space in dims],
+            *[(name, pa.list_(pa.float32(), dims[name])) for name in sorted(text_columns(dims))],
             ("score", pa.int64()),
             ("popularity", pa.float64()),  # score / subscribers * 1000; null without subscribers
             ("log_score", pa.float64()),  # log1p(max(score, 0))

@@ -1,6 +1,6 @@
 """Predictions of drafts: an image, a title, a subreddit and an hour, before anything is posted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import SPACES, TEXT
 from mmrl.catalog.keys import author_keys
 from mmrl.config import Settings
 from mmrl.encoders.contents import Encoded, caption_images, embed
@@ -24,9 +24,11 @@ from mmrl.learning.inputs import FeatureSpec
 from mmrl.learning.model import Quantiles
 from mmrl.learning.registry.registry import Registry
 from mmrl.samples import Known, statistics_columns, vector_column
+from mmrl.samples.extras import EXTRA, extras_column, text_column, text_key
 from mmrl.samples.load import encoders_of
 from mmrl.samples.reposts import image_key
 from mmrl.serving.prediction import Draft, Interval, Prediction
+from mmrl.sources.extras import FLAIR, extra_value
 from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
 
@@ -40,8 +42,9 @@ def predict_draft(
 
     Raises:
         NotFoundError: the image or the model version does not exist.
-        InputError: the file is no usable image, the title or the subreddit is empty, or there is no
-            image and the model learned from no post without one.
+        InputError: the file is no usable image, the title or the subreddit is empty, the model does
+            not know a feature of the draft, or there is no image and the model learned from no post
+            without one.
         Failure: the captioner gave nothing.
     """
     use_threads(settings.threads)
@@ -55,10 +58,12 @@ def predict_draft(
         data, facts = None, None
     profile = load_profile(settings)
     registered.model.require_encoders(encoders_of(profile))
-    caption, vectors = encode_draft(profile, data, draft.title)
+    extras = _extras(draft, learned.extras.names, registered.version)
+    texts = {name: text for name, text in extras.items() if text_column(name) in learned.dims}
+    caption, vectors = encode_draft(profile, data, draft.title, texts)
     subreddit = draft.subreddit.strip().strip("/").removeprefix("r/")
     author_id = _author_id(catalog, draft.author)
-    post = _as_post(draft, subreddit, author_id, facts)
+    post = _as_post(draft, subreddit, author_id, facts, extras)
     known = Known(catalog, settings, as_of)
     features = known.features(post, vectors, measure_draft(data))
     subscribers = features["subscribers"][0].as_py()
@@ -94,13 +99,17 @@ def _require_posts_without_image(learned: FeatureSpec, version: str) -> None:
 
 
 def encode_draft(
-    profile: Profile, image: bytes | None, title: str
+    profile: Profile, image: bytes | None, title: str, extras: Mapping[str, str] | None = None
 ) -> tuple[str | None, dict[str, pa.FixedSizeListArray]]:
     """The caption of a draft's image, and the draft's vectors, as the stages make a post's.
 
+    Args:
+        extras: its extra features by name.
+
     Returns:
-        the caption ("" where the captioner abstains, None without an image), and by space a column
-        of one row, which is null where the draft has no such content.
+        the caption ("" where the captioner abstains, None without an image), and by space, or
+        column of an extra feature, a column of one row, which is null where the draft has no such
+        content.
 
     Raises:
         InputError: an encoder can't read the image.
@@ -120,6 +129,10 @@ def encode_draft(
             images = [image] if space in ("image", "visual") else None
             vector = _only(embed(profile, space, None if text is None else [text], images))
         vectors[space] = vector_column([vector], profile.dims[space])
+    for name, text in (extras or {}).items():
+        if text_key(text) is not None:
+            vector = _only(embed(profile, TEXT, [text]))
+            vectors[text_column(name)] = vector_column([vector], profile.dims[TEXT])
     return caption, vectors
 
 
@@ -197,8 +210,32 @@ def _unreadable(error: UnreadableError) -> InputError:
     )
 
 
+def _extras(draft: Draft, known: Sequence[str], version: str) -> dict[str, str]:
+    """A draft's features and flair, as a stored post has them.
+
+    Args:
+        known: those that the model of this version learned from.
+    """
+    names = [name for name in known if name != FLAIR]
+    for name in draft.features:
+        if name == FLAIR:
+            raise InputError("The flair is no feature by name: give it as the draft's flair.")
+        if name not in names:
+            raise InputError(
+                f"The model (version {version}) knows no feature {name!r}: it knows "
+                f"{', '.join(names) or 'none; import a table with --feature and train again'}."
+            )
+    values = {**draft.features, FLAIR: draft.flair}
+    texts = {name: extra_value(value) for name, value in values.items()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
 def _as_post(
-    draft: Draft, subreddit: str, author_id: str | None, facts: ImageFacts | None
+    draft: Draft,
+    subreddit: str,
+    author_id: str | None,
+    facts: ImageFacts | None,
+    extras: Mapping[str, str],
 ) -> pa.Table:
     """The draft as a row of what is known of a post when it goes up."""
     of_image = {name: getattr(facts, name, None) for name in ("width", "height", "byte_size")}
@@ -214,6 +251,8 @@ def _as_post(
             "image_key": pa.array(
                 [None if facts is None else image_key(facts.sha256, facts.phash)], pa.string()
             ),
+            "flair": pa.array([extras.get(FLAIR)], pa.string()),
+            EXTRA: extras_column([extras]),
         }
     )
 

@@ -1,5 +1,6 @@
 """A draft of a post, and the prediction that a model makes of it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ class Draft:
         subreddit: its name, with or without r/.
         author: a user's name, or None for somebody unknown.
         over_18: marked as not safe for work.
+        flair: as it would be chosen; None for none.
+        features: by name, those that posts were imported with, such as tags.
     """
 
     image: Path | None
@@ -22,6 +25,8 @@ class Draft:
     subreddit: str
     author: str | None = None
     over_18: bool = False
+    flair: str | None = None
+    features: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,15 @@ def extra_value(value: Any) -> str | None:
     return text(value[:_MOST])
 
 
+def number_of(value: str) -> float | None:
+    """The finite number that a value is; None where it is none."""
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def extra_rows(extras: Mapping[str, Mapping[str, str]]) -> list[dict[str, str]]:
     """Extra features, by post and name, as rows of the catalog's `extra_features`."""
     return [

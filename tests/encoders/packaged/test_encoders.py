@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import EMBEDDED, TEXT
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.reasons import Reason
 from mmrl.config import Settings
@@ -305,9 +305,9 @@ def test_missing_weights_are_an_error_that_says_what_to_install(change: dict[str
 
 def test_the_packaged_profile_has_an_id_for_every_role_and_a_dimension_for_every_space() -> None:
     profile = load_profile(Settings())
-    assert tuple(profile.ids) == ROLES
-    assert profile.dims == {"title": 384, "caption": 384, "image": 1280, "visual": 384}
-    assert tuple(profile.dims) == SPACES
+    assert tuple(profile.ids) == (*ROLES, TEXT)
+    assert profile.dims == {"title": 384, "caption": 384, "image": 1280, "visual": 384, "text": 384}
+    assert tuple(profile.dims) == EMBEDDED
     assert profile.shown_as == {"captioner": "tags", "caption": "tags", "visual": "label bridge"}
     profile.check()
 
@@ -320,6 +320,7 @@ def test_ids_stay_as_they_are_or_everything_would_be_embedded_again() -> None:
         "image": f"efficientnet-lite2@{lite2}",
         "visual": f"label-bridge@{lite2},labels76f75f,top10,minilm53aa51172d14,mean,l2",
         "captioner": f"imagenet-tags@{lite2},labels76f75f,sure0.25,also0.1,3",
+        "text": "all-MiniLM-L6-v2@53aa51172d14+256tok,mean,l2",
     }
 
 

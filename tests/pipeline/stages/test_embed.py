@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from mmrl.catalog import Catalog, Reason
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import EMBEDDED, SPACES
 from mmrl.catalog.keys import image_content, text_content, visual_content
-from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SELECTION
+from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SCHEMAS, SELECTION
 from mmrl.config import ImageSettings, Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
@@ -26,6 +26,7 @@ from mmrl.pipeline.stage import Stage
 from mmrl.pipeline.stages.caption import CaptionStage
 from mmrl.pipeline.stages.embed import EmbedStage
 from mmrl.report.thumbnails import UnshowableError, thumbnail
+from mmrl.sources.extras import extra_rows
 from tests.support.command import printed
 from tests.support.image_server import image_file
 
@@ -60,7 +61,7 @@ def _table(rows: list[dict], schema: pa.Schema) -> pa.Table:
 def every_stage(profile: Profile) -> list[Stage]:
     return [
         CaptionStage("captioner", profile),
-        *(EmbedStage(space, profile) for space in SPACES),
+        *(EmbedStage(space, profile) for space in EMBEDDED),
     ]
 
 
@@ -94,6 +95,25 @@ def test_a_title_is_embedded_once_and_only_for_selected_posts(filled: Catalog) -
     vectors = dict(zip(rows["content"].to_pylist(), rows["vector"].to_pylist(), strict=True))
     expected = PROFILE.title().encode(["A cat"])[0]
     np.testing.assert_allclose(vectors[text_content("A cat")], expected, atol=1e-5)
+    assert stage.pending(filled, AS_OF).num_rows == 0
+
+
+def test_flair_tags_and_texts_are_embedded_once_but_for_numbers(filled: Catalog) -> None:
+    posts = filled.read("posts").to_pylist()
+    flairs = {"a": "OC", "c": "of a post that is left out"}
+    flaired = [{**post, "flair": flairs.get(post["post_id"])} for post in posts]
+    filled.upsert("posts", pa.Table.from_pylist(flaired, POSTS))
+    extras = {"a": {"tags": "red blue", "runtime": "93.5"}, "b": {"tags": "red blue"}}
+    extras |= {"d": {"tags": "OC"}, "c": {"tags": "left out, too"}}
+    rows = pa.Table.from_pylist(extra_rows(extras), SCHEMAS["extra_features"])
+    filled.insert("extra_features", rows)
+    stage = EmbedStage("text", PROFILE)
+    assert set(run(filled, stage)["text"].to_pylist()) == {"OC", "red blue"}
+    rows = filled.read("embeddings_text_384")
+    assert rows["encoder"].to_pylist() == [PROFILE.ids["title"]] * 2
+    vectors = dict(zip(rows["content"].to_pylist(), rows["vector"].to_pylist(), strict=True))
+    expected = PROFILE.title().encode(["red blue"])[0]
+    np.testing.assert_allclose(vectors[text_content("red blue")], expected, atol=1e-5)
     assert stage.pending(filled, AS_OF).num_rows == 0
 
 
@@ -324,6 +344,7 @@ def test_a_new_profile_embeds_only_what_its_new_encoders_lack_and_keeps_the_old_
         "embed-caption": 0,
         "embed-image": 2,
         "embed-visual": 0,
+        "embed-text": 0,
     }
     assert {space: filled.count(f"embeddings_{space}_4") for space in SPACES} == {
         **counts,

@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.resources import files
 from typing import Any, cast
 
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import SPACES, TEXT
 from mmrl.config import CaptionServerSettings, Settings
 from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
 from mmrl.encoders.profiles.moved import MOVED
@@ -44,16 +44,18 @@ class Profile:
 
     @property
     def ids(self) -> dict[str, str]:
-        """Each role's encoder id; the roles are the four spaces and `captioner`."""
-        return {role: encoder.id for role, encoder in self._encoders.items()}
+        """Each role's encoder id: the four spaces, `captioner`, and `text`, the title's again."""
+        ids = {role: encoder.id for role, encoder in self._encoders.items()}
+        return {**ids, TEXT: ids["title"]}
 
     @property
     def dims(self) -> dict[str, int]:
-        """Each space's number of dimensions."""
-        return {space: cast(TextEncoder, self._encoders[space]).dim for space in SPACES}
+        """Each space's number of dimensions; `text` has the title's."""
+        dims = {space: cast(TextEncoder, self._encoders[space]).dim for space in SPACES}
+        return {**dims, TEXT: dims["title"]}
 
     def title(self) -> TextEncoder:
-        """Encodes titles."""
+        """Encodes titles, and flair, tags and texts that people bring."""
         return cast(TextEncoder, self._encoders["title"])
 
     def caption(self) -> TextEncoder:

@@ -17,6 +17,7 @@ from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.learning.evaluation.record import AblationRow
 from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.fitting import fit_network
+from mmrl.learning.inputs import TEXTS
 from mmrl.learning.network import NetworkShape, Reading
 from mmrl.learning.task import Task
 from mmrl.samples.extras import EXTRA
@@ -42,7 +43,7 @@ GROUPS = (
     Group("visual", "Visual vector", ("visual",)),
     Group("author", "Author", ("author",)),
     Group("post", "Subreddit and post metadata", ("post",)),
-    Group("extra", "Flair, tags and brought columns", (EXTRA,)),
+    Group("extra", "Flair, tags and brought columns", (EXTRA, TEXTS)),
     Group(
         "picture",
         "All that speaks of the image",

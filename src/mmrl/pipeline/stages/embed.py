@@ -1,4 +1,5 @@
-"""The `embed-*` stages: titles, captions, images, and images with a text become vectors.
+"""The `embed-*` stages: titles, captions, images, images with a text, and the flair, tags and texts
+that people bring become vectors.
 
 One stage a space. Equal contents are embedded once: a repost costs nothing. An empty caption (the
 captioner abstained) gets no vector and is never pending; its post's caption vector is missing, and
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote, without
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import EMBEDDED, TEXT
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import embeddings, embeddings_table
 from mmrl.encoders.contents import embed
@@ -22,22 +23,24 @@ from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.pipeline.stage import Results
 from mmrl.pipeline.stages.images import add_bytes, failed, selected, selected_images
+from mmrl.samples.extras import extras_of_posts, text_key
 
 TEXTS_CUT = "texts cut at the model's limit"
 
-_CHUNKS = {"title": 4096, "caption": 4096, "image": 1024, "visual": 1024}
+_CHUNKS = {"title": 4096, "caption": 4096, "image": 1024, "visual": 1024, TEXT: 4096}
 
 
 class EmbedStage:
     """Writes `embeddings_{space}_{dim}`.
 
     Args:
-        space: title, caption, image, or visual (an image together with a text).
+        space: title, caption, image, visual (an image together with a text), or text (flair, tags
+            and texts that people bring).
     """
 
     def __init__(self, space: str, profile: Profile) -> None:
-        if space not in SPACES:
-            raise InputError(f"There is no space {space!r}; the spaces are {', '.join(SPACES)}.")
+        if space not in EMBEDDED:
+            raise InputError(f"There is no space {space!r}; the spaces are {', '.join(EMBEDDED)}.")
         self.name = f"embed-{space}"
         self.chunk = _CHUNKS[space]
         self._space = space
@@ -114,6 +117,17 @@ def _titles(catalog: Catalog, profile: Profile) -> pa.Table:
     return _texts(kept["title"])
 
 
+def _extras(catalog: Catalog, profile: Profile) -> pa.Table:
+    kept = selected(catalog)["post_id"]
+    texts = [
+        text
+        for of_post in extras_of_posts(catalog, kept).values()
+        for text in of_post.values()
+        if text_key(text) is not None
+    ]
+    return _texts(pa.chunked_array([pa.array(texts, pa.string())]))
+
+
 def _captions(catalog: Catalog, profile: Profile) -> pa.Table:
     where = f"captioner = {quote(profile.ids['captioner'])} AND text != ''"
     captions = catalog.read("captions", ["sha256", "text"], where)
@@ -157,4 +171,5 @@ _CONTENTS: dict[str, Callable[[Catalog, Profile], pa.Table]] = {
     "caption": _captions,
     "image": _images,
     "visual": _visuals,
+    TEXT: _extras,
 }
