@@ -44,6 +44,7 @@ def worlds(draw: st.DrawFn, prefix: str = "p", start: int = 0, stop: int = 300) 
             "subreddit": draw(st.sampled_from(["pics", "aww"])),
             "author_id": draw(st.sampled_from(["a", "b", None])),
             "phash": draw(st.sampled_from(["0" * 16, "5" * 16, "3" * 16])),
+            "flair": draw(st.sampled_from(["OC", "Fan art", None])),
         }
         ages = draw(observations_at)
         first_seen = at(hours + min(ages, default=0.25))
@@ -64,7 +65,7 @@ def load(*worlds: World, as_of: float = END, merged: float = END) -> list[dict[s
 
 
 def features(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in samples.NUMERIC_FEATURES}
+    return {name: row[name] for name in (*samples.NUMERIC_FEATURES, "extra")}
 
 
 def observations_of(world: World, post_id: str) -> list[dict[str, Any]]:

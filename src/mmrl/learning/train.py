@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl import __version__
-from mmrl.catalog.tables import SPACES
+from mmrl.catalog.columns import SPACES
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
