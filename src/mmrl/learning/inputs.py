@@ -171,9 +171,7 @@ class Encoding:
         }
         without_image = train["log_image_pixels"].null_count
         widths = {name: projections[name].components.shape[1] + 1 for name in texts}
-        spec = FeatureSpec(
-            {}, dims, known, scales, extras, train.num_rows, without_image, widths
-        )
+        spec = FeatureSpec({}, dims, known, scales, extras, train.num_rows, without_image, widths)
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]
         roles += [STATISTICS] if spec.measured else []
         roles += [TEXT] if texts else []
