@@ -258,6 +258,9 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="number format of models; auto: bfloat16 on a GPU that has it"
     )
+    read_text: bool = Field(
+        default=False, description="also learn from text in images; takes the extra mmrl[ocr]"
+    )
     weights: dict[str, str] = Field(
         default={}, description="local folders of models, by the model's name on the hub"
     )

@@ -107,6 +107,14 @@ CAPTIONS = pa.schema(
     ]
 )
 
+IMAGE_TEXTS = pa.schema(
+    [
+        key("sha256"),
+        key("reader"),  # the reader's id, see encoders.image_text
+        pa.field("text", pa.string(), nullable=False),  # "" where the image shows none
+    ]
+)
+
 IMAGE_MEASURES = pa.schema(
     [
         key("sha256"),
@@ -254,6 +262,7 @@ TABLES: dict[str, Table] = {
     "images": Table(IMAGES, OfContent("image", "sha256")),
     "post_images": Table(POST_IMAGES, OfPost()),
     "captions": Table(CAPTIONS, OfContent("image", "sha256")),
+    "image_texts": Table(IMAGE_TEXTS, OfContent("image", "sha256")),
     "image_statistics": Table(IMAGE_MEASURES, OfContent("image", "sha256")),
     "samples": Table(SAMPLES, OfPost()),
     "predictions": Table(PREDICTIONS, OfPost()),

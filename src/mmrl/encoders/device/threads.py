@@ -14,6 +14,11 @@ def use_threads(count: int | None) -> None:
     _threads = count
 
 
+def threads() -> int | None:
+    """The threads of models loaded from here on; None: as many as a library chooses."""
+    return _threads
+
+
 def apply_threads() -> None:
     """Hands the setting to torch; called where a model is loaded."""
     if _threads is not None:
