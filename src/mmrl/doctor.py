@@ -56,6 +56,7 @@ def examine(home: str) -> list[Finding]:
     checks: list[Callable[[], Finding]] = [
         lambda: _encoders(settings),
         lambda: _devices(settings),
+        *([_text_reader] if settings.read_text else []),
         lambda: _disk(home),
     ]
     return [*findings, *_credentials(home, settings), *(check() for check in checks)]
@@ -141,6 +142,16 @@ def _encoders(settings: Settings) -> Finding:
     # What follows @ pins weights and preparation: `mmrl models show` has it.
     names = (f"{role} {name.partition('@')[0]}" for role, name in profile.ids.items())
     return Finding(f"encoders ({settings.profile})", "ok", ", ".join(names))
+
+
+def _text_reader() -> Finding:
+    from importlib.util import find_spec
+
+    missing = [name for name in ("rapidocr", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        found = f"read_text is on, and {' and '.join(missing)} not installed"
+        return Finding("text in images", "wrong", found, "pip install 'mmrl[ocr]'")
+    return Finding("text in images", "ok", f"rapidocr {importlib.metadata.version('rapidocr')}")
 
 
 def _devices(settings: Settings) -> Finding:

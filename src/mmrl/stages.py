@@ -92,6 +92,13 @@ STAGES = (
         ("fetch-images",),
     ),
     StageInfo(
+        "read-text",
+        "reads the text in images, where the setting read_text is on",
+        f"{_ROOM}.read_text:ReadTextStage",
+        Count("image_texts", "images"),
+        ("fetch-images",),
+    ),
+    StageInfo(
         "caption",
         "puts images into words",
         f"{_ROOM}.caption:CaptionStage",
