@@ -110,7 +110,7 @@ STAGES = (
     _embed("caption", "embeds captions", "caption"),
     _embed("image", "embeds images", "fetch-images"),
     _embed("visual", "embeds images together with a text", "caption"),
-    _embed("text", "embeds flair, tags and texts that people bring", "filter"),
+    _embed("text", "embeds flair, tags, texts that people bring and text in images", "read-text"),
     StageInfo(
         "merge",
         "makes samples: features and labels",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
@@ -17,8 +18,8 @@ from typer.testing import CliRunner
 from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import key
 from mmrl.catalog.holds import OfContent, OfPost
-from mmrl.catalog.keys import image_content
-from mmrl.catalog.tables import SCHEMAS, TABLES, Table
+from mmrl.catalog.keys import image_content, text_content
+from mmrl.catalog.tables import SCHEMAS, TABLES, Table, embeddings, embeddings_table
 from mmrl.cli.app import app
 from mmrl.config import PurgeSettings, Settings
 from mmrl.errors import CatalogError, SourceError
@@ -33,7 +34,7 @@ from mmrl.sources.reddit import api as api
 from tests.support.command import python
 from tests.support.local_reddit import LocalReddit, serve
 from tests.support.paths import ROOT
-from tests.support.purge_home import AS_OF, START, Post, keep, make_post, observation, where
+from tests.support.purge_home import AS_OF, DIM, START, Post, keep, make_post, observation, where
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTINGS = Settings()
@@ -90,7 +91,7 @@ def test_every_byte_of_a_purged_post_is_gone_and_the_others_are_whole(catalog: C
     after = contents(catalog)
     assert all(set(after[name]) < set(rows[name]) for name in after)
     assert len(after["posts"]) == 4
-    for table in ("images", "image_statistics", "captions", "embeddings_visual_16"):
+    for table in ("images", "image_statistics", "image_texts", "captions", "embeddings_visual_16"):
         assert len(after[table]) == 4
     assert catalog.read("purged").to_pylist() == [
         {"day": "2026-03-22", "reason": "deleted", "posts": 1}
@@ -103,6 +104,21 @@ def test_a_table_that_a_purge_empties_names_nothing_any_more(catalog: Catalog) -
     purge(catalog, doomed)
     assert traces(catalog, doomed) == {}
     assert catalog.count("posts") == catalog.count("images") == 0
+
+
+def test_the_vector_of_a_text_in_an_image_goes_with_its_post(catalog: Catalog) -> None:
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed, other])
+    rows = [
+        {"content": text_content(post.shown), "encoder": "e", "vector": np.ones(DIM, np.float32)}
+        for post in (doomed, other)
+    ]
+    table = embeddings_table("text", DIM)
+    catalog.insert(table, pa.Table.from_pylist(rows, schema=embeddings(DIM)))
+    purge(catalog, doomed)
+    left = catalog.read(table, ["content"])["content"].to_pylist()
+    assert text_content(other.shown) in left
+    assert text_content(doomed.shown) not in left
 
 
 def test_what_a_killed_writer_left_on_the_disk_goes_once_it_is_old(catalog: Catalog) -> None:

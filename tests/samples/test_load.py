@@ -14,6 +14,7 @@ from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
 from mmrl.config import FilterSettings, Settings
+from mmrl.encoders.image_text import READER
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
 from mmrl.sources.extras import extra_rows
@@ -379,3 +380,27 @@ def test_spaces_of_images_have_no_column_where_no_post_has_an_image(catalog: Cat
     assert not {"image", "visual", "caption"} & set(rows.schema.names)
     rows = samples.load(catalog, imageless, END, encoders=encoders, dims={"image": 3})
     assert rows["image"].to_pylist() == [None]
+
+
+def test_text_in_images_is_an_extra_feature_where_it_is_read(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 1), post("c", 2)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    texts = {"a": "ONE DOES NOT", "b": "", "c": "seen"}
+    rows = [
+        {"sha256": f"image-{name}", "reader": READER, "text": text} for name, text in texts.items()
+    ]
+    rows.append({"sha256": "image-b", "reader": "another", "text": "not ours"})
+    catalog.insert("image_texts", pa.Table.from_pylist(rows, schema=SCHEMAS["image_texts"]))
+    keep_extras(catalog, {"c": {"image_text": "brought"}})
+    key = text_content("ONE DOES NOT")
+    keep_vectors(catalog, "text", "t", {key: [1.0, 2.0]})
+    on = samples.load(catalog, Settings(read_text=True), END, encoders={"text": "t"})
+    assert on["extra"].to_pylist() == [
+        [("image_text", "ONE DOES NOT")],
+        [],
+        [("image_text", "brought")],
+    ]
+    assert on["text:image_text"].to_pylist() == [[1.0, 2.0], None, None]
+    off = samples.load(catalog, Settings(), END)
+    assert off["extra"].to_pylist() == [[], [], [("image_text", "brought")]]

@@ -16,10 +16,14 @@ from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.cli.tables import prediction_table
 from mmrl.config import Settings
+from mmrl.encoders.contents import Encoded
 from mmrl.encoders.protocols import Caption
 from mmrl.errors import InputError
+from mmrl.learning.extras import ExtraFeatures, WordFeature
+from mmrl.learning.inputs import FeatureSpec
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.registry.registry import Registry
+from mmrl.learning.scale import Scale
 from mmrl.learning.train import train
 from mmrl.serving import predict
 from mmrl.serving.prediction import Draft, Interval, Prediction
@@ -283,3 +287,18 @@ def test_a_feature_that_the_model_does_not_know_is_refused(
     draft = Draft(image_file, "A lake", "pics", features=features)
     with pytest.raises(InputError, match=message):
         predict.predict_draft(Catalog.open(home), Settings(), draft, NOW, VERSION[target])
+
+
+def test_the_text_in_a_drafts_image_is_read_for_a_model_that_learned_from_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = {b"meme": "ONE DOES NOT", b"lake": ""}
+    monkeypatch.setattr(
+        predict, "read_texts", lambda images: Encoded([0], [shown[data] for data in images])
+    )
+    words = WordFeature(False, ("one",), Scale(0.0, 1.0), Scale(0.0, 1.0))
+    reading = FeatureSpec({}, {}, [], extras=ExtraFeatures(words={"image_text": words}))
+    assert predict._image_text(b"meme", reading) == {"image_text": "ONE DOES NOT"}
+    assert predict._image_text(b"lake", reading) == {}
+    assert predict._image_text(None, reading) == {}
+    assert predict._image_text(b"meme", FeatureSpec({}, {}, [])) == {}

@@ -18,6 +18,7 @@ from mmrl.catalog import Catalog, Failed, Reason
 from mmrl.catalog.columns import EMBEDDED, IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.tables import SCHEMAS, embeddings
+from mmrl.encoders.image_text import READER
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AS_OF = START + timedelta(days=20)
@@ -34,6 +35,7 @@ class Post:
     author_id: str
     image: bytes
     caption: str
+    shown: str
     tags: str
     vectors: dict[str, np.ndarray]
 
@@ -52,6 +54,7 @@ class Post:
             "author's id": self.author_id.encode(),
             "image": self.image[5_000:5_040],
             "caption": self.caption.encode(),
+            "text in its image": self.shown.encode(),
             "tags": self.tags.encode(),
             "statistics": self.measured.encode(),
             **{f"{space} vector": v.tobytes()[8:40] for space, v in self.vectors.items()},
@@ -70,6 +73,7 @@ def make_post(**given: Any) -> Post:
         "author_id": secrets.token_hex(6),
         "image": secrets.token_bytes(20_000),
         "caption": f"cup {secrets.token_hex(12)}",
+        "shown": f"sale {secrets.token_hex(12)}",
         "tags": f"blue {secrets.token_hex(12)}",
         "vectors": vectors,
     }
@@ -109,6 +113,7 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
         rows["images"].append({"sha256": sha, **facts, "bytes": post.image})
         statistics = {"version": post.measured, **dict.fromkeys(IMAGE_STATISTICS, 0.5)}
         rows["image_statistics"].append({"sha256": sha, **statistics})
+        rows["image_texts"].append({"sha256": sha, "reader": READER, "text": post.shown})
         rows["captions"].append({"sha256": sha, "captioner": "c", "text": post.caption})
         contents = {
             "title": text_content(post.title),

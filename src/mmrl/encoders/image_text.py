@@ -11,6 +11,7 @@ from mmrl.encoders.device.threads import ModelLock, threads
 from mmrl.errors import ConfigError
 from mmrl.images.decode import decode_ahead, open_rgb
 from mmrl.images.image import UnreadableError
+from mmrl.sources.extras import extra_value
 
 READER = "pp-ocrv6-small@1"  # the networks, and by a number of its own how they are used
 _SIDE = 960  # pixels; a longer side is made shorter before text is looked for
@@ -21,6 +22,8 @@ _lock = ModelLock()
 
 def read_texts(images: Sequence[bytes | None]) -> Encoded[list[str]]:
     """The text that each image shows, its lines joined by blanks; "" where it shows none.
+
+    It is a value of an extra feature, see `mmrl.sources.extras`.
 
     Args:
         images: encoded files; None fails as an image that is not there.
@@ -49,7 +52,7 @@ def read_texts(images: Sequence[bytes | None]) -> Encoded[list[str]]:
 
 
 def _joined(lines: Sequence[str]) -> str:
-    text = " ".join(" ".join(lines).split())
+    text = extra_value(" ".join(" ".join(lines).split())) or ""
     return text if sum(map(str.isalnum, text)) >= _LEAST_LETTERS else ""
 
 

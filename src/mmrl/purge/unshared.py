@@ -49,7 +49,8 @@ def doom(catalog: Catalog, posts: Mapping[str, str]) -> Doomed:
     again = catalog.lookup("captions", "text", texts, ["sha256", "text"]).to_pylist()
     elsewhere = {row["text"] for row in again if row["sha256"] not in own_images}
     contents["caption"] |= {text_content(text) for text in texts - elsewhere}
-    contents[TEXT] |= _own_texts(catalog, posts)
+    shown = catalog.lookup("image_texts", "sha256", own_images, ["text"])["text"].to_pylist()
+    contents[TEXT] |= _own_texts(catalog, posts) | {text_content(text) for text in shown if text}
     return doomed
 
 

@@ -7,12 +7,14 @@ the column `text:NAME`.
 from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import TEXT
 from mmrl.catalog.keys import text_content
+from mmrl.encoders.image_text import READER
 from mmrl.samples.vectors import join_vectors, vector_dim
-from mmrl.sources.extras import FLAIR, number_of
+from mmrl.sources.extras import FLAIR, IMAGE_TEXT, number_of
 
 EXTRA = "extra"  # the column, and what they are called together
 EXTRA_TYPE = pa.map_(pa.string(), pa.string())
@@ -34,9 +36,22 @@ def text_key(value: str) -> str | None:
     return text_content(value) if number_of(value) is None else None
 
 
-def extras_of_posts(catalog: Catalog, post_ids: pa.ChunkedArray) -> dict[str, dict[str, str]]:
-    """Extra features by post and name, in the order of the ids; a post without any has none."""
+def extras_of_posts(
+    catalog: Catalog, post_ids: pa.ChunkedArray, *, image_texts: bool = True
+) -> dict[str, dict[str, str]]:
+    """Extra features by post and name, in the order of the ids; a post without any has none.
+
+    Args:
+        image_texts: the text that images show among them, where it was read. A column of that name
+            that people bring goes before it.
+    """
     of_post: dict[str, dict[str, str]] = {post_id: {} for post_id in post_ids.to_pylist()}
+    if image_texts:
+        where = f"reader = {quote(READER)} AND text != ''"
+        read = catalog.read("image_texts", ["sha256", "text"], where)
+        shown = catalog.lookup("post_images", "sha256", read["sha256"], ["post_id", "sha256"])
+        row = pc.index_in(shown["sha256"], value_set=read["sha256"].combine_chunks())
+        _put(of_post, shown["post_id"], [IMAGE_TEXT] * shown.num_rows, read["text"].take(row))
     flairs = catalog.read("posts", ["post_id", "flair"], "flair IS NOT NULL")
     _put(of_post, flairs["post_id"], [FLAIR] * flairs.num_rows, flairs["flair"])
     rows = catalog.read("extra_features")

@@ -93,7 +93,8 @@ def load(
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
         rows = rows.append_column(space, vectors)
     rows = _with_statistics(catalog, rows, columns)
-    rows = _with_extras(catalog, rows, (encoders or {}).get(TEXT), (dims or {}).get(TEXT), columns)
+    encoder, dim = (encoders or {}).get(TEXT), (dims or {}).get(TEXT)
+    rows = _with_extras(catalog, settings, rows, encoder, dim, columns)
     texts = {name: rows[name].type.list_size for name in text_columns(rows.schema.names)}
     schema = samples_schema(spaces | texts)
     rows = rows.select(schema.names).cast(schema)
@@ -224,6 +225,7 @@ def _with_statistics(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | 
 
 def _with_extras(
     catalog: Catalog,
+    settings: Settings,
     rows: pa.Table,
     encoder: str | None,
     dim: int | None,
@@ -232,7 +234,8 @@ def _with_extras(
     """The rows with their extra features and, by an encoder, those features' vectors."""
     if not (columns is None or EXTRA in columns or text_columns(columns)):
         return rows.append_column(EXTRA, pa.nulls(rows.num_rows, EXTRA_TYPE))
-    extras = list(extras_of_posts(catalog, rows["post_id"]).values())
+    posts = rows["post_id"]
+    extras = list(extras_of_posts(catalog, posts, image_texts=settings.read_text).values())
     rows = rows.append_column(EXTRA, extras_column(extras))
     if encoder is not None and (columns is None or text_columns(columns)):
         for name, vectors in join_texts(catalog, encoder, dim, extras).items():

@@ -13,6 +13,7 @@ from mmrl.catalog.keys import author_keys
 from mmrl.config import Settings
 from mmrl.encoders.contents import Encoded, caption_images, embed
 from mmrl.encoders.device.threads import use_threads
+from mmrl.encoders.image_text import read_texts
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Uncaptioned
 from mmrl.errors import Failure, InputError, NotFoundError
@@ -28,7 +29,7 @@ from mmrl.samples.extras import EXTRA, extras_column, text_column, text_key
 from mmrl.samples.load import encoders_of
 from mmrl.samples.reposts import image_key
 from mmrl.serving.prediction import Draft, Interval, Prediction
-from mmrl.sources.extras import FLAIR, extra_value
+from mmrl.sources.extras import FLAIR, IMAGE_TEXT, extra_value
 from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
 
@@ -58,7 +59,7 @@ def predict_draft(
         data, facts = None, None
     profile = load_profile(settings)
     registered.model.require_encoders(encoders_of(profile))
-    extras = _extras(draft, learned.extras.names, registered.version)
+    extras = _image_text(data, learned) | _extras(draft, learned.extras.names, registered.version)
     texts = {name: text for name, text in extras.items() if text_column(name) in learned.dims}
     caption, vectors = encode_draft(profile, data, draft.title, texts)
     subreddit = draft.subreddit.strip().strip("/").removeprefix("r/")
@@ -228,6 +229,19 @@ def _extras(draft: Draft, known: Sequence[str], version: str) -> dict[str, str]:
     values = {**draft.features, FLAIR: draft.flair}
     texts = {name: extra_value(value) for name, value in values.items()}
     return {name: text for name, text in texts.items() if text is not None}
+
+
+def _image_text(image: bytes | None, learned: FeatureSpec) -> dict[str, str]:
+    """The text that a draft's image shows, as an extra feature, where the model learned from such.
+
+    Raises:
+        ConfigError: the extra that reads it is not installed.
+    """
+    reads = IMAGE_TEXT in learned.extras.names or text_column(IMAGE_TEXT) in learned.dims
+    if image is None or not reads:
+        return {}
+    text = _only(read_texts([image]))
+    return {IMAGE_TEXT: text} if text else {}
 
 
 def _as_post(

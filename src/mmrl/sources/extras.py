@@ -12,6 +12,7 @@ from typing import Any
 from mmrl.sources.fields import text
 
 FLAIR = "flair"  # among the extra features of a sample, the post's flair
+IMAGE_TEXT = "image_text"  # and the text that its image shows
 _MOST = 4_000  # characters that are kept of a value
 _JOIN = " | "  # between the items of a list
 
