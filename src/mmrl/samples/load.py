@@ -93,8 +93,8 @@ def load(
         vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
         rows = rows.append_column(space, vectors)
     rows = _with_statistics(catalog, rows, columns)
-    encoder, dim = (encoders or {}).get(TEXT), (dims or {}).get(TEXT)
-    rows = _with_extras(catalog, settings, rows, encoder, dim, columns)
+    of_texts = (encoders or {}).get(TEXT), (dims or {}).get(TEXT)
+    rows = _with_extras(catalog, settings, rows, *of_texts, columns)
     texts = {name: rows[name].type.list_size for name in text_columns(rows.schema.names)}
     schema = samples_schema(spaces | texts)
     rows = rows.select(schema.names).cast(schema)
