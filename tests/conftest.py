@@ -1,7 +1,7 @@
 """Fixtures and settings that all tests share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from mmrl.learning.train import Trained
+    from tests.support.image_server import ImageServer
+    from tests.support.local_reddit import LocalReddit
+    from tests.support.service_trial import Trial
 
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -43,6 +46,7 @@ LONGEST = (
     "tests/learning/registry/test_registry.py",
     "tests/purge/test_purge.py",
     "tests/collector/test_service.py",
+    "tests/collector/test_command.py",
     "tests/encoders/caption_server/test_server.py",
     "tests/catalog/test_catalog.py",
 )
@@ -71,6 +75,33 @@ def shared_data() -> Path:
 def catalog(tmp_path: Path) -> Catalog:
     """An empty catalog in a home of its own."""
     return Catalog.open(tmp_path / "home", create=True)
+
+
+@pytest.fixture
+def local_reddit() -> "Iterator[LocalReddit]":
+    """A small server on loopback that answers as Reddit does, with what a test gives it."""
+    from tests.support.local_reddit import serve
+
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture
+def image_host() -> "Iterator[ImageServer]":
+    """A server on loopback of which tests say what it serves under a path."""
+    from tests.support.image_server import image_server
+
+    with image_server() as server:
+        yield server
+
+
+@pytest.fixture
+def make_trial(catalog: Catalog) -> "Iterator[Callable[..., Trial]]":
+    """Makes collectors of simulated worlds, each with its own clock."""
+    from tests.support.service_trial import trials
+
+    with trials(catalog) as made:
+        yield made
 
 
 @pytest.fixture

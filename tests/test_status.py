@@ -4,7 +4,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from mmrl.config import Settings
 from mmrl.sandbox import Faults
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.status import StageStatus, survey
-from tests.support.service_trial import START, Trial, busy, trials
+from tests.support.service_trial import START, Trial, busy
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 Show = Callable[..., str]
@@ -42,12 +42,6 @@ def show(
         return capsys.readouterr().out
 
     return shown
-
-
-@pytest.fixture
-def make(catalog: Catalog) -> Iterator[Callable[..., Trial]]:
-    with trials(catalog) as made:
-        yield made
 
 
 def rows(catalog: Catalog) -> dict[str, StageStatus]:
@@ -107,9 +101,9 @@ def test_what_an_answer_said_is_shown_as_text(catalog: Catalog, show: Show) -> N
 
 @pytest.mark.slow
 def test_the_collectors_account_gaps_and_closed_subreddits_are_shown_in_80_columns(
-    make: Callable[..., Trial], catalog: Catalog, show: Show
+    make_trial: Callable[..., Trial], catalog: Catalog, show: Show
 ) -> None:
-    trial = make(busy(6_000, 6), checkpoints_hours=[30])
+    trial = make_trial(busy(6_000, 6), checkpoints_hours=[30])
     trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
     trial.run(0.5)
     trial.server.now += 4.2 * 3_600

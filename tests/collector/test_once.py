@@ -2,7 +2,6 @@
 
 import re
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,11 @@ from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError, SourceError
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource
-from tests.support.local_reddit import LocalReddit, serve
+from tests.support.local_reddit import LocalReddit
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 CHECKPOINTS = [1.0, 6.0, 24.0, 36.0]
-
-
-@pytest.fixture
-def reddit() -> Iterator[LocalReddit]:
-    with serve() as local:
-        yield local
 
 
 def put(local: LocalReddit, number: int, at: datetime = START, **changes: Any) -> str:
@@ -67,10 +60,10 @@ def observations(catalog: Catalog, post_id: str) -> list[dict[str, Any]]:
 
 
 def test_a_sweep_keeps_each_new_post_with_its_first_look(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
-    put(reddit, 5)
-    report = collect(reddit, catalog, START + HOUR)
+    put(local_reddit, 5)
+    report = collect(local_reddit, catalog, START + HOUR)
     post = catalog.read("posts").to_pylist()[0]
     (observation,) = observations(catalog, "p5")
     assert report.new == 1
@@ -83,75 +76,75 @@ def test_a_sweep_keeps_each_new_post_with_its_first_look(
 
 
 def test_a_sweep_goes_back_to_what_it_knows_and_no_further(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
     for number in range(350):
-        put(reddit, number, START + timedelta(minutes=number))
-    first = collect(reddit, catalog, START + 10 * HOUR)
+        put(local_reddit, number, START + timedelta(minutes=number))
+    first = collect(local_reddit, catalog, START + 10 * HOUR)
     assert (first.new, first.requests, first.gap) == (350, 4 + 4 + 1, False)
     for number in range(350, 480):
-        put(reddit, number, START + timedelta(minutes=number))
-    second = collect(reddit, catalog, START + 11 * HOUR)
+        put(local_reddit, number, START + timedelta(minutes=number))
+    second = collect(local_reddit, catalog, START + 11 * HOUR)
     assert (second.new, second.seen) == (130, 200)
-    assert collect(reddit, catalog, START + 12 * HOUR).new == 0
+    assert collect(local_reddit, catalog, START + 12 * HOUR).new == 0
     assert catalog.count("posts") == catalog.count("observations") == 480
 
 
-def test_an_unbridged_gap_is_told(reddit: LocalReddit, catalog: Catalog) -> None:
-    put(reddit, 0)
-    assert not collect(reddit, catalog, START).gap
+def test_an_unbridged_gap_is_told(local_reddit: LocalReddit, catalog: Catalog) -> None:
+    put(local_reddit, 0)
+    assert not collect(local_reddit, catalog, START).gap
     for number in range(1, 1_101):
-        put(reddit, number, START + timedelta(seconds=number))
-    report = collect(reddit, catalog, START + HOUR)
+        put(local_reddit, number, START + timedelta(seconds=number))
+    report = collect(local_reddit, catalog, START + HOUR)
     assert report.gap
     assert report.new == 1_000
 
 
 def test_suspended_and_odd_authors_cost_none_but_themselves(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
     for number in range(20):
-        put(reddit, number)
-    put(reddit, 20, author="[deleted]", author_fullname=None)
-    del reddit.users["t2_u3"]
-    reddit.odd_users = {"t2_u7"}
-    report = collect(reddit, catalog, START)
+        put(local_reddit, number)
+    put(local_reddit, 20, author="[deleted]", author_fullname=None)
+    del local_reddit.users["t2_u3"]
+    local_reddit.odd_users = {"t2_u7"}
+    report = collect(local_reddit, catalog, START)
     assert report.new == 21
     unknown = catalog.read("observations", where="author_link_karma IS NULL")
     assert set(unknown["post_id"].to_pylist()) == {"p3", "p7", "p20"}
 
 
 def test_a_private_subreddit_is_named_and_the_others_are_read(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
-    put(reddit, 1)
-    put(reddit, 2, subreddit="pics")
-    reddit.private = {"secret"}
-    report = collect(reddit, catalog, START, "aww", "secret", "pics")
+    put(local_reddit, 1)
+    put(local_reddit, 2, subreddit="pics")
+    local_reddit.private = {"secret"}
+    report = collect(local_reddit, catalog, START, "aww", "secret", "pics")
     assert report.new == 2
     assert report.unreachable == {"secret": "403 Forbidden"}
 
 
 def test_an_unusable_post_is_recorded_with_its_reason(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
-    put(reddit, 1, title="")
-    put(reddit, 2)
-    report = collect(reddit, catalog, START)
+    put(local_reddit, 1, title="")
+    put(local_reddit, 2)
+    report = collect(local_reddit, catalog, START)
     assert (report.new, report.refused) == (1, {"no_title": 1})
     assert catalog.read("failures")["key"].to_pylist() == ["p1"]
 
 
 def test_observations_are_taken_at_each_checkpoint_and_no_more(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
-    put(reddit, 1)
-    collect(reddit, catalog, START + timedelta(minutes=5))
+    put(local_reddit, 1)
+    collect(local_reddit, catalog, START + timedelta(minutes=5))
     taken = []
     for half_hours in range(1, 100):
         at = START + half_hours * HOUR / 2
-        reddit.posts["p1"]["score"] = half_hours
-        if observe(reddit.source(), catalog, Settings(), at).written:
+        local_reddit.posts["p1"]["score"] = half_hours
+        if observe(local_reddit.source(), catalog, Settings(), at).written:
             taken.append(half_hours / 2)
     assert taken == CHECKPOINTS
     assert [observation["score"] for observation in observations(catalog, "p1")] == [
@@ -164,61 +157,61 @@ def test_observations_are_taken_at_each_checkpoint_and_no_more(
 
 
 def test_a_missed_observation_is_taken_late_at_its_true_age(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
-    put(reddit, 1)
-    collect(reddit, catalog, START)
-    report = observe(reddit.source(), catalog, Settings(), START + 50 * HOUR)
+    put(local_reddit, 1)
+    collect(local_reddit, catalog, START)
+    report = observe(local_reddit.source(), catalog, Settings(), START + 50 * HOUR)
     assert report.written == 1
     assert observations(catalog, "p1")[-1]["observed_at"] == START + 50 * HOUR
-    assert observe(reddit.source(), catalog, Settings(), START + 60 * HOUR).due == 0
+    assert observe(local_reddit.source(), catalog, Settings(), START + 60 * HOUR).due == 0
 
 
-def test_observations_come_a_hundred_a_request(reddit: LocalReddit, catalog: Catalog) -> None:
+def test_observations_come_a_hundred_a_request(local_reddit: LocalReddit, catalog: Catalog) -> None:
     for number in range(250):
-        put(reddit, number)
-    collect(reddit, catalog, START)
-    reddit.requests.clear()
-    report = observe(reddit.source(), catalog, Settings(), START + HOUR)
+        put(local_reddit, number)
+    collect(local_reddit, catalog, START)
+    local_reddit.requests.clear()
+    report = observe(local_reddit.source(), catalog, Settings(), START + HOUR)
     assert (report.written, report.requests) == (250, 6)
-    assert reddit.requests == ["/api/info", "/api/user_data_by_account_ids"] * 3
+    assert local_reddit.requests == ["/api/info", "/api/user_data_by_account_ids"] * 3
 
 
 def test_a_post_that_is_gone_is_looked_at_once_and_says_so(
-    reddit: LocalReddit, catalog: Catalog
+    local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
-    put(reddit, 1)
-    put(reddit, 2)
-    collect(reddit, catalog, START)
-    reddit.hidden = {"p1"}
-    reddit.posts["p2"]["removed_by_category"] = "moderator"
-    assert observe(reddit.source(), catalog, Settings(), START + HOUR).absent == 1
+    put(local_reddit, 1)
+    put(local_reddit, 2)
+    collect(local_reddit, catalog, START)
+    local_reddit.hidden = {"p1"}
+    local_reddit.posts["p2"]["removed_by_category"] = "moderator"
+    assert observe(local_reddit.source(), catalog, Settings(), START + HOUR).absent == 1
     assert observations(catalog, "p1")[-1]["removed_by"] == "absent"
     assert observations(catalog, "p1")[-1]["score"] is None
     assert observations(catalog, "p2")[-1]["removed_by"] == "moderator"
-    assert observe(reddit.source(), catalog, Settings(), START + HOUR).due == 0
+    assert observe(local_reddit.source(), catalog, Settings(), START + HOUR).due == 0
 
 
 def test_observations_taken_before_reddit_fell_silent_are_kept(
-    reddit: LocalReddit, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+    local_reddit: LocalReddit, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(250):
-        put(reddit, number)
-    collect(reddit, catalog, START)
-    answer = reddit.answer
+        put(local_reddit, number)
+    collect(local_reddit, catalog, START)
+    answer = local_reddit.answer
 
     def fall_silent(path: str, query: dict[str, str]) -> tuple[int, Any]:
-        if reddit.requests.count("/api/info") == 3:  # one was for the subscribers
-            reddit.status = 404
+        if local_reddit.requests.count("/api/info") == 3:  # one was for the subscribers
+            local_reddit.status = 404
         return answer(path, query)
 
-    monkeypatch.setattr(reddit, "answer", fall_silent)
+    monkeypatch.setattr(local_reddit, "answer", fall_silent)
     with pytest.raises(SourceError, match="404"):
-        observe(reddit.source(), catalog, Settings(), START + HOUR)
+        observe(local_reddit.source(), catalog, Settings(), START + HOUR)
     assert catalog.count("observations") == 250 + 200
-    reddit.requests.clear()
-    reddit.status = 200
-    assert observe(reddit.source(), catalog, Settings(), START + HOUR).written == 50
+    local_reddit.requests.clear()
+    local_reddit.status = 200
+    assert observe(local_reddit.source(), catalog, Settings(), START + HOUR).written == 50
 
 
 @given(
@@ -268,20 +261,22 @@ def test_only_posts_that_reddit_knows_are_looked_at(catalog: Catalog) -> None:
     assert set(due(catalog, CHECKPOINTS, START + HOUR)) == {"reddit", "dumpx"}
 
 
-def test_wrong_credentials_stop_with_what_to_do(reddit: LocalReddit, catalog: Catalog) -> None:
-    reddit.token_status = 401
+def test_wrong_credentials_stop_with_what_to_do(
+    local_reddit: LocalReddit, catalog: Catalog
+) -> None:
+    local_reddit.token_status = 401
     with pytest.raises(ConfigError, match=r"refuses the credentials.*client_secret") as caught:
-        collect(reddit, catalog, START)
+        collect(local_reddit, catalog, START)
     assert "secret=" not in str(caught.value)
 
 
 @pytest.mark.parametrize("broken", [[], {"data": None}, "text", {"data": {"children": [1]}}])
 def test_an_answer_that_is_no_listing_is_an_error_of_the_source(
-    reddit: LocalReddit, catalog: Catalog, broken: Any
+    local_reddit: LocalReddit, catalog: Catalog, broken: Any
 ) -> None:
-    reddit.broken = broken
+    local_reddit.broken = broken
     with pytest.raises(SourceError, match="no listing"):
-        collect(reddit, catalog, START)
+        collect(local_reddit, catalog, START)
 
 
 def test_an_unreachable_reddit_is_an_error_of_the_source(
@@ -350,9 +345,9 @@ def test_the_user_agent_has_reddits_form_and_names_the_client(
     assert re.fullmatch(expected, connect("mmrl", home).config.user_agent)
 
 
-def test_settings_checkpoints_are_followed(reddit: LocalReddit, catalog: Catalog) -> None:
-    put(reddit, 1)
-    collect(reddit, catalog, START)
-    few = Settings(reddit=RedditSettings(checkpoints_hours=[12]))
-    assert observe(reddit.source(), catalog, few, START + 11 * HOUR).due == 0
-    assert observe(reddit.source(), catalog, few, START + 12 * HOUR).written == 1
+def test_settings_checkpoints_are_followed(local_reddit: LocalReddit, catalog: Catalog) -> None:
+    put(local_reddit, 1)
+    collect(local_reddit, catalog, START)
+    few = Settings(local_reddit=RedditSettings(checkpoints_hours=[12]))
+    assert observe(local_reddit.source(), catalog, few, START + 11 * HOUR).due == 0
+    assert observe(local_reddit.source(), catalog, few, START + 12 * HOUR).written == 1

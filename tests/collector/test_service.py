@@ -2,30 +2,24 @@
 
 import json
 import os
-import signal
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmrl.catalog import Catalog
 from mmrl.cli.collector_lines import line, lines
 from mmrl.collector.cursors import read_status
 from mmrl.collector.service import Service
 from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.errors import ConfigError, SourceError
-from mmrl.home import init
-from mmrl.sandbox import Faults, SandboxServer, World, praw_settings
+from mmrl.sandbox import Faults, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.reddit.api import about, connect, newest
-from mmrl.sources.reddit.source import RedditSource, to_base36
+from mmrl.sources.reddit.source import RedditSource
 from mmrl.sources.transport import Transport
-from tests.support.command import ending, start
-from tests.support.service_trial import HOUR, START, Trial, busy, trials
-from tests.support.waiting import eventually
+from tests.support.service_trial import HOUR, START, Trial, busy
 
 
 @pytest.fixture
@@ -34,17 +28,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prawcore.sessions.TIMEOUT", 0.3)
 
 
-@pytest.fixture
-def make(catalog: Catalog) -> Iterator[Callable[..., Trial]]:
-    with trials(catalog) as made:
-        yield made
-
-
 # Nothing lost, nothing twice
 
 
-def test_every_post_is_kept_once_with_observations_at_its_ages(make: Callable[..., Trial]) -> None:
-    trial = make(busy(600, 1.5), checkpoints_hours=[0.5, 1])
+def test_every_post_is_kept_once_with_observations_at_its_ages(
+    make_trial: Callable[..., Trial],
+) -> None:
+    trial = make_trial(busy(600, 1.5), checkpoints_hours=[0.5, 1])
     status = trial.run(2.8)
     assert sorted(trial.ids()) == sorted(trial.there())
     observations = trial.catalog.read("observations", ["post_id", "observed_at"]).to_pylist()
@@ -63,10 +53,10 @@ def test_every_post_is_kept_once_with_observations_at_its_ages(make: Callable[..
     assert not trial.told
 
 
-def test_requests_for_a_thousand_posts_and_a_observation_are_at_most_35(
-    make: Callable[..., Trial],
+def test_requests_for_a_thousand_posts_and_an_observation_are_at_most_35(
+    make_trial: Callable[..., Trial],
 ) -> None:
-    trial = make(busy(1_000, 0.5), checkpoints_hours=[0.5, 1, 1.5, 2])
+    trial = make_trial(busy(1_000, 0.5), checkpoints_hours=[0.5, 1, 1.5, 2])
     trial.run(0.7)
     polls_after = trial.server.stats()["requests"]["r/*/new"]
     trial.run(2)
@@ -77,10 +67,10 @@ def test_requests_for_a_thousand_posts_and_a_observation_are_at_most_35(
 
 
 def test_subscribers_are_asked_for_once_an_hour(
-    make: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+    make_trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[float] = []
-    trial = make(busy(50, 3))
+    trial = make_trial(busy(50, 3))
 
     def counted(*given: Any) -> Iterator[list[dict[str, Any]]]:
         asked.append((trial.server.now - START.timestamp()) / 3_600)
@@ -110,9 +100,9 @@ ALL_FAULTS: dict[str, Any] = {
 
 @pytest.mark.slow
 def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
-    make: Callable[..., Trial], quick: None
+    make_trial: Callable[..., Trial], quick: None
 ) -> None:
-    trial = make(busy(700, 3), checkpoints_hours=[0.5])
+    trial = make_trial(busy(700, 3), checkpoints_hours=[0.5])
     trial.server.misfortune.set(Faults(**ALL_FAULTS))
     late = 0
     for ahead in (0.0, 300.0, -300.0):
@@ -127,8 +117,8 @@ def test_with_all_faults_and_restarts_nothing_is_lost_and_nothing_twice(
 
 
 @pytest.mark.slow
-def test_an_hours_outage_is_survived_said_and_made_up_for(make: Callable[..., Trial]) -> None:
-    trial = make(busy(900, 3), checkpoints_hours=[0.5])
+def test_an_hours_outage_is_survived_said_and_made_up_for(make_trial: Callable[..., Trial]) -> None:
+    trial = make_trial(busy(900, 3), checkpoints_hours=[0.5])
     begin = START.timestamp() + 3_600
     trial.server.misfortune.set(Faults(outage_from=begin, outage_until=begin + 3_600))
     trial.run(1.5)
@@ -144,9 +134,9 @@ def test_an_hours_outage_is_survived_said_and_made_up_for(make: Callable[..., Tr
     assert len(looked) == 900
 
 
-def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make: Callable[..., Trial]) -> None:
+def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make_trial: Callable[..., Trial]) -> None:
     """One subreddit, off for as long as 1,500 posts take: its listing shows 1,000 of them."""
-    trial = make(busy(2_000, 4, subreddits=1), checkpoints_hours=[30])
+    trial = make_trial(busy(2_000, 4, subreddits=1), checkpoints_hours=[30])
     trial.run(0.5)
     trial.server.now += 3 * 3_600
     trial.run(0.05)
@@ -159,9 +149,9 @@ def test_a_gap_deeper_than_any_listing_is_filled_by_ids(make: Callable[..., Tria
 
 
 def test_a_subreddit_that_was_empty_when_first_read_leaves_no_gap_from_the_first_id_on(
-    make: Callable[..., Trial],
+    make_trial: Callable[..., Trial],
 ) -> None:
-    trial = make(busy(6_000, 6, subreddits=2), checkpoints_hours=[30])
+    trial = make_trial(busy(6_000, 6, subreddits=2), checkpoints_hours=[30])
     trial.server.now -= 60
     trial.run(0.5)
     trial.server.now += 4 * 3_600
@@ -172,9 +162,9 @@ def test_a_subreddit_that_was_empty_when_first_read_leaves_no_gap_from_the_first
 
 
 def test_a_gap_in_three_subreddits_is_first_closed_by_their_own_listings(
-    make: Callable[..., Trial],
+    make_trial: Callable[..., Trial],
 ) -> None:
-    trial = make(busy(2_000, 4), checkpoints_hours=[30])
+    trial = make_trial(busy(2_000, 4), checkpoints_hours=[30])
     trial.run(0.5)
     trial.server.now += 3 * 3_600
     trial.run(0.6)
@@ -183,15 +173,19 @@ def test_a_gap_in_three_subreddits_is_first_closed_by_their_own_listings(
 
 
 @pytest.mark.slow
-def test_posts_that_show_up_late_in_their_old_place_are_found(make: Callable[..., Trial]) -> None:
-    trial = make(busy(400, 4), checkpoints_hours=[30])
+def test_posts_that_show_up_late_in_their_old_place_are_found(
+    make_trial: Callable[..., Trial],
+) -> None:
+    trial = make_trial(busy(400, 4), checkpoints_hours=[30])
     trial.server.misfortune.set(Faults(held_back=0.2, held_back_seconds=1_500))
     trial.run(5)
     assert sorted(trial.ids()) == sorted(trial.there())
 
 
-def test_the_clock_of_reddits_answers_dates_the_observations(make: Callable[..., Trial]) -> None:
-    trial = make(busy(100, 1))
+def test_the_clock_of_reddits_answers_dates_the_observations(
+    make_trial: Callable[..., Trial],
+) -> None:
+    trial = make_trial(busy(100, 1))
     status = trial.run(1.4, ahead=600.0)
     assert status.skew == pytest.approx(-600, abs=3)
     for row in trial.catalog.read("posts", ["created_at", "first_seen_at"]).to_pylist():
@@ -201,135 +195,19 @@ def test_the_clock_of_reddits_answers_dates_the_observations(make: Callable[...,
     assert sorted(trial.ids()) == sorted(trial.there())
 
 
-# Subreddits that are not shown
-
-
-@pytest.mark.slow
-def test_a_closed_subreddit_is_named_left_out_and_read_again_when_it_opens(
-    make: Callable[..., Trial],
-) -> None:
-    trial = make(busy(400, 9, subreddits=4), checkpoints_hours=[90])
-    private, renamed, banned = SUBREDDITS[:3]
-    shut = {"private": [private], "renamed": {renamed: "Elsewhere"}, "banned": [banned]}
-    trial.server.misfortune.set(Faults(**shut))
-    status = trial.run(3)
-    assert status.left_out == {
-        private: "403 Forbidden",
-        renamed: "302 Found",
-        banned: "404 Not Found",
-    }
-    assert len([sentence for sentence in trial.told if "is left out" in sentence]) == 3
-    asked = trial.server.stats()["requests"]["r/*/new"]
-    assert trial.run(2).left_out == status.left_out  # also after a restart
-    assert trial.server.stats()["requests"]["r/*/new"] - asked < 20  # not asked for all the time
-    trial.server.misfortune.set(Faults())
-    trial.run(4.5)
-    assert sorted(trial.ids()) == sorted(trial.there())
-    assert any("is shown again" in sentence for sentence in trial.told)
-
-
-@pytest.mark.slow
-def test_nothing_posted_while_a_subreddit_was_closed_is_lost(make: Callable[..., Trial]) -> None:
-    """More than its listing shows; and for a while nobody told that it was closed."""
-    trial = make(busy(3_600, 6, subreddits=2), checkpoints_hours=[90])
-    trial.run(1.3)
-    trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
-    trial.run(4.2)
-    trial.server.misfortune.set(Faults())
-    trial.run(3)
-    assert sorted(trial.ids()) == sorted(trial.there())
-    assert set(trial.catalog.read("gaps")["state"].to_pylist()) == {"filled"}
-
-
-def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
-    make: Callable[..., Trial],
-) -> None:
-    trial = make(busy(300, 3), checkpoints_hours=[90], subreddits=list(SUBREDDITS[:2]))
-    trial.run(1.5)
-    assert len(trial.ids()) == pytest.approx(90, abs=15)  # up to the last poll
-    trial.settings.subreddits.append(SUBREDDITS[2])
-    trial.run(2)
-    assert sorted(trial.ids()) == sorted(trial.there())
-    assert trial.catalog.count("gaps") == 0
-
-
-@pytest.fixture
-def listings(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The subreddits of each first page of a listing that is asked for."""
-    asked: list[list[str]] = []
-
-    def note(reddit: Any, names: Any, after: str | None = None) -> Any:
-        if after is None:
-            asked.append(list(names))
-        return newest(reddit, names, after)
-
-    monkeypatch.setattr("mmrl.sources.reddit.api.newest", note)
-    return asked
-
-
-@pytest.mark.slow
-def test_a_closed_subreddit_is_asked_for_once_a_day(
-    make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mmrl.collector.service._HEARTBEAT", 2 * HOUR)  # two days in a few seconds
-    trial = make(busy(60, 50), checkpoints_hours=[90])
-    trial.server.misfortune.set(Faults(private=[SUBREDDITS[0]]))
-    for hours in (23, 3, 23):  # a restart does not change that
-        trial.run(hours)
-    assert listings.count([SUBREDDITS[0]]) == 3
-
-
-def test_groups_are_polled_as_often_as_their_posts_come(
-    make: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(RedditSource, "traits", replace(RedditSource.traits, together=2))
-    posts = [
-        {
-            "id": to_base36(0x40000000 + number),
-            "title": f"Post {number}",
-            "subreddit": SUBREDDITS[number % 2 if number % 50 else 2 + number // 50 % 2],
-            "created": START.timestamp() + number * 6,
-            "score": 1,
-        }
-        for number in range(1_800)
-    ]
-    trial = make(World.from_posts(posts), checkpoints_hours=[90])
-    trial.settings.subreddits = list(SUBREDDITS[:4])
-    trial.run(3.2)
-    assert sorted(trial.ids()) == sorted(trial.there())
-    often, seldom = (
-        sum(names == list(SUBREDDITS[start : start + 2]) for names in listings) for start in (0, 2)
-    )
-    assert 11 <= seldom <= 18  # at the longest time between two polls, a quarter of an hour
-    assert 32 <= often <= 46  # fifty posts take five minutes
-
-
-@pytest.mark.slow
-def test_posts_found_through_comments_are_a_part_of_all(make: Callable[..., Trial]) -> None:
-    world = World.make(posts=300, seed=2, days=3)
-    trial = make(world, discovery="comments", poll_seconds=[120, 120], checkpoints_hours=[90])
-    trial.settings.subreddits = list(SUBREDDITS[:4])
-    trial.server.now += 86_400
-    trial.run(5)
-    ids = set(trial.ids())
-    assert 10 < len(ids) < len(trial.there())
-    found = trial.catalog.read("posts", ["subreddit"])["subreddit"].to_pylist()
-    assert set(found) <= set(SUBREDDITS[:4])
-
-
 # One client, several processes; two clients
 
 
-def test_observations_may_be_left_to_another_process(make: Callable[..., Trial]) -> None:
-    trial = make(busy(100, 1), checkpoints_hours=[0.5])
+def test_observations_may_be_left_to_another_process(make_trial: Callable[..., Trial]) -> None:
+    trial = make_trial(busy(100, 1), checkpoints_hours=[0.5])
     status = trial.run(2, observing=False)
     assert status.observations == 0
     assert trial.catalog.count("observations") == 100
 
 
-def test_a_tight_limit_is_kept_and_discovery_goes_first(make: Callable[..., Trial]) -> None:
+def test_a_tight_limit_is_kept_and_discovery_goes_first(make_trial: Callable[..., Trial]) -> None:
     """Twenty requests in ten minutes: two a minute. Enough for polls and few observations."""
-    trial = make(busy(400, 4), limit=20, checkpoints_hours=[0.5, 1, 1.5, 2, 2.5])
+    trial = make_trial(busy(400, 4), limit=20, checkpoints_hours=[0.5, 1, 1.5, 2, 2.5])
     trial.run(5)
     assert trial.server.stats()["most_in_a_minute"] <= 4
     assert "429 Too Many Requests" not in trial.run(0.1).faults
@@ -338,9 +216,9 @@ def test_a_tight_limit_is_kept_and_discovery_goes_first(make: Callable[..., Tria
 
 @pytest.mark.parametrize("once", [True, False])
 def test_wrong_credentials_end_it_at_once_with_the_reason(
-    make: Callable[..., Trial], once: bool
+    make_trial: Callable[..., Trial], once: bool
 ) -> None:
-    trial = make(busy(50, 1))
+    trial = make_trial(busy(50, 1))
     given = {**praw_settings(trial.server.url), "password": "hush-hush"}
     transport = Transport(trial.clock)
     service = Service(
@@ -357,9 +235,9 @@ def test_wrong_credentials_end_it_at_once_with_the_reason(
 
 
 def test_what_nobody_foresaw_does_not_end_it(
-    make: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+    make_trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trial = make(busy(100, 1))
+    trial = make_trial(busy(100, 1))
     service = trial.service()
     offer, calls = Keeper.offer, []
 
@@ -378,10 +256,10 @@ def test_what_nobody_foresaw_does_not_end_it(
 
 
 def test_no_secret_reaches_a_log_a_sentence_or_the_catalog(
-    make: Callable[..., Trial], quick: None, caplog: pytest.LogCaptureFixture
+    make_trial: Callable[..., Trial], quick: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")  # of every library, too
-    trial = make(busy(100, 1), checkpoints_hours=[0.5])
+    trial = make_trial(busy(100, 1), checkpoints_hours=[0.5])
     trial.server.misfortune.set(Faults(**ALL_FAULTS))
     status = trial.run(1)
     assert len(caplog.records) > 20
@@ -398,9 +276,9 @@ def test_no_secret_reaches_a_log_a_sentence_or_the_catalog(
 
 
 def test_the_live_lines_and_the_line_of_a_journal_say_how_it_does(
-    make: Callable[..., Trial],
+    make_trial: Callable[..., Trial],
 ) -> None:
-    trial = make(busy(300, 3), checkpoints_hours=[0.5])
+    trial = make_trial(busy(300, 3), checkpoints_hours=[0.5])
     begin = START.timestamp() + 3_600
     trial.server.misfortune.set(Faults(outage_from=begin, private=[SUBREDDITS[2]]))
     status = trial.run(1.1)
@@ -415,8 +293,10 @@ def test_the_live_lines_and_the_line_of_a_journal_say_how_it_does(
     assert f"kept ({counts})" in lines(status)
 
 
-def test_the_catalog_holds_the_services_own_account_of_itself(make: Callable[..., Trial]) -> None:
-    trial = make(busy(60, 1))
+def test_the_catalog_holds_the_services_own_account_of_itself(
+    make_trial: Callable[..., Trial],
+) -> None:
+    trial = make_trial(busy(60, 1))
     trial.run(1)
     status = read_status(trial.catalog)
     assert status is not None
@@ -425,8 +305,8 @@ def test_the_catalog_holds_the_services_own_account_of_itself(make: Callable[...
     assert status["process"] == os.getpid()
 
 
-def test_what_waits_is_written_when_it_is_stopped(make: Callable[..., Trial]) -> None:
-    trial = make(busy(100, 1), commit_seconds=10_000)
+def test_what_waits_is_written_when_it_is_stopped(make_trial: Callable[..., Trial]) -> None:
+    trial = make_trial(busy(100, 1), commit_seconds=10_000)
     trial.server.now += 3_000
     service = trial.service()
 
@@ -445,9 +325,9 @@ def test_what_waits_is_written_when_it_is_stopped(make: Callable[..., Trial]) ->
 
 
 def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
-    make: Callable[..., Trial],
+    make_trial: Callable[..., Trial],
 ) -> None:
-    trial = make(busy(100, 1))
+    trial = make_trial(busy(100, 1))
     trial.server.now += 3_600
     transport = Transport(trial.clock)
     reddit = connect(transport=transport, **praw_settings(trial.server.url))
@@ -466,109 +346,3 @@ def test_posts_are_written_without_their_authors_facts_when_there_is_no_later(
         == observations["author_link_karma"].null_count
         == 100
     )
-
-
-# The command
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    home = tmp_path / "home"
-    init(home)
-    return home
-
-
-def polls(server: SandboxServer) -> int:
-    """How often new posts were asked for."""
-    return int(server.stats()["requests"].get("r/*/new", 0))
-
-
-def command(home: Path, server: SandboxServer, *words: str, mode: str = "jump") -> Any:
-    """Starts `mmrl` on the home with the sandbox's credentials."""
-    ini = "\n".join(f"{name} = {value}" for name, value in praw_settings(server.url).items())
-    (home / "praw.ini").write_text(f"[mmrl]\n{ini}\n")
-    names = [subreddit.name for subreddit in server.world.subreddits]
-    (home / "mmrl.toml").write_text(f"[reddit]\nsubreddits = {json.dumps(names)}\n")
-    return start(*words, "--home", home, "--sandbox-clock", mode)
-
-
-@pytest.fixture
-def server() -> Iterator[SandboxServer]:
-    with SandboxServer(
-        busy(700, 1.4), requests_a_window=1_000, simulated_limit=True, speed=1
-    ) as running:
-        running.now = START.timestamp()
-        yield running
-
-
-@pytest.mark.slow
-def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxServer) -> None:
-    for part in (0.3, 0.8):
-        process = command(home, server, "collect")
-        moment = START.timestamp() + part * 3_600
-        eventually(lambda moment=moment: server.now >= moment, process, pause=0.01)
-        process.kill()
-        process.communicate()
-    process = command(home, server, "collect", "--for", "50m", "--json")
-    ended = ending(process)
-    assert ended.code == 0, ended.err
-    ids = Catalog.open(home).read("posts", ["post_id"])["post_id"].to_pylist()
-    assert len(ids) == len(set(ids)) == 700
-    assert json.loads(ended.out)["state"] == "stopped"
-
-
-@pytest.mark.slow
-def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused(
-    home: Path, server: SandboxServer
-) -> None:
-    process = command(home, server, "collect", mode="scaled")
-    catalog = Catalog.open(home)
-    server.now += 1_800
-    eventually(lambda: polls(server) >= 3, process)
-    second = ending(command(home, server, "collect", "--once"))
-    assert second.code == 1
-    assert f"process {process.pid}" in second.err
-    third = ending(command(home, server, "observe"))
-    assert third.code == 0
-    assert "taken by another process" in third.out
-    before = polls(server)
-    process.send_signal(signal.SIGTERM)
-    ended = ending(process)
-    assert ended.code == 0, ended.err
-    assert polls(server) == before  # it did not sleep on until the next one
-    assert "kept" in ended.out
-    assert catalog.count("posts") >= 230
-    assert "sandbox-client-secret" not in ended.out + ended.err
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_it_as_cleanly(home: Path, server: SandboxServer) -> None:
-    server.now += 600
-    process = command(home, server, "collect", mode="scaled")
-    eventually(lambda: polls(server) >= 1, process)
-    process.send_signal(signal.SIGINT)
-    ended = ending(process)
-    assert ended.code == 0, ended.err
-    assert "kept" in ended.out
-    assert Catalog.open(home).count("posts") >= 80
-
-
-@pytest.mark.slow
-def test_once_makes_a_sweep_and_takes_the_observations_that_are_due(
-    home: Path, server: SandboxServer
-) -> None:
-    server.now += 1_000
-    for _ in range(2):
-        ended = ending(command(home, server, "collect", "--once"))
-        assert ended.code == 0, ended.err
-        server.now += 2 * 3_600
-    assert "kept" in ended.out
-    observations = Catalog.open(home).read("observations", ["post_id"])["post_id"].to_pylist()
-    assert max(observations.count(post_id) for post_id in set(observations)) == 2
-
-
-@pytest.mark.slow
-def test_a_time_that_is_none_is_refused(home: Path, server: SandboxServer) -> None:
-    ended = ending(command(home, server, "collect", "--for", "soon"))
-    assert ended.code == 2
-    assert "expected a time such as 55m" in ended.err

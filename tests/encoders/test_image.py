@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.image import SiglipImages, TimmImages
-from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.errors import WeightsError
 from tests.support.command import printed
@@ -30,13 +27,10 @@ CLASSES: dict[str, type] = {VIT: TimmImages, SIGLIP: SiglipImages}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    root = tmp_path_factory.mktemp("images")
-    ensure_torchvision()
-    save_timm(root / VIT, old=True)
-    save_siglip(root / SIGLIP)
-    yield root
-    unload()
+def folder(model_folder: Path) -> Path:
+    save_timm(model_folder / VIT, old=True)
+    save_siglip(model_folder / SIGLIP)
+    return model_folder
 
 
 def encoder(folder: Path, name: str, dtype: str = "float32") -> Any:

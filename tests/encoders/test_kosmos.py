@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from PIL import Image
 
 from mmrl.encoders.caption import Kosmos2
 from mmrl.encoders.caption_text import judge, tidy
-from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.networks.kosmos2_grounding import Grounding
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned, UnreadableImagesError
@@ -36,12 +35,9 @@ SNOWMAN = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small model's files."""
-    root = tmp_path_factory.mktemp("kosmos")
-    save_kosmos(root)
-    yield root
-    unload()
+def folder(model_folder: Path) -> Path:
+    save_kosmos(model_folder)
+    return model_folder
 
 
 def captioner(folder: Path, tokens: int = TOKENS, dtype: str = "float32") -> Kosmos2:

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +27,8 @@ FEW = 24  # new tokens
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small model's files."""
-    yield save_qwen_captions(tmp_path_factory.mktemp("qwen"))
-    unload()
+def folder(model_folder: Path) -> Path:
+    return save_qwen_captions(model_folder)
 
 
 def captioner(folder: Path, most: int = FEW, **options) -> QwenCaptions:

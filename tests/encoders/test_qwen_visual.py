@@ -2,7 +2,6 @@
 
 import io
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +24,9 @@ TEXTS = ["a photo of the dog", "", "漢字 é\n", "x" * 90, "Where?", ""]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A small model's files."""
-    root = tmp_path_factory.mktemp("qwen")
-    save_qwen_visual(root)
-    yield root
-    unload()
+def folder(model_folder: Path) -> Path:
+    save_qwen_visual(model_folder)
+    return model_folder
 
 
 def encoder(folder: Path, dtype: str = "float32") -> QwenVisual:

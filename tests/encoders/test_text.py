@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrl.encoders import text as hub_text
-from mmrl.encoders.device.loaded_models import unload
 from mmrl.encoders.hub.checkpoint import Checkpoint
-from mmrl.encoders.networks.torchvision import ensure_torchvision
 from mmrl.encoders.text import BgeM3, HubText, QwenText
 from mmrl.errors import WeightsError
 from tests.support.command import printed
@@ -29,13 +26,10 @@ CLASSES: dict[str, type[HubText]] = {BGE: BgeM3, QWEN: QwenText}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    root = tmp_path_factory.mktemp("texts")
-    ensure_torchvision()
-    save_bge_m3(root / BGE)
-    save_qwen_text(root / QWEN)
-    yield root
-    unload()
+def folder(model_folder: Path) -> Path:
+    save_bge_m3(model_folder / BGE)
+    save_qwen_text(model_folder / QWEN)
+    return model_folder
 
 
 def encoder(folder: Path, name: str, dtype: str = "float32") -> HubText:

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +34,10 @@ PUBLISHED = json.loads((FIXTURES / "visualized_bge.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """bge-m3 and visualized, small."""
-    root = tmp_path_factory.mktemp("visualized")
-    count = save_bge_m3(root / "bge-m3")
-    save_visualized_bge(root / "visualized", visualized_bge_weights(count))
-    yield root
-    unload()
+def folder(model_folder: Path) -> Path:
+    count = save_bge_m3(model_folder / "bge-m3")
+    save_visualized_bge(model_folder / "visualized", visualized_bge_weights(count))
+    return model_folder
 
 
 def encoder(folder: Path, dtype: str = "float32", weights: Path | None = None) -> VisualizedBge:

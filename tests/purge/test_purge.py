@@ -1,40 +1,40 @@
 """Purges: what was deleted on Reddit leaves every table, version, report and file."""
 
-import json
 import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import key
 from mmrl.catalog.holds import OfContent, OfPost
 from mmrl.catalog.keys import image_content, text_content
 from mmrl.catalog.tables import SCHEMAS, TABLES, Table, embeddings, embeddings_table
-from mmrl.cli.app import app
-from mmrl.config import PurgeSettings, Settings
-from mmrl.errors import CatalogError, SourceError
-from mmrl.home import init
+from mmrl.config import Settings
+from mmrl.errors import CatalogError
 from mmrl.pipeline import Silent
 from mmrl.purge import rows as purge_rows
-from mmrl.purge import run as stage
-from mmrl.purge.recheck import RecheckReport, due, recheck
-from mmrl.purge.removals import find_gone
-from mmrl.purge.run import PurgeReport, erase, posts_of
+from mmrl.purge.run import PurgeReport, erase
 from mmrl.sources.reddit import api as api
 from tests.support.command import python
-from tests.support.local_reddit import LocalReddit, serve
 from tests.support.paths import ROOT
-from tests.support.purge_home import AS_OF, DIM, START, Post, keep, make_post, observation, where
+from tests.support.purge_home import (
+    AS_OF,
+    DIM,
+    START,
+    Post,
+    keep,
+    make_post,
+    traces,
+    where,
+)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SETTINGS = Settings()
@@ -43,12 +43,6 @@ SETTINGS = Settings()
 def purge(catalog: Catalog, *posts: Post, reason: str = "deleted") -> PurgeReport:
     reasons = {post.post_id: reason for post in posts}
     return erase(catalog, SETTINGS, reasons, AS_OF, Silent(), sleep=lambda seconds: None)
-
-
-def traces(catalog: Catalog, post: Post) -> dict[str, list[str]]:
-    """Where each trace of a post still is; empty where none is."""
-    found = {name: where(Path(catalog.home), trace) for name, trace in post.traces.items()}
-    return {name: files for name, files in found.items() if files}
 
 
 def post_tables() -> list[str]:
@@ -241,7 +235,7 @@ def test_a_tag_that_holds_an_old_version_is_told(catalog: Catalog) -> None:
 PATHS = os.pathsep.join([str(ROOT), *sys.path])
 _KILLED = """
 import os, signal, sys
-from tests.support.purge_home import AS_OF
+from tests.support.purge_home import traces, AS_OF
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.pipeline import Silent
@@ -329,128 +323,6 @@ def test_beside_a_busy_writer_nothing_of_his_is_lost(tmp_path: Path) -> None:
         assert traces(catalog, post) == {}
 
 
-# Who is gone
-
-
-def gone_after(catalog: Catalog, days: float = 20, **settings: Any) -> tuple[dict[str, str], int]:
-    found = find_gone(catalog, PurgeSettings(**settings), START + days * DAY)
-    return found.erase, found.waiting.total() + found.kept.total()
-
-
-def test_a_observation_that_found_a_post_deleted_is_enough(catalog: Catalog) -> None:
-    post = make_post()
-    keep(catalog, [post, make_post()])
-    observation(catalog, post.post_id, START + HOUR, "deleted")
-    assert gone_after(catalog, 0.05) == ({post.post_id: "deleted"}, 0)
-
-
-def test_what_moderators_removed_may_come_back_for_a_day(catalog: Catalog) -> None:
-    post = make_post()
-    keep(catalog, [post])
-    observation(catalog, post.post_id, START + HOUR, "moderator")
-    assert gone_after(catalog, 0.5) == ({}, 1)
-    observation(catalog, post.post_id, START + 20 * HOUR, "moderator")
-    assert gone_after(catalog, 1.1) == ({post.post_id: "moderator"}, 0)
-    assert gone_after(catalog, 1.1, moderated=False) == ({}, 1)
-    observation(catalog, post.post_id, START + 21 * HOUR, None)
-    assert gone_after(catalog, 9) == ({}, 0)
-    observation(catalog, post.post_id, START + 22 * HOUR, "moderator")
-    assert gone_after(catalog, 1.5) == ({}, 1)  # counted from when it was removed again
-
-
-def test_a_post_that_reddit_does_not_show_is_waited_for_a_week(catalog: Catalog) -> None:
-    post = make_post()
-    keep(catalog, [post])
-    observation(catalog, post.post_id, START + HOUR, "absent")
-    assert gone_after(catalog, 6) == ({}, 1)
-    assert gone_after(catalog, 8) == ({post.post_id: "absent"}, 0)
-
-
-# Asking Reddit
-
-
-@pytest.fixture
-def local() -> Iterator[LocalReddit]:
-    with serve() as server:
-        yield server
-
-
-def submission(post: Post, **facts: Any) -> dict[str, Any]:
-    return {"id": post.post_id, "name": f"t3_{post.post_id}", "title": post.title, **facts}
-
-
-def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
-    catalog: Catalog, local: LocalReddit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    posts = [make_post() for _ in range(250)]
-    keep(catalog, posts)
-    catalog.delete("checks", "true")
-    local.posts = {post.post_id: submission(post) for post in posts}
-    local.posts[posts[7].post_id]["removed_by_category"] = "deleted"
-    local.posts[posts[8].post_id]["author"] = "[deleted]"
-    local.hidden = {posts[9].post_id}
-    source = local.source()
-    monkeypatch.setattr("mmrl.sources.reddit.api.source_of", lambda reddit: "reddit")
-
-    def ask(at: datetime, **limits: Any) -> RecheckReport:
-        report = RecheckReport()
-        recheck(source, catalog, DAY, lambda: at, Silent(), report, **limits)
-        return report
-
-    first = ask(AS_OF, requests=2)
-    assert (first.due, first.checked, first.requests) == (250, 200, 2)
-    rest = due(catalog, DAY, AS_OF)
-    assert len(rest) == 50
-    second = ask(AS_OF + HOUR)
-    assert (second.checked, second.requests) == (50, 1)
-    assert first.gone + second.gone == {"deleted": 1, "account_deleted": 1, "absent": 1}
-    assert ask(AS_OF + 2 * HOUR).due == 0
-    assert set(due(catalog, DAY, AS_OF + DAY + HOUR / 2)) == {p.post_id for p in posts} - set(rest)
-    assert due(catalog, DAY, AS_OF + 3 * DAY)[200:] == sorted(rest)
-    assert ask(AS_OF + 3 * DAY, until=AS_OF).checked == 0
-
-    gone = find_gone(catalog, PurgeSettings(), AS_OF + 8 * DAY)
-    assert gone.erase == {
-        posts[7].post_id: "deleted",
-        posts[8].post_id: "account_deleted",
-        posts[9].post_id: "absent",
-    }
-    ask(AS_OF + 9 * DAY)  # still absent: since the first check, not since this one
-    assert posts[9].post_id in find_gone(catalog, PurgeSettings(), AS_OF + 9 * DAY).erase
-    local.hidden = set()
-    ask(AS_OF + 11 * DAY)
-    assert posts[9].post_id not in find_gone(catalog, PurgeSettings(), AS_OF + 12 * DAY).erase
-
-
-def test_checks_made_before_reddit_falls_silent_are_kept(
-    catalog: Catalog, local: LocalReddit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keep(catalog, [make_post() for _ in range(150)])
-    catalog.delete("checks", "true")
-    monkeypatch.setattr("mmrl.sources.reddit.api.source_of", lambda reddit: "reddit")
-    real = api.info
-
-    def silent_later(reddit: Any, names: list[str]) -> Any:
-        if len(local.requests) >= 2:
-            raise SourceError("Reddit does not answer.")
-        return real(reddit, names)
-
-    monkeypatch.setattr("mmrl.sources.reddit.api.info", silent_later)
-    report = RecheckReport()
-    with pytest.raises(SourceError):
-        recheck(local.source(), catalog, DAY, lambda: AS_OF, Silent(), report)
-    assert catalog.count("checks") == report.checked == 100
-
-
-def test_a_sandbox_is_asked_for_its_own_posts_only(catalog: Catalog) -> None:
-    simulated, real, own = make_post(), make_post(), make_post()
-    keep(catalog, [simulated], source="sandbox")
-    keep(catalog, [real], source="dump:RS_2023-11.zst")
-    keep(catalog, [own], source="table:mine.csv")
-    assert due(catalog, DAY, AS_OF, "sandbox") == [simulated.post_id]
-    assert due(catalog, DAY, AS_OF) == [real.post_id]
-
-
 # Models and reports
 
 
@@ -466,100 +338,3 @@ def test_reports_that_show_a_purged_post_go_and_others_stay(catalog: Catalog) ->
     assert list(report.reports_deleted) == ["1.html"]  # there is no model to write it anew from
     assert "mmrl train" in report.reports_deleted["1.html"]
     assert traces(catalog, doomed) == {}
-
-
-# On request, and the command
-
-
-def run(*arguments: str) -> Any:
-    return CliRunner().invoke(app, ["purge", *arguments], env={"XDG_CONFIG_HOME": "/nonexistent"})
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stage.time, "sleep", lambda seconds: None)
-    home = tmp_path / "home"
-    init(home)
-    (home / "mmrl.toml").write_text("[purge]\nsettle_seconds = 0\n")
-    return home
-
-
-def test_an_account_is_erased_on_request_and_kept_out(home: Path) -> None:
-    catalog = Catalog.open(home)
-    one = make_post()
-    two = make_post(author=one.author.upper(), author_id=one.author_id)
-    nameless, other = make_post(author_id=one.author_id), make_post()
-    keep(catalog, [one, two, nameless, other])
-    assert set(posts_of(catalog, one.author)) == {p.post_id for p in (one, two, nameless)}
-    said = run("--home", str(home), "--author", f"u/{one.author}", "--json")
-    assert said.exit_code == 0, said.output
-    assert json.loads(said.stdout)["erased"] == {"requested": 3}
-    for post in (one, two, nameless):
-        assert traces(catalog, post) == {}
-    keep(catalog, [make_post(author=one.author.lower())])
-    assert catalog.count("posts") == 1
-
-
-def test_posts_are_erased_on_request_by_id_or_address(home: Path) -> None:
-    catalog = Catalog.open(home)
-    posts = [make_post() for _ in range(3)]
-    keep(catalog, posts)
-    wanted = [
-        posts[0].post_id,
-        f"t3_{posts[1].post_id}",
-        f"https://www.reddit.com/r/pics/comments/{posts[2].post_id}/of_x/?utm=1",
-        "never5een",
-    ]
-    options = [option for post in wanted for option in ("--post", post)]
-    shown = run("--home", str(home), *options, "--dry-run")
-    assert "Would erase 3 posts: requested 3." in shown.output
-    assert catalog.count("posts") == 3
-    said = run("--home", str(home), *options)
-    assert "Erased 3 posts and 3 images: requested 3." in said.output
-    assert "1 of the ids are not kept here" in said.output
-    assert catalog.count("posts") == 0
-    assert run("--home", str(home), "--post", "two words").exit_code != 0
-
-
-def test_without_credentials_what_is_known_goes_and_the_rest_is_told(home: Path) -> None:
-    catalog = Catalog.open(home)
-    posts = [make_post() for _ in range(3)]
-    keep(catalog, posts)
-    observation(catalog, posts[0].post_id, START + 40 * HOUR, "deleted")
-    observation(catalog, posts[1].post_id, START + 40 * HOUR, "moderator")
-    said = run("--home", str(home), "--dry-run", "--json")
-    assert json.loads(said.stdout)["erased"] == {"deleted": 1, "moderator": 1}
-    assert catalog.count("posts") == 3
-    said = run("--home", str(home))
-    assert said.exit_code == 0, said.output
-    assert "Nothing could be re-checked: there are no credentials" in said.output
-    assert "Erased 2 posts and 2 images: deleted 1, moderator 1." in said.output
-    assert traces(catalog, posts[0]) == traces(catalog, posts[1]) == {}
-    assert "Erased 0 posts." in run("--home", str(home)).output
-
-
-def test_with_credentials_it_re_checks_and_erases_in_one_go(home: Path, local: LocalReddit) -> None:
-    catalog = Catalog.open(home)
-    posts = [make_post() for _ in range(3)]
-    keep(catalog, posts, source="sandbox")
-    credentials = f"client_id = id\nclient_secret = secret\noauth_url = {local.url}\n"
-    (home / "praw.ini").write_text(f"[mmrl]\n{credentials}reddit_url = {local.url}\n")
-    local.posts = {post.post_id: submission(post) for post in posts}
-    local.posts[posts[0].post_id]["removed_by_category"] = "deleted"
-    local.posts[posts[1].post_id]["removed_by_category"] = "moderator"
-    said = run("--home", str(home), "--requests", "5", "--for", "10m")
-    assert said.exit_code == 0, said.output
-    assert "Re-checked 3 posts in 1 requests: 1 stand, gone " in said.output
-    assert "Erased 1 posts and 1 images: deleted 1." in said.output
-    assert "Waiting, as they may come back: moderator 1." in said.output
-    assert traces(catalog, posts[0]) == {}
-    assert len(local.requests) == 1
-
-    observation(catalog, posts[2].post_id, AS_OF, "deleted")
-    catalog.delete("checks", "true")
-    local.token_status = 401
-    refused = run("--home", str(home), "--json")
-    assert "refuses the credentials" in json.loads(refused.stdout)["error"]
-    assert json.loads(refused.stdout)["erased"] == {"deleted": 1}  # what is known goes all the same
-    assert refused.exit_code != 0

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import io
 import json
 import re
 from dataclasses import replace
@@ -13,22 +12,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
-from rich.console import Console
 
 from mmrl.catalog import Catalog
-from mmrl.cli.tables import comparison_table, metrics_table, prediction_table, versions_table
 from mmrl.errors import Failure
-from mmrl.learning.evaluation.metrics import METRICS, best
-from mmrl.learning.evaluation.record import AblationRow, Evaluation, Measure
-from mmrl.learning.registry.version import Comparison, Version
 from mmrl.report.build import build_report
 from mmrl.report.examples import clean_title, find_misses
 from mmrl.report.funnel import left_out, steps
-from mmrl.report.sentences import verdict
 from mmrl.report.svg import Canvas
-from mmrl.report.tables import ablation_rows, made_of
-from mmrl.report.thumbnails import UnshowableError, thumbnail
 from mmrl.report.unit import SCORE
 from tests.support.command import printed
 from tests.support.report_factory import (
@@ -36,7 +26,6 @@ from tests.support.report_factory import (
     HOSTILE_TITLES,
     PLAIN_TITLES,
     fill_catalog,
-    image_file,
     make_evaluation,
     make_history,
     make_predictions,
@@ -356,58 +345,6 @@ def test_where_samples_need_no_image_the_way_counts_samples(
     assert "with their image" not in by_name
 
 
-def test_a_thumbnail_is_small_and_carries_nothing_else() -> None:
-    data = image_file(1, (4000, 3000))
-    assert b"where the author lives" in data
-    encoded = base64.b64decode(thumbnail(data).split(",")[1])
-    shown = Image.open(io.BytesIO(encoded))
-    assert max(shown.size) == 300
-    assert not shown.getexif()
-    assert b"where the author lives" not in encoded
-    assert len(encoded) < 40_000
-
-
-def test_a_jpegs_comment_stays_out_of_its_thumbnail() -> None:
-    out = io.BytesIO()
-    Image.new("RGB", (640, 480)).save(out, "JPEG", comment=b"where the author lives")
-    assert b"where the author lives" in out.getvalue()
-    assert b"where the author lives" not in base64.b64decode(
-        thumbnail(out.getvalue()).split(",")[1]
-    )
-
-
-def test_a_blurred_thumbnail_has_lost_its_detail() -> None:
-    stripes = Image.new("RGB", (300, 300), "white")
-    for start in range(0, 300, 20):
-        stripes.paste("black", (start, 0, start + 10, 300))
-    out = io.BytesIO()
-    stripes.save(out, "PNG")
-
-    def contrast(blurred: bool) -> int:
-        uri = thumbnail(out.getvalue(), blurred=blurred)
-        grey = Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("L")
-        low, high = grey.getextrema()
-        return int(high) - int(low)  # type: ignore[arg-type]
-
-    assert contrast(blurred=False) > 200
-    assert contrast(blurred=True) < 60
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"<svg onload=alert(1)>", image_file(0)[:200]], ids=["empty", "svg", "cut"]
-)
-def test_a_broken_image_is_refused_with_a_reason(data: bytes) -> None:
-    with pytest.raises(UnshowableError, match="decoded"):
-        thumbnail(data)
-
-
-def test_an_image_of_too_many_pixels_is_refused_before_decoding() -> None:
-    out = io.BytesIO()
-    Image.new("1", (12_000, 10_000)).save(out, "PNG")
-    with pytest.raises(UnshowableError, match="12000 x 10000 pixels, 100,000,000 at most"):
-        thumbnail(out.getvalue())
-
-
 @given(st.text())
 def test_any_title_becomes_one_bounded_line(title: str) -> None:
     shown = clean_title(title)
@@ -426,105 +363,6 @@ def test_text_in_plots_is_neither_markup_nor_a_formula() -> None:
     parsed = Page(str(drawn))
     assert hostile in parsed.text
     assert parsed.tags[0][1]["aria-label"] == hostile
-
-
-def test_the_headline_says_when_a_lead_is_not_clear_or_not_within_subreddits() -> None:
-    evaluation = make_evaluation()
-    assert verdict(evaluation).headline == "The model clearly beats all 5 baselines"
-    closest = evaluation.differences["boosting"]
-    closest["spearman_within"] = Measure(0.01, -0.02, 0.04)
-    assert "not each of them clearly" in verdict(evaluation).headline
-    closest["spearman_within"] = Measure(-0.01, -0.04, 0.02)
-    assert "not within subreddits" in verdict(evaluation).headline
-    behind = replace(evaluation, beats_all_baselines=False)
-    assert verdict(behind).headline == "The model does not beat every baseline"
-
-
-def test_the_packaged_profile_has_tags_and_a_label_bridge_wherever_they_are_shown() -> None:
-    evaluation = make_evaluation()
-    evaluation.ablation.extend(
-        AblationRow(name, f"{name} vector", [name], {"spearman_within": Measure(0.01, 0.01, 0.01)})
-        for name in ("caption", "visual")
-    )
-
-    def labels(evaluation: Evaluation) -> set[str]:
-        found = ablation_rows(evaluation)
-        assert found is not None
-        return {label for label, _ in found.rows} | {name for name, _ in made_of(evaluation)}
-
-    assert {"Tags", "Label bridge (image with title)"} <= labels(evaluation)
-    assert not any("aption" in label or "isual" in label for label in labels(evaluation))
-    reference = replace(evaluation, profile="reference")
-    assert {"Caption", "caption vector", "visual vector"} <= labels(reference)
-
-
-def test_best_follows_each_metrics_own_way() -> None:
-    values = {"a": Measure(0.7, 0.7, 0.7), "b": Measure(0.82, 0.8, 0.9), "c": None}
-    assert best(METRICS["spearman"], values, values) == "b"
-    assert best(METRICS["rmse_log"], values, values) == "a"
-    assert best(METRICS["coverage_80"], values, values) == "b"
-    assert best(METRICS["width_80"], values, values) is None
-
-
-def test_values_are_written_for_people() -> None:
-    metric = METRICS["spearman"]
-    assert metric.written(-0.0001) == "0.000"
-    assert metric.written(-0.25) == "\N{MINUS SIGN}0.250"
-    assert METRICS["mse"].written(12345.6) == "12,346"
-    assert metric.span(Measure(0.5, 0.4, 0.61)) == "0.400 to 0.610"
-    assert metric.span(Measure(0.5, 0.5, 0.5)) == ""
-
-
-def test_the_terminal_table_fits_eighty_columns_and_keeps_the_lead_metrics() -> None:
-    console = Console(width=80, file=io.StringIO())
-    console.print(metrics_table(make_evaluation()))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert max(map(len, text.splitlines())) <= 80
-    for expected in ("mmrl", "Noise ceiling", "0.460", "0.41…0.51", "not known", "400 posts"):
-        assert expected in text
-    assert "…\n" not in text  # nothing is cut off
-
-
-def test_a_comparison_of_different_test_posts_says_so() -> None:
-    one, other = make_history(2)
-    one.metrics["spearman"] = Measure(0.4, 0.3, 0.5)
-    other.metrics["spearman"] = Measure(0.45, 0.3, 0.5)
-    comparison = Comparison.of(one, other, same_test_posts=False)
-    console = Console(width=100, file=io.StringIO())
-    console.print(comparison_table(comparison))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "different test posts" in text
-    assert "+0.050" in text
-
-
-def test_versions_and_predictions_are_shown_with_what_is_unknown() -> None:
-    from mmrl.serving.prediction import Interval, Prediction
-
-    metrics = {"spearman": Measure(0.4, 0.3, 0.5), "rmse_log": None}
-    version = Version("3", "run", "2026-10-10T00:00:00Z", True, metrics, {}, 400, "better")
-    prediction = Prediction(
-        title="[bold]not markup[/bold]",
-        subreddit="aww",
-        posted_at="2026-10-10T12:00:00Z",
-        model_version="3",
-        score=Interval(3, 41, 512),
-        popularity=None,
-        percentile=Interval(0.1, 0.55, 0.9),
-        caption="",
-        caption_kind="tags",
-        simulated=False,
-        notes=["r/aww was never seen"],
-    )
-    console = Console(width=120, file=io.StringIO())
-    console.print(versions_table([version]))
-    console.print(prediction_table(prediction))
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    for expected in (
-        *("3 champion", "2026-10-10", "0.400", "not known"),
-        *("[bold]not markup[/bold]", "41", "3 to 512", "55%", "r/aww was never seen"),
-        *("the subreddit's subscribers are not known", "the image's tags"),
-    ):
-        assert expected in text
 
 
 def test_importing_the_report_loads_no_plotting_library() -> None:

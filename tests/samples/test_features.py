@@ -55,7 +55,7 @@ def test_what_is_not_known_is_null_and_not_zero() -> None:
     }
 
 
-def test_karma_counts_only_from_a_observation_too_early_to_hold_the_posts_own_votes() -> None:
+def test_karma_counts_only_from_an_observation_too_early_to_hold_the_posts_own_votes() -> None:
     karma = {"author_link_karma": 100, "author_comment_karma": 7}
     soon = features(observed_age_hours=KARMA_WITHIN_HOURS, **karma)
     assert soon["log_author_link_karma"] == pytest.approx(math.log1p(100))
@@ -66,7 +66,7 @@ def test_karma_counts_only_from_a_observation_too_early_to_hold_the_posts_own_vo
         assert late["log_author_comment_karma"] is None
 
 
-def test_subscribers_count_from_a_observation_within_a_week() -> None:
+def test_subscribers_count_from_an_observation_within_a_week() -> None:
     known = features(observed_age_hours=7 * 24.0, subscribers=50)
     assert known["log_subscribers"] == pytest.approx(math.log1p(50))
     assert features(observed_age_hours=7 * 24.1, subscribers=50)["log_subscribers"] is None

@@ -214,7 +214,7 @@ def test_a_score_of_unknown_age_is_settled_only_where_the_caller_says_so() -> No
         assert not result.stated
 
 
-def test_a_observation_is_never_before_its_post() -> None:
+def test_an_observation_is_never_before_its_post() -> None:
     slow_clock = parsed(submission(retrieved_on=CREATED - 30))
     assert slow_clock.observation is not None
     assert slow_clock.observation["observed_at"] == CREATED_AT

@@ -199,3 +199,13 @@ def _parts(path: Path) -> Iterator[bytes]:
             for chunk in column.chunks:
                 for buffer in chunk.buffers():
                     yield b"" if buffer is None else buffer.to_pybytes()
+
+
+def traces(catalog: Catalog, post: Post) -> dict[str, list[str]]:
+    """Where each trace of a post still is; empty where none is."""
+    found = {name: where(Path(catalog.home), trace) for name, trace in post.traces.items()}
+    return {name: files for name, files in found.items() if files}
+
+
+def submission(post: Post, **facts: Any) -> dict[str, Any]:
+    return {"id": post.post_id, "name": f"t3_{post.post_id}", "title": post.title, **facts}

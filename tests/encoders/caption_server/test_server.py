@@ -1,18 +1,10 @@
-"""Captions by a server: a real one with a tiny model, and one on loopback that misbehaves."""
+"""Captions by a server on loopback that misbehaves."""
 
 import asyncio
-import base64
 import io
-import json
-import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from typing import Any
 
@@ -27,213 +19,26 @@ from mmrl.encoders.profiles import load_profile
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from mmrl.errors import ConfigError, Failure, WeightsError
 from mmrl.pipeline.stages.caption import CaptionStage
+from tests.support.caption_faults import (
+    Faults,
+    Handler,
+    Step,
+    cut_off,
+    error,
+    faults,
+    grey,
+    hang_up,
+    reasons,
+    reply_json,
+    said,
+    sent_image,
+)
 from tests.support.command import HANGS
-from tests.support.image_server import answer, dribble, image_file
-from tests.support.serving_process import MODEL, transformers_server
+from tests.support.image_server import dribble
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 KEY = "sk-a-very-secret-key"
-
-Handler = BaseHTTPRequestHandler
-Step = Callable[[Handler], None]
-
-
-# A real server
-
-
-@pytest.fixture(scope="module")
-def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with transformers_server(tmp_path_factory.mktemp("server")) as url:
-        yield url
-
-
-def real_settings(url: str, **changes: Any) -> CaptionServerSettings:
-    given = {"base_url": url, "model": MODEL, "max_tokens": 8, "concurrency": 4, "attempts": 2}
-    return CaptionServerSettings(**{**given, **changes})
-
-
-class TestARealServer:
-    def test_images_get_captions_in_their_order_whatever_runs_at_once(
-        self, real_server: str
-    ) -> None:
-        image_files = [image_file(seed, (320, 200)) for seed in range(10)]
-        captions = ServerCaptions(real_settings(real_server))
-        captions.check()
-        together = captions.caption(image_files)
-        one_by_one = ServerCaptions(real_settings(real_server, concurrency=1)).caption(image_files)
-        texts = [got.text for got in together if isinstance(got, Caption)]
-        assert len(texts) == 10
-        assert all(len(text.split()) == 8 for text in texts)  # as many words as tokens
-        assert len(set(texts)) > 5  # what is said depends on the image
-        assert together == one_by_one
-
-    def test_images_of_any_kind_are_sent_as_what_the_server_reads(self, real_server: str) -> None:
-        transparent = io.BytesIO()
-        Image.new("RGBA", (900, 2000), (10, 200, 30, 0)).save(transparent, "PNG")
-        captions = ServerCaptions(real_settings(real_server))
-        kinds = [image_file(1, image_format="WEBP"), image_file(1, image_format="GIF")]
-        got = captions.caption([*kinds, transparent.getvalue(), b"no image"])
-        assert [type(one) for one in got] == [Caption, Caption, Caption, Uncaptioned]
-        assert isinstance(got[3], Uncaptioned)
-        assert got[3].reason == Reason.BROKEN_IMAGE
-
-    def test_a_wrong_model_name_is_an_error_that_names_the_models_there(
-        self, real_server: str
-    ) -> None:
-        captions = ServerCaptions(real_settings(real_server, model="tiny/other"))
-        with pytest.raises(WeightsError, match=f"no model 'tiny/other'; it has {MODEL}"):
-            captions.check()
-        with pytest.raises(Failure, match="HTTP 400: Server is pinned to"):
-            captions.caption([image_file(seed) for seed in range(3)])
-
-    def test_an_address_without_its_path_is_an_error(self, real_server: str) -> None:
-        captions = ServerCaptions(real_settings(real_server.removesuffix("/v1")))
-        with pytest.raises(WeightsError, match=r"HTTP 404.*end in /v1"):
-            captions.check()
-        with pytest.raises(Failure, match=r"HTTP 404.*end in /v1"):
-            captions.caption([image_file()])
-
-    def test_the_settings_alone_put_it_in_the_profiles_place(self, real_server: str) -> None:
-        settings = Settings(caption_server=real_settings(real_server))
-        profile = load_profile(settings)
-        assert profile.ids["captioner"].startswith(f"{MODEL}@server+")
-        assert "captioner" not in profile.shown_as  # captions, no tags
-        batch = pa.table({"key": ["one", "two"], "bytes": [image_file(1), b"broken"]})
-        results = CaptionStage("captioner", profile).worker(NOW)(batch)
-        assert results.done["sha256"].to_pylist() == ["one"]
-        assert results.done["captioner"].to_pylist() == [profile.ids["captioner"]]
-        assert [(one.key, one.reason) for one in results.failed] == [("two", Reason.BROKEN_IMAGE)]
-
-
-# A server that misbehaves
-
-
-@dataclass
-class Faults:
-    """A real HTTP server that answers as a test says, and keeps what it was asked."""
-
-    url: str
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    headers: list[dict[str, str]] = field(default_factory=list)
-    listed: list[dict[str, str]] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    by_shade: dict[int, Step] = field(default_factory=dict)
-    models: Step | None = None
-    busy: int = 0
-    most_busy: int = 0
-
-    def captions(self, **changes: Any) -> ServerCaptions:
-        """A captioner of this server that waits for nothing."""
-
-        async def no_wait(seconds: float) -> None:
-            self.waited.append(seconds)
-
-        self.waited: list[float] = []
-        given = {"base_url": self.url, "model": "some/model", "prompt": "Say what is there."}
-        settings = CaptionServerSettings(**{**given, "concurrency": 1, "attempts": 3, **changes})
-        return ServerCaptions(settings, sleep=no_wait, seed=0)
-
-
-@contextmanager
-def faults() -> Iterator[Faults]:
-    lock = threading.Lock()
-
-    class Api(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            server.listed.append({**self.headers})
-            (server.models or reply_json({"data": [{"id": "some/model"}]}))(self)
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with lock:
-                server.asked.append({"path": self.path, **body})
-                server.headers.append(dict(self.headers))
-                server.busy += 1
-                server.most_busy = max(server.most_busy, server.busy)
-                step = server.steps.pop(0) if server.steps else None
-            step = step or server.by_shade.get(shade(body), said(f"shade {shade(body)}"))
-            try:
-                step(self)
-            except OSError:  # the client hung up, which some tests want
-                self.close_connection = True
-            finally:
-                with lock:
-                    server.busy -= 1
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    class Threads(ThreadingHTTPServer):
-        request_queue_size = 128
-        daemon_threads = True
-        block_on_close = False
-
-    with Threads(("127.0.0.1", 0), Api) as listening:
-        server = Faults(f"http://127.0.0.1:{listening.server_address[1]}/v1")
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        yield server
-        listening.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def server() -> Iterator[Faults]:
-    with faults() as running:
-        yield running
-
-
-def grey(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:
-    """An image that the server can tell from others."""
-    file = io.BytesIO()
-    Image.new("L", size, shade).save(file, "PNG")
-    return file.getvalue()
-
-
-def sent_image(body: dict[str, Any]) -> Image.Image:
-    prefix, _, data = body["messages"][0]["content"][0]["image_url"]["url"].partition(",")
-    assert prefix == "data:image/jpeg;base64"
-    return Image.open(io.BytesIO(base64.b64decode(data)))
-
-
-def shade(body: dict[str, Any]) -> int:
-    """The sent image's grey in steps of ten; -1 for one that has more than one."""
-    low, high = sent_image(body).convert("L").getextrema()
-    return round(int(low) / 10) * 10 if high - low < 10 else -1
-
-
-def reply_json(given: Any, status: int = 200, **headers: str) -> Step:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda handler: answer(handler, json.dumps(given).encode(), status, named)
-
-
-def said(text: Any, ended: str = "stop", **message: Any) -> Step:
-    choice = {"message": {"content": text, **message}, "finish_reason": ended}
-    return reply_json({"choices": [choice]})
-
-
-def error(status: int, words: str = "something", **headers: str) -> Step:
-    return reply_json({"error": {"message": words}}, status, **headers)
-
-
-def cut_off(handler: Handler) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", "1000")
-    handler.end_headers()
-    handler.wfile.write(b'{"choices": [')
-    handler.close_connection = True
-
-
-def hang_up(handler: Handler) -> None:
-    handler.close_connection = True
-
-
-def reasons(got: list[Caption | Uncaptioned]) -> list[Reason | None]:
-    return [one.reason if isinstance(one, Uncaptioned) else None for one in got]
 
 
 def test_a_request_holds_a_small_plain_jpeg_and_the_prompt(server: Faults) -> None:
@@ -466,93 +271,6 @@ def test_the_stage_counts_the_budget_once_a_run(server: Faults) -> None:
     assert [worker(batch).done.num_rows for _ in range(3)] == [2, 1, 0]
     assert [one.reason for one in worker(batch).failed] == [Reason.CAPTION_BUDGET_SPENT] * 2
     assert stage.worker(NOW)(batch).done.num_rows == 2
-
-
-def test_the_key_goes_to_the_server_and_nowhere_else(
-    server: Faults, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("A_KEY", KEY)
-    caplog.set_level(logging.DEBUG)
-    captions = server.captions(key_variable="A_KEY")
-    shown = [captions.id, repr(captions), repr(vars(captions)), repr(vars(captions._server))]
-    server.by_shade[50] = error(400, f"Incorrect API key provided: {KEY}")
-    server.models = error(401, f"Incorrect API key provided: {KEY}")
-    shown += [repr(captions.caption([grey(50), grey(60)]))]
-    with pytest.raises(WeightsError, match="A_KEY") as refused:
-        captions.check()
-    server.by_shade = dict.fromkeys([50, -1], error(401, f"Incorrect API key provided: {KEY}"))
-    with pytest.raises(Failure, match="A_KEY is not accepted") as stopped:
-        captions.caption([grey(50)])
-    assert {sent["authorization"] for sent in lower(server.headers)} == {f"Bearer {KEY}"}
-    assert {sent["authorization"] for sent in lower(server.listed)} == {f"Bearer {KEY}"}
-    shown += [str(refused.value), str(stopped.value), caplog.text]
-    assert not [text for text in shown if KEY in text]
-    assert any("[key]" in text for text in shown)
-
-
-def lower(headers: list[dict[str, str]]) -> list[dict[str, str]]:
-    return [{name.lower(): value for name, value in one.items()} for one in headers]
-
-
-def test_no_key_is_sent_where_none_is_set(server: Faults) -> None:
-    server.captions().caption([grey(50)])
-    assert "authorization" not in lower(server.headers)[0]
-
-
-@pytest.mark.parametrize("key", [f"{KEY}\nX-Other: 1", f"{KEY} {KEY}", f"{KEY}é"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(
-    server: Faults, monkeypatch: pytest.MonkeyPatch, key: str
-) -> None:
-    monkeypatch.setenv("MMRL_CAPTION_KEY", key)
-    for work in (server.captions().check, lambda: server.captions().caption([grey(50)])):
-        with pytest.raises(ConfigError, match="MMRL_CAPTION_KEY holds what can't be a key") as no:
-            work()
-        assert KEY not in str(no.value)
-    assert not server.asked
-
-
-def test_a_key_is_not_sent_unencrypted_to_another_machine(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("MMRL_CAPTION_KEY", KEY)
-    settings = CaptionServerSettings(base_url="http://captions.example/v1", model="m")
-    with pytest.raises(ConfigError, match="without encryption") as refused:
-        ServerCaptions(settings).check()
-    assert KEY not in str(refused.value)
-    with pytest.raises(ConfigError, match="without encryption"):
-        ServerCaptions(settings).caption([grey(50)])
-
-
-def test_a_proxy_of_the_environment_gets_nothing_meant_for_this_machine(
-    server: Faults, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    captions = server.captions(attempts=1)
-    captions.check()
-    assert captions.caption([grey(50)]) == [Caption("shade 50")]
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        "127.0.0.1:8000/v1",
-        "ftp://127.0.0.1/v1",
-        "file:///etc/passwd",
-        "http:///v1",
-        "http://[::1/v1",
-        "http://host:99999/v1",
-        f"https://user:{KEY}@host/v1",
-        f"https://host/v1?key={KEY}",
-    ],
-)
-def test_an_address_that_cannot_be_used_is_refused_without_showing_it(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"caption_server\.base_url") as refused:
-        ServerCaptions(CaptionServerSettings(base_url=url, model="m"))
-    assert KEY not in str(refused.value)
 
 
 def test_a_missing_model_name_is_an_error() -> None:

@@ -1,6 +1,5 @@
 """The fetch-images stage, with the real catalog and a real server."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,15 +12,9 @@ from mmrl.config import Settings
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.runner import StageReport
 from mmrl.pipeline.stages.fetch_images import FROM_PREVIEW, FetchImagesStage
-from tests.support.image_server import ImageServer, answer, image_file, image_server
+from tests.support.image_server import ImageServer, answer, image_file
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def server() -> Iterator[ImageServer]:
-    with image_server() as running:
-        yield running
 
 
 def post(catalog: Catalog, post_id: str, url: str | None, source: str = "reddit") -> None:
@@ -64,10 +57,10 @@ def shown(catalog: Catalog) -> dict[str, str]:
 
 
 def test_selected_posts_get_their_images_and_a_second_run_has_nothing_to_do(
-    catalog: Catalog, server: ImageServer
+    catalog: Catalog, image_host: ImageServer
 ) -> None:
     for number in range(5):
-        post(catalog, f"p{number}", server.serve(f"/{number}.jpg", image_file(number)))
+        post(catalog, f"p{number}", image_host.serve(f"/{number}.jpg", image_file(number)))
     report = run(catalog, chunk=2)
     assert (report.pending, report.done) == (5, 5)
     images = {row["sha256"]: row for row in catalog.read("images").to_pylist()}
@@ -78,19 +71,19 @@ def test_selected_posts_get_their_images_and_a_second_run_has_nothing_to_do(
         assert image["bytes"] == image_file(number)
         assert (image["width"], image["height"], image["format"]) == (96, 64, "JPEG")
     row = catalog.read("post_images", where="post_id = 'p3'").to_pylist()[0]
-    assert (row["fetched_at"], row["final_url"]) == (NOW, server.url("/3.jpg"))
+    assert (row["fetched_at"], row["final_url"]) == (NOW, image_host.url("/3.jpg"))
     versions = catalog.versions()
     assert run(catalog).pending == 0
     assert catalog.versions() == versions
-    assert server.asked.total() == 5
+    assert image_host.asked.total() == 5
 
 
 def test_where_no_image_is_required_addresses_that_are_not_allowed_are_passed_over(
-    catalog: Catalog, server: ImageServer, tmp_path: Path
+    catalog: Catalog, image_host: ImageServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "mine.jpg"
     file.write_bytes(image_file(7))
-    post(catalog, "ours", server.serve("/a.jpg", image_file()))
+    post(catalog, "ours", image_host.serve("/a.jpg", image_file()))
     post(catalog, "text", None)
     post(catalog, "elsewhere", "https://example.org/a.jpg")
     post(catalog, "file", file.as_uri())
@@ -102,58 +95,58 @@ def test_where_no_image_is_required_addresses_that_are_not_allowed_are_passed_ov
 
 
 def test_posts_that_are_left_out_or_have_no_image_are_not_pending(
-    catalog: Catalog, server: ImageServer
+    catalog: Catalog, image_host: ImageServer
 ) -> None:
-    post(catalog, "a", server.serve("/a.jpg", image_file()))
+    post(catalog, "a", image_host.serve("/a.jpg", image_file()))
     select(catalog, ["a"], Reason.REMOVED)
     post(catalog, "b", None)
     assert run(catalog).pending == 0
-    assert server.asked.total() == 0
+    assert image_host.asked.total() == 0
 
 
-def test_a_repost_costs_no_request(catalog: Catalog, server: ImageServer) -> None:
-    url = server.serve("/a.jpg", image_file())
+def test_a_repost_costs_no_request(catalog: Catalog, image_host: ImageServer) -> None:
+    url = image_host.serve("/a.jpg", image_file())
     post(catalog, "first", url)
     run(catalog)
     post(catalog, "second", url)
     assert run(catalog, NOW + timedelta(days=1)).done == 1
-    assert server.asked.total() == 1
+    assert image_host.asked.total() == 1
     assert len(set(shown(catalog).values())) == 1
     assert shown(catalog).keys() == {"first", "second"}
 
 
 @pytest.mark.parametrize("chunk", [1, 10])
 def test_an_address_that_several_new_posts_share_is_asked_for_once(
-    catalog: Catalog, server: ImageServer, chunk: int
+    catalog: Catalog, image_host: ImageServer, chunk: int
 ) -> None:
-    good, gone = server.serve("/a.jpg", image_file()), server.url("/gone.jpg")
+    good, gone = image_host.serve("/a.jpg", image_file()), image_host.url("/gone.jpg")
     for name in "abc":
         post(catalog, f"good{name}", good)
         post(catalog, f"gone{name}", gone)
     report = run(catalog, chunk=chunk)
     assert (report.done, report.failed) == (3, {"image_gone": 3})
-    assert (server.asked["/a.jpg"], server.asked["/gone.jpg"]) == (1, 1)
+    assert (image_host.asked["/a.jpg"], image_host.asked["/gone.jpg"]) == (1, 1)
     assert catalog.count("images") == 1
 
 
 @pytest.mark.parametrize("chunk", [1, 10])
-def test_equal_bytes_are_kept_once(catalog: Catalog, server: ImageServer, chunk: int) -> None:
+def test_equal_bytes_are_kept_once(catalog: Catalog, image_host: ImageServer, chunk: int) -> None:
     for name in "abc":
-        post(catalog, name, server.serve(f"/{name}.jpg", image_file()))
+        post(catalog, name, image_host.serve(f"/{name}.jpg", image_file()))
     assert run(catalog, chunk=chunk).done == 3
     assert catalog.count("images") == 1
     assert len(shown(catalog)) == 3
 
 
 def test_a_failure_is_kept_with_its_reason_and_tried_again_in_its_time(
-    catalog: Catalog, server: ImageServer
+    catalog: Catalog, image_host: ImageServer
 ) -> None:
-    busy = server.script(
+    busy = image_host.script(
         "/busy.jpg", lambda h: answer(h, b"", 503), lambda h: answer(h, image_file(1))
     )
     post(catalog, "busy", busy)
-    post(catalog, "gone", server.url("/gone.jpg"))
-    post(catalog, "page", server.serve("/page", b"<!doctype html><title>no image</title>"))
+    post(catalog, "gone", image_host.url("/gone.jpg"))
+    post(catalog, "page", image_host.serve("/page", b"<!doctype html><title>no image</title>"))
     post(catalog, "host", "https://elsewhere.example/a.jpg")
     report = run(catalog)
     assert report.done == 0
@@ -175,19 +168,19 @@ def test_a_failure_is_kept_with_its_reason_and_tried_again_in_its_time(
     assert shown(catalog).keys() == {"busy"}
 
 
-def test_bad_images_do_not_stop_the_good_ones(catalog: Catalog, server: ImageServer) -> None:
+def test_bad_images_do_not_stop_the_good_ones(catalog: Catalog, image_host: ImageServer) -> None:
     whole = image_file(1, (600, 400))
-    post(catalog, "cut", server.serve("/cut.jpg", whole[: len(whole) // 2]))
-    post(catalog, "small", server.serve("/small.jpg", image_file(1, (8, 8))))
-    post(catalog, "good", server.serve("/good.jpg", whole))
+    post(catalog, "cut", image_host.serve("/cut.jpg", whole[: len(whole) // 2]))
+    post(catalog, "small", image_host.serve("/small.jpg", image_file(1, (8, 8))))
+    post(catalog, "good", image_host.serve("/good.jpg", whole))
     report = run(catalog)
     assert (report.done, report.failed) == (1, {"broken_image": 1, "too_small": 1})
 
 
 def test_a_run_that_breaks_off_between_its_two_tables_is_completed_by_the_next(
-    catalog: Catalog, server: ImageServer, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, image_host: ImageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post(catalog, "a", server.serve("/a.jpg", image_file()))
+    post(catalog, "a", image_host.serve("/a.jpg", image_file()))
     upsert = Catalog.upsert
 
     def broken_off(self: Catalog, table: str, rows: pa.Table) -> None:
@@ -234,16 +227,16 @@ def with_preview(catalog: Catalog, post_id: str, url: str, preview: str | None) 
 
 
 def test_reddits_preview_is_taken_where_the_image_is_gone_and_that_is_noted(
-    catalog: Catalog, server: ImageServer
+    catalog: Catalog, image_host: ImageServer
 ) -> None:
-    gone, copy = server.url("/gone.jpg"), server.serve("/copy.jpg", image_file(3))
-    whole = server.serve("/whole.jpg", image_file(4))
-    broken = server.serve("/broken.jpg", image_file(5)[:300])
+    gone, copy = image_host.url("/gone.jpg"), image_host.serve("/copy.jpg", image_file(3))
+    whole = image_host.serve("/whole.jpg", image_file(4))
+    broken = image_host.serve("/broken.jpg", image_file(5)[:300])
     with_preview(catalog, "a", gone, copy)
     with_preview(catalog, "b", whole, copy)
     with_preview(catalog, "c", broken, copy)
-    with_preview(catalog, "d", server.url("/gone-too.jpg"), server.url("/no-copy.jpg"))
-    with_preview(catalog, "e", server.url("/gone-as-well.jpg"), "file:///etc/passwd")
+    with_preview(catalog, "d", image_host.url("/gone-too.jpg"), image_host.url("/no-copy.jpg"))
+    with_preview(catalog, "e", image_host.url("/gone-as-well.jpg"), "file:///etc/passwd")
     report = run(catalog)
     rows = {row["post_id"]: row["final_url"] for row in catalog.read("post_images").to_pylist()}
     assert rows == {"a": copy, "b": whole}
@@ -252,12 +245,12 @@ def test_reddits_preview_is_taken_where_the_image_is_gone_and_that_is_noted(
 
 
 def test_posts_whose_images_do_not_fit_into_memory_come_next_in_the_same_run(
-    catalog: Catalog, server: ImageServer, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, image_host: ImageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
     for number in range(9):
         data = image_file(number) + bytes(70_000)
-        post(catalog, f"p{number}", server.serve(f"/{number}.jpg", data))
+        post(catalog, f"p{number}", image_host.serve(f"/{number}.jpg", data))
     monkeypatch.setattr("mmrl.images.fetch.MOST_HELD_BYTES", 1)
     commit = FetchImagesStage.commit
 
