@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import threading
 import time
 import zlib
 from threading import Event
@@ -63,12 +64,14 @@ def test_it_says_who_it_is_and_takes_no_packed_answers(image_host: ImageServer) 
 
 
 def test_connections_are_used_again_and_a_host_is_not_crowded(image_host: ImageServer) -> None:
-    def slowly(handler: Handler) -> None:
-        time.sleep(0.01)
+    together = threading.Barrier(3)
+
+    def beside_two_others(handler: Handler) -> None:
+        together.wait(HANGS)
         answer(handler, image_file(int(handler.path[1:])))
 
     for number in range(60):
-        image_host.pages[f"/{number}"] = slowly
+        image_host.pages[f"/{number}"] = beside_two_others
     urls = [image_host.url(f"/{number}") for number in range(60)]
     found = Fetcher(settings(per_host=3)).fetch(urls)
     assert all(isinstance(got, FetchedImage) for got in found.values())
@@ -84,14 +87,16 @@ def test_a_missing_image_costs_no_connection(image_host: ImageServer) -> None:
 
 
 def test_all_hosts_together_keep_to_the_whole_limit(image_host: ImageServer) -> None:
-    def slowly(handler: Handler) -> None:
-        time.sleep(0.05)
+    together = threading.Barrier(4)
+
+    def beside_three_others(handler: Handler) -> None:
+        together.wait(HANGS)
         answer(handler, image_file())
 
     async def here(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    image_host.pages["/a"] = slowly
+    image_host.pages["/a"] = beside_three_others
     urls = [image_host.url("/a", f"h{number}.localhost") for number in range(12)]
     Fetcher(settings(concurrency=4), resolve=here).fetch(urls)
     assert image_host.most_busy == 4

@@ -1,6 +1,7 @@
 """Posts that Reddit took away: what observations tell, and what asking again tells."""
 
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,8 +60,14 @@ def test_a_post_that_reddit_does_not_show_is_waited_for_a_week(catalog: Catalog)
 # Asking Reddit
 
 
+def as_reddit(local_reddit: LocalReddit) -> Any:
+    """The small server as the source of Reddit's own posts; it is known to be none by its URL."""
+    source = local_reddit.source()
+    return SimpleNamespace(name="reddit", traits=source.traits, posts=source.posts)
+
+
 def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
-    catalog: Catalog, local_reddit: LocalReddit, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, local_reddit: LocalReddit
 ) -> None:
     posts = [make_post() for _ in range(250)]
     keep(catalog, posts)
@@ -69,8 +76,7 @@ def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
     local_reddit.posts[posts[7].post_id]["removed_by_category"] = "deleted"
     local_reddit.posts[posts[8].post_id]["author"] = "[deleted]"
     local_reddit.hidden = {posts[9].post_id}
-    source = local_reddit.source()
-    monkeypatch.setattr("mmrl.sources.reddit.api.source_of", lambda reddit: "reddit")
+    source = as_reddit(local_reddit)
 
     def ask(at: datetime, **limits: Any) -> RecheckReport:
         report = RecheckReport()
@@ -103,22 +109,21 @@ def test_it_asks_for_the_oldest_check_first_a_hundred_at_once(
 
 
 def test_checks_made_before_reddit_falls_silent_are_kept(
-    catalog: Catalog, local_reddit: LocalReddit, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, local_reddit: LocalReddit
 ) -> None:
     keep(catalog, [make_post() for _ in range(150)])
     catalog.delete("checks", "true")
-    monkeypatch.setattr("mmrl.sources.reddit.api.source_of", lambda reddit: "reddit")
-    real = api.info
+    source = as_reddit(local_reddit)
 
-    def silent_later(reddit: Any, names: list[str]) -> Any:
+    def silent_later(ids: list[str]) -> Any:
         if len(local_reddit.requests) >= 2:
             raise SourceError("Reddit does not answer.")
-        return real(reddit, names)
+        return source.posts(ids)
 
-    monkeypatch.setattr("mmrl.sources.reddit.api.info", silent_later)
+    silent = SimpleNamespace(name=source.name, traits=source.traits, posts=silent_later)
     report = RecheckReport()
     with pytest.raises(SourceError):
-        recheck(local_reddit.source(), catalog, DAY, lambda: AS_OF, Silent(), report)
+        recheck(silent, catalog, DAY, lambda: AS_OF, Silent(), report)
     assert catalog.count("checks") == report.checked == 100
 
 

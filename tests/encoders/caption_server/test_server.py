@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 import time
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -63,14 +64,20 @@ def test_results_keep_their_order_and_no_more_than_allowed_are_asked_at_once(
     server: Faults,
 ) -> None:
     shades = list(range(0, 250, 10))
-    for number, one in enumerate(shades):
-        pause, reply = (0.05 if number % 3 == 0 else 0.01), said(f"shade {one}")
-        server.by_shade[one] = lambda handler, pause=pause, reply=reply: (
-            time.sleep(pause),
-            reply(handler),
-        )[1]
-    got = server.captions(concurrency=5).caption([grey(one) for one in shades])
-    assert got == [Caption(f"shade {one}") for one in shades]
+    together = threading.Barrier(5)
+
+    def beside_four_others(reply: Step) -> Step:
+        def step(handler: Handler) -> None:
+            place = together.wait(HANGS)
+            time.sleep(0.01 * place)  # answers come in another order than requests
+            reply(handler)
+
+        return step
+
+    for shade in shades:
+        server.by_shade[shade] = beside_four_others(said(f"shade {shade}"))
+    got = server.captions(concurrency=5).caption([grey(shade) for shade in shades])
+    assert got == [Caption(f"shade {shade}") for shade in shades]
     assert server.most_busy == 5
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmrl.config import Settings
 from mmrl.doctor import examine
 from mmrl.encoders.device.device import choose_place
 from mmrl.errors import ConfigError
@@ -87,12 +86,12 @@ def test_an_unknown_number_format_is_a_clear_error() -> None:
 
 
 def test_doctor_says_where_models_run_and_why(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("mmrl.doctor.load_settings", lambda home: Settings(device="cuda:7"))
+    monkeypatch.setenv("MMRL_DEVICE", "cuda:7")
     machine(monkeypatch)
     (device,) = [finding for finding in examine(str(tmp_path)) if finding.what == "device"]
     assert device.state == "wrong"
     assert "sees 0 CUDA GPUs" in device.detail
-    monkeypatch.setattr("mmrl.doctor.load_settings", lambda home: Settings())
+    monkeypatch.delenv("MMRL_DEVICE")
     (device,) = [finding for finding in examine(str(tmp_path)) if finding.what == "device"]
     assert device.state == "ok"
     assert device.detail.startswith("cpu, float32 (no GPU is there")
@@ -102,7 +101,7 @@ def test_doctor_says_how_to_get_the_weights_that_a_profile_lacks(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("mmrl.doctor.load_settings", lambda home: Settings(profile="reference"))
+    monkeypatch.setenv("MMRL_PROFILE", "reference")
     (encoders,) = [f for f in examine(str(tmp_path)) if f.what == "encoders (reference)"]
     assert encoders.state == "wrong"
     assert "BAAI/bge-m3 (2.3 GB, MIT)" in encoders.detail
