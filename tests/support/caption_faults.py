@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from PIL import Image
@@ -17,6 +17,7 @@ from mmrl.config import CaptionServerSettings
 from mmrl.encoders.caption_server.server import ServerCaptions
 from mmrl.encoders.protocols import Caption, Uncaptioned
 from tests.support.image_server import answer
+from tests.support.loopback import Answers, listening
 
 Handler = BaseHTTPRequestHandler
 Step = Callable[[Handler], None]
@@ -52,10 +53,7 @@ class Faults:
 def faults() -> Iterator[Faults]:
     lock = threading.Lock()
 
-    class Api(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Api(Answers):
         def do_GET(self) -> None:
             server.listed.append({**self.headers})
             (server.models or reply_json({"data": [{"id": "some/model"}]}))(self)
@@ -77,21 +75,9 @@ def faults() -> Iterator[Faults]:
                 with lock:
                     server.busy -= 1
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    class Threads(ThreadingHTTPServer):
-        request_queue_size = 128
-        daemon_threads = True
-        block_on_close = False
-
-    with Threads(("127.0.0.1", 0), Api) as listening:
-        server = Faults(f"http://127.0.0.1:{listening.server_address[1]}/v1")
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with listening(Api) as port:
+        server = Faults(f"http://127.0.0.1:{port}/v1")
         yield server
-        listening.shutdown()
-        thread.join()
 
 
 def grey(shade: int, size: tuple[int, int] = (64, 48)) -> bytes:

@@ -11,16 +11,15 @@ import os
 import random
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from mmrl.encoders.hub.models import hub_models
 from tests.support.command import Answer, ending
+from tests.support.loopback import Answers, listening
 
 LARGE = 400_000  # files of weights have this many bytes and more
 
@@ -155,8 +154,7 @@ def repositories() -> dict[str, Repository]:
     }
 
 
-class _Answers(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Answers(Answers):
     hub: Hub
 
     def do_HEAD(self) -> None:
@@ -164,9 +162,6 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
 
     def _answer(self) -> None:
         hub, headers = self.hub, self.headers
@@ -278,19 +273,11 @@ class _Answers(BaseHTTPRequestHandler):
 def hub_process() -> Iterator[Hub]:
     """The stand-in, with all models that mmrl knows."""
 
-    class Answers(_Answers):
+    class Stand(_Answers):
         pass
 
-    class Threads(ThreadingHTTPServer):
-        daemon_threads = True
-        block_on_close = False
-
-    with Threads(("127.0.0.1", 0), Answers) as listening:
-        hub = Hub(listening.server_address[1], repositories())
-        Answers.hub = hub
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with listening(Stand) as port:
+        hub = Hub(port, repositories())
+        Stand.hub = hub
         yield hub
         hub.stall_after = None
-        listening.shutdown()
-        thread.join()

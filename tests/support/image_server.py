@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 
 import numpy as np
 from PIL import Image
+
+from tests.support.loopback import Answers, listening
 
 Handler = BaseHTTPRequestHandler
 
@@ -90,10 +92,7 @@ def dribble(handler: Handler, given_up: threading.Event, begin: bytes = b"") -> 
 def image_server() -> Iterator[ImageServer]:
     lock = threading.Lock()
 
-    class Pages(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
+    class Pages(Answers):
         def setup(self) -> None:
             super().setup()
             with lock:
@@ -117,18 +116,6 @@ def image_server() -> Iterator[ImageServer]:
                 with lock:
                     server.busy -= 1
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    class Threads(ThreadingHTTPServer):
-        request_queue_size = 128
-        daemon_threads = True
-        block_on_close = False
-
-    with Threads(("127.0.0.1", 0), Pages) as listening:
-        server = ImageServer(listening.server_address[1])
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
+    with listening(Pages) as port:
+        server = ImageServer(port)
         yield server
-        listening.shutdown()
-        thread.join()

@@ -4,11 +4,9 @@ PRAW itself talks to it, so requests, tokens, paging and errors are the real one
 """
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +14,7 @@ import praw
 
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource
+from tests.support.loopback import Answers, listening
 
 
 @dataclass
@@ -99,12 +98,7 @@ def serve() -> Iterator[LocalReddit]:
     """Runs one on a free port for as long as the block lasts."""
     local = LocalReddit()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *ignored: object) -> None:
-            pass
-
+    class Handler(Answers):
         def _send(self, status: int, body: Any) -> None:
             content = json.dumps(body).encode()
             self.send_response(status)
@@ -123,13 +117,6 @@ def serve() -> Iterator[LocalReddit]:
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             self._send(*local.answer(parts.path, query))
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    local.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with listening(Handler) as port:
+        local.url = f"http://127.0.0.1:{port}"
         yield local
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

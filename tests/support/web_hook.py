@@ -1,11 +1,11 @@
 """A web hook on loopback that remembers what it was told."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.loopback import Answers, listening
 
 
 class WebHook:
@@ -21,19 +21,11 @@ def web_hook() -> Iterator[WebHook]:
     """Answers while the block lasts."""
     told: list[Any] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answers):
         def do_POST(self) -> None:
             told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, *ignored: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield WebHook(server.server_port, told)
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as port:
+        yield WebHook(port, told)
