@@ -17,6 +17,7 @@ from mmrl.encoders.hub.checkpoint import Checkpoint
 from mmrl.encoders.protocols import Caption, Uncaptioned, UnreadableImagesError
 from mmrl.errors import ConfigError, WeightsError
 from tests.support.command import printed
+from tests.support.hub_encoders import assert_missing_weights_are_named, broken, scarce_memory
 from tests.support.tiny_qwen_captions import save_qwen_captions
 from tests.support.tiny_visual_models import IMAGE_FILES, image_file
 
@@ -198,20 +199,10 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     unload()
     net = captioner(folder)
     want = net.caption(IMAGES)
-    whole, sizes = QwenCaptionsNetwork.write, []
-
-    def scarce(self, image_files, prompt, most):
-        import torch
-
-        sizes.append(len(image_files))
-        if len(image_files) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, image_files, prompt, most)
-
-    monkeypatch.setattr(QwenCaptionsNetwork, "write", scarce)
+    counts = scarce_memory(monkeypatch, QwenCaptionsNetwork, "write")
     with caplog.at_level(logging.WARNING):
         assert net.caption(IMAGES) == want
-    assert sizes == [2, 1, 1, 1, 1, 1, 1]
+    assert counts == [2, 1, 1, 1, 1, 1, 1]
     assert "going on with half" in caplog.text
     unload()
 
@@ -236,13 +227,7 @@ assert not heavy, heavy
 def test_missing_weights_are_named_with_size_command_and_setting(tmp_path):
     absent = captioner(tmp_path)
     for call in (absent.check, lambda: absent.caption(IMAGES)):
-        with pytest.raises(WeightsError) as caught:
-            call()
-        said = str(caught.value)
-        assert NAME in said
-        assert "4.3 GB" in said
-        assert "mmrl weights fetch" in said
-        assert f'[weights] "{NAME}"' in said
+        assert_missing_weights_are_named(call, NAME, "4.3 GB")
 
 
 @pytest.mark.parametrize(
@@ -257,10 +242,9 @@ def test_missing_weights_are_named_with_size_command_and_setting(tmp_path):
     ],
 )
 def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
-    shutil.copytree(folder, tmp_path / "m")
-    (tmp_path / "m" / name).write_text(content)
+    copy = broken(folder, tmp_path / "m", name, content)
     with pytest.raises(WeightsError, match=said):
-        captioner(tmp_path / "m").caption(IMAGE_FILES[:1])
+        captioner(copy).caption(IMAGE_FILES[:1])
 
 
 def test_weights_that_lack_tables_are_refused(folder, tmp_path):

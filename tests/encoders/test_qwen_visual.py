@@ -17,6 +17,7 @@ from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.visual import QwenVisual
 from mmrl.errors import InputError, WeightsError
 from tests.support.command import printed
+from tests.support.hub_encoders import assert_missing_weights_are_named, broken, scarce_memory
 from tests.support.tiny_visual_models import IMAGE_FILES, QWEN_WIDTH, image_file, save_qwen_visual
 
 IMAGES = [*IMAGE_FILES, image_file(4, 40, 700), image_file(5, 33, 20), image_file(6, 1200, 900)]
@@ -144,20 +145,10 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     unload()
     net = encoder(folder)
     want = net.encode(IMAGES, TEXTS)
-    whole, sizes = QwenVisualNetwork.vectors, []
-
-    def scarce(self, image_files, before, after):
-        import torch
-
-        sizes.append(len(image_files))
-        if len(image_files) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, image_files, before, after)
-
-    monkeypatch.setattr(QwenVisualNetwork, "vectors", scarce)
+    counts = scarce_memory(monkeypatch, QwenVisualNetwork, "vectors")
     with caplog.at_level(logging.WARNING):
         assert np.abs(net.encode(IMAGES, TEXTS) - want).max() < 1e-5
-    assert sizes == [2, 1, 1, 1, 1, 1, 1]
+    assert counts == [2, 1, 1, 1, 1, 1, 1]
     assert "going on with half" in caplog.text
     unload()
 
@@ -182,13 +173,7 @@ assert not heavy, heavy
 def test_missing_weights_are_named_with_size_command_and_setting(tmp_path):
     absent = encoder(tmp_path)
     for call in (absent.check, lambda: absent.encode(IMAGES, TEXTS)):
-        with pytest.raises(WeightsError) as caught:
-            call()
-        said = str(caught.value)
-        assert "Qwen/Qwen3-VL-Embedding-2B" in said
-        assert "4.3 GB" in said
-        assert "mmrl weights fetch" in said
-        assert '[weights] "Qwen/Qwen3-VL-Embedding-2B"' in said
+        assert_missing_weights_are_named(call, "Qwen/Qwen3-VL-Embedding-2B", "4.3 GB")
 
 
 def test_weights_that_lack_tables_are_refused(folder, tmp_path):
@@ -214,12 +199,9 @@ def test_weights_that_lack_tables_are_refused(folder, tmp_path):
     ],
 )
 def test_a_broken_file_is_named(folder, tmp_path, name, content, said):
-    import shutil
-
-    shutil.copytree(folder, tmp_path / "m")
-    (tmp_path / "m" / name).write_text(content)
+    copy = broken(folder, tmp_path / "m", name, content)
     with pytest.raises(WeightsError, match=said):
-        encoder(tmp_path / "m").encode(IMAGES, TEXTS)
+        encoder(copy).encode(IMAGES, TEXTS)
 
 
 @settings(max_examples=300)

@@ -18,6 +18,7 @@ from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.encoders.visual import VisualizedBge
 from mmrl.errors import InputError, WeightsError
 from tests.support.command import printed
+from tests.support.hub_encoders import assert_missing_weights_are_named, scarce_memory
 from tests.support.paths import FIXTURES
 from tests.support.tiny_visual_models import (
     IMAGE_FILES,
@@ -128,20 +129,10 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(folder, monkeypatch, 
     net = encoder(folder)
     images, texts = [*IMAGE_FILES, IMAGE_FILES[0]], [*TEXTS, "again"]
     want = net.encode(images, texts)
-    whole, sizes = VisualizedBgeNetwork.with_images, []
-
-    def scarce(self, pixels, tokens, mask):
-        import torch
-
-        sizes.append(len(pixels))
-        if len(pixels) > 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return whole(self, pixels, tokens, mask)
-
-    monkeypatch.setattr(VisualizedBgeNetwork, "with_images", scarce)
+    counts = scarce_memory(monkeypatch, VisualizedBgeNetwork, "with_images")
     with caplog.at_level(logging.WARNING):
         assert np.abs(net.encode(images, texts) - want).max() < 1e-5
-    assert sizes == [4, 2, 1, 1, 2, 1, 1]
+    assert counts == [4, 2, 1, 1, 2, 1, 1]
     assert "going on with half" in caplog.text
     unload()
 
@@ -171,13 +162,7 @@ assert not heavy, heavy
 def test_missing_weights_are_named_with_size_command_and_setting(folder, tmp_path):
     absent = encoder(folder, weights=tmp_path)
     for call in (absent.check, lambda: absent.encode(IMAGE_FILES, TEXTS)):
-        with pytest.raises(WeightsError) as caught:
-            call()
-        said = str(caught.value)
-        assert "BAAI/bge-visualized" in said
-        assert "1.7 GB" in said
-        assert "mmrl weights fetch" in said
-        assert '[weights] "BAAI/bge-visualized"' in said
+        assert_missing_weights_are_named(call, "BAAI/bge-visualized", "1.7 GB")
 
 
 @pytest.mark.parametrize(
