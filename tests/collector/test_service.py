@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mmrl.cli.collector_lines import line, lines
+from mmrl.cli.terminal.collector_lines import line, lines
 from mmrl.collector.cursors import read_status
 from mmrl.collector.service import Service
 from mmrl.collector.writer import Keeper, SweepReport

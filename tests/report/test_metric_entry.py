@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mmrl.catalog import Catalog
-from mmrl.cli.tables import comparison_table, metrics_table, versions_table
+from mmrl.cli.terminal.tables import comparison_table, metrics_table, versions_table
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import GROUPS, lost_without
 from mmrl.learning.evaluation.evaluate import Judgement, Predictor

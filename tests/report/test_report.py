@@ -367,7 +367,7 @@ def test_text_in_plots_is_neither_markup_nor_a_formula() -> None:
 
 def test_importing_the_report_loads_no_plotting_library() -> None:
     code = (
-        "import sys, json, mmrl.report, mmrl.cli.tables;"
+        "import sys, json, mmrl.report, mmrl.cli.terminal.tables;"
         "print(json.dumps([name for name in ('matplotlib', 'scipy') if name in sys.modules]))"
     )
     assert json.loads(printed(code)) == []

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
-from mmrl.cli.tables import prediction_table
+from mmrl.cli.terminal.tables import prediction_table
 from mmrl.config import Settings
 from mmrl.encoders.contents import Encoded
 from mmrl.encoders.protocols import Caption

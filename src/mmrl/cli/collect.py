@@ -58,7 +58,7 @@ def collect(
     Runs until Ctrl-C or SIGTERM; what was found is kept then, and the next start goes on where it
     was. Reddit needs credentials in `praw.ini`; `mmrl doctor` says whether they are found.
     """
-    from mmrl.cli.collector_lines import Watch
+    from mmrl.cli.terminal.collector_lines import Watch
     from mmrl.collector.service import Service
     from mmrl.errors import InputError
     from mmrl.runtime.malloc import give_back_what_is_freed
@@ -133,7 +133,7 @@ def _connect(
 def _show_end(status: "Status", label: str, home: str, once: bool, as_json: bool) -> None:
     import json
 
-    from mmrl.cli.collector_lines import line
+    from mmrl.cli.terminal.collector_lines import line
 
     if as_json:
         typer.echo(json.dumps(status.as_dict()))

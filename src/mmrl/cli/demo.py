@@ -26,8 +26,8 @@ def demo(
 
     from rich.console import Console
 
-    from mmrl.cli.bars import Bars
-    from mmrl.cli.tables import metrics_table
+    from mmrl.cli.terminal.bars import Bars
+    from mmrl.cli.terminal.tables import metrics_table
     from mmrl.demo import run_demo
 
     quiet_libraries()

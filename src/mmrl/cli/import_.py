@@ -247,7 +247,7 @@ def _import(
     import json
 
     from mmrl.catalog import Catalog
-    from mmrl.cli.bars import Bars
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.sources.files.importer import NothingUsableError, import_posts
 
     at = moment(as_of)

@@ -18,7 +18,7 @@ def list_models(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     from rich.console import Console
 
-    from mmrl.cli.tables import versions_table
+    from mmrl.cli.terminal.tables import versions_table
     from mmrl.learning.registry.registry import Registry
 
     catalog, _ = open_home(home)
@@ -39,7 +39,7 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
 
     from rich.console import Console
 
-    from mmrl.cli.tables import metrics_table
+    from mmrl.cli.terminal.tables import metrics_table
     from mmrl.learning.registry.registry import Registry
     from mmrl.purge.rows import purged_of
 
@@ -78,7 +78,7 @@ def compare(
 
     from rich.console import Console
 
-    from mmrl.cli.tables import comparison_table
+    from mmrl.cli.terminal.tables import comparison_table
     from mmrl.learning.registry.registry import Registry
 
     catalog, _ = open_home(home)

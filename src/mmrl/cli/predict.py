@@ -46,7 +46,7 @@ def predict(
 
     from rich.console import Console
 
-    from mmrl.cli.tables import prediction_table
+    from mmrl.cli.terminal.tables import prediction_table
     from mmrl.serving.predict import predict_draft
     from mmrl.serving.prediction import Draft
 

@@ -17,7 +17,7 @@ from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
-    from mmrl.cli.bars import Bars
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.config import Settings
     from mmrl.errors import MmrlError
     from mmrl.purge.recheck import RecheckReport
@@ -77,7 +77,7 @@ def purge(
     """
     import json
 
-    from mmrl.cli.bars import Bars
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.runtime.lock import only_one
 
     span = signals.span(duration, "--for")

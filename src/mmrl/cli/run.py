@@ -33,7 +33,7 @@ def run(
 ) -> None:
     import json
 
-    from mmrl.cli.bars import Bars
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.pipeline import run as pipeline
 
     at = moment(as_of)

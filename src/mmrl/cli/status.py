@@ -33,7 +33,7 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
 
     from rich.console import Console
 
-    from mmrl.cli.collector_lines import collector
+    from mmrl.cli.terminal.collector_lines import collector
     from mmrl.status import survey
 
     at = moment(as_of)

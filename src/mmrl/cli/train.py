@@ -23,8 +23,8 @@ def train(
 
     from rich.console import Console
 
-    from mmrl.cli.bars import Bars
-    from mmrl.cli.tables import metrics_table
+    from mmrl.cli.terminal.bars import Bars
+    from mmrl.cli.terminal.tables import metrics_table
     from mmrl.pipeline.stages.train import train_if_new
 
     at = moment(as_of)

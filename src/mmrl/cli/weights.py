@@ -104,8 +104,8 @@ def fetch(
 
     What is there is left alone, and a download that was stopped goes on from where it was.
     """
-    from mmrl.cli.bars import Bars
     from mmrl.cli.options import check_home
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.config import load_settings
     from mmrl.encoders.hub import download as fetching
     from mmrl.encoders.hub.cache import cache_folder

@@ -4,7 +4,12 @@ import io
 
 from rich.console import Console
 
-from mmrl.cli.tables import comparison_table, metrics_table, prediction_table, versions_table
+from mmrl.cli.terminal.tables import (
+    comparison_table,
+    metrics_table,
+    prediction_table,
+    versions_table,
+)
 from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.registry.version import Comparison, Version
 from tests.support.report_factory import (

@@ -1,0 +1,1 @@
+"""Parts of the terminal that commands draw on the terminal: bars, tables, live lines."""
