@@ -348,6 +348,6 @@ def test_the_user_agent_has_reddits_form_and_names_the_client(
 def test_settings_checkpoints_are_followed(local_reddit: LocalReddit, catalog: Catalog) -> None:
     put(local_reddit, 1)
     collect(local_reddit, catalog, START)
-    few = Settings(local_reddit=RedditSettings(checkpoints_hours=[12]))
+    few = Settings(reddit=RedditSettings(checkpoints_hours=[12]))
     assert observe(local_reddit.source(), catalog, few, START + 11 * HOUR).due == 0
     assert observe(local_reddit.source(), catalog, few, START + 12 * HOUR).written == 1
