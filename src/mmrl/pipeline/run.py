@@ -133,7 +133,8 @@ def run(
                 outcome = _made_by(info)(WholeRun(catalog, settings, as_of, progress, truth))
                 report.outcomes[info.name] = outcome
                 report.stages.append(outcome.stage)
-    catalog.compact()
+    if report.did_anything:
+        catalog.compact()
     return report
 
 
