@@ -79,14 +79,14 @@ def test_an_added_metric_is_judged_compared_and_ablated(judged: Judgement) -> No
     lead = evaluate.differences(judged)["baseline"]["added"]
     assert lead is not None
     assert lead.value < 0
-    row = lost_without(GROUPS[0], judged.judged["mmrl"], judged.judged["baseline"])
+    row = lost_without(GROUPS[0], [judged.judged["mmrl"]], [judged.judged["baseline"]], 0)
     assert row.losses["added"] == lead
 
 
 def test_an_added_metric_is_in_every_table_and_in_the_report(
     judged: Judgement, tmp_path: Path
 ) -> None:
-    loss = lost_without(GROUPS[0], judged.judged["mmrl"], judged.judged["baseline"])
+    loss = lost_without(GROUPS[0], [judged.judged["mmrl"]], [judged.judged["baseline"]], 0)
     evaluation = replace(
         make_evaluation(),
         models=judged.results,

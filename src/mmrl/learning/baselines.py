@@ -14,12 +14,14 @@ import pyarrow as pa
 
 from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import FeatureSpec, vectors_of
+from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
 from mmrl.learning.trees import METADATA
 from mmrl.samples.extras import text_columns
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
-_MLP_EPOCHS, _MLP_PATIENCE = 12, 3
+_DRAWN_POSTS = 3.0  # an author's mean lift counts as if so many posts of no lift were there
+_MLP_EPOCHS, _MLP_PATIENCE = 12, 2
 _PREDICT_ROWS = 8192
 
 
@@ -38,6 +40,24 @@ def subreddit_median(task: Task) -> np.ndarray:
     medians = {number: np.median(target[numbers == number]) for number in np.unique(numbers)}
     overall = np.median(target)
     return np.array([medians.get(number, overall) for number in task.test.inputs.subreddit])
+
+
+def recent_means(task: Task) -> np.ndarray:
+    """Least squares on two means: of the subreddit's last 90 days, and by how much the author's
+    posts before stood above their subreddits' means, drawn to 0 where they are few."""
+    values = _means(task.both.samples)
+    weights, *_ = np.linalg.lstsq(values, task.both.target, rcond=None)
+    return np.asarray(_means(task.test.samples) @ weights)
+
+
+def _means(samples: pa.Table) -> np.ndarray:
+    """(n, 4): the two means, 0 where unknown; a 1 where the subreddit's is unknown; and a 1."""
+    level = column(samples, "subreddit_90_days_mean")
+    posts = np.expm1(column(samples, "log_author_posts"))
+    lift = column(samples, "author_mean_lift") * posts / (posts + _DRAWN_POSTS)
+    unknown = np.isnan(level)
+    parts = [np.where(unknown, 0.0, level), np.nan_to_num(lift), unknown, np.ones(len(level))]
+    return np.stack(parts, axis=1)
 
 
 def embedding_ridge(task: Task) -> np.ndarray:
@@ -129,7 +149,7 @@ def _fit_mlp(
     fitted = model.fit(
         values,
         target,
-        batch_size=64 if len(values) < 5_000 else 512,
+        batch_size=128 if len(values) < 5_000 else 512,
         epochs=epochs,
         validation_data=validation,
         callbacks=list(callbacks),
@@ -140,6 +160,7 @@ def _fit_mlp(
 
 BASELINES = (
     Baseline("subreddit_median", "Subreddit's median", subreddit_median),
+    Baseline("recent_means", "Recent means of subreddit and author", recent_means),
     Baseline("embedding_ridge", "Ridge on embeddings", embedding_ridge),
     Baseline("original_mlp", "The original's MLP", original_mlp),
 )

@@ -2,19 +2,21 @@
 and judged on the same test posts.
 
 The drop is that of the network with everything minus that of the network without, same size, same
-seeds, same epochs and schedule; only what they may read differs. Where two modalities hold the
-same thing (the visual vector holds image and title), leaving out one of them costs little; so
-"picture" and "text" leave out everything that speaks of either, with the numbers that do.
+epochs and schedule; only what they may read differs. Three pairs of networks are trained, each
+from first weights of its own; the drop is the mean of the three, and its interval holds the noise
+of training as well as that of the test posts. Where two modalities hold the same thing (the visual
+vector holds image and title), leaving out one of them costs little; so "picture" and "text" leave
+out everything that speaks of either, with the numbers that do.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmrl.learning.evaluation.judge import Judged, difference, judge
+from mmrl.learning.evaluation.judge import Judged, difference, interval, judge
 from mmrl.learning.evaluation.metrics import METRICS
-from mmrl.learning.evaluation.record import AblationRow
+from mmrl.learning.evaluation.record import AblationRow, Measure
 from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.fitting import fit_network
 from mmrl.learning.inputs import TEXTS
@@ -23,7 +25,7 @@ from mmrl.learning.task import Task
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.statistics import STATISTICS
 
-_MEMBERS = 2  # a team; each team learns from the same posts, and all of them train together
+_MEMBERS = 3  # networks a team; each learns from the same posts, and all of them train together
 
 
 @dataclass(frozen=True)
@@ -89,24 +91,52 @@ def ablate(
         teams=teams,
     )
     predicted = network.predict_members(task.test_of_train.inputs)[:, :, 0]
+    names = [metric.name for metric in METRICS.values() if metric.ablated]
     judged = [
-        judge(truth, as_predicted(predicted[:, teams == number].mean(axis=1)), resamples, task.seed)
+        [
+            judge(truth, as_predicted(predicted[:, member]), resamples, task.seed, names)
+            for member in np.flatnonzero(teams == number)
+        ]
         for number in range(len(groups) + 1)
     ]
     return [
-        lost_without(group, judged[0], without)
+        lost_without(group, judged[0], without, task.seed)
         for group, without in zip(groups, judged[1:], strict=True)
     ]
 
 
-def lost_without(group: Group, whole: Judged, without: Judged) -> AblationRow:
-    """What is lost without a group, by each metric that ablation reports."""
+def lost_without(
+    group: Group, whole: Sequence[Judged], without: Sequence[Judged], seed: int
+) -> AblationRow:
+    """What is lost without a group, by each metric that ablation reports.
+
+    Args:
+        whole, without: networks with everything and without the group; as many, trained alike.
+    """
     losses = {
-        metric.name: difference(whole, without, metric.name)
+        metric.name: _mean_difference(whole, without, metric.name, seed)
         for metric in METRICS.values()
         if metric.ablated
     }
     return AblationRow(group.name, group.label, list(group.modalities), losses)
+
+
+def _mean_difference(
+    whole: Sequence[Judged], without: Sequence[Judged], name: str, seed: int
+) -> Measure | None:
+    """The mean of the pairs' differences. Each resample of the posts also resamples the pairs, so
+    that the interval holds the noise of training."""
+    pairs = list(zip(whole, without, strict=True))
+    differences = [difference(one, other, name) for one, other in pairs]
+    values = [measure.value for measure in differences if measure is not None]
+    if len(values) < len(pairs):
+        return None
+    value = float(np.mean(values))
+    if any(name not in one.resampled or name not in other.resampled for one, other in pairs):
+        return Measure(value, value, value)
+    resampled = np.stack([one.resampled[name] - other.resampled[name] for one, other in pairs])
+    drawn = np.random.default_rng(seed).integers(0, len(pairs), resampled.shape)
+    return interval(value, np.take_along_axis(resampled, drawn, axis=0).mean(axis=0))
 
 
 def _reading(task: Task, groups: list[Group], teams: np.ndarray) -> Reading:

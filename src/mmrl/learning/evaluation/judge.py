@@ -1,6 +1,6 @@
 """A model judged: every metric with its bootstrap interval, and paired differences of models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,17 +19,25 @@ class Judged:
     resampled: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def judge(truth: Truth, predicted: Predicted, resamples: int, seed: int) -> Judged:
-    """All metrics of one model on n posts.
+def judge(
+    truth: Truth,
+    predicted: Predicted,
+    resamples: int,
+    seed: int,
+    names: Collection[str] | None = None,
+) -> Judged:
+    """The metrics of one model on n posts.
 
     Args:
         resamples: for the intervals; 0 leaves them out (`low` and `high` are then the value).
+        names: of the metrics; all by default.
     """
     n = len(truth.log_score)
     statistics = {
         name: statistic
         for name, metric in METRICS.items()
-        if (statistic := metric.statistic(truth, predicted)) is not None
+        if (names is None or name in names)
+        and (statistic := metric.statistic(truth, predicted)) is not None
     }
     values = {name: _value(make, n) for name, make in statistics.items()}
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in values}
