@@ -80,18 +80,15 @@ def load(
         InputError: an unknown space or column, an encoder that embedded nothing, or several
             captioners to choose from.
     """
-    rows = read_known(catalog, settings, as_of)
-    rows = rows.sort_by(_IN_TIME)
-    rows = rows.combine_chunks()
-    rows = _with_reposts(catalog, rows, settings)
-    rows = _with_history_and_labels(rows, settings)
+    rows = read_known(catalog, settings, as_of).sort_by(_IN_TIME).combine_chunks()
+    rows = _with_history_and_labels(_with_reposts(catalog, rows, settings), settings)
     if labelled_only:
         rows = rows.filter(pc.is_valid(rows["score"]))
     spaces = _dims(catalog, rows, encoders or {}, dims or {}, columns)
     for space, dim in spaces.items():
-        contents = _contents(catalog, space, rows, captioner, visual_text)
-        vectors = join_vectors(catalog, space, (encoders or {})[space], dim, contents)
-        rows = rows.append_column(space, vectors)
+        keys = _contents(catalog, space, rows, captioner, visual_text)
+        encoder = (encoders or {})[space]
+        rows = rows.append_column(space, join_vectors(catalog, space, encoder, dim, keys))
     rows = _with_statistics(catalog, rows, columns)
     of_texts = (encoders or {}).get(TEXT), (dims or {}).get(TEXT)
     rows = _with_extras(catalog, settings, rows, *of_texts, columns)
