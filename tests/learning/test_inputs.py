@@ -177,7 +177,7 @@ def test_texts_of_each_feature_are_shortened_by_themselves_and_marked_where_miss
     assert "text:runtime" not in encoding.projections
     inputs = encoding(samples)
     flair, tags = (encoding.projections[name].components.shape[1] for name in TEXT_COLUMNS)
-    assert (flair, tags) == (16, 16)
+    assert (flair, tags) == (1, 16)  # two texts differ in one direction
     values = inputs.values["extra_text"]
     assert values.shape == (100, flair + 1 + tags + 1)
     assert values[:, flair].tolist() == [row % 2 for row in range(100)]
@@ -196,7 +196,7 @@ def test_a_model_that_knows_texts_takes_samples_without_them_and_no_others() -> 
     encoding = Encoding.fit(samples, ENCODERS, 0)
     inputs = encoding(make_samples(20))
     assert (inputs.present["extra_text"] == 0).all()
-    assert inputs.values["extra_text"].shape == (20, 17)
+    assert inputs.values["extra_text"].shape == (20, 6 + 1)  # seven texts differ in six directions
     other = samples.drop_columns(["text:tags"])
     other = other.append_column("text:tags", vector_column([np.zeros(5)] * 60, 5))
     with pytest.raises(InputError, match="The text vectors have 5 numbers"):
@@ -210,3 +210,13 @@ def test_a_post_is_encoded_alike_beside_any_others() -> None:
     whole, one = encoding(samples), encoding(samples.slice(17, 1))
     for name in ("extra", "extra_text"):
         np.testing.assert_allclose(one.values[name][0], whole.values[name][17], atol=1e-6)
+
+
+def test_what_training_vectors_do_not_tell_apart_is_nothing_in_new_ones_either() -> None:
+    rng = np.random.default_rng(0)
+    one, other, new = rng.normal(size=(3, 24)).astype(np.float32)
+    alike = fit_projection(np.tile(one, (50, 1)), 16, 0)
+    assert not alike(np.stack([one, new])).any()
+    two = fit_projection(np.stack([one, other] * 25), 16, 0)
+    assert two.components.shape == (24, 1)
+    assert abs(two(new[None])[0, 0]) < 10

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_ALIKE = 1e-8  # variance, by itself or as a share of the largest, that is none
 _FIT_ROWS = 20_000  # more rows move the components by less than the noise of the labels
 
 
@@ -31,7 +32,11 @@ class Projection:
 
 
 def fit_projection(vectors: np.ndarray, most: int, seed: int) -> Projection:
-    """The first components of (n, dim) vectors, at most `most` and a third of n of them."""
+    """The first components of (n, dim) vectors, at most `most` and a third of n of them.
+
+    Directions in which the vectors do not differ are left out: what lies there of a new vector, a
+    model has learned nothing of. Vectors that are all alike leave one output, of zeros.
+    """
     dim = vectors.shape[1]
     if len(vectors) < 2:
         return Projection(np.zeros(dim, np.float32), np.zeros((dim, 1), np.float32))
@@ -41,9 +46,13 @@ def fit_projection(vectors: np.ndarray, most: int, seed: int) -> Projection:
     mean = vectors.mean(axis=0)
     centred = (vectors - mean).astype(np.float64)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
-    k = max(1, min(most, dim, len(vectors) // 3))
-    variances, directions = variances[::-1][:k], directions[:, ::-1][:, :k]
+    variances, directions = variances[::-1], directions[:, ::-1]
+    if variances[0] < _ALIKE:
+        return Projection(mean.astype(np.float32), np.zeros((dim, 1), np.float32))
+    differing = int((variances > _ALIKE * variances[0]).sum())
+    k = max(1, min(most, differing, len(vectors) // 3))
+    variances, directions = variances[:k], directions[:, :k]
     # An eigenvector's sign is arbitrary: fix it, so that the same posts give the same model.
     signs = np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(k)])
-    scale = 1.0 / np.sqrt(max(float(variances[0]), 1e-12))
+    scale = 1.0 / np.sqrt(float(variances[0]))
     return Projection(mean.astype(np.float32), (directions * signs * scale).astype(np.float32))
