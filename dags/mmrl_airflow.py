@@ -33,6 +33,11 @@ OBSERVATIONS = Asset("mmrl_observations")
 # As of one moment in all tasks of a run: the end of its interval. A run that was triggered
 # without a logical date has none, and works as of its start.
 AS_OF = "{{ (dag_run.data_interval_end or dag_run.run_after).isoformat() }}"
+# The same, but as of its start where the parameter `now` is set.
+AS_OF_OR_NOW = (
+    "{{ (dag_run.run_after if params['now'] else "
+    "dag_run.data_interval_end or dag_run.run_after).isoformat() }}"
+)
 
 WRONGLY_ASKED = 2  # mmrl's exit code for a user's mistake, which no second try mends
 
@@ -59,9 +64,14 @@ class ReportLink(BaseOperatorLink):
     name = "Report"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Where the plugin serves the report that the task has told of; empty without one."""
-        report = operator.counts.get("report")
-        return f"/mmrl/reports/{Path(report).name}" if report else ""
+        """Where the plugin serves the report of the task's model; empty without one.
+
+        `train` names the version, whose report `publish` then writes.
+        """
+        report, version = (operator.counts.get(name) for name in ("report", "model_version"))
+        if report is None and version is None:
+            return ""
+        return f"/mmrl/reports/{Path(report).name if report else f'{version}.html'}"
 
 
 class MmrlOperator(BaseOperator):
@@ -100,13 +110,24 @@ class MmrlOperator(BaseOperator):
             self.log.info("%s: %s", name, value)
         if not counts.get(self.idle, 1):
             context["ti"].xcom_push(key="return_value", value=counts)
-            raise AirflowSkipException(counts.get("message") or "Nothing new.")
+            raise AirflowSkipException(skipped_because(counts))
         for asset in self.outlets:
             context["outlet_events"][asset].extra = counts
         return counts
 
     def on_kill(self) -> None:
         self._process.send_sigterm()
+
+
+def skipped_because(counts: dict[str, Any]) -> str:
+    """Why a task had nothing to do; that posts wait for a later run is said with it."""
+    reason = str(counts.get("message") or "Nothing new.")
+    if later := counts.get("later"):
+        reason += (
+            f" {later:,} posts came later than this run's time and wait: the next scheduled run "
+            "takes them, or Trigger with `As of now`."
+        )
+    return reason
 
 
 def counted(report: dict[str, Any]) -> dict[str, Any]:
@@ -120,6 +141,7 @@ def counted(report: dict[str, Any]) -> dict[str, Any]:
         "out": stage["done"],
         "left_out": {**stage["failed"], **stage["noted"]},
         "seconds": stage["seconds"],
+        "later": report.get("later", 0),
         **{
             name: report[name]
             for name in ("message", "model_version", "report")

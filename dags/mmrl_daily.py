@@ -8,10 +8,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param
 
 from mmrl_airflow import (
-    AS_OF,
+    AS_OF_OR_NOW,
     DEFAULTS,
     OBSERVATIONS,
     POSTS,
@@ -42,6 +42,14 @@ with DAG(
     start_date=datetime(2005, 6, 23, tzinfo=UTC),  # Reddit's first day: dumps reach back
     catchup=False,
     max_active_runs=1,
+    params={
+        "now": Param(
+            False,
+            type="boolean",
+            title="As of now",
+            description="Also take in what came since the end of the last interval.",
+        )
+    },
     default_args={**DEFAULTS, "on_failure_callback": on_failure()},
     deadline=on_late(),
     tags=["mmrl"],
@@ -52,7 +60,7 @@ with DAG(
         make = LinkedOperator if name in ("train", "publish") else MmrlOperator
         tasks[name] = make(
             task_id=name,
-            command=["run", name, "--as-of", AS_OF],
+            command=["run", name, "--as-of", AS_OF_OR_NOW],
             inlets=[POSTS, OBSERVATIONS] if name in ("filter", "merge") else [],
             outlets=[Asset(f"mmrl_{name}".replace("-", "_"))],
             execution_timeout=timedelta(hours=HOURS.get(name, LONG)),

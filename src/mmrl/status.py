@@ -17,7 +17,7 @@ from mmrl.collector.status import Status
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import MmrlError
-from mmrl.pipeline.run import make_stage
+from mmrl.pipeline.run import make_stage, posts_after
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.files import importer
 from mmrl.sources.live import Traits
@@ -106,6 +106,7 @@ class Survey:
         stages: a row a stage, in the pipeline's order, posts coming in first.
         live: a state of collecting for each live source, Reddit's first.
         erased: posts that purges erased, by the reason that Reddit gives.
+        later: posts that came later than the moment asked for, and wait.
         profile_error: why the work of stages that run the profile's models can't be counted.
     """
 
@@ -113,6 +114,7 @@ class Survey:
     live: list[Collecting]
     erased: dict[str, int] = field(default_factory=dict)
     profile_error: str | None = None
+    later: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; what is Reddit's stands at the top, as it always did."""
@@ -126,6 +128,7 @@ class Survey:
             },
             "erased": self.erased,
             "profile_error": self.profile_error,
+            "later": self.later,
         }
 
 
@@ -146,6 +149,7 @@ def survey(
         ],
         erased,
         profile_error,
+        posts_after(catalog, as_of),
     )
 
 

@@ -23,6 +23,7 @@ Home = Annotated[
     ),
 ]
 DEFAULT_HOME = "mmrl-home"
+_YEARS = range(1970, 2200)  # of a moment: spans before and after it are times, too
 
 AsOf = Annotated[
     str | None,
@@ -42,10 +43,22 @@ Version = Annotated[
 
 
 def moment(text: str | None) -> datetime:
-    """The time the work is done for: the one place where the present is asked for."""
+    """The time the work is done for: the one place where the present is asked for.
+
+    Raises:
+        InputError: the text is no time, or one that no post can have.
+    """
+    from mmrl.errors import InputError
     from mmrl.times import parse_time
 
-    return datetime.now(UTC) if text is None else parse_time(text)
+    if text is None:
+        return datetime.now(UTC)
+    at = parse_time(text)
+    if at.year not in _YEARS:
+        raise InputError(
+            f"{text!r} is the year {at.year}: give a time from {_YEARS[0]} to {_YEARS[-1]}."
+        )
+    return at
 
 
 def pairs(option: str, texts: "Sequence[str] | None", expected: str) -> dict[str, str]:
@@ -95,6 +108,16 @@ def say_if_simulated(catalog: "Catalog") -> None:
     if simulated:
         typer.echo(
             f"Simulated: {simulated:,} of the posts come from the sandbox; nobody wrote them."
+        )
+
+
+def say_if_later(posts: int, as_of: datetime) -> None:
+    """Says that posts wait which came later than the moment that work is done for."""
+    from mmrl.times import iso
+
+    if posts:
+        typer.echo(
+            f"{posts:,} posts came later than {iso(as_of)} and wait: give a later --as-of, or none."
         )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_later
 from mmrl.stages import STAGES, groups
 
 
@@ -47,9 +47,11 @@ def run(
         if report.trained is not None and report.trained.too_few:
             typer.echo(report.trained.message)
         typer.echo("Nothing new: every stage is up to date.")
+        say_if_later(report.later, at)
     else:
         if report.trained is not None:
             typer.echo(report.trained.message)
         if report.published is not None and report.published.report is not None:
             typer.echo(f"Report: {report.published.report}")
+        say_if_later(report.later, at)
         typer.echo(f"Next: mmrl status --home {home}")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_simulated
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_later, say_if_simulated
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,6 +50,7 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
     if state.profile_error is not None:
         typer.echo(f"The stages marked ? can't be counted: {state.profile_error}\n")
     say_if_simulated(catalog)
+    say_if_later(state.later, at)
     if not state.stages[0].done:
         typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")
     elif any(row.pending for row in state.stages):

@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from mmrl.catalog import Catalog
+from mmrl.catalog import Catalog, moment
 from mmrl.config import Settings
 from mmrl.encoders.device.threads import use_threads
 from mmrl.encoders.profiles import load_profile
@@ -31,10 +31,15 @@ _RUNNING = "waits for process {process}, which is at it already"
 
 @dataclass
 class RunReport:
-    """A report a stage, and by name what the stages that run as a whole tell beside it."""
+    """A report a stage, and by name what the stages that run as a whole tell beside it.
+
+    Attributes:
+        later: posts that were first observed or imported after `as_of`, and wait.
+    """
 
     stages: list[StageReport] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    later: int = 0
 
     @property
     def trained(self) -> "TrainReport | None":
@@ -63,6 +68,7 @@ class RunReport:
         report = self.published.report if self.published else None
         return {
             "did_anything": self.did_anything,
+            "later": self.later,
             "stages": stages,
             "message": self.trained.message if self.trained else None,
             "model_version": self.trained.version if self.trained else None,
@@ -73,6 +79,11 @@ class RunReport:
     def did_anything(self) -> bool:
         """False when every stage found nothing new."""
         return any(stage.pending for stage in self.stages)
+
+
+def posts_after(catalog: Catalog, as_of: datetime) -> int:
+    """How many posts came later than a moment: work as of then does not see them."""
+    return catalog.count("posts", f"first_seen_at > {moment(as_of)}")
 
 
 def expand(requested: Sequence[str]) -> list[StageInfo]:
@@ -116,7 +127,7 @@ def run(
     """
     use_threads(settings.threads)
     use_limit(settings.images.max_pixels)
-    report = RunReport()
+    report = RunReport(later=posts_after(catalog, as_of))
     for info in expand(requested):
 
         def wait(message: str, name: str = info.name) -> None:
