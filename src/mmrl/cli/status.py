@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_later, say_if_simulated
+from mmrl.cli.options import (
+    DEFAULT_HOME,
+    AsOf,
+    Home,
+    Json,
+    moment,
+    open_home,
+    say_if_later,
+    say_if_simulated,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
