@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 import mmrl
 from mmrl.cli.collect import collect
+from mmrl.cli.communities import communities
 from mmrl.cli.demo import demo
 from mmrl.cli.doctor import doctor
 from mmrl.cli.import_ import app as import_
@@ -69,6 +70,7 @@ COMMANDS = (  # in the order a person needs them
         USE,
         "Example: `mmrl predict lake.jpg --title 'Lake at dawn' --subreddit EarthPorn`",
     ),
+    Command("communities", communities, USE),
     Command("report", report, USE, "Example: `mmrl report latest --out it.html`"),
 )
 

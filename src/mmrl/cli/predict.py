@@ -31,6 +31,16 @@ def predict(
             help="A feature that posts were imported with, such as tags=red; repeatable.",
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="HOUR",
+            help="When it is to go up, such as 'Sat 18:00', 'tomorrow 9am' or '2026-11-28 18:00'; "
+            "now unless given.",
+        ),
+    ] = None,
+    tz: Annotated[str, typer.Option("--tz", metavar="ZONE", help="The time zone of --at.")] = "UTC",
     model: Annotated[str, typer.Option("--model", help="A version, or champion.")] = "champion",
     home: Home = DEFAULT_HOME,
     as_of: AsOf = None,
@@ -40,21 +50,24 @@ def predict(
 
     Shows score and popularity with the interval that holds the outcome 80 times in 100, and where
     that stands among the subreddit's posts of the last 90 days; of these, a model trained on
-    percentiles predicts only the last. `--as-of` is the hour of posting.
+    percentiles predicts only the last. `--at` is the hour of posting; `--as-of` is the time up to
+    which posts are known, and the hour of posting where `--at` is not given.
     """
     import json
 
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import prediction_table
+    from mmrl.serving.hours import posting_time
     from mmrl.serving.predict import predict_draft
     from mmrl.serving.prediction import Draft
 
-    at = moment(as_of)
+    known_at = moment(as_of)
+    posted_at = None if at is None else posting_time(at, tz, known_at)
     catalog, settings = open_home(home)
     brought = pairs("--feature", features, "NAME=VALUE, such as genre=Drama")
-    draft = Draft(image, title, subreddit, author, over_18, flair, brought)
-    prediction = predict_draft(catalog, settings, draft, at, model)
+    draft = Draft(image, title, subreddit, author, over_18, flair, brought, posted_at)
+    prediction = predict_draft(catalog, settings, draft, known_at, model)
     if as_json:
         typer.echo(json.dumps(prediction.as_dict()))
     else:

@@ -1,5 +1,6 @@
 """Predictions of drafts: an image, a title, a subreddit and an hour, before anything is posted."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote
-from mmrl.catalog.columns import SPACES, TEXT
+from mmrl.catalog import Catalog, Reason, moment, quote
+from mmrl.catalog.columns import SPACES, TEXT, TIME
 from mmrl.catalog.keys import author_keys
 from mmrl.config import Settings
 from mmrl.encoders.contents import Encoded, caption_images, embed
@@ -34,6 +35,15 @@ from mmrl.sources.kinds import SIMULATED
 from mmrl.times import iso
 
 _FEW = 100  # posts; a model that learned from fewer of a kind says so of that kind
+
+_LONGEST_TITLE = 300  # on Reddit
+_ADVICE = {
+    Reason.TOO_MANY_PIXELS: "Give a smaller image, or raise that setting.",
+    Reason.TOO_SMALL: "Give a larger image, or lower that setting.",
+    Reason.ANIMATED: "Give a still image, such as one frame of it.",
+    Reason.BROKEN_IMAGE: "Open it in an image program and save it anew.",
+    Reason.FORMAT_NOT_READ: "Save it as JPEG or PNG.",
+}
 
 
 def predict_draft(
@@ -74,7 +84,7 @@ def predict_draft(
     return Prediction(
         title=draft.title,
         subreddit=subreddit,
-        posted_at=iso(as_of),
+        posted_at=iso(draft.posted_at or as_of),
         model_version=registered.version,
         score=score,
         popularity=popularity,
@@ -84,6 +94,7 @@ def predict_draft(
         simulated=simulated,
         notes=[
             *_notes(draft, subreddit, author_id, subscribers, score, features, simulated),
+            *_notes_of_words(catalog, draft, subreddit, learned, as_of),
             *_notes_of_image(draft, learned),
             *_untold(quantiles, score),
         ],
@@ -183,7 +194,8 @@ def _read(draft: Draft, settings: Settings) -> tuple[bytes | None, ImageFacts | 
     facts = probe(data, settings.images)
     if not isinstance(facts, ImageFacts):
         raise InputError(
-            f"{draft.image}: {facts.reason.sentence}. Give a still JPEG, PNG or WebP image."
+            f"{draft.image}: {facts.reason.sentence} ({facts.detail}). "
+            f"{_ADVICE.get(facts.reason, 'Give a still JPEG, PNG or WebP image.')}"
         )
     return data, facts
 
@@ -257,6 +269,7 @@ def _as_post(
         {
             "subreddit": [subreddit],
             "title": [draft.title],
+            "created_at": pa.array([draft.posted_at], TIME),
             "author_id": pa.array([author_id], pa.string()),
             "over_18": [draft.over_18],
             "spoiler": [False],
@@ -300,6 +313,28 @@ def _notes(
         notes.append("The subreddit's subscribers are not known, so popularity is not either.")
     if draft.author is not None and author_id is None:
         notes.append(f"No post of {draft.author} is known: predicted as of somebody unknown.")
+    return notes
+
+
+def _notes_of_words(
+    catalog: Catalog, draft: Draft, subreddit: str, learned: FeatureSpec, as_of: datetime
+) -> list[str]:
+    """What is odd in the title, the community's name or the time."""
+    notes = []
+    if len(draft.title) > _LONGEST_TITLE:
+        notes.append(
+            f"The title has {len(draft.title):,} characters; Reddit takes {_LONGEST_TITLE}."
+        )
+    known = {name.lower(): name for name in learned.subreddits}
+    near = difflib.get_close_matches(subreddit.lower(), known, 3, 0.6)
+    if subreddit.lower() not in known and near:
+        names = ", ".join(f"r/{known[name]}" for name in near)
+        notes.append(
+            f"The model does not know r/{subreddit}; names near it are {names} (`mmrl communities` "
+            "lists all)."
+        )
+    if catalog.count("posts") and not catalog.count("posts", f"first_seen_at <= {moment(as_of)}"):
+        notes.append(f"As of {iso(as_of)} no post was known yet: give a later --as-of, or none.")
     return notes
 
 

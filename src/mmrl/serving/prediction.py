@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ class Draft:
         over_18: marked as not safe for work.
         flair: as it would be chosen; None for none.
         features: by name, those that posts were imported with, such as tags.
+        posted_at: when it is to go up; None for the moment that is known of.
     """
 
     image: Path | None
@@ -27,6 +29,7 @@ class Draft:
     over_18: bool = False
     flair: str | None = None
     features: Mapping[str, str] = field(default_factory=dict)
+    posted_at: datetime | None = None
 
 
 @dataclass(frozen=True)

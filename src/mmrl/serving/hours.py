@@ -1,0 +1,89 @@
+"""Hours of posting as people say them: `Sat 18:00`, `tomorrow 9am`, `2026-11-28 18:00`."""
+
+import difflib
+import re
+import zoneinfo
+from datetime import UTC, datetime, time, timedelta
+
+from mmrl.errors import InputError
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SAID = re.compile(
+    r"(?:(?P<day>today|tomorrow|[a-z]{3,9})\s+)?(?:at\s+)?"
+    r"(?P<hour>\d{1,2})(?::(?P<minute>\d{2}))?\s*(?P<half>am|pm)?"
+)
+
+
+def posting_time(text: str, zone: str, after: datetime) -> datetime:
+    """The first moment after `after` that a text names, in UTC.
+
+    Args:
+        text: a weekday, `today` or `tomorrow` and an hour; an hour alone; or an ISO 8601 time.
+        zone: a time zone's name, such as `Europe/Berlin`, in which the hour is meant.
+
+    Raises:
+        InputError: the text is no time, the zone is not known, or a stated date is past.
+    """
+    place = _zone(zone)
+    local = after.astimezone(place)
+    stated = _iso(text)
+    if stated is not None:
+        moment = stated if stated.tzinfo else stated.replace(tzinfo=place)
+        if moment < after:
+            raise InputError(f"{text!r} is past: a draft is posted later than what is known of.")
+        return moment.astimezone(UTC)
+    said = _SAID.fullmatch(text.strip().lower())
+    hour = None if said is None else _hour(said)
+    if said is None or hour is None:
+        raise InputError(
+            f"{text!r} is no hour: give one like 'Sat 18:00', 'tomorrow 9am', '18:00' or "
+            "'2026-11-28 18:00'."
+        )
+    day = said["day"]
+    for ahead in range(9):
+        date = (local + timedelta(days=ahead)).date()
+        moment = datetime.combine(date, hour, place)
+        if moment >= after and _is_day(day, date.weekday(), ahead):
+            return moment.astimezone(UTC)
+    raise InputError(
+        f"{text!r} is no time to come: give a weekday (mon to sun), today or tomorrow."
+    )
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _hour(said: re.Match[str]) -> time | None:
+    hour, minute = int(said["hour"]), int(said["minute"] or 0)
+    if said["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if said["half"] == "pm" else 0)
+    elif said["minute"] is None and said["day"] is None:
+        return None  # a number alone
+    return time(hour, minute) if hour < 24 and minute < 60 else None
+
+
+def _is_day(day: str | None, weekday: int, ahead: int) -> bool:
+    match day:
+        case None:
+            return True
+        case "today":
+            return ahead == 0
+        case "tomorrow":
+            return ahead == 1
+    return _DAYS[weekday] == day[:3]
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = sorted(zoneinfo.available_timezones())
+        near = difflib.get_close_matches(name, known, 1, 0.6)
+        hint = f"did you mean {near[0]}?" if near else "give one like Europe/Berlin or UTC."
+        raise InputError(f"There is no time zone {name!r}: {hint}") from None
