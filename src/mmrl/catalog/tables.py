@@ -194,6 +194,16 @@ GAPS = pa.schema(
     ]
 )
 
+# Rules of communities, written anew when they change: see collector.rules.
+COMMUNITY_RULES = pa.schema(
+    [
+        key("subreddit"),  # lower case
+        time_key("read_at"),  # when they were first read so
+        pa.field("text", pa.string(), nullable=False),  # a rule a line
+        pa.field("source", pa.string(), nullable=False),
+    ]
+)
+
 # When each post was last asked for, to see whether it still stands: see purge.recheck.
 CHECKS = pa.schema(
     [
@@ -268,6 +278,7 @@ TABLES: dict[str, Table] = {
     "predictions": Table(PREDICTIONS, OfPost()),
     "failures": Table(FAILURES, OfAnyKey("key", "detail")),
     "service": Table(SERVICE, OfNoPost("the collector's state, by subreddit")),
+    "community_rules": Table(COMMUNITY_RULES, OfNoPost("rules that moderators wrote")),
     "gaps": Table(GAPS, OfNoPost("ranges of ids, of posts that nobody saw")),
     "checks": Table(CHECKS, OfPost()),
     "purged": Table(PURGED, OfNoPost("counts")),

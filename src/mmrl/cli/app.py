@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 import mmrl
+from mmrl.cli.backfill import backfill
 from mmrl.cli.collect import collect
 from mmrl.cli.communities import communities
 from mmrl.cli.demo import demo
@@ -21,6 +22,7 @@ from mmrl.cli.repair import repair
 from mmrl.cli.report import report
 from mmrl.cli.run import run, run_help
 from mmrl.cli.sandbox import sandbox
+from mmrl.cli.start import start
 from mmrl.cli.status import status
 from mmrl.cli.train import train
 from mmrl.cli.weights import app as weights
@@ -43,12 +45,19 @@ class Command(NamedTuple):
 
 COMMANDS = (  # in the order a person needs them
     Command("demo", demo, START, "Example: `mmrl demo --posts 500`"),
+    Command("start", start, START, "Example: `mmrl start EarthPorn itookapicture --days 90`"),
     Command("init", init, START, "Example: `mmrl init pictures`"),
     Command("doctor", doctor, START),
     Command("weights", weights, START),
     Command("import", import_, DATA),
     Command("collect", collect, DATA),
     Command("observe", observe, DATA),
+    Command(
+        "backfill",
+        backfill,
+        DATA,
+        "Example: `mmrl backfill --subreddit pics --after 2026-08-01`",
+    ),
     Command(
         "purge", purge, DATA, "Examples: `mmrl purge --for 1h`, `mmrl purge --author some_name`"
     ),

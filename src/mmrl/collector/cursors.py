@@ -20,6 +20,7 @@ from mmrl.times import iso, parse_time
 
 TABLE = "service"
 STATUS = "collect"  # the row that holds the service's status
+RULES = "rules"  # the row that holds when rules were last asked for
 _TIMES = ("retry_at", "checked_at", "full_check_at")
 _SUBREDDIT = "subreddit/"
 
@@ -81,6 +82,17 @@ class Cursors:
         """Notes that every post of a subreddit up to this place has been seen."""
         cursor = self.of(subreddit)
         cursor.frontier = max(frontier, cursor.frontier or 0)
+
+    def rules_asked_at(self) -> datetime | None:
+        """When subreddits' rules were last asked for; None: never."""
+        name = f"name = '{self._mark}{RULES}'"
+        rows: list[datetime] = self._catalog.read(TABLE, ["at"], name)["at"].to_pylist()
+        return rows[0] if rows else None
+
+    def note_rules(self, at: datetime) -> None:
+        """Writes that subreddits' rules were asked for."""
+        row = {"name": self._mark + RULES, "value": None, "at": at}
+        self._catalog.upsert(TABLE, pa.Table.from_pylist([row], schema=SCHEMAS[TABLE]))
 
     def save(self, at: datetime, status: dict[str, Any] | None = None) -> None:
         """Writes the cursors that changed, and the service's status, in one commit."""

@@ -74,17 +74,21 @@ class Gaps:
             reached = max(reached, end)
         return total
 
-    def fill(self, source: LiveSource, keeper: Keeper) -> int:
+    def fill(self, source: LiveSource, keeper: Keeper, gap: Gap | None = None) -> int:
         """Asks for the newest posts that are left, in one request; returns how many places it read.
 
         Where a request answers for any subreddit, that is of all gaps at once.
+
+        Args:
+            gap: the one to fill; the one that reaches highest unless given.
 
         Raises:
             SourceError, ConfigError: no answer; the places are then still left.
         """
         if not self.open:
             return 0
-        gap = max(self.open, key=lambda gap: gap.filled_to)
+        if gap is None:
+            gap = max(self.open, key=lambda gap: gap.filled_to)
         top = gap.filled_to
         lowest = min(other.from_id for other in self.open if other.filled_to == top)
         if self._traits.timed:

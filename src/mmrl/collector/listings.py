@@ -32,7 +32,8 @@ _A_POLL = 50  # new posts that a poll is to find
 _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read again
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
-_CHECK_EVERY, _CHECK_OVERLAP = timedelta(hours=8), timedelta(hours=1)
+_CHECK_OVERLAP = timedelta(hours=1)
+_READ_AGAIN = 900  # seconds below the frontier that a poll reads, where places are times
 _HELD_BACK = timedelta(minutes=15)  # how long before a check posts may not have been shown in it
 _FULL_CHECK_EVERY = timedelta(days=1)
 
@@ -185,9 +186,9 @@ class Discovery:
         cursor = self._cursors.of(name)
         if cursor.closed is not None:
             return cursor.retry_at or self._began
-        if cursor.fresh >= _CHECK_AFTER:
+        if cursor.fresh >= _CHECK_AFTER and not self._traits.timed:
             return self._began
-        return (cursor.checked_at or self._began) + _CHECK_EVERY
+        return (cursor.checked_at or self._began) + self._traits.check_every
 
     def _regroup(self, now: datetime) -> None:
         self._began = now
@@ -205,6 +206,7 @@ class Discovery:
         """
         frontiers = [self._cursors.of(name).frontier for name in names]
         frontier = None if None in frontiers else min(filter(None, frontiers), default=None)
+        floor = self._floor(frontier, since)
         after, read, below = None, 0, 0
         newest, oldest = 0, 0
         interval = self._longest
@@ -213,7 +215,7 @@ class Discovery:
         while True:
             self._keeper.report.requests += 1
             try:
-                posts, after = self._source.newest(names, after)
+                posts, after = self._source.newest(names, after, floor)
             except Unreachable as error:
                 return self._part(names, since, str(error))
             now = self._now()
@@ -247,6 +249,13 @@ class Discovery:
                     cursor.checked_at = cursor.full_check_at = self._now()
                     cursor.checked_before = cursor.checked_to = max(newest, highest)
         return interval
+
+    def _floor(self, frontier: int | None, since: datetime | None) -> int | None:
+        """The place below which nothing is to be read; None where only posts can tell it."""
+        if frontier is None or not self._traits.timed:
+            return None
+        floor = frontier - _READ_AGAIN
+        return floor if since is None else min(floor, int(since.timestamp()))
 
     def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
         """Reads the listing in halves, as the source refuses the whole because of one subreddit."""

@@ -15,6 +15,7 @@ from mmrl.collector.cursors import Cursors
 from mmrl.collector.gaps import Gaps
 from mmrl.collector.listings import Discovery
 from mmrl.collector.observations import Observations
+from mmrl.collector.rules import keep_rules
 from mmrl.collector.status import Status
 from mmrl.collector.tasks import Task, Upkeep
 from mmrl.collector.writer import Keeper, SweepReport
@@ -32,6 +33,7 @@ _TOO_MANY = 3_000  # that wait because they can't be written: nothing more is as
 _AT_ONCE = datetime(2005, 6, 1, tzinfo=UTC)  # any time that is over
 _HEARTBEAT = timedelta(minutes=1)
 _ABOUT_EVERY = timedelta(hours=1)
+_RULES_EVERY = timedelta(days=1)
 _PATIENCE = 20.0  # seconds that a request is tried again for before others are let go first
 _FILLS_ONCE = 30  # requests for gaps in a single sweep
 _LAST_WORDS = 3.0  # seconds for the source to tell of authors when the service ends
@@ -83,6 +85,8 @@ class Service:
         self._skew_told = False
         self._running = False  # without an end: what must wait lets others go first
         keep = timedelta(days=settings.keep_versions_days)
+        asked = self._cursors.rules_asked_at()
+        self._rules_due = _AT_ONCE if asked is None else asked + _RULES_EVERY
         self._upkeep = Upkeep(catalog, keep, self._reload, now)
         self._tasks = [
             Task("discovery", self._poll_at, self._finder.poll),
@@ -90,6 +94,7 @@ class Service:
             Task("observations", self._observe_at, self._observe),
             Task("subreddits", self._subreddits_at, self._ask_about),
             Task("checks", self._check_at, self._check),
+            Task("rules", self._rules_at, self._ask_rules),
             Task("gaps", self._fill_at, self._fill),
             Task("upkeep", self._upkeep.next_at, lambda: self._upkeep.work(self._now())),
         ]
@@ -177,6 +182,8 @@ class Service:
                 self._finder.ask()
             while (due := self._check_at()) is not None and due <= began:
                 self._check()
+            if (due := self._rules_at()) is not None and due <= began:
+                self._ask_rules()
             for _ in range(_FILLS_ONCE):
                 self._fill()
             self._write()
@@ -277,6 +284,16 @@ class Service:
             if self._discovery is not None and self._source.traits.tells_closed:
                 self._discovery.compare(shown)
         self._about_at = self._now() + _ABOUT_EVERY
+
+    def _rules_at(self) -> datetime | None:
+        return self._rules_due if self._source.traits.tells_rules else None
+
+    def _ask_rules(self) -> None:
+        """Asks once a day for the rules of the followed subreddits."""
+        with self._at(Priority.FILL):
+            keep_rules(self._source, self._catalog, self._settings.subreddits, self._now())
+        self._cursors.note_rules(self._now())
+        self._rules_due = self._now() + _RULES_EVERY
 
     def _fill_at(self) -> datetime | None:
         waits = self._keeper.waiting >= _TOO_MANY

@@ -46,6 +46,22 @@ class Faults(BaseModel):
     held_back_seconds: float = Field(default=600, ge=0, description="how long they don't show")
     outage_from: float | None = Field(default=None, description="simulated epoch seconds")
     outage_until: float | None = None
+    timeouts: float = Field(
+        default=0, ge=0, le=1, description="the archive answers large requests with 422"
+    )
+    timeout_over: int = Field(default=0, ge=0, description="requests for more posts are large")
+    capacity: int = Field(default=1_000, ge=100, le=1_000, description="of the limit `auto`")
+    late: float = Field(default=0, ge=0, le=1, description="share of posts archived late")
+    late_seconds: float = Field(default=3_600, ge=0, description="how late at most")
+    second_late: float = Field(default=0, ge=0, le=1, description="share retrieved again late")
+    second_late_seconds: float = Field(default=6 * 3_600, ge=0, description="how late at most")
+    archive_away_from: float | None = Field(
+        default=None, description="the archive retrieves nothing: simulated epoch seconds"
+    )
+    archive_away_until: float | None = None
+    changed: float = Field(
+        default=0, ge=0, le=1, description="share of archived posts whose values have other forms"
+    )
     private: list[str] = []
     banned: list[str] = []
     renamed: dict[str, str] = {}
@@ -87,6 +103,11 @@ class Misfortune:
         """The status of a server error: 500, 502 or 503."""
         with self._lock:
             return self._dice.choice((500, 502, 503))
+
+    def luck(self) -> Random:
+        """Dice for one request to the archive."""
+        with self._lock:
+            return Random(self._dice.getrandbits(64))
 
     def doubles(self) -> bool:
         """True where this listed post comes twice."""

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mmrl.catalog.fullnames import ACCOUNT, POST, SUBREDDIT, bare_id
 from mmrl.errors import InputError
 from mmrl.sandbox.api import image_answer, listing, thing
+from mmrl.sandbox.archive import Luck, Refusal
 from mmrl.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, PASSWORD, USERNAME
 from mmrl.sandbox.faults import Faults, Kind
 from mmrl.sandbox.images import content_type, placeholder
@@ -38,6 +39,8 @@ class Handler(Wire):
                 self._admin(path[1:])
             case ["img"]:
                 self._image(path[1:])
+            case ["api"] if path[1:2] in (["posts"], ["subreddits"]):
+                self._archive(path[1:])
             case _:
                 self._reddit(path)
 
@@ -190,6 +193,32 @@ class Handler(Wire):
         known = [item for item in ids if not sandbox.misfortune.suspended(bare_id(ACCOUNT, item))]
         accounts = sandbox.api.accounts(known, now)
         self.send_json(200, accounts) if accounts else self.missing()
+
+    # Arctic Shift's API
+
+    def _archive(self, path: list[str]) -> None:
+        sandbox = self.server.sandbox
+        ids = len(self.query.get("ids", "").split(",")) if "ids" in self.query else 0
+        sandbox.count_archive_request(ids)
+        with sandbox.lock:
+            sandbox.requests["/".join(["archive", *path])] += 1
+        self.limits = {
+            "Date": formatdate(sandbox.now, usegmt=True),
+            "X-RateLimit-Remaining": "1000",
+            "X-RateLimit-Reset": "60",
+        }
+        fault = sandbox.misfortune.meets(sandbox.now)
+        if fault is not None and self._suffer(fault, ["archive"]):
+            return None
+        luck = Luck(sandbox.misfortune.faults, sandbox.misfortune.luck())
+        try:
+            answer = sandbox.archive.answer(path, self.query, sandbox.now, luck)
+        except Refusal as refusal:
+            return self.send_json(refusal.status, {"data": None, "error": str(refusal)})
+        if path == ["posts", "search"]:
+            with sandbox.lock:
+                sandbox.sent.update({post["id"] for post in answer["data"]})
+        return self.send_json(200, answer)
 
     # Images
 

@@ -1,4 +1,4 @@
-"""A local Reddit over HTTP: as much of its API as PRAW uses, and the posts' images.
+"""A local Reddit over HTTP: as much of its API as PRAW uses, the posts' images, and an archive.
 
 It binds to loopback, its clock is simulated and moves only when told, and every answer comes from
 a simulated world. Paths under `/sandbox/` are for whoever runs it, and no part of Reddit's API.
@@ -9,6 +9,7 @@ from types import TracebackType
 
 from mmrl.errors import InputError
 from mmrl.sandbox.api import Api
+from mmrl.sandbox.archive import Archive
 from mmrl.sandbox.handler import Handler
 from mmrl.sandbox.state import HttpServer, State
 from mmrl.sandbox.world import World
@@ -46,6 +47,7 @@ class SandboxServer(State):
         self._http.sandbox = self
         self.url = f"http://{host}:{self._http.server_address[1]}"
         self.api = Api(world, self.url)
+        self.archive = Archive(self.api)
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
 
     def __enter__(self) -> "SandboxServer":

@@ -6,6 +6,7 @@ from collections import Counter, deque
 from http.server import ThreadingHTTPServer
 
 from mmrl.sandbox.api import Api, Json
+from mmrl.sandbox.archive import Archive
 from mmrl.sandbox.faults import Misfortune
 from mmrl.sandbox.world import World
 
@@ -19,11 +20,12 @@ class State:
         speed: simulated seconds a real second; 0 stands still until told otherwise.
 
     Attributes:
-        url, api: set once the server has a port.
+        url, api, archive: set once the server has a port.
     """
 
     url: str
     api: Api
+    archive: Archive
 
     def __init__(
         self,
@@ -40,6 +42,9 @@ class State:
         self.misfortune = Misfortune()
         self.requests: Counter[str] = Counter()
         self.arrivals: deque[float] = deque(maxlen=200_000)
+        self.archived: deque[float] = deque(maxlen=200_000)  # requests to the archive
+        self.single_ids = 0  # of them, those for one id
+        self.sent: Counter[str] = Counter()  # how often the archive sent each post in pages
         self.tokens: set[str] = set()
         self.limit, self.window = requests_a_window, window_seconds
         self._simulated_limit = simulated_limit
@@ -83,17 +88,40 @@ class State:
             left = self.window - (moment - self._window_start)
             return self._window_used, float(self.limit - self._window_used), left
 
+    def count_archive_request(self, ids: int) -> None:
+        """Counts one request to the archive, for so many ids."""
+        with self.lock:
+            self.archived.append(self._limit_clock())
+            self.single_ids += ids == 1
+
     def stats(self) -> Json:
-        """Requests by path, and the most within any 60 simulated seconds."""
+        """Requests by path, the most within any 60 simulated seconds, and the archive's."""
         with self.lock:
             arrivals = sorted(self.arrivals)
             counts = dict(self.requests)
-        most = first = 0
-        for last, arrival in enumerate(arrivals):
-            while arrival - arrivals[first] >= 60:
-                first += 1
-            most = max(most, last - first + 1)
-        return {"requests": counts, "total": sum(counts.values()), "most_in_a_minute": most}
+            archived, single_ids = sorted(self.archived), self.single_ids
+            sent = Counter(self.sent.values())
+        return {
+            "requests": counts,
+            "total": sum(counts.values()),
+            "most_in_a_minute": _most_within(arrivals, 60),
+            "archive": {
+                "requests": len(archived),
+                "most_in_a_second": _most_within(archived, 1),
+                "single_ids": single_ids,
+                "posts_by_times_sent": dict(sent),
+            },
+        }
+
+
+def _most_within(arrivals: list[float], seconds: float) -> int:
+    """The most of these sorted times within any so many seconds."""
+    most = first = 0
+    for last, arrival in enumerate(arrivals):
+        while arrival - arrivals[first] >= seconds:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
 
 
 class HttpServer(ThreadingHTTPServer):

@@ -53,9 +53,11 @@ class Traits:
         timed: places are times, which several posts may share; a gap is asked for by subreddit.
         reach: posts that a listing is read back to; what lies further back becomes a gap.
         late: how long after its creation a post may come into a listing.
+        check_every: time between two readings of a listing further back than polls go.
         settles_after: the age at which the source takes scores again, once; it knows none in
             between. None where every answer has the score of its moment.
         tells_closed: whether a subreddit is private, banned or not there.
+        tells_rules: the rules of many subreddits in one request.
         recheck_after: the shortest time between two questions whether a post still stands.
         unknown: what it can't know, in words.
     """
@@ -67,8 +69,10 @@ class Traits:
     timed: bool
     reach: int
     late: timedelta
+    check_every: timedelta
     settles_after: timedelta | None
     tells_closed: bool
+    tells_rules: bool
     recheck_after: timedelta
     unknown: tuple[str, ...] = ()
 
@@ -111,9 +115,12 @@ class LiveSource(Protocol):
         ...
 
     def newest(
-        self, subreddits: Sequence[str], after: str | None = None
+        self, subreddits: Sequence[str], after: str | None = None, floor: int | None = None
     ) -> tuple[list[Json], str | None]:
         """A page of the newest posts, newest first, and where the next page begins.
+
+        Args:
+            floor: posts at lower places are not needed; a source may leave them out.
 
         Raises:
             Unreachable: the source does not show (one of) the subreddits.

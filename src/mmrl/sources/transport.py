@@ -53,6 +53,7 @@ class Transport:
         priority: of the requests to come, see `at`.
         sent: requests by priority, with repetitions and those for tokens.
         faults: errors by name, also those where a repetition helped.
+        received: bytes of answers, as they are once decompressed.
         asking: a request is on its way.
         finishing: requests may be sent though the clock was stopped, but nothing waits.
         last_fault: the newest fault in words; None after an answer.
@@ -75,6 +76,7 @@ class Transport:
         self.priority = Priority.DISCOVERY
         self.sent: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
+        self.received = 0
         self.asking = False
         self.finishing = False
         self._may_wait = True
@@ -158,6 +160,7 @@ class Transport:
         finally:
             self.asking = False
             self._answered(ticket, None if response is None else response.headers)
+        self.received += len(response.content)
         self._compare_clocks(response.headers.get("Date"), sent_at)
         if response.status_code == 429:
             wait = retry_after(response.headers)

@@ -10,6 +10,7 @@ server too long is answered with 422: then fewer posts are asked for, and more a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmrl.errors import SourceError
@@ -35,6 +36,19 @@ class _TooMuch(Exception):  # noqa: N818 - asked for again, as less
     """The server had no time for a request of this size."""
 
 
+@dataclass(frozen=True)
+class Page:
+    """Posts of one answer.
+
+    Attributes:
+        last: no more follow. Told by an answer that is less than half full: one that lacks a few
+            posts may have been thinned out after the limit was applied.
+    """
+
+    posts: list[Json]
+    last: bool
+
+
 class ArcticShift:
     """A connection to the API.
 
@@ -58,7 +72,7 @@ class ArcticShift:
         before: int | None = None,
         after: int | None = None,
         many: bool = False,
-    ) -> list[Json]:
+    ) -> Page:
         """The newest posts of a subreddit, newest first.
 
         Args:
@@ -83,7 +97,8 @@ class ArcticShift:
             self._worked += 1
             if self._step > 0 and self._worked >= _GROWS_AFTER:
                 self._step, self._worked = self._step - 1, 0
-            return posts
+            limit = LIMITS[step]
+            return Page(posts, len(posts) < (limit if isinstance(limit, int) else PAGE) / 2)
 
     def posts(self, ids: Iterable[str]) -> Iterator[list[Json]]:
         """Posts by id, a list for each request."""

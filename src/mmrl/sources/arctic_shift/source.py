@@ -36,9 +36,11 @@ class ArcticShiftSource:
         together=1,
         timed=True,
         reach=1_000,
-        late=timedelta(days=2),
-        settles_after=timedelta(hours=36),
+        late=timedelta(days=1),
+        check_every=timedelta(days=1),
+        settles_after=timedelta(hours=36, minutes=15),  # 36 hours, and a little for its work
         tells_closed=False,
+        tells_rules=True,
         recheck_after=timedelta(days=30),
         unknown=(
             "authors' karma and age",
@@ -67,17 +69,17 @@ class ArcticShiftSource:
         return None if created is None else int(created.timestamp())
 
     def newest(
-        self, subreddits: Sequence[str], after: str | None = None
+        self, subreddits: Sequence[str], after: str | None = None, floor: int | None = None
     ) -> tuple[list[Json], str | None]:
         (name,) = subreddits
         before = None if after is None else int(after)
-        posts = self.api.search(name, before=before)
-        return posts, str(self._edge(posts, before)) if posts else None
+        page = self.api.search(name, before=before, after=None if floor is None else floor - 1)
+        return page.posts, None if page.last else str(self._edge(page.posts, before))
 
     def stretch(self, subreddits: Sequence[str], above: int, below: int) -> Stretch:
         (name,) = subreddits
-        posts = self.api.search(name, before=below, after=above, many=True)
-        return Stretch([posts], self._edge(posts, below) if posts else above + 1)
+        page = self.api.search(name, before=below, after=above, many=True)
+        return Stretch([page.posts], above + 1 if page.last else self._edge(page.posts, below))
 
     def posts(self, ids: Iterable[str]) -> Iterator[list[Json]]:
         return self.api.posts(ids)

@@ -18,7 +18,7 @@ from mmrl.runtime.loopback import is_loopback
 from mmrl.runtime.retry import REDDIT_TOKENS
 from mmrl.sources.fields import Unreadable, count, moment
 from mmrl.sources.kinds import REDDIT, SANDBOX
-from mmrl.sources.live import Author, Rules, Unreachable, batches, read_rules
+from mmrl.sources.live import Author, Unreachable, batches
 from mmrl.sources.reddit.credentials import how_to_set, section_of, user_agent
 from mmrl.sources.reddit.requestor import put_aside_limits, requestor_class
 from mmrl.sources.transport import Transport
@@ -122,19 +122,6 @@ def about(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[dict[str
         with _clear_errors():
             answer = _get(reddit, "api/info", {"sr_name": ",".join(batch)})
         yield [child for kind, child in _listing(answer)[0] if kind == SUBREDDIT]
-
-
-def rules(reddit: "praw.Reddit", names: Iterable[str]) -> Iterator[list[Rules]]:
-    """The rules of subreddits, one a request; those that Reddit does not show are left out."""
-    from prawcore.exceptions import Forbidden, NotFound, Redirect, UnavailableForLegalReasons
-
-    for name in names:
-        with _clear_errors():
-            try:
-                answer = _get(reddit, f"r/{name}/about/rules", {})
-            except (Forbidden, NotFound, Redirect, UnavailableForLegalReasons):
-                continue
-        yield [read_rules(name, answer.get("rules") if isinstance(answer, dict) else None)]
 
 
 def comments(reddit: "praw.Reddit", subreddit: str = "all") -> list[dict[str, Any]]:

@@ -27,8 +27,10 @@ class RedditSource:
         timed=False,
         reach=1_000,  # Reddit shows the newest 1,000 posts of a listing, no more
         late=timedelta(hours=3),
+        check_every=timedelta(hours=8),
         settles_after=None,
         tells_closed=True,
+        tells_rules=False,
         recheck_after=timedelta(0),
     )
 
@@ -50,7 +52,7 @@ class RedditSource:
             return None
 
     def newest(
-        self, subreddits: Sequence[str], after: str | None = None
+        self, subreddits: Sequence[str], after: str | None = None, floor: int | None = None
     ) -> tuple[list[Json], str | None]:
         return api.newest(self.reddit, subreddits, after)
 
@@ -82,7 +84,8 @@ class RedditSource:
         return api.authors(self.reddit, ids)
 
     def rules(self, names: Sequence[str]) -> Iterator[list[Rules]]:
-        return api.rules(self.reddit, names)
+        """Nothing: it tells of one subreddit a request, and Arctic Shift of all in one."""
+        return iter(())
 
 
 def to_base36(number: int) -> str:
