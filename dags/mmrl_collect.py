@@ -18,12 +18,20 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULTS, "on_failure_callback": on_failure()},
-    params={"for": Param("58m", type="string", pattern=r"^[0-9.smhd]+$", title="How long")},
+    params={
+        "for": Param("58m", type="string", pattern=r"^[0-9.smhd]+$", title="How long"),
+        "from": Param(
+            "",
+            enum=["", "reddit", "arctic-shift"],
+            title="Source",
+            description="Empty: the home's own, source.live in its settings.",
+        ),
+    },
     tags=["mmrl"],
 ) as dag:
     MmrlOperator(
         task_id="collect",
-        command=["collect", "--for", "{{ params['for'] }}"],
+        command=["collect", "--for", "{{ params['for'] }}", "--from", "{{ params['from'] }}"],
         idle="seen",
         outlets=[POSTS, OBSERVATIONS],
         execution_timeout=timedelta(minutes=65),

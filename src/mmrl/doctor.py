@@ -14,8 +14,11 @@ from mmrl.config import Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
 from mmrl.repair import check
 from mmrl.runtime.location import Location
+from mmrl.sources.arctic_shift.source import ArcticShiftSource
+from mmrl.sources.kinds import ARCTIC_SHIFT
 
 _LEAST_FREE_BYTES = 2 * 1024**3
+_PATIENCE = 20.0  # seconds that a live source is asked again for
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,12 @@ class Finding:
         return asdict(self)
 
 
-def examine(home: str) -> list[Finding]:
-    """All findings for a home, in the order a person would mend them."""
+def examine(home: str, live: bool = False) -> list[Finding]:
+    """All findings for a home, in the order a person would mend them.
+
+    Args:
+        live: also send the home's live source one request, and compare its answer.
+    """
     findings = [_python(), _home(home), *_soundness(home)]
     try:
         settings = load_settings(home)
@@ -59,7 +66,10 @@ def examine(home: str) -> list[Finding]:
         *([_text_reader] if settings.read_text else []),
         lambda: _disk(home),
     ]
-    return [*findings, *_credentials(home, settings), *(check() for check in checks)]
+    sources = [*_credentials(home, settings), _arctic_shift(settings)]
+    if live:
+        sources.append(_ask(home, settings))
+    return [*findings, *sources, *(check() for check in checks)]
 
 
 def _python() -> Finding:
@@ -122,9 +132,45 @@ def _site(home: str, site: str) -> Finding:
             "Reddit credentials",
             "missing",
             f"no [{site}] with client_id, client_secret in any praw.ini",
-            f"fill in {Path(home) / 'praw.ini'}; or import dumps, which need none",
+            f"fill in {Path(home) / 'praw.ini'}; or collect from arctic-shift, which needs none",
         )
     return Finding("Reddit credentials", "ok", f"[{site}] in {credentials}")
+
+
+def _arctic_shift(settings: Settings) -> Finding:
+    own = settings.arctic_shift
+    detail = f"{own.base_url}, which needs no credentials"
+    detail += f", and does not tell {'; '.join(ArcticShiftSource.traits.unknown)}"
+    if settings.source.live == ARCTIC_SHIFT.name:
+        detail += "; the home's source (source.live)"
+    if own.contact:
+        return Finding(ARCTIC_SHIFT.name, "ok", f"{detail}; contact {own.contact}")
+    mend = "set arctic_shift.contact in mmrl.toml, so that its maintainer can reach you"
+    return Finding(ARCTIC_SHIFT.name, "missing", f"{detail}; no contact", mend)
+
+
+def _ask(home: str, settings: Settings) -> Finding:
+    """Sends one request for the newest posts of a followed subreddit."""
+    from mmrl.sources.arctic_shift.shape import differences
+    from mmrl.sources.connection import connect_live, live_kind
+    from mmrl.sources.live import Unreachable
+
+    kind = live_kind(None, settings)
+    name = (settings.reddit.subreddits or ["pics"])[0]
+    what = f"{kind.name}, asked for r/{name}"
+    try:
+        source, transport = connect_live(kind, settings, home)
+        transport.patience = _PATIENCE
+        posts, _ = source.newest([name])
+    except (MmrlError, Unreachable) as error:
+        return Finding(what, "wrong", str(error))
+    if not posts:
+        return Finding(what, "wrong", "no post", "correct reddit.subreddits, or try again later")
+    unlike = differences(posts, transport.now()) if kind is ARCTIC_SHIFT else []
+    if unlike:
+        mend = "see whether the API's page tells of a change, and report it to mmrl's project"
+        return Finding(what, "wrong", "; ".join(unlike), mend)
+    return Finding(what, "ok", f"{len(posts):,} posts, of the form that mmrl reads")
 
 
 def _encoders(settings: Settings) -> Finding:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrl.cli import signals
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home
+from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, lock, open_home
 from mmrl.cli.signals import SandboxTime
 
 if TYPE_CHECKING:
@@ -23,14 +23,6 @@ RUNNING = (
     "A collector runs on this home already (process {process}): stop it first, or give this one "
     "another --home."
 )
-From = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="SOURCE",
-        help="`reddit`, or `arctic-shift`, which needs no credentials; `source.live` unless given.",
-    ),
-]
 
 
 def collect(
@@ -102,11 +94,10 @@ def alone(home: str, mark: str, observing: bool = True) -> Iterator[None]:
     from mmrl.cli.observe import OBSERVED_ELSEWHERE
     from mmrl.runtime.lock import only_one
 
-    begins = mark.replace("/", "-")
     with ExitStack() as locks:
-        locks.enter_context(only_one(home, begins + "collect", RUNNING))
+        locks.enter_context(only_one(home, lock(mark, "collect"), RUNNING))
         if observing:
-            locks.enter_context(only_one(home, begins + "looks", OBSERVED_ELSEWHERE))
+            locks.enter_context(only_one(home, lock(mark, "looks"), OBSERVED_ELSEWHERE))
         yield
 
 

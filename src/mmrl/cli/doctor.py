@@ -1,12 +1,24 @@
 """`mmrl doctor`."""
 
+from typing import Annotated
+
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, check_home, quiet_libraries
 
 
-def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Shows what is configured, what is missing, and how to mend it."""
+def doctor(
+    home: Home = DEFAULT_HOME,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Also send the home's live source one request, and compare."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Shows what is configured, what is missing, and how to mend it.
+
+    Asks nobody anything, unless told to with --live.
+    """
     import json
 
     from rich.console import Console
@@ -17,7 +29,7 @@ def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     quiet_libraries()
     check_home(home)
-    findings = examine(home)
+    findings = examine(home, live)
     if as_json:
         typer.echo(json.dumps([finding.as_dict() for finding in findings]))
     else:

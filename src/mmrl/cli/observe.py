@@ -3,7 +3,7 @@
 import typer
 
 from mmrl.cli import signals
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home
+from mmrl.cli.options import DEFAULT_HOME, AsOf, From, Home, Json, lock, moment, open_home
 from mmrl.cli.signals import SandboxTime
 
 OBSERVED_ELSEWHERE = (
@@ -14,6 +14,7 @@ OBSERVED_ELSEWHERE = (
 
 def observe(
     home: Home = DEFAULT_HOME,
+    source: From = None,
     as_of: AsOf = None,
     sandbox_clock: SandboxTime = None,
     as_json: Json = False,
@@ -28,21 +29,21 @@ def observe(
     from mmrl.collector.once import observe as take_observations
     from mmrl.runtime.lock import Taken, only_one
     from mmrl.sources.budget import Priority
-    from mmrl.sources.connection import connect_live
-    from mmrl.sources.kinds import REDDIT
+    from mmrl.sources.connection import connect_live, live_kind
 
     catalog, settings = open_home(home)
-    source, transport = connect_live(REDDIT, settings, catalog.home, observing=True)
-    clock = transport.clock = signals.clock(sandbox_clock, source, transport.clock)
+    kind = live_kind(source, settings)
+    live, transport = connect_live(kind, settings, catalog.home, observing=True)
+    clock = transport.clock = signals.clock(sandbox_clock, live, transport.clock)
     at = moment(as_of) if as_of is not None or sandbox_clock is None else transport.now()
     transport.priority = Priority.OBSERVATIONS
     try:
         with (
-            only_one(catalog.home, "looks", OBSERVED_ELSEWHERE),
+            only_one(catalog.home, lock(live.traits.mark, "looks"), OBSERVED_ELSEWHERE),
             signals.stopped_by_signals(clock, [transport]),
         ):
             report = take_observations(
-                source, catalog, settings, at, None if as_of else transport.now
+                live, catalog, settings, at, None if as_of else transport.now
             )
     except Taken as taken:
         report, message = ObserveReport(), str(taken)

@@ -34,12 +34,25 @@ AsOf = Annotated[
         "given. Nothing later is used.",
     ),
 ]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="SOURCE",
+        help="`reddit`, or `arctic-shift`, which needs no credentials; `source.live` unless given.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Posts = Annotated[int, typer.Option("--posts", min=50, help="How many posts to make up.")]
 Seed = Annotated[int, typer.Option("--seed", help="Another seed makes another world.")]
 Version = Annotated[
     str, typer.Argument(help="A version number, `champion`, or `latest`.", show_default=True)
 ]
+
+
+def lock(mark: str, name: str) -> str:
+    """The name of a lock of a live source's own; Reddit's has no mark."""
+    return mark.replace("/", "-") + name
 
 
 def moment(text: str | None) -> datetime:

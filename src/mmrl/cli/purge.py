@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmrl.cli import signals
-from mmrl.cli.collect import From
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, moment, open_home
+from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, moment, open_home
 from mmrl.cli.signals import SandboxTime
 from mmrl.runtime.foreign_text import shown
 

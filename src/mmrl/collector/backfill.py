@@ -43,7 +43,7 @@ class Estimate:
         size = self.received / 1_000_000
         return (
             f"About {self.posts:,} more posts, in about {self.requests:,} requests and "
-            f"{size:,.0f} MB of answers; their images come on top, when they are fetched."
+            f"{size:,.1f} MB of answers; their images come on top, when they are fetched."
         )
 
 

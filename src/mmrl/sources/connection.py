@@ -14,7 +14,7 @@ def live_kind(name: str | None, settings: Settings) -> Kind:
     Raises:
         InputError: there is none of that name.
     """
-    wanted = settings.source.live if name is None else name
+    wanted = name or settings.source.live
     for kind in LIVE:
         if kind.name == wanted:
             return kind

@@ -1,0 +1,128 @@
+"""The commands that ask Arctic Shift, on the sandbox's archive."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from mmrl.catalog import Catalog
+from mmrl.cli import main
+from mmrl.config import load_settings
+from mmrl.errors import InputError
+from mmrl.home import init
+from mmrl.sandbox import Faults, SandboxServer
+from mmrl.start import make_home
+from tests.support.service_trial import START, busy
+
+Run = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer(busy(60, 5), simulated_limit=True) as running:
+        running.now = START.timestamp() + 60 * 3_600
+        yield running
+
+
+@pytest.fixture
+def run(
+    server: SandboxServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Run:
+    """Runs a command on a home that follows the sandbox's subreddits; its output and errors."""
+    home = tmp_path / "home"
+    init(home)
+    (home / "mmrl.toml").write_text(
+        '[source]\nlive = "arctic-shift"\n'
+        '[reddit]\nsubreddits = ["SimPics", "SimScenes", "SimTown"]\n'
+        f'[arctic_shift]\nbase_url = "{server.url}"\n'
+    )
+
+    def ran(*command: str) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["mmrl", *command, "--home", str(home)])
+        capsys.readouterr()
+        with suppress(SystemExit):
+            main()
+        said = capsys.readouterr()
+        return said.out, said.err
+
+    return ran
+
+
+def test_backfill_says_what_it_takes_and_collect_goes_on(run: Run, server: SandboxServer) -> None:
+    out, err = run("backfill", "--after", "2026-06-01", "--sandbox-clock", "jump")
+    assert "60 posts, 60 of them new." in out
+    assert "more posts, in about" in err
+    out, _ = run("collect", "--once", "--sandbox-clock", "jump", "--json")
+    status = json.loads(out)
+    assert (status["kept"], status["state"], status["gaps_timed"]) == (0, "stopped", True)
+    out, _ = run("observe", "--sandbox-clock", "jump", "--json")
+    assert json.loads(out)["due"] == 0
+    out, _ = run("status", "--json")
+    (state,) = json.loads(out)["other_sources"].values()
+    assert state["gaps"]["filled"] == 3
+    archive = server.stats()["archive"]
+    assert archive["most_in_a_second"] <= 2
+
+
+def test_an_empty_backfill_names_what_has_no_posts(run: Run) -> None:
+    _, err = run(
+        *("backfill", "--subreddit", "NeverWas", "--after", "2026-06-01"),
+        *("--sandbox-clock", "jump"),
+    )
+    assert "r/neverwas: no post of that time is archived; check its name." in err
+
+
+def test_another_source_than_there_is_is_named(run: Run) -> None:
+    _, err = run("collect", "--from", "pushshift", "--once")
+    assert "--from is 'pushshift', expected one of: reddit, arctic-shift." in err
+
+
+def test_purge_asks_the_homes_own_source(run: Run, server: SandboxServer) -> None:
+    run("backfill", "--after", "2026-06-01", "--sandbox-clock", "jump")
+    out, _ = run("purge", "--sandbox-clock", "jump", "--json")
+    assert json.loads(out)["checks"]["due"] == 0  # its second retrieval was a check
+    server.now += 40 * 86_400
+    out, _ = run("purge", "--sandbox-clock", "jump", "--json")
+    checks = json.loads(out)["checks"]
+    assert (checks["checked"], checks["requests"]) == (60, 1)
+
+
+def test_doctor_compares_an_answer_and_names_what_is_unlike(
+    run: Run, server: SandboxServer
+) -> None:
+    out, _ = run("doctor", "--json")
+    assert server.stats()["archive"]["requests"] == 0
+    findings = {finding["what"]: finding for finding in json.loads(out)}
+    assert findings["arctic-shift"]["state"] == "missing"
+    assert "arctic_shift.contact" in findings["arctic-shift"]["mend"]
+    out, _ = run("doctor", "--live", "--json")
+    findings = {finding["what"]: finding for finding in json.loads(out)}
+    assert findings["arctic-shift, asked for r/SimPics"]["detail"].startswith("20 posts")
+    server.misfortune.set(Faults(changed=1))
+    out, _ = run("doctor", "--live", "--json")
+    asked = {f["what"]: f for f in json.loads(out)}["arctic-shift, asked for r/SimPics"]
+    assert asked["state"] == "wrong"
+    assert "created_utc is not a number in 20 of 20 posts" in asked["detail"]
+    assert server.stats()["archive"]["requests"] == 2
+
+
+def test_a_home_made_by_start_follows_its_communities_from_arctic_shift(tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    settings = make_home(home, ["EarthPorn", "pics"])
+    assert settings.source.live == "arctic-shift"
+    assert settings.reddit.subreddits == ["EarthPorn", "pics"]
+    assert make_home(home, ["earthporn"]) == load_settings(home) == settings
+    with pytest.raises(InputError, match="does not follow r/aww: add them"):
+        make_home(home, ["aww"])
+
+
+def test_a_home_of_an_earlier_version_has_no_rules_and_reads_so(tmp_path: Path) -> None:
+    from mmrl.collector.rules import newest_rules
+
+    assert newest_rules(Catalog.open(tmp_path / "home", create=True)) == {}
