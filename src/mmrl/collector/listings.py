@@ -33,7 +33,7 @@ _CHECK_AFTER = 600  # of its posts, until a subreddit's own listing is read agai
 _CLOSED_FOR = timedelta(days=1)
 _ALL_CLOSED_FOR = timedelta(hours=1)
 _CHECK_OVERLAP = timedelta(hours=1)
-_READ_AGAIN = 900  # seconds below the frontier that a poll reads, where places are times
+_READ_AGAIN = 3_600  # seconds below the frontier that a poll reads, where places are times
 _HELD_BACK = timedelta(minutes=15)  # how long before a check posts may not have been shown in it
 _FULL_CHECK_EVERY = timedelta(days=1)
 

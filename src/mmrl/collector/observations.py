@@ -28,7 +28,10 @@ STAGE = "observe"  # under this name unusable answers are kept in `failures`
 ABSENT = "absent"  # `removed_by` of a post that Reddit no longer answers for
 _MISSED = timedelta(days=7)  # how long after the last checkpoint a missed one is still made
 _HOUR = 3_600_000_000  # microseconds
-_AGAIN = timedelta(hours=1)  # between two questions whether an archive has taken a score again
+# Whether an archive has taken a score again is asked every hour at first, ever more rarely when it
+# is late, and no more after weeks.
+_AGAIN, _AGAIN_RARELY = timedelta(hours=1), timedelta(hours=12)
+_SETTLES_WITHIN = timedelta(days=21)
 _SUSPECT = 10  # so many posts or more, most of them absent, are asked for once more
 
 
@@ -175,9 +178,9 @@ class Observations:
 
     def _ask_again(self, created: int, post_id: str, now: datetime) -> None:
         """Queues a post whose score was not taken again yet, until that is not to be expected."""
-        last = created + int(self._checkpoints[-1]) + round(_MISSED.total_seconds() * 1_000_000)
-        following = _micros(now + _AGAIN)
-        if following <= last:
+        asked_since = now - from_epoch((created + int(self._checkpoints[-1])) / 1_000_000)
+        following = _micros(now + min(max(asked_since / 12, _AGAIN), _AGAIN_RARELY))
+        if asked_since < _SETTLES_WITHIN:
             heapq.heappush(self._queue, (following, created, post_id))
 
     def _observe(self, ids: list[str]) -> tuple[datetime, set[str]]:
@@ -244,7 +247,8 @@ def upcoming(
         settles: a source that takes scores again once; then only the posts count that it has
             observed, until its observation is of that score.
     """
-    since = as_of - timedelta(microseconds=float(checkpoints.max())) - _MISSED
+    within = _MISSED if settles is None else _SETTLES_WITHIN
+    since = as_of - timedelta(microseconds=float(checkpoints.max())) - within
     posts = catalog.read(
         "posts",
         ["post_id", "created_at"],

@@ -92,6 +92,18 @@ def test_a_score_that_was_not_taken_again_is_no_label(meta: Any) -> None:
     assert parsed.first is None
 
 
+@pytest.mark.parametrize(("hours", "settled"), [(1, False), (35, False), (36, True), (900, True)])
+def test_a_single_retrieval_settles_a_score_by_the_age_of_the_post_then(
+    hours: int, settled: bool
+) -> None:
+    post = archived(retrieved_on=CREATED + hours * 3_600)
+    del post["_meta"]
+    found = source().read(post, datetime(2026, 6, 1, tzinfo=UTC))
+    assert isinstance(found, Parsed)
+    assert found.observation is not None
+    assert found.observation["settled"] is settled
+
+
 def test_a_post_without_a_retrieval_time_is_observed_now_and_not_settled() -> None:
     post = archived(_meta=None)
     del post["retrieved_on"]

@@ -3,7 +3,8 @@
 It retrieves every public post when it is made, and again after 36 hours, once. An object that was
 retrieved again has the later score in place of the first one, and says when that was
 (`_meta.retrieved_2nd_on`). So each object gives what was known at the first retrieval, and, where
-there was a second one, the settled score.
+there was a second one, the settled score. Posts of before November 2023 were retrieved once, most of
+them weeks after they were made: that score is settled, too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,8 @@ from mmrl.sources.kinds import ARCTIC_SHIFT, SANDBOX_ARCTIC_SHIFT
 from mmrl.sources.live import Author, Json, Rules, Stretch, Traits, read_rules
 from mmrl.sources.post import Parsed, Refused, Unstated
 from mmrl.sources.submission import parse_submission
+
+_SETTLED = timedelta(hours=36)
 
 
 class ArcticShiftSource:
@@ -38,7 +41,7 @@ class ArcticShiftSource:
         reach=1_000,
         late=timedelta(days=1),
         check_every=timedelta(days=1),
-        settles_after=timedelta(hours=36, minutes=15),  # 36 hours, and a little for its work
+        settles_after=_SETTLED + timedelta(minutes=15),  # a little for its work
         tells_closed=False,
         tells_rules=True,
         recheck_after=timedelta(days=30),
@@ -92,7 +95,8 @@ class ArcticShiftSource:
         if isinstance(parsed, Refused) or parsed.observation is None:
             return parsed
         observation = parsed.observation
-        if not _settled(post):
+        age = observation["observed_at"] - parsed.post["created_at"]
+        if not (_again(post) or (parsed.stated and age >= _SETTLED)):
             return replace(parsed, observation={**observation, "settled": False})
         if observation["observed_at"] <= parsed.post["first_seen_at"]:
             return parsed
@@ -128,6 +132,7 @@ class ArcticShiftSource:
         return edge if before is None or edge < before else before - 1
 
 
-def _settled(post: dict[str, Any]) -> bool:
+def _again(post: dict[str, Any]) -> bool:
+    """True where a post was retrieved again."""
     meta = post.get("_meta")
     return isinstance(meta, dict) and meta.get("retrieved_2nd_on") is not None
