@@ -3,8 +3,8 @@
 It retrieves every public post when it is made, and again after 36 hours, once. An object that was
 retrieved again has the later score in place of the first one, and says when that was
 (`_meta.retrieved_2nd_on`). So each object gives what was known at the first retrieval, and, where
-there was a second one, the settled score. Posts of before November 2023 were retrieved once, most of
-them weeks after they were made: that score is settled, too.
+there was a second one, the settled score. Posts of before November 2023 were retrieved once; where
+they were 36 hours old then, that score is settled, too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
