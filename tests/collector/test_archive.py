@@ -131,7 +131,7 @@ def test_with_all_faults_and_twenty_kills_nothing_is_lost_and_scores_come_in_tim
     while trial.server.now < START.timestamp() + 72 * 3_600:
         with monkeypatch.context() as patch:
             if kills < 20:  # at a later commit each time
-                patch.setattr(Catalog, "upsert", killed_after(3 + kills)(upsert))
+                patch.setattr(Catalog, "upsert", killed_after(2 + kills // 5)(upsert))
             try:
                 trial.run((START.timestamp() + 72 * 3_600 - trial.server.now) / 3_600)
             except Killed:
