@@ -134,7 +134,7 @@ class Backfill:
             self._catalog.compact(_TABLES)
             progress.finish(
                 f"{self.report.seen:,} posts, {self.report.new:,} new, "
-                f"{self._pages:,} requests, {self._transport.received / 1e6:,.0f} MB"
+                f"{self._pages:,} requests, {self._transport.received / 1e6:,.1f} MB"
             )
         return self.report
 
