@@ -43,7 +43,8 @@ class State:
         self.requests: Counter[str] = Counter()
         self.arrivals: deque[float] = deque(maxlen=200_000)
         self.archived: deque[float] = deque(maxlen=200_000)  # requests to the archive
-        self.single_ids = 0  # of them, those for one id
+        self.single_ids = 0  # of them, those for one id within a minute of another such one
+        self._single_id_at = float("-inf")
         self.sent: Counter[str] = Counter()  # how often the archive sent each post in pages
         self.tokens: set[str] = set()
         self.limit, self.window = requests_a_window, window_seconds
@@ -91,8 +92,11 @@ class State:
     def count_archive_request(self, ids: int) -> None:
         """Counts one request to the archive, for so many ids."""
         with self.lock:
-            self.archived.append(self._limit_clock())
-            self.single_ids += ids == 1
+            moment = self._limit_clock()
+            self.archived.append(moment)
+            if ids == 1:
+                self.single_ids += moment - self._single_id_at < 60
+                self._single_id_at = moment
 
     def stats(self) -> Json:
         """Requests by path, the most within any 60 simulated seconds, and the archive's."""
