@@ -11,7 +11,7 @@ from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home
 from mmrl.cli.signals import SandboxTime
 
 if TYPE_CHECKING:
-    from mmrl.cli.bars import Bars
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.collector.backfill import Backfill
 
 After = Annotated[
@@ -43,8 +43,8 @@ def backfill(
     """
     import json
 
-    from mmrl.cli.bars import Bars
     from mmrl.cli.collect import alone
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.collector.backfill import Backfill
     from mmrl.sources.connection import connect_live
     from mmrl.sources.kinds import ARCTIC_SHIFT

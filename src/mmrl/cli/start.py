@@ -30,8 +30,8 @@ def start(
     import json
 
     from mmrl.catalog import Catalog
-    from mmrl.cli.bars import Bars
     from mmrl.cli.collect import alone
+    from mmrl.cli.terminal.bars import Bars
     from mmrl.errors import InputError
     from mmrl.runtime.clock import Halt
     from mmrl.runtime.location import Location
