@@ -18,6 +18,7 @@ class Reason(StrEnum):
     OTHER_POST = "other_post"
     # filter: posts that are not worked on
     NO_IMAGE = "no_image"
+    GALLERY_UNFINISHED = "gallery_unfinished"
     VIDEO = "video"
     HOST_NOT_ALLOWED = "host_not_allowed"
     REMOVED = "removed"
@@ -67,6 +68,7 @@ _SENTENCES = {
     Reason.TOO_LONG: "is longer than a post can be",
     Reason.OTHER_POST: "has the id of another post",
     Reason.NO_IMAGE: "has no image (a text, a link or a page)",
+    Reason.GALLERY_UNFINISHED: "is a gallery whose images Reddit had not made yet, or has lost",
     Reason.VIDEO: "is a video",
     Reason.HOST_NOT_ALLOWED: "its image lies on a host that is not allowed",
     Reason.REMOVED: "was removed or deleted",

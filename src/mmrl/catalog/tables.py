@@ -37,6 +37,9 @@ POSTS = pa.schema(
         ("preview_url", pa.string()),  # Reddit's own copy, signed; taken where the image is gone
         pa.field("first_seen_at", TIME, nullable=False),
         pa.field("source", pa.string(), nullable=False),  # reddit, dump:NAME, table:NAME
+        # When image and gallery size, and flair, came; null: with the post. See later_facts.
+        ("image_known_at", TIME),
+        ("flair_known_at", TIME),
     ]
 )
 

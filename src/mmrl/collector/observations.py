@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, Failed, moment, quote
 from mmrl.collector.writer import Kept, ObservationWriter, add_authors
 from mmrl.sources.kinds import ANSWERED
+from mmrl.sources.later_facts import fill
 from mmrl.sources.live import LiveSource
 from mmrl.sources.post import Refused
 from mmrl.times import from_epoch
@@ -86,6 +87,7 @@ class Observations:
         self._queue: list[tuple[int, int, str]] = []  # due at, created at (microseconds), post
         self._taken: list[dict[str, Any]] = []
         self._failed: list[Failed] = []
+        self._later: list[tuple[dict[str, Any], datetime]] = []  # posts as answers tell them now
         self.report = ObserveReport()
 
     def reload(self, as_of: datetime) -> None:
@@ -166,6 +168,8 @@ class Observations:
         self._writer.done()
         self.report.written += len(self._taken)
         self._taken = []
+        fill(self._catalog, self._later)
+        self._later = []
         self._catalog.fail(STAGE, self._failed, self._now())
         self.report.refused.update(str(failure.reason) for failure in self._failed)
         self._failed = []
@@ -203,9 +207,11 @@ class Observations:
                     result = self._source.read(submission, now)
                     if isinstance(result, Refused):
                         failed.append(Failed(post_id, result.reason, result.detail))
-                    elif result.observation is None:
                         continue
-                    elif self._settles is not None and not result.observation["settled"]:
+                    self._later.append((result.post, now))
+                    if result.observation is None:
+                        continue
+                    if self._settles is not None and not result.observation["settled"]:
                         again.add(post_id)
                     else:
                         observations.append(result.observation)

@@ -52,7 +52,8 @@ def extras_of_posts(
         shown = catalog.lookup("post_images", "sha256", read["sha256"], ["post_id", "sha256"])
         row = pc.index_in(shown["sha256"], value_set=read["sha256"].combine_chunks())
         _put(of_post, shown["post_id"], [IMAGE_TEXT] * shown.num_rows, read["text"].take(row))
-    flairs = catalog.read("posts", ["post_id", "flair"], "flair IS NOT NULL")
+    in_time = "flair IS NOT NULL AND flair_known_at IS NULL"
+    flairs = catalog.read("posts", ["post_id", "flair"], in_time)
     _put(of_post, flairs["post_id"], [FLAIR] * flairs.num_rows, flairs["flair"])
     rows = catalog.read("extra_features")
     _put(of_post, rows["post_id"], rows["name"].to_pylist(), rows["value"])

@@ -146,6 +146,8 @@ def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
         "preview_url": media.preview_url,
         "first_seen_at": first_seen_at,
         "source": rules.source,
+        "image_known_at": None,
+        "flair_known_at": None,
     }
     observation = _observation(data, post_id, title, observed_at, settled, rules)
     return Parsed(post, observation, settled is None, tuple(rules.dropped))

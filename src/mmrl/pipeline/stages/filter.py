@@ -21,11 +21,11 @@ from mmrl.config import Settings
 from mmrl.pipeline import Results
 from mmrl.pipeline.stages.images import may_fetch
 
-DECISIONS_VERSION = 2  # raised with the code of a rule: all posts are decided again
-_FACTS = ("post_id", "subreddit", "over_18", "is_video", "image_url", "source", "first_seen_at")
+DECISIONS_VERSION = 3  # raised with the code of a rule: all posts are decided again
+_FACTS = ("post_id", "subreddit", "over_18", "is_video", "is_gallery", "image_url", "source")
 _BATCH_SCHEMA = pa.schema(
     [
-        *(SCHEMAS["posts"].field(name) for name in _FACTS if name != "first_seen_at"),
+        *(SCHEMAS["posts"].field(name) for name in _FACTS),
         ("score", pa.int64()),
         ("removed_by", pa.string()),
     ]
@@ -43,10 +43,16 @@ class FilterStage:
         self.rules = f"v{DECISIONS_VERSION} {fingerprint(settings)}"
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Posts first seen by `as_of` that the present rules have not decided."""
+        """Posts first seen by `as_of` that the present rules have not decided.
+
+        A post whose image came later waits until then.
+        """
         decided = catalog.read("selection", ["post_id"], f"rules = {quote(self.rules)}")
         seen = catalog.read(
-            "posts", ["post_id", "first_seen_at"], f"first_seen_at <= {moment(as_of)}"
+            "posts",
+            ["post_id", "first_seen_at"],
+            f"first_seen_at <= {moment(as_of)} AND "
+            f"(image_known_at IS NULL OR image_known_at <= {moment(as_of)})",
         )
         return without(seen, "post_id", decided["post_id"].to_pylist()).rename_columns(
             ["key", "first_seen_at"]
@@ -55,7 +61,7 @@ class FilterStage:
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds the posts' facts, and score and removal at their first observation."""
         ids = pending["key"].to_pylist()
-        posts = catalog.lookup("posts", "post_id", ids, _FACTS).drop_columns(["first_seen_at"])
+        posts = catalog.lookup("posts", "post_id", ids, _FACTS)
         columns = ["post_id", "observed_at", "score", "removed_by"]
         observations = catalog.lookup("observations", "post_id", ids, columns)
         return posts.join(_first_observations(observations), "post_id").select(_BATCH_SCHEMA.names)
@@ -88,8 +94,8 @@ def decide(post: dict[str, Any], settings: Settings) -> Reason | None:
     """The reason why a post is left out; None for one that is worked on.
 
     Args:
-        post: subreddit, over_18, is_video, image_url, source, and the score and removed_by of its
-            first observation.
+        post: subreddit, over_18, is_video, is_gallery, image_url, source, and the score and
+            removed_by of its first observation.
     """
     return next((reason for reason, applies in RULES if applies(post, settings)), None)
 
@@ -119,6 +125,10 @@ RULES: tuple[tuple[Reason, Callable[[dict[str, Any], Settings], bool]], ...] = (
     (Reason.SUBREDDIT_NOT_FOLLOWED, _not_followed),
     (Reason.OVER_18, lambda post, settings: post["over_18"] and not settings.filter.over_18),
     (Reason.VIDEO, lambda post, settings: post["is_video"]),
+    (
+        Reason.GALLERY_UNFINISHED,
+        lambda post, settings: post["is_gallery"] and _no_image(post, settings),
+    ),
     (Reason.NO_IMAGE, _no_image),
     (Reason.HOST_NOT_ALLOWED, _host_not_allowed),
     (Reason.SCORE_BELOW_MINIMUM, _below_minimum),

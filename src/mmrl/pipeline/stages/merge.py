@@ -24,7 +24,7 @@ from mmrl.samples.features import FEATURES_VERSION, INPUTS, post_features
 from mmrl.samples.load import mature_after
 
 _POST_COLUMNS = [
-    *("post_id", "subreddit", "author_id", "author_name", "first_seen_at"),
+    *("post_id", "subreddit", "author_id", "author_name", "first_seen_at", "flair_known_at"),
     *(name for name in INPUTS.names if name in POSTS.names),
 ]
 _OBSERVED_COLUMNS = [
@@ -225,7 +225,8 @@ def _feature_inputs(batch: pa.Table) -> pa.Table:
             "author_created_at",
         )
     }
-    known = {"observed_age_hours": hours, **of_first_look}
+    flair = pc.if_else(pc.is_valid(batch["flair_known_at"]), None, batch["flair"])
+    known = {"observed_age_hours": hours, "flair": flair, **of_first_look}
     return pa.table(
         {name: known[name] if name in known else batch[name] for name in INPUTS.names}
     ).cast(INPUTS)

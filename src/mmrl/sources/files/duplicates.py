@@ -1,12 +1,13 @@
 """Posts that a file has several times: observed again, or other posts under the same id."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.reasons import Reason
 from mmrl.runtime.foreign_text import shown
+from mmrl.sources.later_facts import FACTS, tells_more
 from mmrl.sources.post import Parsed, Refused
 
 Rows = list[tuple[str, Parsed | Refused]]
@@ -21,21 +22,24 @@ class Duplicates:
 
     Attributes:
         repeated: rows of posts that this import had before; as far as it remembers.
+        later: posts of the last batch with a fact that was lacking, and the time of each.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._places: dict[str, str] = {}
         self.repeated = 0
+        self.later: list[tuple[dict[str, Any], datetime]] = []
 
     def sift(self, rows: Sequence[tuple[str, Parsed | Refused]]) -> Rows:
         """The rows; refused where a post of the catalog, or an earlier row, with that id is
         another: it has another title, or was created on another day."""
         ids = [row.post["post_id"] for _, row in rows if isinstance(row, Parsed)]
-        columns = ["post_id", "title", "created_at", "source"]
+        columns = ["post_id", "title", "created_at", "source", *FACTS]
         found = self._catalog.lookup("posts", "post_id", ids, columns).to_pylist()
         known: dict[str, dict[str, Any]] = {post["post_id"]: post for post in found}
         sifted: Rows = []
+        self.later = []
         for place, row in rows:
             if isinstance(row, Parsed):
                 post_id = row.post["post_id"]
@@ -43,6 +47,9 @@ class Duplicates:
                 if _differ(before, row.post):
                     sifted.append((place, self._refusal(row.post, before)))
                     continue
+                if tells_more(before, row.post):
+                    observation = row.observation or {"observed_at": row.post["first_seen_at"]}
+                    self.later.append((row.post, observation["observed_at"]))
                 self.repeated += post_id in self._places
                 if len(self._places) < _REMEMBERED:
                     self._places.setdefault(post_id, place)

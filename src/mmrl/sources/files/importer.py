@@ -1,7 +1,7 @@
 """Importer: writes a file's posts and observations into the catalog, batch by batch.
 
-Posts and observations are inserted, never changed. So the same file may be read again: known rows
-stay, and those that a kill or a broken file left out are added.
+Posts and observations are inserted; of a post only what it lacked is filled in later. So the same
+file may be read again: known rows stay, and those that a kill or a broken file left out are added.
 """
 
 from collections import Counter
@@ -20,6 +20,7 @@ from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.duplicates import Duplicates, leave_open
 from mmrl.sources.files.refusals import Refusals
 from mmrl.sources.files.source import Batch, PostSource
+from mmrl.sources.later_facts import fill
 from mmrl.sources.post import Parsed, Refused
 from mmrl.times import iso
 
@@ -191,6 +192,7 @@ class _Import:
             "extra_features", rows("extra_features", extra_rows(extras))
         )
         new = catalog.insert("posts", rows("posts", posts.values()))
+        fill(catalog, self._duplicates.later)
         refused = [(place, row) for place, row in rows_in if isinstance(row, Refused)]
         self._refusals.add(refused)
         failed = [Failed(place, row.reason, row.detail[:_DETAIL]) for place, row in refused]
