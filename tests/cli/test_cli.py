@@ -212,6 +212,45 @@ def test_a_bad_table_is_refused_and_what_was_kept_stays(
     assert Catalog.open(finished.home).count("posts") == POSTS
 
 
+def test_a_table_of_which_nothing_can_be_used_shows_examples_and_ends_with_2(
+    run: Run, tmp_path: Path
+) -> None:
+    rows = [f"a{n},A title,12,{'soon' if n else '9/8/2022'},Pics\n" for n in range(6)]
+    path = tmp_path / "dates.csv"
+    path.write_text("id,title,score,made,sub\n" + "".join(rows))
+    home = tmp_path / "home"
+    table = ("import", "table", path, "--map", "created_utc=made", "--home", home)
+    said = run(*table)
+    is_one_sentence(said, 2, "No row of dates.csv")
+    assert "dates.csv:2 made is '9/8/2022', expected a date that tells" in said.err
+    assert "dates.csv:3 made is 'soon', expected a time such as" in said.err
+    assert "Next:" not in said.out
+    kept = next((home / "refused").glob("*.csv"))
+    assert str(kept) in said.err
+    assert len(kept.read_text().splitlines()) == 7
+    report = json.loads(run(*table, "--json").out)
+    assert (report["new"], report["refused"]) == (0, {"bad_value": 6})
+    status = run("status", "--home", home)
+    assert "dates.csv:2 made is" in status.out
+    assert run(*table, "--day-first").code == 0
+
+
+def test_several_tables_patterns_and_taken_back_guesses_are_read(run: Run, tmp_path: Path) -> None:
+    for name in "abc":
+        content = f"id;title;score;created_utc;subreddit;image\n{name};T;1;{CREATED};Pics;x\n"
+        (tmp_path / f"{name}.csv").write_text(content)
+    home = ("--home", tmp_path / "home")
+    said = run("import", "table", tmp_path / "[ab].csv", tmp_path / "c.csv", *home)
+    assert (said.code, said.out.splitlines()[0]) == (0, "3 new posts")
+    assert "separator = semicolon" in said.err
+    assert "image = image" in said.err
+    assert (
+        "image = image"
+        not in run("import", "table", tmp_path / "a.csv", "--map", "image=", *home).err
+    )
+    is_one_sentence(run("import", "table", tmp_path / "*.tsv", *home), 2, "*.tsv")
+
+
 def test_a_home_without_a_model_says_to_train_one(
     finished: Finished, run: Run, tmp_path: Path
 ) -> None:

@@ -309,8 +309,4 @@ def _show_doubts(report: "ImportReport") -> None:
         names = ", ".join(f"{name} {n:,}" for name, n in report.dropped.most_common())
         typer.echo(f"Values that can't be used were left out: {names}.", err=True)
     if not report.with_image:
-        typer.echo(
-            "None of these posts names an image: --map image_url=COLUMN names the column of its "
-            "address, --images the folder of its files.",
-            err=True,
-        )
+        typer.echo("None of these posts names an image.", err=True)

@@ -40,8 +40,10 @@ GONE = ("[deleted]", "[removed]", "DELETED")  # authors that are nobody; BDFR wr
 REDDIT_BEGAN = datetime(2005, 6, 1, tzinfo=UTC)  # the site opened on 2005-06-23
 _ID = re.compile(r"[0-9a-z]{1,13}")  # base 36; 13 digits hold any 64-bit number
 _ANY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_NAME = re.compile(r"[^\s/\\]{1,64}")
-_ANY_NAME = re.compile(r"[^\s/\\](?:[^\x00-\x1f/\\]{0,62}[^\s/\\])?")  # elsewhere, with blanks
+_NAME = re.compile(r"[^\s/\\\x00-\x1f\x7f-\x9f]{1,64}")
+_ANY_NAME = re.compile(
+    r"[^\s/\\](?:[^\x00-\x1f\x7f-\x9f/\\]{0,62}[^\s/\\])?"
+)  # elsewhere, with blanks
 _SKEW = timedelta(days=1)  # clocks of two machines may differ; by more than that, one is wrong
 # When the score was fetched again, and when the post was first retrieved.
 _AGAIN = ("updated_on", "updated_utc")

@@ -231,8 +231,8 @@ def _may_be_later(column: str, columns: Mapping[str, str], sample: Sample) -> bo
 def listed(names: Sequence[str]) -> str:
     """Names of columns for people; of many, the first ones."""
     more = len(names) - _SHOWN
-    listed = ", ".join(shown(name) for name in names[:_SHOWN])
-    return listed + (f" and {more:,} more" if more > 0 else "")
+    named = ", ".join(shown(name) or "(without a name)" for name in names[:_SHOWN])
+    return named + (f" and {more:,} more" if more > 0 else "")
 
 
 def fold(name: str) -> str:
