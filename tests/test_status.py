@@ -188,7 +188,7 @@ def test_a_broken_profile_leaves_the_other_stages_counted(
     stages = json.loads(show("--json"))["stages"]
     counted = {row["stage"]: row["done"] for row in stages}
     assert {name for name, done in counted.items() if done is None} == {
-        *("caption", "embed-title", "embed-caption", "embed-image", "embed-visual")
+        *("caption", "embed-title", "embed-caption", "embed-image", "embed-visual", "embed-text")
     }
     assert next(row for row in stages if row["stage"] == "caption")["failed"]
     assert "can't be counted: There is no profile 'nowhere'" in plain(show())
