@@ -100,7 +100,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(mutated())
 def test_every_stage_decodes_what_is_taken_in_and_no_warning_gets_out(data: bytes) -> None:
     before = list(warnings.filters)

@@ -164,7 +164,7 @@ def test_under_a_lowered_limit_every_stage_refuses_with_one_reason_number_and_li
     pipeline.run(catalog, settings, IN_SIGHT, AS_OF, Silent())
     refused = probe(image_file(1, (320, 256)), settings.images)
     assert isinstance(refused, Refused)
-    assert refused.detail == "320 x 256 pixels, 50,000 at most"
+    assert refused.detail == "320 x 256 pixels, 50,000 at most (images.max_pixels)"
     failures = catalog.read("failures").to_pylist()
     assert sorted((f["stage"], f["reason"], f["detail"]) for f in failures) == [
         (stage, "too_many_pixels", refused.detail) for stage in IN_SIGHT
