@@ -117,7 +117,7 @@ def test_groups_are_polled_as_often_as_their_posts_come(
 
 @pytest.mark.slow
 def test_posts_found_through_comments_are_a_part_of_all(make_trial: Callable[..., Trial]) -> None:
-    world = World.make_trial(posts=300, seed=2, days=3)
+    world = World.make(posts=300, seed=2, days=3)
     trial = make_trial(world, discovery="comments", poll_seconds=[120, 120], checkpoints_hours=[90])
     trial.settings.subreddits = list(SUBREDDITS[:4])
     trial.server.now += 86_400
