@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.errors import InputError
-from mmrl.learning.blocks import blocks_of
 from mmrl.learning.inputs import Encoding, FeatureSpec
+from mmrl.learning.learners.blocks import blocks_of
+from mmrl.learning.learners.trees import METADATA, matrix
 from mmrl.learning.projection import fit_projection
-from mmrl.learning.trees import METADATA, matrix
 from mmrl.samples.vectors import vector_column
 from tests.support.learning_samples import DIMS, ENCODERS, make_samples, take_images
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import FeatureSpec, vectors_of
+from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
-from mmrl.learning.trees import METADATA
 from mmrl.samples.extras import text_columns
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
@@ -103,7 +103,7 @@ def original_mlp(task: Task) -> np.ndarray:
     Its learning rate is constant here: the original multiplied it by 0.4 at every step, which
     leaves nothing to learn with after a dozen steps.
     """
-    from mmrl.learning.keras_backend import load_keras, make_deterministic
+    from mmrl.learning.learners.keras_backend import load_keras, make_deterministic
 
     keras = load_keras(task.threads)
     train, scale = _all_inputs(task.train, task.spec, None)

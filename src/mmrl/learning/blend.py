@@ -15,13 +15,13 @@ from mmrl import __version__
 from mmrl.config import Settings
 from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
-from mmrl.learning.fitting import FittedNetwork, fit_network
 from mmrl.learning.inputs import Encoding
+from mmrl.learning.learners.fitting import FittedNetwork, fit_network
+from mmrl.learning.learners.regressors import Library, Regressor, fit_twice
+from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, levels
-from mmrl.learning.regressors import Library, Regressor, fit_twice
 from mmrl.learning.task import Part, Task
-from mmrl.learning.trees import METADATA
 from mmrl.runtime.progress import Progress
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import NEVER, label_known_at

@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from mmrl.errors import CatalogError, InputError, NotFoundError
 from mmrl.learning.evaluation.calibration import widen
-from mmrl.learning.fitting import FittedNetwork
 from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
+from mmrl.learning.learners.fitting import FittedNetwork
+from mmrl.learning.learners.network import Reading
+from mmrl.learning.learners.regressors import Regressor, load_regressor
 from mmrl.learning.library_errors import library_errors
-from mmrl.learning.network import Reading
 from mmrl.learning.projection import Projection
-from mmrl.learning.regressors import Regressor, load_regressor
 from mmrl.learning.targets import TargetName, to_log_score
 
 FORMAT = 3
@@ -254,10 +254,10 @@ def _read_parts(
     folder: Path, kept: dict[str, Any]
 ) -> tuple[Encoding, FittedNetwork, dict[str, Regressor]]:
     """The encoding and the learners, from the files beside `model.json`."""
-    from mmrl.learning.keras_backend import load_keras
+    from mmrl.learning.learners.keras_backend import load_keras
 
     load_keras()
-    from mmrl.learning.layers import keras
+    from mmrl.learning.learners.layers import keras
 
     stored = np.load(folder / "projections.npz", allow_pickle=False)
     spec = FeatureSpec.from_json(kept["features"])

@@ -30,7 +30,7 @@ from mmrl.learning.evaluation.record import (
     Training,
 )
 from mmrl.learning.evaluation.statistics import Predicted, Truth
-from mmrl.learning.keras_backend import load_keras
+from mmrl.learning.learners.keras_backend import load_keras
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.splits import Split, seen_authors, split_samples
 from mmrl.learning.targets import TargetName, labelled

@@ -18,9 +18,9 @@ from mmrl.learning.evaluation.judge import Judged, difference, interval, judge
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.learning.evaluation.record import AblationRow, Measure
 from mmrl.learning.evaluation.statistics import Predicted, Truth
-from mmrl.learning.fitting import fit_network
 from mmrl.learning.inputs import TEXTS
-from mmrl.learning.network import NetworkShape, Reading
+from mmrl.learning.learners.fitting import fit_network
+from mmrl.learning.learners.network import NetworkShape, Reading
 from mmrl.learning.task import Task
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.statistics import STATISTICS

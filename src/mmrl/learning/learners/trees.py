@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 
 from mmrl.catalog.columns import SPACES
-from mmrl.learning.blocks import COMPONENTS
 from mmrl.learning.inputs import Inputs
+from mmrl.learning.learners.blocks import COMPONENTS
 from mmrl.samples.extras import EXTRA
 
 Library = Literal["catboost", "lightgbm"]

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from mmrl.learning.blocks import Block
 from mmrl.learning.inputs import Inputs
+from mmrl.learning.learners.blocks import Block
 
 LANDMARKS = 3_000
 _CHOSEN_ON = 1_000  # training posts, by which weights are chosen

@@ -57,7 +57,7 @@ def build(widths: Mapping[str, int], subreddits: int, shape: NetworkShape, seed:
         widths: by modality, how many numbers a post has of it.
         subreddits: how many the spec knows.
     """
-    from mmrl.learning.layers import MemberVectors, Quantiles, TokenWhereMissing, keras
+    from mmrl.learning.learners.layers import MemberVectors, Quantiles, TokenWhereMissing, keras
 
     layers = keras.layers
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
@@ -139,7 +139,7 @@ def arrays(inputs: Inputs) -> dict[str, np.ndarray]:
 
 def spread(batch: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     """A batch of `arrays` as each member reads it: tensors with a members' axis."""
-    from mmrl.learning.layers import keras
+    from mmrl.learning.learners.layers import keras
 
     ops = keras.ops
     batch = {name: ops.convert_to_tensor(values) for name, values in batch.items()}
@@ -163,7 +163,7 @@ def losses(target: Any, predicted: Any) -> Any:
         target: (batch,) in standard deviations.
         predicted: (batch, members, 4).
     """
-    from mmrl.learning.layers import keras
+    from mmrl.learning.learners.layers import keras
 
     ops = keras.ops
     error = target[:, None, None] - predicted

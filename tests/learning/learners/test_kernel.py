@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmrl.learning.blocks import Block
 from mmrl.learning.inputs import Inputs
-from mmrl.learning.kernel import KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.learners.blocks import Block
+from mmrl.learning.learners.kernel import KernelRidge, choose_kernel, fit_kernel
 
 TELLING = Block("telling", "title", (0, 1))
 NOISE = Block("noise", "image", tuple(range(8)))

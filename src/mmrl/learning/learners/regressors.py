@@ -6,11 +6,11 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from mmrl.learning.blocks import blocks_of
 from mmrl.learning.inputs import Inputs
-from mmrl.learning.kernel import KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.learners.blocks import blocks_of
+from mmrl.learning.learners.kernel import KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.learners.trees import Posts, Trees, fit_trees
 from mmrl.learning.task import Task
-from mmrl.learning.trees import Posts, Trees, fit_trees
 
 Library = Literal["catboost", "lightgbm", "kernel"]
 

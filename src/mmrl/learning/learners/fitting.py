@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmrl.learning.inputs import Inputs
-from mmrl.learning.network import NetworkShape, Reading, arrays, build, losses, spread
+from mmrl.learning.learners.network import NetworkShape, Reading, arrays, build, losses, spread
 
 _PREDICT_ROWS = 4096
 
@@ -87,7 +87,7 @@ def fit_network(
         teams: (members,) a number a member; each team keeps the epoch at which the mean of its
             own members did best. One team by default.
     """
-    from mmrl.learning.keras_backend import make_deterministic
+    from mmrl.learning.learners.keras_backend import make_deterministic
 
     make_deterministic(seed)
     shape, schedule = shape or NetworkShape(), schedule or Schedule()
@@ -166,7 +166,7 @@ def _graphs(
 ) -> tuple[Callable[[np.ndarray], Any], Callable[[], np.ndarray]]:
     import tensorflow as tf
 
-    from mmrl.learning.layers import keras
+    from mmrl.learning.learners.layers import keras
 
     inputs = {name: tf.constant(values) for name, values in train[0].items()}
     targets = tf.constant(train[1])

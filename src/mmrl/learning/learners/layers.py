@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmrl.learning.keras_backend import load_keras
+from mmrl.learning.learners.keras_backend import load_keras
 
 keras: Any = load_keras()
 

@@ -1,0 +1,1 @@
+"""Learners: the network, boosted trees and kernel ridge regression, each fitted by itself."""
