@@ -17,9 +17,8 @@ _NEWEST = 200  # posts, of all subreddits, and of one
 _DRAWN = 20.0  # zero counts as so many posts
 _NO_WORSE = 1.01
 
-LevelOf = Literal[
-    "none", "all", "own"
-]  # whose errors count: nobody's, all posts', and a subreddit's
+# Whose errors count: nobody's, those of all posts, or those and the subreddit's own.
+LevelOf = Literal["none", "all", "own"]
 
 
 @dataclass(frozen=True)
@@ -95,5 +94,6 @@ def choose_level(outcomes: Outcomes, created: np.ndarray) -> LevelOf:
 
 
 def _drawn(sums: Sums, groups: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    found = sums.moments(groups, moments, _NEWEST)
-    return np.where(found.count > 0, found.count * found.mean, 0.0) / (found.count + _DRAWN)
+    newest = sums.moments(groups, moments, _NEWEST)
+    total = np.where(newest.count > 0, newest.count * newest.mean, 0.0)
+    return np.asarray(total / (newest.count + _DRAWN))

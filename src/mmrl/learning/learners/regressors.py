@@ -1,6 +1,7 @@
 """Regressors: learners of a point, beside the network; each is fitted twice, saved and loaded."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -9,7 +10,7 @@ import numpy as np
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import blocks_of
 from mmrl.learning.learners.kernel import KernelRidge, choose_kernel, fit_kernel
-from mmrl.learning.learners.trees import Posts, Trees, fit_trees
+from mmrl.learning.learners.trees import Trees, fit_trees
 from mmrl.learning.task import Task
 
 Library = Literal["catboost", "lightgbm", "kernel"]
@@ -45,23 +46,9 @@ def fit_twice(
     """
     if library == "kernel":
         return _kernel_twice(task, modalities)
-    first = fit_trees(
-        library,
-        Posts(task.train.inputs, task.train.target),
-        modalities,
-        seed=task.seed,
-        threads=task.threads,
-        choose=Posts(task.validation.inputs, task.validation.target),
-    )
-    second = fit_trees(
-        library,
-        Posts(task.both.inputs, task.both.target),
-        modalities,
-        seed=task.seed,
-        threads=task.threads,
-        rounds=first.rounds,
-    )
-    return first, second
+    fit = partial(fit_trees, library, modalities=modalities, seed=task.seed, threads=task.threads)
+    first = fit(task.train, choose=task.validation)
+    return first, fit(task.both, rounds=first.rounds)
 
 
 def _kernel_twice(task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:

@@ -10,6 +10,7 @@ import numpy as np
 from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import COMPONENTS
+from mmrl.learning.task import Part
 from mmrl.samples.extras import EXTRA
 
 Library = Literal["catboost", "lightgbm"]
@@ -99,22 +100,14 @@ def matrix(
     return np.concatenate([*parts, inputs.subreddit[:, None].astype(np.float32)], axis=1)
 
 
-@dataclass(frozen=True)
-class Posts:
-    """n posts to learn from: their inputs and what is to be predicted, (n,)."""
-
-    inputs: Inputs
-    target: np.ndarray
-
-
 def fit_trees(
     library: Library,
-    learn: Posts,
+    learn: Part,
     modalities: tuple[str, ...],
     *,
     seed: int,
     threads: int | None,
-    choose: Posts | None = None,
+    choose: Part | None = None,
     rounds: int | None = None,
 ) -> Trees:
     """Trees on the given modalities and the subreddit.
@@ -131,14 +124,14 @@ def fit_trees(
 class _Fit:
     """The arguments of `fit_trees`, for either library."""
 
-    learn: Posts
+    learn: Part
     modalities: tuple[str, ...]
     seed: int
     threads: int | None
-    choose: Posts | None
+    choose: Part | None
     rounds: int | None
 
-    def matrix(self, posts: Posts) -> np.ndarray:
+    def matrix(self, posts: Part) -> np.ndarray:
         return matrix(posts.inputs, self.modalities)
 
 
