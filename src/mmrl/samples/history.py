@@ -47,8 +47,8 @@ class History:
             matured: subreddit, author_id, created_at, first_look_at, label_observed_at and score
                 of posts whose label was known at the time the history is of.
         """
-        self._subreddits = _distinct(pc.utf8_lower(matured["subreddit"]))
-        self._authors = _distinct(matured["author_id"])
+        self._subreddits = distinct(pc.utf8_lower(matured["subreddit"]))
+        self._authors = distinct(matured["author_id"])
         subreddit = self._subreddit_codes(matured["subreddit"])
         author = self._author_codes(matured["author_id"])
         created = microseconds(matured["created_at"])
@@ -197,10 +197,10 @@ class History:
         return percentile
 
     def _subreddit_codes(self, names: pa.ChunkedArray) -> np.ndarray:
-        return _codes(pc.utf8_lower(names), self._subreddits)  # Reddit's names ignore case
+        return codes(pc.utf8_lower(names), self._subreddits)  # Reddit's names ignore case
 
     def _author_codes(self, ids: pa.ChunkedArray) -> np.ndarray:
-        return _codes(ids, self._authors)
+        return codes(ids, self._authors)
 
 
 def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
@@ -208,9 +208,11 @@ def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
     return np.log1p(np.maximum(pc.cast(scores, pa.float64()).to_numpy(), 0.0))
 
 
-def _distinct(names: pa.ChunkedArray) -> pa.Array:
+def distinct(names: pa.ChunkedArray) -> pa.Array:
+    """The different names, none of them null."""
     return pc.drop_null(pc.unique(names))
 
 
-def _codes(names: pa.ChunkedArray, distinct: pa.Array) -> np.ndarray:
-    return pc.fill_null(pc.index_in(names, value_set=distinct), -1).to_numpy()
+def codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
+    """The place of each name among the known ones, (n,); -1 for null and for another."""
+    return np.asarray(pc.fill_null(pc.index_in(names, value_set=known), -1).to_numpy())

@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog
 from mmrl.samples.features import microseconds
-from mmrl.samples.history import log_scores
+from mmrl.samples.history import codes, distinct, log_scores
 from mmrl.samples.known_at import NEVER, label_known_at
 from mmrl.samples.ranks import Events
+from mmrl.samples.sums import Sums
 
 _BITS = 64  # of a perceptual hash
-_UNIT = 2.0**30  # sums of log scores are of whole multiples of its inverse, so that they are exact
 
 
 def image_key(sha256: str, phash: str) -> str:
@@ -53,8 +53,8 @@ class Reposts:
             posts: created_at, first_look_at, label_observed_at and score, as of the catalog's time.
             keys: (n,) of their images; null for none.
         """
-        self._keys = pc.drop_null(pc.unique(keys))
-        group = self._groups(keys)
+        self._keys = distinct(keys)
+        group = codes(keys, self._keys)
         log_score = log_scores(posts["score"])
         known = label_known_at(posts, mature_after)
         seen = np.minimum(_seen_at(posts), known)
@@ -62,9 +62,7 @@ class Reposts:
         posted = (group >= 0) & (seen < NEVER)
         labelled = (group >= 0) & ~np.isnan(log_score)
         self._posted = Events(group[posted], seen[posted])
-        self._labelled = Events(group[labelled], known[labelled])
-        units = np.round(log_score[labelled][self._labelled.order] * _UNIT).astype(np.int64)
-        self._total = np.concatenate(([0], np.cumsum(units)))
+        self._scores = Sums(group[labelled], known[labelled], log_score[labelled])
 
     def features(self, keys: pa.ChunkedArray, created: np.ndarray) -> dict[str, np.ndarray]:
         """IMAGE_HISTORY_FEATURES of q posts, whether they are among the n or not posted yet.
@@ -76,32 +74,19 @@ class Reposts:
         Returns:
             (q,) float64 each, NaN where there is no image, or no score known of it.
         """
-        group = self._groups(keys)
-        known = group >= 0
-        group, created = group[known], created[known]
-        posts = np.zeros(len(known))
+        group = codes(keys, self._keys)
+        posts = np.zeros(len(group))
+        there = group >= 0
+        asked, moments = group[there], created[there]
         # Strictly before, so that a post is not among its own earlier ones.
-        posts[known] = self._posted.until(group, created, inclusive=False) - self._posted.start(
-            group
-        )
-        start, stop = self._labelled.start(group), self._labelled.until(group, created)
-        mean = np.full(len(known), np.nan)
-        mean[known] = np.divide(
-            (self._total[stop] - self._total[start]) / _UNIT,
-            stop - start,
-            out=np.full(len(group), np.nan),
-            where=stop > start,
-        )
+        before = self._posted.until(asked, moments, inclusive=False) - self._posted.start(asked)
+        posts[there] = before
         posts[pc.is_null(keys).to_numpy()] = np.nan
         return {
             "image_seen_before": np.where(np.isnan(posts), np.nan, posts > 0),
             "log_image_posts_before": np.log1p(posts),
-            "image_mean_log_score": mean,
+            "image_mean_log_score": self._scores.moments(group, created).mean,
         }
-
-    def _groups(self, keys: pa.ChunkedArray) -> np.ndarray:
-        groups = pc.index_in(keys, value_set=self._keys, skip_nulls=True)
-        return np.asarray(pc.fill_null(groups, -1).to_numpy())
 
 
 def _seen_at(posts: pa.Table) -> np.ndarray:
