@@ -6,13 +6,13 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote, without
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import CAPTIONS
 from mmrl.encoders.contents import caption_images
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Phrase
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, selected_images
+from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
 
 
 class CaptionStage:
@@ -31,12 +31,9 @@ class CaptionStage:
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Images without a caption by this captioner: `key` is the image's sha256."""
-        images = selected_images(catalog)["sha256"].unique()
-        pending = pa.table({"key": images})
+        failures = catalog.open_failures(self.name, as_of, self._captioner)
         where = f"captioner = {quote(self._captioner)}"
-        pending = without(pending, "key", catalog.read("captions", ["sha256"], where)["sha256"])
-        waiting = catalog.open_failures(self.name, as_of, self._captioner)
-        return without(pending, "key", waiting).sort_by("key")
+        return pending_images(catalog, "captions", where, failures)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""

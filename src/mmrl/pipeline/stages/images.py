@@ -1,11 +1,11 @@
 """Selected images, their bytes and their failures, for the stages that read images."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, Failed
+from mmrl.catalog import Catalog, Failed, without
 from mmrl.config import ImageSettings
 from mmrl.encoders.contents import Unencoded
 from mmrl.encoders.protocols import Uncaptioned
@@ -25,6 +25,19 @@ def selected_images(catalog: Catalog) -> pa.Table:
     return images.filter(
         pc.is_in(images["post_id"], value_set=_array(selected(catalog)["post_id"]))
     )
+
+
+def pending_images(catalog: Catalog, table: str, where: str, failures: Collection[str]) -> pa.Table:
+    """The selected images, each once as `key`, that a table does not hold yet; sorted.
+
+    Args:
+        table: holds `sha256`.
+        where: of the table's rows, those that count, in SQL.
+        failures: images that failed and are not due.
+    """
+    images = pa.table({"key": selected_images(catalog)["sha256"].unique()})
+    held = catalog.read(table, ["sha256"], where)["sha256"].to_pylist()
+    return without(without(images, "key", held), "key", failures).sort_by("key")
 
 
 def may_fetch(image_url: str, source: str, images: ImageSettings) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote, without
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
@@ -13,7 +13,7 @@ from mmrl.images.decode import decode_ahead
 from mmrl.images.image import UnreadableError
 from mmrl.images.quality import VERSION, measure_file
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, selected_images
+from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
 
 TABLE = "image_statistics"
 _BATCH = 16  # images decoded and measured at a time; three batches ahead
@@ -30,10 +30,8 @@ class MeasureImagesStage:
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
         """Images without statistics of this version: `key` is the image's sha256."""
-        pending = pa.table({"key": selected_images(catalog)["sha256"].unique()})
-        measured = catalog.read(TABLE, ["sha256"], f"version = {quote(VERSION)}")["sha256"]
-        pending = without(pending, "key", measured.to_pylist())
-        return without(pending, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
+        failures = catalog.open_failures(self.name, as_of)
+        return pending_images(catalog, TABLE, f"version = {quote(VERSION)}", failures)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""

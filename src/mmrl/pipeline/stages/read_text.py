@@ -4,12 +4,12 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from mmrl.catalog import Catalog, quote, without
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.encoders.image_text import READER, read_texts
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, selected_images
+from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
 
 TABLE = "image_texts"
 
@@ -30,10 +30,8 @@ class ReadTextStage:
         """Images whose text was not read: `key` is the image's sha256."""
         if not self._on:
             return pa.table({"key": pa.array([], pa.string())})
-        images = pa.table({"key": selected_images(catalog)["sha256"].unique()})
-        read = catalog.read(TABLE, ["sha256"], f"reader = {quote(READER)}")["sha256"]
-        images = without(images, "key", read.to_pylist())
-        return without(images, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
+        failures = catalog.open_failures(self.name, as_of)
+        return pending_images(catalog, TABLE, f"reader = {quote(READER)}", failures)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""
