@@ -121,7 +121,7 @@ def test_palettes_are_learned_and_a_kept_home_is_not_embedded_again(
         assert all(ours[name] for name in ("spearman", "rmse_log", "coverage_80", "width_80"))
         assert row["models"]["subreddit_median"]["metrics"]["rmse_log"]
         assert row["anchors"]
-        assert any("description" in note for note in row["notes"])
+        assert any("only 150 posts were read" in note for note in row["notes"])
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmrl.sources.dates import DayOrder, UnreadDateError, day_order, read_time
@@ -72,6 +72,8 @@ def test_a_time_is_read_in_any_form_that_means_one(value: Any, time: datetime) -
         ("12", "from 1990 to 2200"),
         (-1, "from 1990 to 2200"),
         ("1950-01-01", "from 1990 to 2200"),
+        ("0001-01-01T00:00+14:00", "from 1990 to 2200"),
+        ("9999-12-31T23:59-12:00", "from 1990 to 2200"),
         (10**400, "from 1990 to 2200"),
         (True, "a time such as"),
         ([1], "a time such as"),
@@ -89,6 +91,7 @@ def test_a_number_means_its_seconds_in_every_unit(time: datetime, unit: int, wri
     assert read_time(str(number) if written else number) == time
 
 
+@example(time=datetime(1990, 1, 1, tzinfo=UTC), minutes=-1)
 @given(times, st.integers(-12 * 60, 14 * 60))
 def test_written_forms_mean_their_time(time: datetime, minutes: int) -> None:
     local = time.astimezone(timezone(timedelta(minutes=minutes)))

@@ -171,6 +171,10 @@ def _zone(name: str | None, offset: int | None) -> tzinfo | None:
 
 
 def _in_range(time: datetime) -> datetime:
-    if not FIRST.year <= time.year < LAST.year:
+    try:
+        utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:  # the first or last day that Python knows
+        utc = None
+    if utc is None or not FIRST <= utc < LAST:
         raise UnreadDateError(f"a time from {FIRST.year} to {LAST.year}", out_of_range=True)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return utc
