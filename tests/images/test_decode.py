@@ -67,7 +67,7 @@ def test_a_limit_given_with_a_file_holds_for_that_file_alone() -> None:
 
 def _predict(catalog: Catalog, settings: Settings) -> None:
     with pytest.raises(NotFoundError):
-        predict_draft(catalog, settings, Draft(Path("none.jpg"), "A title", "pics"), AS_OF)
+        predict_draft(catalog, settings, Draft(None, "A title", "pics"), AS_OF)
 
 
 def _run(catalog: Catalog, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mmrl.catalog.columns import TIME
 from mmrl.samples.history import MIN_RANKED, History
-from mmrl.samples.ranks import Events, count_below
+from mmrl.samples.ranks import Events, Ordered
 from tests.support.samples_catalog import at
 
 MATURE = timedelta(hours=36)
@@ -38,7 +38,9 @@ def test_count_below_counts_what_a_loop_counts(
     asked = [(min(a, b, size), min(max(a, b), size), min(limit, top)) for a, b, limit in questions]
     expected = [sum(v < limit for v in values[a:b]) for a, b, limit in asked]
     start, stop, limit = np.array(asked, dtype=np.int64).reshape(-1, 3).T
-    assert count_below(np.array(values, np.int64), start, stop, limit).tolist() == expected
+    for bits in (top.bit_length(), 7):
+        ordered = Ordered(np.array(values, np.int64), bits)
+        assert ordered.count_below(start, stop, limit).tolist() == expected
 
 
 @given(
@@ -202,15 +204,15 @@ def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]
 
 @given(st.lists(matured_post, min_size=25, max_size=60), st.integers(1, 17))
 @settings(max_examples=60)
-def test_percentile_is_the_mid_rank_among_matured_posts_of_the_window(
+def test_percentiles_and_levels_are_those_among_matured_posts_of_the_window(
     posts: list[dict[str, Any]], days: int
 ) -> None:
     table = as_table(posts)
     created = np.array(table["created_at"].cast(pa.int64()))
     scores = np.array([log_score(post) for post in posts])
-    found = History(table, MATURE).percentiles(
-        table["subreddit"], created, scores, timedelta(days=days)
-    )
+    standings = History(table, MATURE).standings(timedelta(days=days))
+    found = standings.percentiles(table["subreddit"], created, scores)
+    levels = {share: standings.level(table["subreddit"], created, share) for share in (0, 0.5, 0.9)}
     for row, post in enumerate(posts):
         among = [
             log_score(other)
@@ -222,6 +224,9 @@ def test_percentile_is_the_mid_rank_among_matured_posts_of_the_window(
         enough = len(among) >= MIN_RANKED
         expected = (below + equal / 2) / len(among) if enough else np.nan
         assert found[row] == pytest.approx(expected, nan_ok=True)
+        for share, level in levels.items():
+            at_rank = sorted(among)[int(share * len(among))] if enough else np.nan
+            assert level[row] == pytest.approx(at_rank, nan_ok=True)
 
 
 def test_an_import_has_a_history_though_it_was_looked_at_years_later() -> None:

@@ -309,7 +309,9 @@ def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalo
         assert made[name][0].as_py() == pytest.approx(seen[name]), name
     assert made["score"].null_count == 1
     known = samples.Known(catalog, Settings(), at(200))
-    assert known.percentiles(drafts, np.array([15]))[0] == pytest.approx(seen["percentile"])
+    moment = np.array([int(at(200).timestamp() * 1e6)])
+    stands = known.standings.percentiles(drafts["subreddit"], moment, np.log1p([15]))
+    assert stands[0] == pytest.approx(seen["percentile"])
 
 
 def test_a_draft_says_nothing_of_what_was_observed_after_its_time(catalog: Catalog) -> None:

@@ -16,16 +16,13 @@ from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.cli.terminal.tables import prediction_table
 from mmrl.config import Settings
-from mmrl.encoders.contents import Encoded
 from mmrl.encoders.protocols import Caption
 from mmrl.errors import InputError
-from mmrl.learning.extras import ExtraFeatures, WordFeature
-from mmrl.learning.inputs import FeatureSpec
+from mmrl.learning.inputs import Encoding, Inputs
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.registry.registry import Registry
-from mmrl.learning.scale import Scale
 from mmrl.learning.train import train
-from mmrl.serving import predict
+from mmrl.serving import predict, rank
 from mmrl.serving.prediction import Draft, Interval, Prediction
 from tests.support.learning_samples import (
     AS_OF,
@@ -99,7 +96,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def image_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An image to post; the profile's encoders are made up."""
-    monkeypatch.setattr(predict, "load_profile", lambda _: PROFILE)
+    monkeypatch.setattr(rank, "load_profile", lambda _: PROFILE)
     path = tmp_path / "lake.png"
     pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     Image.fromarray(pixels).save(path)
@@ -126,13 +123,13 @@ def test_a_model_of_percentiles_tells_its_own_percentile_and_no_score(
     home: Path, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own: list[Quantiles] = []
-    whole = TrainedModel.predict
+    whole = TrainedModel.quantiles
 
-    def overheard(self: TrainedModel, samples: pa.Table) -> Quantiles:
-        own.append(whole(self, samples))
+    def overheard(self: TrainedModel, inputs: Inputs, samples: pa.Table) -> Quantiles:
+        own.append(whole(self, inputs, samples))
         return own[-1]
 
-    monkeypatch.setattr(TrainedModel, "predict", overheard)
+    monkeypatch.setattr(TrainedModel, "quantiles", overheard)
     found = predicted(home, image_file, "percentile")
     assert own[0].unit == "percentile"
     assert (found.score, found.popularity) == (None, None)
@@ -149,7 +146,7 @@ def test_a_percentile_lies_between_0_and_1_though_the_models_interval_reaches_fu
     home: Path, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wide = Quantiles(np.array([-0.2]), np.array([0.7]), np.array([1.3]), "percentile")
-    monkeypatch.setattr(TrainedModel, "predict", lambda *_: wide)
+    monkeypatch.setattr(TrainedModel, "quantiles", lambda *_: wide)
     found = predicted(home, image_file, "percentile").percentile
     assert found == Interval(0.0, 0.7, 1.0)
 
@@ -252,21 +249,21 @@ def test_a_draft_is_predicted_with_its_flair_and_features(
     home: Path, image_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[pa.Table] = []
-    whole = TrainedModel.predict
+    whole = Encoding.__call__
 
-    def overheard(self: TrainedModel, samples: pa.Table) -> Quantiles:
+    def overheard(self: Encoding, samples: pa.Table, modalities: tuple[str, ...]) -> Inputs:
         heard.append(samples)
-        return whole(self, samples)
+        return whole(self, samples, modalities)
 
-    monkeypatch.setattr(TrainedModel, "predict", overheard)
+    monkeypatch.setattr(Encoding, "__call__", overheard)
     command = ["predict", str(image_file), "--title", "A lake", "--subreddit", "pics"]
     command += ["--model", VERSION["log_score"], "--home", str(home), "--as-of", NOW.isoformat()]
     brought = ["--flair", " OC", "--feature", "tags=red", "--feature", "runtime=93"]
     result = CliRunner().invoke(app, [*command, *brought])
     assert result.exit_code == 0, result.output
-    (samples,) = heard
+    samples, where_posted = heard
     assert samples["extra"].to_pylist() == [[("flair", "OC"), ("runtime", "93"), ("tags", "red")]]
-    assert samples["has_flair"].to_pylist() == [1]
+    assert samples["has_flair"].to_pylist() == where_posted["has_flair"].to_pylist() == [1]
     assert {"text:flair", "text:tags"} <= set(samples.schema.names)
     assert "text:runtime" not in samples.schema.names
     broken = CliRunner().invoke(app, [*command, "--feature", "tags"])
@@ -287,18 +284,3 @@ def test_a_feature_that_the_model_does_not_know_is_refused(
     draft = Draft(image_file, "A lake", "pics", features=features)
     with pytest.raises(InputError, match=message):
         predict.predict_draft(Catalog.open(home), Settings(), draft, NOW, VERSION[target])
-
-
-def test_the_text_in_a_drafts_image_is_read_for_a_model_that_learned_from_such(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shown = {b"meme": "ONE DOES NOT", b"lake": ""}
-    monkeypatch.setattr(
-        predict, "read_texts", lambda images: Encoded([0], [shown[data] for data in images])
-    )
-    words = WordFeature(False, ("one",), Scale(0.0, 1.0), Scale(0.0, 1.0))
-    reading = FeatureSpec({}, {}, [], extras=ExtraFeatures(words={"image_text": words}))
-    assert predict._image_text(b"meme", reading) == {"image_text": "ONE DOES NOT"}
-    assert predict._image_text(b"lake", reading) == {}
-    assert predict._image_text(None, reading) == {}
-    assert predict._image_text(b"meme", FeatureSpec({}, {}, [])) == {}

@@ -3,7 +3,7 @@
 Everything fitted here (means, spreads, vocabulary, components) is fitted on the training posts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -135,6 +135,19 @@ class Inputs:
             self.subreddit[rows],
         )
 
+    def with_modalities(self, other: "Inputs", rows: np.ndarray) -> "Inputs":
+        """With further modalities, each post's those of a row of other inputs.
+
+        Args:
+            rows: (n,) of the other inputs; their modalities that these have already are not taken.
+        """
+        names = [name for name in other.values if name not in self.values]
+        return Inputs(
+            {**self.values, **{name: other.values[name][rows] for name in names}},
+            {**self.present, **{name: other.present[name][rows] for name in names}},
+            self.subreddit,
+        )
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -178,26 +191,29 @@ class Encoding:
         spec.encoders.update({role: encoders[role] for role in roles if role in encoders})
         return cls(spec, projections)
 
-    def __call__(self, samples: pa.Table) -> Inputs:
+    def __call__(self, samples: pa.Table, modalities: Collection[str] = MODALITIES) -> Inputs:
         """Inputs of n samples.
 
         Vectors whose column is absent are missing for all of them.
+
+        Args:
+            modalities: which to make; "post" is always among them.
 
         Raises:
             InputError: vectors of another dimension than those learned from.
         """
         values, present = {}, {}
         for name in self.projections:
-            if name in SPACES:
+            if name in SPACES and name in modalities:
                 values[name], there = self._vectors(samples, name)
                 present[name] = there.astype(np.float32)
         for group, names in NUMERIC.items():
-            if group != STATISTICS or self.spec.measured:
+            if group in ("post", *modalities) and (group != STATISTICS or self.spec.measured):
                 marked = group != STATISTICS
                 values[group], present[group] = self._numbers(samples, names, marked=marked)
-        if self.spec.extras.names:
+        if self.spec.extras.names and EXTRA in modalities:
             values[EXTRA], present[EXTRA] = self.spec.extras(samples)
-        if text_columns(self.projections):
+        if text_columns(self.projections) and TEXTS in modalities:
             values[TEXTS], present[TEXTS] = self._texts(samples)
         # A post always has its own metadata; only an author may be unknown altogether.
         present["post"] = np.ones(samples.num_rows, np.float32)

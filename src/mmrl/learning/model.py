@@ -100,7 +100,14 @@ class TrainedModel:
         """
         if encoders is not None:
             self.require_encoders(encoders)
-        inputs = self.encoding(samples)
+        return self.quantiles(self.encoding(samples), samples)
+
+    def quantiles(self, inputs: Inputs, samples: pa.Table) -> Quantiles:
+        """Quantiles of inputs at hand.
+
+        Args:
+            samples: theirs, for the subscribers.
+        """
         with library_errors("The prediction"):
             parts = self.parts(inputs)
         low, middle, high = self.interval(parts, inputs.subreddit)

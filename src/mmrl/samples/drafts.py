@@ -13,7 +13,7 @@ from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of, text_columns
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
-from mmrl.samples.history import log_scores
+from mmrl.samples.history import Standings
 from mmrl.samples.load import history_of, mature_after, read_known
 from mmrl.samples.reposts import Reposts, image_keys
 from mmrl.samples.schema import samples_schema
@@ -77,8 +77,14 @@ class Known:
         drafts: pa.Table,
         vectors: Mapping[str, pa.FixedSizeListArray] | None = None,
         statistics: Mapping[str, pa.Array] | None = None,
+        *,
+        extras: bool = True,
     ) -> pa.Table:
-        """Samples of drafts, see `features_for`."""
+        """Samples of drafts, see `features_for`.
+
+        Args:
+            extras: whether the column of extra features is wanted; else it is null.
+        """
         drafts = _complete(drafts, self.as_of)
         authors = drafts["author_id"]
         subscribers = _find(self._subscribers, pc.utf8_lower(drafts["subreddit"]))
@@ -94,7 +100,7 @@ class Known:
         columns = {
             **{name: drafts[name] for name in ("post_id", "subreddit", "author_id", "created_at")},
             "subscribers": subscribers,
-            EXTRA: _extras(drafts),
+            EXTRA: _extras(drafts) if extras else pa.nulls(rows, EXTRA_TYPE),
             **post_features(pa.table(inputs).select(INPUTS.names).cast(INPUTS)),
             **{name: _find(self._of_author[name], authors) for name in _KARMA},
         }
@@ -111,20 +117,10 @@ class Known:
             columns.setdefault(field.name, pa.nulls(rows, field.type))
         return pa.table({name: columns[name] for name in schema.names}).cast(schema)
 
-    def percentiles(self, drafts: pa.Table, scores: np.ndarray) -> np.ndarray:
-        """Where scores would stand in the drafts' subreddits, as the percentile label says it.
-
-        Args:
-            drafts: n drafts.
-            scores: (n,) what they may reach.
-
-        Returns:
-            (n,) from 0 to 1; NaN where too few posts are known.
-        """
-        drafts = _complete(drafts, self.as_of)
-        created = microseconds(drafts["created_at"])
-        log_score = log_scores(pa.chunked_array([scores]))
-        return self._history.percentiles(drafts["subreddit"], created, log_score, self._window)
+    @property
+    def standings(self) -> Standings:
+        """Where scores would stand in their subreddits, as the percentile label says it."""
+        return self._history.standings(self._window)
 
 
 def features_for(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from mmrl.samples.features import microseconds, time_features
 from mmrl.samples.known_at import label_known_at
-from mmrl.samples.ranks import Events, count_below
+from mmrl.samples.ranks import Events, Ordered, smallest
 from mmrl.samples.sums import Sums, Window
 
 _QUARTER = timedelta(days=90)
@@ -70,6 +70,7 @@ class History:
             np.searchsorted(self._pairs, pairs), known[named], log_score[named]
         )
         self._matured = _Matured(subreddit, created, known, log_score)
+        self._standings: dict[timedelta, Standings] = {}
 
     def features(
         self, subreddits: pa.ChunkedArray, authors: pa.ChunkedArray, created: np.ndarray
@@ -147,60 +148,113 @@ class History:
         there = np.append(self._pairs, -1)[place] == pairs
         return np.where(there & (author >= 0) & (subreddit >= 0), place, -1)
 
-    def percentiles(
-        self,
-        subreddits: pa.ChunkedArray,
-        created: np.ndarray,
-        log_score: np.ndarray,
-        window: timedelta,
-    ) -> np.ndarray:
-        """The rank, 0 to 1, of q posts' scores among their subreddit's posts of the time before.
+    def standings(self, window: timedelta) -> "Standings":
+        """The posts among whose newest, of a span of time, others are ranked; kept once made."""
+        if window not in self._standings:
+            self._standings[window] = Standings(self._subreddits, self._matured, window)
+        return self._standings[window]
 
-        Those count that were created within `window` before a post and had matured when it went
-        up. The rank is the share of them below it, plus half the share of its equals.
+    def _subreddit_codes(self, names: pa.ChunkedArray) -> np.ndarray:
+        return _subreddit_codes(names, self._subreddits)
+
+    def _author_codes(self, ids: pa.ChunkedArray) -> np.ndarray:
+        return codes(ids, self._authors)
+
+
+class Standings:
+    """Where scores stand in their subreddit, among its posts of the time before.
+
+    Those count that were created within the window before a post and had matured when it went up.
+    """
+
+    def __init__(self, subreddits: pa.Array, matured: _Matured, window: timedelta) -> None:
+        self._subreddits = subreddits
+        self._span = window // timedelta(microseconds=1)
+        # A post counts from when its score is known until the window has passed it: what has
+        # arrived less what has left again.
+        posts = matured.where(matured.known <= matured.created + self._span)
+        self._levels, rank = np.unique(posts.log_score, return_inverse=True)
+        bits = len(self._levels).bit_length()
+        self._arrived = Events(posts.subreddit, posts.known)
+        self._left = Events(posts.subreddit, posts.created)
+        self._arrived_ranks = Ordered(rank[self._arrived.order], bits)
+        self._left_ranks = Ordered(rank[self._left.order], bits)
+
+    def percentiles(
+        self, subreddits: pa.ChunkedArray, created: np.ndarray, log_score: np.ndarray
+    ) -> np.ndarray:
+        """The rank, 0 to 1, of q posts' scores: the share of posts below, and half its equals'.
 
         Args:
             subreddits: of the posts.
             created: (q,) int64 microseconds since 1970.
-            log_score: (q,) what they reached, or may reach.
+            log_score: (q,) what they reached, or may reach; or (q, k) of several.
+
+        Returns:
+            as log_score, float64; NaN where fewer than `MIN_RANKED` posts count.
+        """
+        asked, there, gone = self._stretches(subreddits, created)
+        among = (there[2] - there[1] - gone[2] + gone[1]).astype(np.float64)
+        scores = log_score[:, None] if log_score.ndim == 1 else log_score
+        found = np.full(scores.shape, np.nan)
+        for column in range(scores.shape[1]):
+            below = np.zeros(len(among))
+            for side in ("left", "right"):
+                limit = np.searchsorted(self._levels, scores[asked, column], side)
+                for sign, (ranks, start, stop) in ((1, there), (-1, gone)):
+                    below += sign * ranks.count_below(start, stop, limit) / 2
+            found[asked, column] = np.divide(
+                below, among, out=np.full(len(among), np.nan), where=among >= MIN_RANKED
+            )
+        return found.reshape(log_score.shape)
+
+    def level(self, subreddits: pa.ChunkedArray, created: np.ndarray, share: float) -> np.ndarray:
+        """The log score that this share of the posts that count lie below, for q posts.
+
+        Args:
+            share: from 0 to less than 1.
 
         Returns:
             (q,) float64, NaN where fewer than `MIN_RANKED` posts count.
         """
-        group = self._subreddit_codes(subreddits)
+        asked, there, gone = self._stretches(subreddits, created)
+        among = there[2] - there[1] - gone[2] + gone[1]
+        enough = among >= MIN_RANKED
+        rank = np.floor(share * among).astype(np.int64)
+        found = np.full(len(among), np.nan)
+        found[enough] = self._levels[
+            smallest(
+                (there[0], there[1][enough], there[2][enough]),
+                (gone[0], gone[1][enough], gone[2][enough]),
+                rank[enough],
+            )
+        ]
+        level = np.full(len(asked), np.nan)
+        level[asked] = found
+        return level
+
+    def _stretches(
+        self, subreddits: pa.ChunkedArray, created: np.ndarray
+    ) -> tuple[
+        np.ndarray,
+        tuple[Ordered, np.ndarray, np.ndarray],
+        tuple[Ordered, np.ndarray, np.ndarray],
+    ]:
+        """Which posts' subreddits are known; for these, what has arrived and what has left."""
+        group = _subreddit_codes(subreddits, self._subreddits)
         asked = group >= 0
-        group, created, log_score = group[asked], created[asked], log_score[asked]
-        span = int(window.total_seconds() * 1_000_000)
-        # A post counts from when its score is known until the window has passed it: what has
-        # arrived less what has left again.
-        counts = self._matured.known <= self._matured.created + span
-        posts = self._matured.where(counts)
-        levels, rank = np.unique(posts.log_score, return_inverse=True)
-        least, most = (
-            np.searchsorted(levels, log_score),
-            np.searchsorted(levels, log_score, "right"),
+        group, created = group[asked], created[asked]
+        arrived = self._arrived.until(group, created)
+        left = self._left.until(group, created - self._span, inclusive=False)
+        return (
+            asked,
+            (self._arrived_ranks, self._arrived.start(group), arrived),
+            (self._left_ranks, self._left.start(group), left),
         )
-        arrived, left = Events(posts.subreddit, posts.known), Events(posts.subreddit, posts.created)
-        among, below = np.zeros(len(group), dtype=np.int64), np.zeros(len(group))
-        for events, until, sign in (
-            (arrived, arrived.until(group, created), 1),
-            (left, left.until(group, created - span, inclusive=False), -1),
-        ):
-            ranks, start = rank[events.order], events.start(group)
-            among += sign * (until - start)
-            below += sign * count_below(ranks, start, until, least) / 2
-            below += sign * count_below(ranks, start, until, most) / 2
-        percentile = np.full(len(asked), np.nan)
-        percentile[asked] = np.divide(
-            below, among, out=np.full(len(group), np.nan), where=among >= MIN_RANKED
-        )
-        return percentile
 
-    def _subreddit_codes(self, names: pa.ChunkedArray) -> np.ndarray:
-        return codes(pc.utf8_lower(names), self._subreddits)  # Reddit's names ignore case
 
-    def _author_codes(self, ids: pa.ChunkedArray) -> np.ndarray:
-        return codes(ids, self._authors)
+def _subreddit_codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
+    return codes(pc.utf8_lower(names), known)  # Reddit's names ignore case
 
 
 def log_scores(scores: pa.ChunkedArray) -> np.ndarray:

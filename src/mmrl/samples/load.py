@@ -195,11 +195,9 @@ def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
     rows = rows.append_column("log_score", pa.array(log_score, from_pandas=True))
     percentile = np.full(rows.num_rows, np.nan)
     labelled = ~np.isnan(log_score)
-    percentile[labelled] = history.percentiles(
-        rows["subreddit"].filter(pa.array(labelled)),
-        created[labelled],
-        log_score[labelled],
-        timedelta(days=settings.label.percentile_days),
+    standings = history.standings(timedelta(days=settings.label.percentile_days))
+    percentile[labelled] = standings.percentiles(
+        rows["subreddit"].filter(pa.array(labelled)), created[labelled], log_score[labelled]
     )
     return rows.append_column("percentile", pa.array(percentile, from_pandas=True))
 

@@ -1,0 +1,231 @@
+"""Contents of drafts: images and titles, read, measured and encoded as the stages do a post's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmrl.catalog import Reason
+from mmrl.catalog.columns import SPACES, TEXT
+from mmrl.config import ImageSettings
+from mmrl.encoders.contents import Encoded, caption_images, embed
+from mmrl.encoders.image_text import read_texts
+from mmrl.encoders.profiles import Profile
+from mmrl.encoders.protocols import Uncaptioned
+from mmrl.errors import Failure, InputError, NotFoundError
+from mmrl.images.image import ImageFacts, UnreadableError
+from mmrl.images.probe import probe
+from mmrl.images.quality import measure_file
+from mmrl.samples import statistics_columns, vector_column
+from mmrl.samples.extras import text_column, text_key
+from mmrl.samples.reposts import image_key
+from mmrl.serving.drafts import ImageFile
+
+_ADVICE = {
+    Reason.TOO_MANY_PIXELS: "Give a smaller image, or raise that setting.",
+    Reason.TOO_SMALL: "Give a larger image, or lower that setting.",
+    Reason.ANIMATED: "Give a still image, such as one frame of it.",
+    Reason.BROKEN_IMAGE: "Open it in an image program and save it anew.",
+    Reason.FORMAT_NOT_READ: "Save it as JPEG or PNG.",
+}
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """An image file that was read and is good to encode."""
+
+    file: ImageFile
+    facts: ImageFacts
+
+    @property
+    def key(self) -> str:
+        """What it has in common with other files of the same image."""
+        return image_key(self.facts.sha256, self.facts.phash)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one draft says and shows.
+
+    Attributes:
+        image: its SHA-256; None without one.
+        texts: its extra features that are words, by name.
+    """
+
+    image: str | None
+    title: str
+    texts: tuple[tuple[str, str], ...] = ()
+
+
+def image_file(path: Path, images: ImageSettings) -> ImageFile:
+    """An image of this machine, by its path.
+
+    Raises:
+        NotFoundError: there is no such file.
+        InputError: it is too large.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"There is no image file at {path}: give the path of an image.")
+    _check_size(str(path), path.stat().st_size, images)
+    return ImageFile(str(path), path.read_bytes())
+
+
+def read_image(file: ImageFile, images: ImageSettings) -> ReadImage:
+    """Reads an image's facts.
+
+    Raises:
+        InputError: it is no usable image.
+    """
+    _check_size(file.name, len(file.data), images)
+    facts = probe(file.data, images)
+    if not isinstance(facts, ImageFacts):
+        raise InputError(
+            f"{file.name}: {facts.reason.sentence} ({facts.detail}). "
+            f"{_ADVICE.get(facts.reason, 'Give a still JPEG, PNG or WebP image.')}"
+        )
+    return ReadImage(file, facts)
+
+
+class EncodedContents:
+    """The captions, statistics and vectors of images, titles and texts; each is made once.
+
+    Args:
+        images: by SHA-256.
+
+    Raises (each of its methods):
+        InputError: an encoder can't read an image.
+        Failure: the captioner gave nothing.
+    """
+
+    def __init__(self, profile: Profile, images: Mapping[str, ReadImage]) -> None:
+        self._profile, self._images = profile, images
+        self._texts: dict[tuple[str, str], np.ndarray] = {}
+
+    @cached_property
+    def captions(self) -> dict[str, str]:
+        """By image; "" where the captioner abstains."""
+        if not self._images:
+            return {}
+        made = self._whole(caption_images(self._profile.captioner(), self._files()))
+        return {image: caption.text for image, caption in zip(self._images, made, strict=True)}
+
+    @cached_property
+    def image_texts(self) -> dict[str, str]:
+        """The text that each image shows; "" where it shows none.
+
+        Raises:
+            ConfigError: the extra that reads it is not installed.
+        """
+        if not self._images:
+            return {}
+        return dict(zip(self._images, self._whole(read_texts(self._files())), strict=True))
+
+    @cached_property
+    def _vectors(self) -> dict[str, np.ndarray]:
+        if not self._images:
+            return {}
+        made = self._whole(embed(self._profile, "image", None, self._files()))
+        return dict(zip(self._images, made, strict=True))
+
+    @cached_property
+    def _measured(self) -> dict[str, np.ndarray]:
+        return {image: self._measure(read) for image, read in self._images.items()}
+
+    def columns(self, contents: Sequence[Content]) -> dict[str, Any]:
+        """Vectors by space, or column of an extra feature, and statistics: columns of n samples.
+
+        They are null where a content has no such thing.
+        """
+        dims = self._profile.dims
+        images = [content.image for content in contents]
+        captions = [None if image is None else self.captions[image] for image in images]
+        vectors = {
+            "title": self._of_texts("title", [content.title for content in contents]),
+            "image": [None if image is None else self._vectors[image] for image in images],
+            "caption": self._of_texts("caption", [caption or None for caption in captions]),
+            "visual": self._visual(contents, captions),
+        }
+        columns: dict[str, Any] = {
+            space: vector_column(vectors[space], dims[space]) for space in SPACES
+        }
+        for name in sorted({name for content in contents for name, _ in content.texts}):
+            values = [dict(content.texts).get(name) for content in contents]
+            texts = [
+                None if value is None or text_key(value) is None else value for value in values
+            ]
+            if any(texts):
+                columns[text_column(name)] = vector_column(self._of_texts(TEXT, texts), dims[TEXT])
+        measured = [None if image is None else self._measured[image] for image in images]
+        return columns | dict(statistics_columns(measured))
+
+    def _of_texts(self, space: str, texts: Sequence[str | None]) -> list[np.ndarray | None]:
+        """The vectors of texts; None for None. Those that were encoded before are remembered."""
+        asked = {text for text in texts if text is not None}
+        new = sorted(text for text in asked if (space, text) not in self._texts)
+        if new:
+            made = embed(self._profile, space, new).results
+            self._texts |= {(space, text): vector for text, vector in zip(new, made, strict=True)}
+        return [None if text is None else self._texts[space, text] for text in texts]
+
+    def _visual(
+        self, contents: Sequence[Content], captions: Sequence[str | None]
+    ) -> list[np.ndarray | None]:
+        """The vectors of images joined with titles or captions, as the profile has it."""
+        titles = [content.title for content in contents]
+        texts = titles if self._profile.visual_text == "title" else captions
+        pairs = [
+            (content.image, text)
+            for content, text in zip(contents, texts, strict=True)
+            if content.image is not None
+        ]
+        distinct = list(dict.fromkeys(pairs))
+        if not distinct:
+            return [None for _ in contents]
+        files = [self._images[image].file.data for image, _ in distinct]
+        encoded = embed(self._profile, "visual", [text or "" for _, text in distinct], files)
+        made = self._whole(encoded, [image for image, _ in distinct])
+        vectors = dict(zip(distinct, made, strict=True))
+        return [
+            None if content.image is None else vectors[content.image, text]
+            for content, text in zip(contents, texts, strict=True)
+        ]
+
+    def _measure(self, read: ReadImage) -> np.ndarray:
+        try:
+            return measure_file(read.file.data)
+        except UnreadableError as error:
+            raise _unreadable(read, error) from error
+
+    def _files(self) -> list[bytes]:
+        return [read.file.data for read in self._images.values()]
+
+    def _whole(self, encoded: Encoded[Any], images: Sequence[str] | None = None) -> Any:
+        """The results of a batch in which nothing may fail, of all images or of these."""
+        names = list(self._images) if images is None else images
+        for place, failure in encoded.failures.items():
+            read = self._images[names[place]]
+            if isinstance(failure, Uncaptioned):
+                raise Failure(
+                    f"{read.file.name} got no caption: {failure.reason.sentence} "
+                    f"({failure.detail})."
+                )
+            raise _unreadable(read, failure)
+        return encoded.results
+
+
+def _check_size(name: str, size: int, images: ImageSettings) -> None:
+    if size > images.max_bytes:
+        raise InputError(
+            f"{name} is larger than {images.max_bytes:,} bytes "
+            "(images.max_bytes): give a smaller file, or raise that setting."
+        )
+
+
+def _unreadable(read: ReadImage, error: UnreadableError) -> InputError:
+    return InputError(
+        f"{read.file.name} can't be encoded: {error.reason.sentence} ({error.detail}). Give "
+        "another still JPEG, PNG or WebP image."
+    )
