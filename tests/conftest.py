@@ -128,3 +128,11 @@ def trained_home(tmp_path_factory: pytest.TempPathFactory, trained: "Trained") -
     Catalog.open(home, create=True)
     Registry(home).register(trained, trained.test_samples, fingerprint="one")
     return home
+
+
+@pytest.fixture(scope="session")
+def serving_home(tmp_path_factory: pytest.TempPathFactory, trained_home: Path) -> Path:
+    """A home with 41 posts, their images and vectors, and that model. Write nothing to it."""
+    from tests.support.serving_home import make_serving_home
+
+    return make_serving_home(tmp_path_factory.mktemp("serving"), trained_home)

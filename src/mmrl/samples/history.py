@@ -194,19 +194,20 @@ class Standings:
             as log_score, float64; NaN where fewer than `MIN_RANKED` posts count.
         """
         asked, there, gone = self._stretches(subreddits, created)
-        among = (there[2] - there[1] - gone[2] + gone[1]).astype(np.float64)
-        scores = log_score[:, None] if log_score.ndim == 1 else log_score
-        found = np.full(scores.shape, np.nan)
-        for column in range(scores.shape[1]):
-            below = np.zeros(len(among))
-            for side in ("left", "right"):
-                limit = np.searchsorted(self._levels, scores[asked, column], side)
-                for sign, (ranks, start, stop) in ((1, there), (-1, gone)):
-                    below += sign * ranks.count_below(start, stop, limit) / 2
-            found[asked, column] = np.divide(
-                below, among, out=np.full(len(among), np.nan), where=among >= MIN_RANKED
-            )
-        return found.reshape(log_score.shape)
+        among = there[2] - there[1] - gone[2] + gone[1]
+        each = 1 if log_score.ndim == 1 else log_score.shape[1]
+        scores = log_score[asked].ravel()
+        below = np.zeros(len(scores))
+        for side in ("left", "right"):
+            limit = np.searchsorted(self._levels, scores, side)
+            for sign, (ranks, *ends) in ((1, there), (-1, gone)):
+                start, stop = (np.repeat(end, each) for end in ends)
+                below += sign * ranks.count_below(start, stop, limit) / 2
+        among = np.repeat(among, each)
+        share = np.divide(below, among, out=np.full(len(scores), np.nan), where=among >= MIN_RANKED)
+        found = np.full(log_score.shape, np.nan)
+        found[asked] = share.reshape(log_score[asked].shape)
+        return found
 
     def level(self, subreddits: pa.ChunkedArray, created: np.ndarray, share: float) -> np.ndarray:
         """The log score that this share of the posts that count lie below, for q posts.

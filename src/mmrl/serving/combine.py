@@ -66,31 +66,37 @@ class Combinations:
             images: those of each of the drafts.
             as_of: the hour of those without hours.
         """
-        titles = [each.titles for each in drafts]
-        subreddits = [[subreddit_name(name) for name in each.subreddits] for each in drafts]
-        grids = []
-        starts = np.zeros(3, np.int64)
-        for place, each in enumerate(drafts):
-            sizes = [len(images[place]), len(titles[place]), len(subreddits[place])]
-            axes = [np.arange(size) + start for size, start in zip(sizes, starts, strict=True)]
-            axes[0] = axes[0] if sizes[0] else np.array([-1])
-            hours = np.array([microseconds_of(hour) for hour in each.hours or (as_of,)])
-            grids.append([grid.ravel() for grid in np.meshgrid(*axes, hours, indexing="ij")])
-            starts += sizes
-        image, title, subreddit, hour = (np.concatenate(each) for each in zip(*grids, strict=True))
-        pairs = (image + 1) * starts[1] + title
-        _, example, content = np.unique(pairs, return_index=True, return_inverse=True)
+        shown = _numbered(images)
+        titles = _numbered([each.titles for each in drafts])
+        subreddits = _numbered([list(map(subreddit_name, each.subreddits)) for each in drafts])
+        image, title, subreddit, hour = _grid(drafts, images, as_of)
+        # Sorted by what they are, so that the order in which choices are given changes nothing.
+        ranks = (
+            hour,
+            _ranks([name.lower() for _, _, name in subreddits])[subreddit],
+            _ranks([text for _, _, text in titles])[title],
+            np.append(_ranks([read.facts.sha256 for _, _, read in shown]), -1)[image],
+        )
+        order = np.lexsort(ranks)
+        image, title, subreddit, hour = (
+            numbers[order] for numbers in (image, title, subreddit, hour)
+        )
+        pairs = (image + 1) * len(titles) + title
+        _, first, content = np.unique(pairs, return_index=True, return_inverse=True)
+        met = np.argsort(first)
+        place = np.empty_like(met)
+        place[met] = np.arange(len(met))
         return cls(
-            _numbered(images),
-            _numbered(titles),
-            _numbered(subreddits),
+            shown,
+            titles,
+            subreddits,
             facts,
             image,
             title,
             subreddit,
             hour,
-            content,
-            example,
+            place[content],
+            first[met],
         )
 
     def __len__(self) -> int:
@@ -126,6 +132,27 @@ class Combinations:
 def microseconds_of(moment: datetime) -> int:
     """A time as the columns hold it."""
     return round(moment.timestamp() * 1e6)
+
+
+def _grid(
+    drafts: Sequence[Drafts], images: Sequence[Sequence[ReadImage]], as_of: datetime
+) -> list[np.ndarray]:
+    """Images, titles, subreddits and hours of every combination, (n,) each."""
+    grids = []
+    starts = np.zeros(3, np.int64)
+    for each, shown in zip(drafts, images, strict=True):
+        sizes = [len(shown), len(each.titles), len(each.subreddits)]
+        axes = [np.arange(size) + start for size, start in zip(sizes, starts, strict=True)]
+        axes[0] = axes[0] if sizes[0] else np.array([-1])
+        hours = np.array([microseconds_of(hour) for hour in each.hours or (as_of,)])
+        grids.append([grid.ravel() for grid in np.meshgrid(*axes, hours, indexing="ij")])
+        starts += sizes
+    return [np.concatenate(each) for each in zip(*grids, strict=True)]
+
+
+def _ranks(names: Sequence[str]) -> np.ndarray:
+    """The place of each name among the different ones, sorted."""
+    return np.unique(np.array(names, object), return_inverse=True)[1].astype(np.int64)
 
 
 def _numbered(of_drafts: Sequence[Sequence[T]]) -> list[tuple[int, int, T]]:

@@ -87,5 +87,5 @@ def check_drafts(drafts: Sequence[Drafts]) -> None:
 
 def subreddit_name(name: str) -> str:
     """A subreddit's name without r/, slashes and blanks around it."""
-    bare = name.strip().strip("/")
-    return bare[2:] if bare[:2].lower() == "r/" else bare
+    bare = name.strip().lstrip("/")
+    return (bare[2:] if bare[:2].lower() == "r/" else bare).strip("/")

@@ -7,6 +7,7 @@ is read once, when a `Predictor` is opened; all combinations are predicted in pa
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +28,10 @@ from mmrl.samples.extras import EXTRA
 from mmrl.samples.load import encoders_of
 from mmrl.serving import notes
 from mmrl.serving.combine import Combinations, Facts
+from mmrl.serving.compare import Compared, compare, shared_error
 from mmrl.serving.contents import Content, EncodedContents, ReadImage, read_image
 from mmrl.serving.drafts import Drafts, check_drafts
-from mmrl.serving.ranking import Choice, Columns, Ranking
+from mmrl.serving.ranking import Choice, Columns, Ranked, Ranking
 from mmrl.serving.spread import chance_above
 from mmrl.sources.extras import FLAIR, IMAGE_TEXT, extra_value
 from mmrl.sources.kinds import SIMULATED
@@ -85,6 +87,20 @@ class Predictor:
         """The time up to which posts are known."""
         return self.known.as_of
 
+    @cached_property
+    def shared_error(self) -> float:
+        """The correlation of the model's errors of two posts of one subreddit and day."""
+        test = Registry(self.catalog.home).test_predictions(self.registered.version)
+        return shared_error(test, self._unit)
+
+    def compare(self, one: Ranked, other: Ranked) -> Compared:
+        """The chance that one of two ranked drafts does better than the other.
+
+        Raises:
+            InputError: the model tells nothing of one of them.
+        """
+        return compare(one, other, self.known.standings, self.shared_error)
+
     def rank(self, *drafts: Drafts) -> Ranking:
         """Predicts every combination of the drafts' choices, the best first.
 
@@ -110,6 +126,11 @@ class Predictor:
             }
         )
         return self._ranking(drafts, combined, encoded, whole)
+
+    @property
+    def _unit(self) -> str:
+        """Of the quantiles that the model predicts."""
+        return "percentile" if self.registered.model.target == "percentile" else "log_score"
 
     def _combined(self, drafts: Sequence[Drafts]) -> tuple[Combinations, EncodedContents]:
         learned, version = self.registered.model.encoding.spec, self.registered.version
@@ -139,7 +160,7 @@ class Predictor:
             images = [[] for _ in drafts]
         by_hash = {image.facts.sha256: image for of_drafts in images for image in of_drafts}
         combined = Combinations.of(drafts, facts, images, self.as_of)
-        return combined, EncodedContents(self.profile, by_hash)
+        return combined, EncodedContents(self.profile, dict(sorted(by_hash.items())))
 
     def _inputs_of_contents(self, combined: Combinations, encoded: EncodedContents) -> Inputs:
         """The inputs of each content, without those that depend on where and when it is posted."""
@@ -216,10 +237,9 @@ class Predictor:
     ) -> Ranking:
         registered, learned = self.registered, self.registered.model.encoding.spec
         trained_at = str(registered.model.facts["as_of"])
-        unit = "percentile" if registered.model.target == "percentile" else "log_score"
         of_all = [notes.SIMULATED] if self.simulated else []
         of_all += notes.of_model(parse_time(trained_at), self.as_of)
-        of_all += notes.of_home(self.catalog, self.as_of) + notes.of_outcomes(unit)
+        of_all += notes.of_home(self.catalog, self.as_of) + notes.of_outcomes(self._unit)
         for each, facts in zip(drafts, combined.facts, strict=True):
             of_all += notes.of_author(each.author, facts.author_id)
             of_all += notes.of_image(bool(each.images), learned)
@@ -227,11 +247,11 @@ class Predictor:
             model_version=registered.version,
             trained_at=trained_at,
             as_of=self.as_of,
-            unit=unit,
+            unit=self._unit,
             simulated=self.simulated,
             caption_kind=self.profile.shown_as.get("captioner", "caption"),
             notes=tuple(dict.fromkeys(of_all)),
-            columns=columns.take(_order(combined, columns)),
+            columns=columns.take(_order(columns)),
             images=[
                 Choice(place, number, image.file.name, (), encoded.captions[image.facts.sha256])
                 for place, number, image in combined.images
@@ -281,32 +301,13 @@ def _joined(parts: Sequence[Inputs]) -> Inputs:
     )
 
 
-def _order(combined: Combinations, columns: Columns) -> np.ndarray:
-    """The drafts from the best to the worst; equal ones by what they are, not by their place."""
-    hashes = [read.facts.sha256 for _, _, read in combined.images]
-    titles = [title for _, _, title in combined.titles]
-    names = [name.lower() for _, _, name in combined.subreddits]
-    image = np.append(_ranks(hashes), -1)[columns.image]
+def _order(columns: Columns) -> np.ndarray:
+    """The drafts from the best to the worst; equal ones as they are."""
     middle = np.stack(
         [columns.percentile[:, 1], columns.score[:, 1], columns.quantiles[:, 1]], axis=1
     )
     likely, score, quantile = np.where(np.isnan(middle), -np.inf, middle).T
-    return np.lexsort(
-        (
-            image,
-            columns.hour,
-            _ranks(names)[columns.subreddit],
-            _ranks(titles)[columns.title],
-            -quantile,
-            -score,
-            -likely,
-        )
-    )
-
-
-def _ranks(names: Sequence[str]) -> np.ndarray:
-    """The place of each name among the different ones, sorted."""
-    return np.unique(np.array(names, object), return_inverse=True)[1].astype(np.int64)
+    return np.lexsort((-quantile, -score, -likely))
 
 
 def _author_id(catalog: Catalog, name: str | None) -> str | None:

@@ -45,9 +45,18 @@ def chance_above(quantiles: np.ndarray, levels: np.ndarray) -> np.ndarray:
         quantiles: (n, 3).
         levels: (n,).
     """
+    return np.asarray(ndtr(-deviations_from(quantiles, levels)))
+
+
+def deviations_from(quantiles: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """How many standard deviations each of n values lies above the median, (n,).
+
+    Args:
+        quantiles: (n, 3).
+    """
     below, above = _deviations(quantiles)
-    distance = levels - quantiles[..., 1]
-    return np.asarray(ndtr(-distance / np.where(distance < 0, below, above)))
+    distance = values - quantiles[..., 1]
+    return np.asarray(distance / np.where(distance < 0, below, above))
 
 
 def _deviations(quantiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
