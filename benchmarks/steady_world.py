@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.sandbox import SandboxServer, World, praw_settings
 from mmrl.sources.reddit.source import to_base36
 

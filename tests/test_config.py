@@ -7,7 +7,7 @@ import pytest
 
 from mmrl.config import Settings, load_settings
 from mmrl.errors import ConfigError
-from mmrl.home import commented_toml, init
+from mmrl.home.make import commented_toml, init
 
 
 def test_defaults_hold_without_any_file(tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ from benchmarks.real.sets import (
     import_set,
     run_stages,
 )
-from mmrl import __version__
 from mmrl.catalog import Catalog
 from mmrl.catalog.columns import TEXT
 from mmrl.config import load_settings
@@ -48,6 +47,7 @@ from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.samples.load import encoders_of, load
 from mmrl.samples.schema import AUTHOR_FEATURES
+from mmrl.version import __version__
 
 _SHOWN = ("spearman", "rmse_log", "spearman_within", "pair_accuracy", "coverage_80", "width_80")
 _HEADS = ("Spearman", "RMSE", "in sub", "pairs", "coverage", "width")

@@ -15,7 +15,7 @@ from mmrl.catalog import Catalog
 from mmrl.collector.once import observe, sweep
 from mmrl.config import Settings, load_settings
 from mmrl.errors import InputError
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.learning.evaluation.record import as_json
 from mmrl.pipeline import Meter, Progress, StageReport
 from mmrl.pipeline import run as pipeline

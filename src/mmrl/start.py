@@ -18,7 +18,7 @@ from mmrl.collector.rules import keep_rules
 from mmrl.collector.writer import SweepReport
 from mmrl.config import Settings, load_settings
 from mmrl.errors import InputError
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.pipeline import Meter
 from mmrl.pipeline import run as pipeline
 from mmrl.runtime.progress import Progress

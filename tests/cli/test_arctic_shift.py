@@ -12,7 +12,7 @@ from mmrl.catalog import Catalog
 from mmrl.cli import main
 from mmrl.config import load_settings
 from mmrl.errors import InputError
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.sandbox import Faults, SandboxServer
 from mmrl.start import make_home
 from tests.support.service_trial import START, busy

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mmrl.catalog import Catalog
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.sandbox import SandboxServer, praw_settings
 from tests.support.command import ending, start
 from tests.support.service_trial import START, busy

@@ -14,7 +14,7 @@ import pytest
 from mmrl.catalog import Catalog
 from mmrl.cli import main
 from mmrl.doctor import examine
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.handler import Handler
 from mmrl.sources.budget import budget_path

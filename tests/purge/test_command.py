@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.config import Settings
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.purge import run as stage
 from mmrl.purge.run import posts_of
 from mmrl.sources.reddit import api as api

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmrl.catalog import Catalog
 from mmrl.collector.once import observe, sweep
 from mmrl.config import load_settings
-from mmrl.home import init
+from mmrl.home.make import init
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.reddit.api import connect

@@ -1,16 +1,6 @@
 """The command line. It parses, calls and prints; the work is done elsewhere."""
 
-import os
 import sys
-
-# Nothing of what mmrl runs on may report to anybody, and libraries' chatter helps nobody.
-os.environ.setdefault("DO_NOT_TRACK", "true")
-os.environ.setdefault("LANCE_LOG", "error")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-# Threads that wait for each other sleep instead of spinning: alone on two cores, embedding images
-# takes 9% longer; beside another process, as a collector, a half to a quarter of the time.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _LONGEST_LINE = 2_000
 _INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli import signals
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home
-from mmrl.cli.signals import SandboxTime
+from mmrl.cli.spans import SandboxTime
+from mmrl.home import signals
 
 if TYPE_CHECKING:
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.collector.backfill import Backfill
+    from mmrl.runtime.bars import Bars
 
 After = Annotated[
     str | None,
@@ -43,14 +43,15 @@ def backfill(
     """
     import json
 
-    from mmrl.cli.collect import alone
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.collector.backfill import Backfill
+    from mmrl.home.collecting import alone
+    from mmrl.runtime.bars import Bars
     from mmrl.sources.connection import connect_live
     from mmrl.sources.kinds import ARCTIC_SHIFT
     from mmrl.times import parse_time
 
-    catalog, settings = open_home(home)
+    opened = open_home(home)
+    catalog, settings = opened.catalog, opened.settings
     source, transport = connect_live(ARCTIC_SHIFT, settings, catalog.home)
     clock = transport.clock = signals.clock(sandbox_clock, source, transport.clock)
     until = transport.now() if before is None else parse_time(before)

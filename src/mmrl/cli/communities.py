@@ -14,8 +14,7 @@ def communities(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     import pyarrow.compute as pc
 
-    catalog, _ = open_home(home)
-    posts = catalog.read("posts", ["subreddit", "created_at"])
+    posts = open_home(home).catalog.read("posts", ["subreddit", "created_at"])
     rows = (
         posts.group_by("subreddit", use_threads=False)
         .aggregate([("created_at", "count"), ("created_at", "max")])

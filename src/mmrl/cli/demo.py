@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import Json, Posts, Seed, quiet_libraries
+from mmrl.cli.options import Json, Posts, Seed
 
 
 def demo(
@@ -26,9 +26,10 @@ def demo(
 
     from rich.console import Console
 
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.cli.terminal.tables import metrics_table
     from mmrl.demo import run_demo
+    from mmrl.runtime.bars import Bars
+    from mmrl.runtime.quiet import quiet_libraries
 
     quiet_libraries()
     with Bars() as bars:

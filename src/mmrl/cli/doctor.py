@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, check_home, quiet_libraries
+from mmrl.cli.options import DEFAULT_HOME, Home, Json
 
 
 def doctor(
@@ -26,9 +26,11 @@ def doctor(
     from rich.text import Text
 
     from mmrl.doctor import examine
+    from mmrl.home.opened import require_folder
+    from mmrl.runtime.quiet import quiet_libraries
 
     quiet_libraries()
-    check_home(home)
+    require_folder(home)
     findings = examine(home, live)
     if as_json:
         typer.echo(json.dumps([finding.as_dict() for finding in findings]))

@@ -1,28 +1,17 @@
 """`mmrl import`: a command for each kind of file that holds posts."""
 
-from datetime import datetime
-from os import getpid
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import (
-    DEFAULT_HOME,
-    AsOf,
-    Home,
-    Json,
-    check_home,
-    moment,
-    pairs,
-    quiet_libraries,
-)
-from mmrl.runtime.location import Location
+import mmrl
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, pairs
 from mmrl.sources.kinds import FILES, TABLE, Kind
 
 if TYPE_CHECKING:
     from mmrl.sources.files.importer import ImportReport
-    from mmrl.sources.files.source import PostSource
 
 app = typer.Typer(
     help="Imports posts from historical dumps or from tables; needs no credentials.",
@@ -77,15 +66,20 @@ def _lines_command(kind: Kind) -> None:
         as_of: AsOf = None,
         as_json: Json = False,
     ) -> None:
-        source = kind.load_reader()(
-            _matching(files),
-            subreddits=subreddit or [],
-            after=_time(after),
-            before=_time(before),
-            settled=settled,
-            scores_as_of=_time(scores_as_of),
+        opened = _open(home, as_json)
+        _shown(
+            lambda: opened.import_dump(
+                files,
+                kind=kind.name,
+                subreddits=subreddit or [],
+                after=after,
+                before=before,
+                settled=settled,
+                scores_as_of=scores_as_of,
+                as_of=as_of,
+            ),
+            *(home, as_json),
         )
-        _import(source, [source.scores_rule()], home, as_of, as_json)
 
 
 for _kind in FILES:
@@ -178,89 +172,40 @@ def table(
     were known when the post went up. A file may be imported again with more of them. The home is
     made if it is not there.
     """
-    from mmrl.sources.dates import DayOrder
-    from mmrl.sources.files.source import Several
-    from mmrl.sources.files.table import TableSource
-
     columns = pairs("--map", mapped, "FIELD=COLUMN, such as score=score_2023")
-    order = None
-    if day_first is not None:
-        order = DayOrder.DAY_FIRST if day_first else DayOrder.MONTH_FIRST
-    sources = [
-        TableSource(
-            file,
-            columns=columns,
-            subreddit=subreddit,
+    opened = _open(home, as_json)
+    _shown(
+        lambda: opened.import_table(
+            files,
             images=images,
-            settled=settled,
-            scores_as_of=_time(scores_as_of),
+            columns=columns,
             features=features or [],
             no_features=no_features or [],
+            subreddit=subreddit,
+            settled=settled,
+            scores_as_of=scores_as_of,
             encoding=encoding,
             separator=separator,
-            order=order,
-        )
-        for file in _matching(files)
-    ]
-    described: list[str] = []
-    for source in sources:
-        lines = source.describe()
-        if lines != described[-len(lines) :]:
-            described += [f"{source.name}:", *lines] if len(sources) > 1 else lines
-    _import(Several(sources), described, home, as_of, as_json)
-    if images is not None and not as_json:
-        found, missing = (
-            sum(getattr(source, name) for source in sources)
-            for name in ("images_found", "images_missing")
-        )
-        typer.echo(f"Images found: {found:,}; missing: {missing:,}.")
+            day_first=day_first,
+            as_of=as_of,
+        ),
+        *(home, as_json),
+    )
 
 
-def _matching(files: list[Path]) -> list[Path]:
-    """The files, with those in place of a pattern that fit it, in the order of their names."""
-    from glob import glob, has_magic
-
-    from mmrl.errors import InputError
-
-    found: list[Path] = []
-    for file in files:
-        if not has_magic(str(file)) or file.exists():
-            found.append(file)
-            continue
-        fitting = sorted(path for path in glob(str(file), recursive=True) if Path(path).is_file())
-        if not fitting:
-            raise InputError(f"No file fits {file}: check its name, relative to {Path.cwd()}.")
-        found += map(Path, fitting)
-    return found
+def _open(home: str, quiet: bool) -> "mmrl.Home":
+    """The home, made if it is not there."""
+    return mmrl.open(home, create=True, quiet=quiet)
 
 
-def _time(text: str | None) -> datetime | None:
-    from mmrl.times import parse_time
-
-    return None if text is None else parse_time(text)
-
-
-def _import(
-    source: "PostSource", described: list[str], home: str, as_of: str | None, as_json: bool
-) -> None:
-    """Shows what is about to be read, reads it, and prints what came of it."""
+def _shown(read: "Callable[[], ImportReport]", home: str, as_json: bool) -> None:
+    """Reads, and prints what came of it."""
     import json
 
-    from mmrl.catalog import Catalog
-    from mmrl.cli.terminal.bars import Bars
-    from mmrl.sources.files.importer import NothingUsableError, import_posts
+    from mmrl.sources.files.importer import NothingUsableError
 
-    at = moment(as_of)
-    quiet_libraries()
-    check_home(home)
-    catalog = Catalog.open(home, create=True)
-    if not as_json:
-        for line in described:
-            typer.echo(line, err=True)
-    refused_rows = Location.of(home).file("refused", f"{at:%Y%m%dT%H%M%S}-{getpid()}.csv")
     try:
-        with Bars(quiet=as_json, of_bytes=True) as bars:
-            report = import_posts(catalog, source, at, bars, refused_rows)
+        report = read()
     except NothingUsableError as error:
         if as_json:
             typer.echo(json.dumps(error.report.as_dict()))
@@ -275,6 +220,8 @@ def _import(
     _show_refused(report)
     _show_doubts(report)
     typer.echo(f"Next: mmrl run --home {home}")
+    if report.images_found is not None:
+        typer.echo(f"Images found: {report.images_found:,}; missing: {report.images_missing:,}.")
 
 
 def _show_range(report: "ImportReport") -> None:

@@ -18,7 +18,7 @@ def init(
 
     What is there already is left as it is.
     """
-    from mmrl.home import init as make
+    from mmrl.home.make import init as make
 
     made = make(home)
     for path in made:

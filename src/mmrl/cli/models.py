@@ -19,17 +19,16 @@ def list_models(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import versions_table
-    from mmrl.learning.registry.registry import Registry
 
-    catalog, _ = open_home(home)
-    versions = Registry(catalog.home).list()
+    opened = open_home(home)
+    versions = list(opened.models)
     if as_json:
         typer.echo(json.dumps([version.as_dict() for version in versions]))
     elif not versions:
         typer.echo(f"No model was trained yet: `mmrl train --home {home}`.")
     else:
         Console().print(versions_table(versions))
-        say_if_simulated(catalog)
+        say_if_simulated(opened)
 
 
 @app.command()
@@ -40,12 +39,11 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import metrics_table
-    from mmrl.learning.registry.registry import Registry
     from mmrl.purge.rows import purged_of
 
-    catalog, _ = open_home(home)
-    shown = Registry(catalog.home).show(version)
-    learned, judged = purged_of(catalog, shown.version)
+    opened = open_home(home)
+    shown = opened.models[version]
+    learned, judged = purged_of(opened.catalog, shown.version)
     if as_json:
         typer.echo(
             json.dumps(
@@ -63,7 +61,7 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
             f"Purged since: {learned:,} of the posts it learned from, {judged:,} of those it was "
             "judged on."
         )
-    say_if_simulated(catalog)
+    say_if_simulated(opened)
 
 
 @app.command()
@@ -79,22 +77,17 @@ def compare(
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import comparison_table
-    from mmrl.learning.registry.registry import Registry
 
-    catalog, _ = open_home(home)
-    comparison = Registry(catalog.home).compare(a, b)
+    opened = open_home(home)
+    comparison = opened.models.compare(a, b)
     if as_json:
         typer.echo(json.dumps(comparison.as_dict()))
     else:
         Console().print(comparison_table(comparison))
-        say_if_simulated(catalog)
+        say_if_simulated(opened)
 
 
 @app.command()
 def promote(version: Version, home: Home = DEFAULT_HOME) -> None:
     """Makes a version the champion by hand, for instance to roll back."""
-    from mmrl.learning.registry.registry import Registry
-
-    catalog, _ = open_home(home)
-    promoted = Registry(catalog.home).promote(version)
-    typer.echo(f"Version {promoted} is the champion now.")
+    typer.echo(f"Version {open_home(home).models.promote(version)} is the champion now.")

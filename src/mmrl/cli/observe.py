@@ -2,14 +2,8 @@
 
 import typer
 
-from mmrl.cli import signals
-from mmrl.cli.options import DEFAULT_HOME, AsOf, From, Home, Json, lock, moment, open_home
-from mmrl.cli.signals import SandboxTime
-
-OBSERVED_ELSEWHERE = (
-    "Nothing to do: the observations of this home are taken by another process ({process}), such "
-    "as `mmrl collect`."
-)
+from mmrl.cli.options import DEFAULT_HOME, AsOf, From, Home, Json, open_home
+from mmrl.cli.spans import SandboxTime
 
 
 def observe(
@@ -27,11 +21,15 @@ def observe(
 
     from mmrl.collector.observations import ObserveReport
     from mmrl.collector.once import observe as take_observations
+    from mmrl.home import signals
+    from mmrl.home.collecting import OBSERVED_ELSEWHERE, lock
+    from mmrl.home.moments import moment
     from mmrl.runtime.lock import Taken, only_one
     from mmrl.sources.budget import Priority
     from mmrl.sources.connection import connect_live, live_kind
 
-    catalog, settings = open_home(home)
+    opened = open_home(home)
+    catalog, settings = opened.catalog, opened.settings
     kind = live_kind(source, settings)
     live, transport = connect_live(kind, settings, catalog.home, observing=True)
     clock = transport.clock = signals.clock(sandbox_clock, live, transport.clock)

@@ -1,17 +1,15 @@
 """Options that many commands share, and the first steps of a command."""
 
-import logging
-import warnings
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import mmrl
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmrl.catalog import Catalog
-    from mmrl.config import Settings
 
 Home = Annotated[
     str,
@@ -23,7 +21,6 @@ Home = Annotated[
     ),
 ]
 DEFAULT_HOME = "mmrl-home"
-_YEARS = range(1970, 2200)  # of a moment: spans before and after it are times, too
 
 AsOf = Annotated[
     str | None,
@@ -50,30 +47,6 @@ Version = Annotated[
 ]
 
 
-def lock(mark: str, name: str) -> str:
-    """The name of a lock of a live source's own; Reddit's has no mark."""
-    return mark.replace("/", "-") + name
-
-
-def moment(text: str | None) -> datetime:
-    """The time the work is done for: the one place where the present is asked for.
-
-    Raises:
-        InputError: the text is no time, or one that no post can have.
-    """
-    from mmrl.errors import InputError
-    from mmrl.times import parse_time
-
-    if text is None:
-        return datetime.now(UTC)
-    at = parse_time(text)
-    if at.year not in _YEARS:
-        raise InputError(
-            f"{text!r} is the year {at.year}: give a time from {_YEARS[0]} to {_YEARS[-1]}."
-        )
-    return at
-
-
 def pairs(option: str, texts: "Sequence[str] | None", expected: str) -> dict[str, str]:
     """An option's texts such as `NAME=VALUE` as a mapping.
 
@@ -89,35 +62,20 @@ def pairs(option: str, texts: "Sequence[str] | None", expected: str) -> dict[str
     return {name: value for name, _, value in split.values()}
 
 
-def open_home(home: str) -> "tuple[Catalog, Settings]":
-    """The catalog and the settings of a home that exists."""
-    from mmrl.catalog import Catalog
-    from mmrl.config import load_settings
+def open_home(home: str, *, quiet: bool = False) -> "mmrl.Home":
+    """A home that exists.
 
-    quiet_libraries()
-    check_home(home)
-    return Catalog.open(home), load_settings(home)
-
-
-def check_home(home: str) -> None:
-    """Refuses a home that can't be one.
-
-    Raises:
-        InputError: it is a file.
+    Args:
+        quiet: show no bars and no notes.
     """
-    from mmrl.errors import InputError
-    from mmrl.runtime.location import Location
-
-    location = Location.of(home)
-    if location.is_local and location.path.is_file():
-        raise InputError(f"{home} is a file, not a home: give --home (or MMRL_HOME) a folder.")
+    return mmrl.open(home, quiet=quiet)
 
 
-def say_if_simulated(catalog: "Catalog") -> None:
+def say_if_simulated(home: "mmrl.Home") -> None:
     """Says under what is shown that it speaks of simulated posts, where it does."""
     from mmrl.sources.kinds import SIMULATED
 
-    simulated = catalog.count("posts", SIMULATED)
+    simulated = home.catalog.count("posts", SIMULATED)
     if simulated:
         typer.echo(
             f"Simulated: {simulated:,} of the posts come from the sandbox; nobody wrote them."
@@ -132,11 +90,3 @@ def say_if_later(posts: int, as_of: datetime) -> None:
         typer.echo(
             f"{posts:,} posts came later than {iso(as_of)} and wait: give a later --as-of, or none."
         )
-
-
-def quiet_libraries() -> None:
-    """Keeps libraries' start-up talk off a person's terminal; their errors still come through."""
-    for name in ("mlflow", "alembic", "tensorflow", "absl", "httpx", "prawcore", "praw"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, pairs
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, pairs
 
 
 def predict(
@@ -58,16 +58,15 @@ def predict(
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import prediction_table
+    from mmrl.home.moments import moment
     from mmrl.serving.hours import posting_time
-    from mmrl.serving.predict import predict_draft
     from mmrl.serving.prediction import Draft
 
     known_at = moment(as_of)
     posted_at = None if at is None else posting_time(at, tz, known_at)
-    catalog, settings = open_home(home)
     brought = pairs("--feature", features, "NAME=VALUE, such as genre=Drama")
     draft = Draft(image, title, subreddit, author, over_18, flair, brought, posted_at)
-    prediction = predict_draft(catalog, settings, draft, known_at, model)
+    (prediction,) = open_home(home).predict([draft], model=model, as_of=known_at)
     if as_json:
         typer.echo(json.dumps(prediction.as_dict()))
     else:

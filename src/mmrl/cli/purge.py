@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmrl.cli import signals
-from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, moment, open_home
-from mmrl.cli.signals import SandboxTime
+from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, open_home
+from mmrl.cli.spans import SandboxTime, span
+from mmrl.home import signals
+from mmrl.home.moments import moment
 from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.config import Settings
     from mmrl.errors import MmrlError
     from mmrl.purge.recheck import RecheckReport
+    from mmrl.runtime.bars import Bars
     from mmrl.sources.kinds import Kind
 
 _RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
@@ -76,18 +77,19 @@ def purge(
     """
     import json
 
-    from mmrl.cli.terminal.bars import Bars
+    from mmrl.runtime.bars import Bars
     from mmrl.runtime.lock import only_one
 
-    span = signals.span(duration, "--for")
-    catalog, settings = open_home(home)
+    longest = span(duration, "--for")
+    opened = open_home(home)
+    catalog, settings = opened.catalog, opened.settings
     with only_one(catalog.home, "purge", _RUNNING), Bars(quiet=as_json) as bars:
         if posts or authors:
             outcome = _on_request(catalog, settings, posts or [], authors or [], dry_run, bars)
         elif dry_run:
             outcome = _dry_run(catalog, settings, moment(None))
         else:
-            limits = _Limits(requests, span, sandbox_clock, source)
+            limits = _Limits(requests, longest, sandbox_clock, source)
             outcome = _all(catalog, settings, limits, bars)
     error = outcome.pop("error")
     if as_json:

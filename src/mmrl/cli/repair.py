@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, check_home, quiet_libraries
+from mmrl.cli.options import DEFAULT_HOME, Home, Json
 
 
 def repair(
@@ -23,11 +23,13 @@ def repair(
     import json
 
     from mmrl.errors import NotFoundError
+    from mmrl.home.opened import require_folder
     from mmrl.repair import check
     from mmrl.runtime.location import Location
+    from mmrl.runtime.quiet import quiet_libraries
 
     quiet_libraries()
-    check_home(home)
+    require_folder(home)
     folder = Location.of(home).file("catalog")
     if folder is not None and not folder.is_dir():
         raise NotFoundError(f"There is no mmrl home at {home}: give --home (or MMRL_HOME) one.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Version, moment, open_home
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Version, open_home
 
 
 def report(
@@ -17,10 +17,4 @@ def report(
     ] = None,
 ) -> None:
     """Writes a model's report: one HTML file that opens without a network."""
-    from mmrl.images.decode import use_limit
-    from mmrl.report.write import write_report
-
-    at = moment(as_of)
-    catalog, settings = open_home(home)
-    use_limit(settings.images.max_pixels)
-    typer.echo(f"Report: {write_report(catalog, version, at, out)}")
+    typer.echo(f"Report: {open_home(home).report(version, as_of=as_of, out=out)}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_later
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, say_if_later
 from mmrl.stages import STAGES, groups
 
 
@@ -33,14 +33,10 @@ def run(
 ) -> None:
     import json
 
-    from mmrl.cli.terminal.bars import Bars
-    from mmrl.pipeline import run as pipeline
+    from mmrl.home.moments import moment
 
     at = moment(as_of)
-    pipeline.expand(stages or [])
-    catalog, settings = open_home(home)
-    with Bars() as bars:
-        report = pipeline.run(catalog, settings, stages or [], at, bars)
+    report = open_home(home).run(*stages or (), as_of=at)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     elif not report.did_anything:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import Json, Posts, Seed, moment
+from mmrl.cli.options import Json, Posts, Seed
 
 if TYPE_CHECKING:
     from mmrl.sandbox import World
@@ -68,6 +68,7 @@ def sandbox(
 
 def _replayed(path: Path, images: Path | None, subreddit: str | None) -> "tuple[World, str]":
     """The world of a file's posts, and a few words on what is in it."""
+    from mmrl.home.moments import moment
     from mmrl.sandbox.replay import replay
 
     replayed = replay(path, moment(None), images, subreddit)

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli import signals
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, quiet_libraries
-from mmrl.cli.signals import SandboxTime
+from mmrl.cli.options import DEFAULT_HOME, Home, Json
+from mmrl.cli.spans import SandboxTime
 
 if TYPE_CHECKING:
     from mmrl.start import StartReport
@@ -30,11 +29,13 @@ def start(
     import json
 
     from mmrl.catalog import Catalog
-    from mmrl.cli.collect import alone
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.errors import InputError
+    from mmrl.home import signals
+    from mmrl.home.collecting import alone
+    from mmrl.runtime.bars import Bars
     from mmrl.runtime.clock import Halt
     from mmrl.runtime.location import Location
+    from mmrl.runtime.quiet import quiet_libraries
     from mmrl.sources.connection import connect_live
     from mmrl.sources.kinds import ARCTIC_SHIFT
     from mmrl.start import make_home

@@ -9,7 +9,6 @@ from mmrl.cli.options import (
     AsOf,
     Home,
     Json,
-    moment,
     open_home,
     say_if_later,
     say_if_simulated,
@@ -43,11 +42,11 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
     from rich.console import Console
 
     from mmrl.cli.terminal.collector_lines import collector
-    from mmrl.status import survey
+    from mmrl.home.moments import moment
 
     at = moment(as_of)
-    catalog, settings = open_home(home)
-    state = survey(catalog, settings, at)
+    opened = open_home(home)
+    state = opened.status(at)
     if as_json:
         typer.echo(json.dumps(state.as_dict()))
         return
@@ -58,7 +57,7 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
             typer.echo()
     if state.profile_error is not None:
         typer.echo(f"The stages marked ? can't be counted: {state.profile_error}\n")
-    say_if_simulated(catalog)
+    say_if_simulated(opened)
     say_if_later(state.later, at)
     if not state.stages[0].done:
         typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")

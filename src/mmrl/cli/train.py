@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, moment, open_home, say_if_simulated
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, say_if_simulated
 
 
 def train(
@@ -23,18 +23,14 @@ def train(
 
     from rich.console import Console
 
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.cli.terminal.tables import metrics_table
-    from mmrl.pipeline.stages.train import train_if_new
 
-    at = moment(as_of)
-    catalog, settings = open_home(home)
-    with Bars(quiet=as_json) as bars:
-        trained = train_if_new(catalog, settings, at, bars, force=force)
+    opened = open_home(home, quiet=as_json)
+    trained = opened.train(as_of=as_of, force=force)
     if as_json:
         typer.echo(json.dumps(trained.as_dict()))
         return
     if trained.evaluation is not None:
         Console().print(metrics_table(trained.evaluation))
     typer.echo(trained.message)
-    say_if_simulated(catalog)
+    say_if_simulated(opened)

@@ -39,13 +39,13 @@ def list_weights(
 
     from rich.console import Console
 
-    from mmrl.cli.options import check_home
     from mmrl.config import load_settings
     from mmrl.encoders.hub.cache import cache_folder
     from mmrl.encoders.weights import hub_profiles
     from mmrl.encoders.weights import list_weights as survey_weights
+    from mmrl.home.opened import require_folder
 
-    check_home(home)
+    require_folder(home)
     rows = survey_weights(load_settings(home), hub_profiles() if profile is None else [profile])
     if as_json:
         typer.echo(json.dumps([row.as_dict() for row in rows]))
@@ -104,14 +104,14 @@ def fetch(
 
     What is there is left alone, and a download that was stopped goes on from where it was.
     """
-    from mmrl.cli.options import check_home
-    from mmrl.cli.terminal.bars import Bars
     from mmrl.config import load_settings
     from mmrl.encoders.hub import download as fetching
     from mmrl.encoders.hub.cache import cache_folder
     from mmrl.encoders.hub.models import gigabytes
+    from mmrl.home.opened import require_folder
+    from mmrl.runtime.bars import Bars
 
-    check_home(home)
+    require_folder(home)
     settings = load_settings(home)
     absent = _absent(settings, models or [], profile)
     if not absent:

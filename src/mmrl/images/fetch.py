@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import httpcore
 
-from mmrl import __version__
 from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.answers import judge_headers, judge_status, read_headers
@@ -28,6 +27,7 @@ from mmrl.images.room import MOST_HELD_BYTES, NoRoomError, Room, Taking
 from mmrl.images.safety import Address, check_url, quoted
 from mmrl.images.unpack import PackedBodyError, Unpacker
 from mmrl.runtime.retry import IMAGES, retry_after
+from mmrl.version import __version__
 
 USER_AGENT = f"mmrl/{__version__} (learns what makes image posts popular; fetches an image once)"
 MOST_REDIRECTS = 5

@@ -11,7 +11,6 @@ from datetime import datetime
 
 import numpy as np
 
-from mmrl import __version__
 from mmrl.config import Settings
 from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
@@ -26,6 +25,7 @@ from mmrl.runtime.progress import Progress
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import NEVER, label_known_at
 from mmrl.times import iso
+from mmrl.version import __version__
 
 MODEL = "mmrl"  # the blend's name in an evaluation
 _PRIOR_POSTS = 100

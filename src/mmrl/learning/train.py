@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl import __version__
 from mmrl.catalog.columns import SPACES
 from mmrl.config import Settings
 from mmrl.errors import InputError
@@ -36,6 +35,7 @@ from mmrl.learning.splits import Split, seen_authors, split_samples
 from mmrl.learning.targets import TargetName, labelled
 from mmrl.learning.task import Part, Task, prepare
 from mmrl.runtime.progress import Progress, Silent
+from mmrl.version import __version__
 
 CEILING = "noise_ceiling"
 

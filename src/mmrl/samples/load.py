@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -119,16 +120,17 @@ def samples_with_vectors(
     labelled_only: bool = False,
 ) -> pa.Table:
     """The samples at `as_of` with all the vectors of a profile's encoders."""
-    return load(
-        catalog,
-        settings,
-        as_of,
-        encoders={space: profile.ids[space] for space in EMBEDDED},
-        captioner=profile.ids["captioner"],
-        visual_text=profile.visual_text,
-        dims=profile.dims,
-        labelled_only=labelled_only,
-    )
+    return load(catalog, settings, as_of, **vectors_of(profile), labelled_only=labelled_only)
+
+
+def vectors_of(profile: Profile) -> dict[str, Any]:
+    """The arguments of `load` that join the vectors of all of a profile's encoders."""
+    return {
+        "encoders": {space: profile.ids[space] for space in EMBEDDED},
+        "captioner": profile.ids["captioner"],
+        "visual_text": profile.visual_text,
+        "dims": profile.dims,
+    }
 
 
 def read_known(

@@ -37,7 +37,7 @@ def connect_live(
 
 def user_agent(contact: str) -> str:
     """Names mmrl, and how its user is reached."""
-    from mmrl import __version__
+    from mmrl.version import __version__
 
     return f"mmrl/{__version__} (contact: {contact or 'none given'})"
 

@@ -51,6 +51,8 @@ class ImportReport:
         dropped: values left out of usable posts, as they can't be used, by name.
         examples: refused rows, at most `EXAMPLES`, of different kinds where there are several.
         refused_file: holds all refused rows; None where the examples show them all.
+        images_found, images_missing: of the images that a table names in a folder; None where no
+            folder was given.
     """
 
     read: int = 0
@@ -72,6 +74,8 @@ class ImportReport:
     dropped: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     refused_file: str | None = None
+    images_found: int | None = None
+    images_missing: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`: counts as they are, times as ISO 8601."""

@@ -62,7 +62,7 @@ def user_agent(settings: dict[str, Any]) -> str:
     The form is `<platform>:<app>:<version> (by /u/<name>)`. The app is named by a hash of its
     client id, and the account is left out where praw.ini does not name it.
     """
-    from mmrl import __version__
+    from mmrl.version import __version__
 
     if settings.get("user_agent"):
         return str(settings["user_agent"])

@@ -1,41 +1,18 @@
-"""Times, clocks and signals of the commands that ask Reddit and may run for long."""
+"""Clocks and signals of work that asks Reddit and may run for long."""
 
 import os
-import re
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mmrl.runtime.clock import Clock
     from mmrl.sources.live import LiveSource
     from mmrl.sources.transport import Transport
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _ABORT_AFTER = 3.0  # seconds that a request in flight may still take once told to stop
-
-SandboxTime = Annotated[str | None, typer.Option("--sandbox-clock", hidden=True)]
-
-
-def span(text: str | None, option: str) -> timedelta | None:
-    """A time such as 55m, 2h or 1h30m; None where none was given.
-
-    Raises:
-        InputError: it is none.
-    """
-    from mmrl.errors import InputError
-
-    if text is None:
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", text)
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or not 0 < seconds < 1e9:
-        raise InputError(f"{option} is {text!r}, expected a time such as 55m, 2h or 1h30m.")
-    return timedelta(seconds=seconds)
 
 
 def clock(requested: str | None, source: "LiveSource", otherwise: "Clock") -> "Clock":
@@ -58,8 +35,15 @@ def clock(requested: str | None, source: "LiveSource", otherwise: "Clock") -> "C
 
 @contextmanager
 def stopped_by_signals(clock: "Clock", transports: "list[Transport]") -> Iterator[None]:
-    """A block that the first SIGTERM or Ctrl-C stops by the clock; a second one ends at once."""
+    """A block that the first SIGTERM or Ctrl-C stops by the clock; a second one ends at once.
+
+    Only Python's main thread is told of signals: in another one the block is left alone.
+    """
     from mmrl.runtime.clock import Halt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(number: int, frame: object) -> None:
         if clock.stopping:

@@ -1,4 +1,7 @@
-"""Progress on the terminal: a bar a piece of work, or a line each where there is no terminal."""
+"""Progress on the terminal: a bar a piece of work, or a line each where there is no terminal.
+
+In a notebook, `watching` gives bars of the notebook's own instead.
+"""
 
 import sys
 import time
@@ -19,8 +22,22 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mmrl.runtime.notebook import NotebookBars, in_notebook
+
 _LINE_EVERY = 60.0  # seconds between two lines on the same work where there is no terminal
 _MANY = 1_000_000  # beyond this, units are bytes or the like, and a share says more
+
+
+def watching(*, quiet: bool = False, of_bytes: bool = False) -> "Bars | NotebookBars":
+    """Bars for where this process runs: a terminal, a file, or a notebook.
+
+    Args:
+        quiet: show nothing.
+        of_bytes: units are bytes of a download: shown as such, with their rate.
+    """
+    if in_notebook() and not quiet:
+        return NotebookBars()
+    return Bars(quiet=quiet, of_bytes=of_bytes)
 
 
 class _Count(ProgressColumn):
@@ -43,10 +60,7 @@ class _Left(ProgressColumn):
 
 
 class Bars:
-    """Implements `mmrl.pipeline.Progress` with rich bars on standard error.
-
-    With `of_bytes`, units are bytes of a download: shown as such, with their rate.
-    """
+    """Implements `Progress` with rich bars on standard error; see `watching`."""
 
     def __init__(self, *, quiet: bool = False, of_bytes: bool = False) -> None:
         self._of_bytes = of_bytes

@@ -1,0 +1,1 @@
+"""A home from Python: posts in, stages, samples, models, predictions and reports out."""

@@ -1,0 +1,131 @@
+"""Collecting into a home: the source that it follows, one process at a time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from mmrl.home import signals
+
+if TYPE_CHECKING:
+    from mmrl.catalog import Catalog
+    from mmrl.collector.status import Status
+    from mmrl.config import Settings
+    from mmrl.sources.kinds import Kind
+    from mmrl.sources.live import LiveSource
+    from mmrl.sources.transport import Transport
+
+RUNNING = (
+    "A collector runs on this home already (process {process}): stop it first, or give this one "
+    "another --home."
+)
+OBSERVED_ELSEWHERE = (
+    "Nothing to do: the observations of this home are taken by another process ({process}), such "
+    "as `mmrl collect`."
+)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Whoever is shown how a collector does.
+
+    Attributes:
+        say: is given a sentence on what happened.
+        show: is given the status after each piece of work and wait.
+        tick: the longest wait between two of these, in seconds.
+    """
+
+    say: Callable[[str], None]
+    show: "Callable[[Status], None]"
+    tick: float = 60.0
+
+
+def lock(mark: str, name: str) -> str:
+    """The name of a lock of a live source's own; Reddit's has no mark."""
+    return mark.replace("/", "-") + name
+
+
+@contextmanager
+def alone(home: str, mark: str, observing: bool = True) -> Iterator[None]:
+    """Holds the home's lock for collecting and, with `observing`, the one for observations.
+
+    Args:
+        mark: of the source; a home may have a collector for each.
+    """
+    from mmrl.runtime.lock import only_one
+
+    with ExitStack() as locks:
+        locks.enter_context(only_one(home, lock(mark, "collect"), RUNNING))
+        if observing:
+            locks.enter_context(only_one(home, lock(mark, "looks"), OBSERVED_ELSEWHERE))
+        yield
+
+
+def collect(
+    catalog: "Catalog",
+    settings: "Settings",
+    kind: "Kind",
+    watcher: Watcher,
+    *,
+    span: timedelta | None = None,
+    once: bool = False,
+    observing: bool = True,
+    sandbox_clock: str | None = None,
+) -> "Status":
+    """Keeps every new post of the followed subreddits, and observes each as it ages.
+
+    Args:
+        span: how long; until Ctrl-C or SIGTERM for None.
+        once: one sweep and the observations that are due, then the end.
+        observing: take observations, too.
+        sandbox_clock: the time of a sandbox, for tests.
+
+    Raises:
+        ConfigError: credentials or settings are missing or wrong.
+        SourceError: with `once`, no answer; what was found is kept.
+    """
+    from mmrl.collector.service import Service
+    from mmrl.runtime.malloc import give_back_what_is_freed
+    from mmrl.sources.connection import collector_settings
+
+    give_back_what_is_freed()
+    live, transport, observer = _connect(kind, catalog, settings, observing, sandbox_clock)
+    transports = [transport] if observer is None else [transport, observer[1]]
+    with (
+        alone(catalog.home, live.traits.mark, observing),
+        signals.stopped_by_signals(transport.clock, transports),
+    ):
+        service = Service(
+            *(live, transport, catalog, collector_settings(kind, settings)),
+            observer=observer,
+            observing=observing,
+            tell=watcher.say,
+        )
+        if once:
+            status = service.once()
+            for name, why in status.left_out.items():
+                watcher.say(f"r/{name} is left out: {live.traits.label} says {why}.")
+            return status
+        until = None if span is None else transport.now() + span
+        return service.run(until, watcher.show, watcher.tick)
+
+
+def _connect(
+    kind: "Kind",
+    catalog: "Catalog",
+    settings: "Settings",
+    observing: bool,
+    sandbox_clock: str | None,
+) -> "tuple[LiveSource, Transport, tuple[LiveSource, Transport] | None]":
+    """The source that finds posts, and a second one for observations where one is set."""
+    from mmrl.sources.connection import connect_live
+    from mmrl.sources.kinds import REDDIT
+
+    source, transport = connect_live(kind, settings, catalog.home)
+    transport.clock = signals.clock(sandbox_clock, source, transport.clock)
+    another = settings.reddit.observe_site not in (None, settings.reddit.site)
+    if not (observing and another and kind is REDDIT):
+        return source, transport, None
+    observer = connect_live(kind, settings, catalog.home, observing=True, clock=transport.clock)
+    return source, transport, observer

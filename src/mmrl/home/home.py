@@ -1,0 +1,154 @@
+"""A home from Python; the command line does its work through it, too."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmrl.home.incoming import Incoming
+from mmrl.home.moments import Moment, moment
+
+if TYPE_CHECKING:
+    from mmrl.home.samples import Samples
+    from mmrl.pipeline.run import RunReport
+    from mmrl.pipeline.stages.train import TrainReport
+    from mmrl.serving.prediction import Draft, Prediction
+    from mmrl.status import Survey
+
+
+class Home(Incoming):
+    """What mmrl keeps in one folder, and what it does with it; `mmrl.open` gives one.
+
+    Wherever a method takes `as_of`, it works as if it were that UTC time (a datetime, ISO 8601 or
+    epoch seconds) and uses nothing later; the present unless given.
+
+    Attributes:
+        address: the folder's absolute path, or the address in an object store.
+        settings: of the home's `mmrl.toml`, the environment, and what was given to `mmrl.open`.
+        quiet: no bars and no notes on standard error.
+    """
+
+    def run(self, *stages: str, as_of: Moment = None) -> "RunReport":
+        """Runs the pipeline, or some of its stages, on what is new.
+
+        A run that is killed loses at most the batch in flight; the next one goes on from there.
+
+        Args:
+            stages: names of stages or groups, such as `embed`; all unless given.
+
+        Raises:
+            InputError: there is no such stage.
+        """
+        from mmrl.pipeline import run as pipeline
+
+        pipeline.expand(stages)
+        with self._bars() as bars:
+            return pipeline.run(self.catalog, self.settings, stages, moment(as_of), bars)
+
+    def status(self, as_of: Moment = None) -> "Survey":
+        """Each stage's work: done, pending, left out and failed, by reason; and the collector's."""
+        from mmrl.status import survey
+
+        return survey(self.catalog, self.settings, moment(as_of))
+
+    def samples(
+        self,
+        *,
+        as_of: Moment = None,
+        vectors: bool = False,
+        labelled_only: bool = False,
+        columns: Sequence[str] | None = None,
+    ) -> "Samples":
+        """A row a post: features as they were known, and labels where they had settled.
+
+        Args:
+            vectors: join the vectors of the profile's encoders: title, caption, image, visual.
+            labelled_only: leave out posts without a label.
+            columns: which, in that order; all by default.
+
+        Raises:
+            InputError: there is no such column.
+        """
+        from mmrl.home.samples import Samples
+        from mmrl.samples.load import load
+
+        at = moment(as_of)
+        known = {} if not vectors else self._vectors()
+        options: dict[str, Any] = {"labelled_only": labelled_only, "columns": columns}
+        return Samples(load(self.catalog, self.settings, at, **known, **options), at)
+
+    def train(self, *, as_of: Moment = None, force: bool = False, **options: Any) -> "TrainReport":
+        """Trains a model on all matured samples, judges it against baselines, and keeps it.
+
+        The champion moves only when the new model is not worse on the same test posts. Nothing is
+        trained where no sample is new since the last time, or too few have a label; the report's
+        `message` says so.
+
+        Args:
+            force: train even on nothing new.
+            options: settings of `[train]` for this training, such as `target="percentile"` or
+                `seed=1`.
+
+        Raises:
+            ConfigError: there is no such setting, or its value is wrong.
+            InputError: forced, and there are too few samples.
+        """
+        from mmrl.config import load_settings
+        from mmrl.pipeline.stages.train import train_if_new
+
+        settings = self.settings
+        if options:
+            train = {**self._given.get("train", {}), **options}
+            settings = load_settings(self.address, **{**self._given, "train": train})
+        with self._bars() as bars:
+            return train_if_new(self.catalog, settings, moment(as_of), bars, force=force)
+
+    def predict(
+        self, drafts: "Sequence[Draft]", *, model: str | int = "champion", as_of: Moment = None
+    ) -> "list[Prediction]":
+        """Predicts how popular posts would be, before they are posted.
+
+        Args:
+            drafts: any number of them.
+            model: a version, `champion` or `latest`.
+
+        Returns:
+            a prediction a draft, in their order.
+
+        Raises:
+            NotFoundError: an image or the model version does not exist.
+            InputError: an image can't be used, a title or a subreddit is empty, or the model does
+                not know a feature of a draft.
+        """
+        from mmrl.serving.predict import predict_draft
+
+        at = moment(as_of)
+        version = str(model)
+        return [predict_draft(self.catalog, self.settings, draft, at, version) for draft in drafts]
+
+    def report(
+        self,
+        version: str | int = "champion",
+        *,
+        as_of: Moment = None,
+        out: str | Path | None = None,
+    ) -> Path:
+        """Writes a model's report: one HTML file that opens without a network. Returns its path.
+
+        Args:
+            out: where to write it; in the home's `reports/` unless given.
+
+        Raises:
+            NotFoundError: the version does not exist.
+        """
+        from mmrl.images.decode import use_limit
+        from mmrl.report.write import write_report
+
+        use_limit(self.settings.images.max_pixels)
+        to = None if out is None else Path(out)
+        return write_report(self.catalog, str(version), moment(as_of), to)
+
+    def _vectors(self) -> dict[str, Any]:
+        from mmrl.encoders.profiles import load_profile
+        from mmrl.samples.load import vectors_of
+
+        return vectors_of(load_profile(self.settings))

@@ -1,0 +1,157 @@
+"""Posts come into a home: from tables and dumps, and live."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrl.errors import InputError
+from mmrl.home.moments import Moment, moment, optional
+from mmrl.home.opened import OpenHome
+
+if TYPE_CHECKING:
+    from mmrl.collector.status import Status
+    from mmrl.home.importing import Files
+    from mmrl.sources.files.importer import ImportReport
+
+
+class Incoming(OpenHome):
+    """The part of `Home` that takes posts in."""
+
+    def import_table(
+        self,
+        files: "Files",
+        *,
+        images: str | Path | None = None,
+        columns: Mapping[str, str] | None = None,
+        features: Sequence[str] = (),
+        no_features: Sequence[str] = (),
+        subreddit: str | None = None,
+        settled: bool | None = None,
+        scores_as_of: Moment = None,
+        encoding: str | None = None,
+        separator: str | None = None,
+        day_first: bool | None = None,
+        as_of: Moment = None,
+    ) -> "ImportReport":
+        """Imports tables of posts, a post a row, with a folder of their images if there is one.
+
+        What each column is, is guessed from its name and told on standard error.
+
+        Args:
+            files: .csv, .tsv (plain or packed), .parquet; one or several, also patterns.
+            images: the folder with the posts' image files.
+            columns: field to column where the guess is wrong, such as `{"score": "ups"}`.
+            features: columns known when the post went up, to learn from.
+            no_features: tags or descriptions that are not to be learned from.
+            subreddit: for rows that name none.
+            settled: scores that do not say when they were observed are final, or are not; decided
+                by the file's columns unless given.
+            scores_as_of: when such scores were observed.
+            encoding, separator: of a table of text; found out unless given.
+            day_first: how dates such as 9/8/2022 are meant; told by the others unless given.
+
+        Raises:
+            InputError: a file can't be read, a column is missing, or no row could be used.
+        """
+        from mmrl.home.importing import read_into, tables
+        from mmrl.sources.files.source import Several
+
+        at = moment(as_of)
+        sources, described = tables(
+            files,
+            images=images,
+            columns=columns,
+            features=features,
+            no_features=no_features,
+            subreddit=subreddit,
+            settled=settled,
+            scores_as_of=optional(scores_as_of),
+            encoding=encoding,
+            separator=separator,
+            day_first=day_first,
+        )
+        with self._bars(of_bytes=True) as bars:
+            source = Several(sources)
+            report = read_into(self.catalog, source, described, at, bars, self._tell)
+        if images is not None:
+            report.images_found = sum(source.images_found for source in sources)
+            report.images_missing = sum(source.images_missing for source in sources)
+        return report
+
+    def import_dump(
+        self,
+        files: "Files",
+        *,
+        kind: str = "dump",
+        subreddits: Sequence[str] = (),
+        after: Moment = None,
+        before: Moment = None,
+        settled: bool = False,
+        scores_as_of: Moment = None,
+        as_of: Moment = None,
+    ) -> "ImportReport":
+        """Imports dumps: one submission as JSON a line, plain or packed.
+
+        Args:
+            files: one or several, also patterns; they are streamed.
+            kind: of the files, as `mmrl import` names them.
+            subreddits: only their posts; all by default.
+            after, before: only posts created since, and before.
+            settled: scores that do not say their time are final.
+            scores_as_of: when such scores were observed.
+
+        Raises:
+            InputError: a file can't be read, or no row could be used.
+        """
+        from mmrl.home.importing import kind_of, lines_source, read_into
+
+        at = moment(as_of)
+        source, described = lines_source(
+            kind_of(kind),
+            files,
+            subreddits=subreddits,
+            after=optional(after),
+            before=optional(before),
+            settled=settled,
+            scores_as_of=optional(scores_as_of),
+        )
+        with self._bars(of_bytes=True) as bars:
+            return read_into(self.catalog, source, described, at, bars, self._tell)
+
+    def collect(
+        self,
+        minutes: float | None = None,
+        *,
+        once: bool = False,
+        source: str | None = None,
+        observing: bool = True,
+    ) -> "Status":
+        """Keeps every new post of the followed subreddits, and observes each as it ages.
+
+        Args:
+            minutes: how long; until Ctrl-C (or the kernel's interrupt) unless given.
+            once: one sweep and the observations that are due, then the end.
+            source: `reddit`, or `arctic-shift`, which needs no credentials; the setting's by
+                default.
+            observing: take later observations, too.
+
+        Returns:
+            the collector's account: posts seen and kept, observations, requests, gaps.
+
+        Raises:
+            ConfigError: credentials are missing or wrong.
+            Failure: a collector runs on this home already.
+        """
+        from mmrl.home import collecting
+        from mmrl.sources.connection import live_kind
+
+        if once and minutes is not None:
+            raise InputError("once and minutes don't go together: give one of them.")
+        return collecting.collect(
+            *(self.catalog, self.settings, live_kind(source, self.settings)),
+            collecting.Watcher(self._tell, lambda status: None),
+            span=None if minutes is None else timedelta(minutes=minutes),
+            once=once,
+            observing=observing,
+        )

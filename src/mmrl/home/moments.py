@@ -1,0 +1,32 @@
+"""The moment that work is done for: the one place where the present is asked for."""
+
+from datetime import UTC, datetime
+
+from mmrl.errors import InputError
+from mmrl.times import parse_time
+
+Moment = datetime | str | None  # as people give one: a time, ISO 8601 or epoch seconds, or now
+_YEARS = range(1970, 2200)  # of a moment: spans before and after it are times, too
+
+
+def moment(given: Moment) -> datetime:
+    """The time the work is done for, aware, in UTC; the present for None.
+
+    A time without a zone is taken as UTC.
+
+    Raises:
+        InputError: the text is no time, or one that no post can have.
+    """
+    if given is None:
+        return datetime.now(UTC)
+    at = parse_time(given if isinstance(given, str) else given.isoformat())
+    if at.year not in _YEARS:
+        raise InputError(
+            f"{str(given)!r} is the year {at.year}: give a time from {_YEARS[0]} to {_YEARS[-1]}."
+        )
+    return at
+
+
+def optional(given: Moment) -> datetime | None:
+    """A moment, or None where none is given."""
+    return None if given is None else moment(given)

@@ -1,0 +1,65 @@
+"""Images as people hand them over: a path, the bytes of a file, or a Pillow image."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrl.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
+
+
+def image_bytes(given: "str | Path | bytes | Image", most: int | None = None) -> bytes:
+    """The bytes of an image's file; a Pillow image becomes a PNG, with its EXIF data.
+
+    Args:
+        most: the largest file to read, in bytes.
+
+    Raises:
+        NotFoundError: there is no file at that path.
+        InputError: it is too large, can't be read, or is no image at all.
+    """
+    if isinstance(given, bytes | bytearray | memoryview):
+        data = bytes(given)
+        what = "The image"
+    elif isinstance(given, str | Path):
+        what = str(given)
+        data = _file(Path(given), most)
+    else:
+        return _png(given)
+    if most is not None and len(data) > most:
+        raise _too_large(what, most)
+    return data
+
+
+def _file(path: Path, most: int | None) -> bytes:
+    if not path.is_file():
+        raise NotFoundError(f"There is no image file at {path}: give the path of an image.")
+    if most is not None and path.stat().st_size > most:
+        raise _too_large(str(path), most)
+    return path.read_bytes()
+
+
+def _too_large(what: str, most: int) -> InputError:
+    return InputError(
+        f"{what} is larger than {most:,} bytes (images.max_bytes): give a smaller file, or raise "
+        "that setting."
+    )
+
+
+def _png(image: "Image") -> bytes:
+    from PIL import Image
+
+    if not isinstance(image, Image.Image):
+        raise InputError(
+            f"An image is {type(image).__name__}: give a path, the bytes of a file, or a Pillow "
+            "image."
+        )
+    written = io.BytesIO()
+    exif = image.getexif()
+    kept = image if image.mode in _PNG_MODES else image.convert("RGB")
+    kept.save(written, "PNG", exif=exif, compress_level=1)
+    return written.getvalue()
