@@ -62,6 +62,11 @@ def open(
     Raises:
         NotFoundError: there is no home.
         ConfigError: a setting is unknown or wrong, or a newer mmrl wrote the home.
+
+    Example:
+        >>> home = mmrl.open("earth", train={"seed": 1})
+        >>> home.settings.train.seed
+        1
     """
     from mmrl.home.home import Home
 
@@ -77,6 +82,10 @@ def init(home: "str | Path", *, quiet: bool = False, **settings: Any) -> "Home":
 
     Raises:
         InputError: `home` is a file.
+
+    Example:
+        >>> mmrl.init("new", quiet=True).settings.profile
+        'packaged'
     """
     from pathlib import Path
 
@@ -98,6 +107,11 @@ def encoder(role: str, profile: str = "packaged", **settings: Any) -> "ContentEn
     Raises:
         InputError: there is no such role.
         ConfigError: there is no such profile.
+
+    Example:
+        >>> titles = mmrl.encoder("title")
+        >>> titles.encode(["Lake at dawn", "My cat"]).shape
+        (2, 384)
     """
     from mmrl.home.vectors import ContentEncoder
 

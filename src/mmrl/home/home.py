@@ -37,6 +37,11 @@ class Home(Incoming):
 
         Raises:
             InputError: there is no such stage.
+
+        Example:
+            >>> report = home.run("filter", "fetch-images")
+            >>> [stage.name for stage in report.stages]
+            ['filter', 'fetch-images']
         """
         from mmrl.pipeline import run as pipeline
 
@@ -45,7 +50,12 @@ class Home(Incoming):
             return pipeline.run(self.catalog, self.settings, stages, moment(as_of), bars)
 
     def status(self, as_of: Moment = None) -> "Survey":
-        """Each stage's work: done, pending, left out and failed, by reason; and the collector's."""
+        """Each stage's work: done, pending, left out and failed, by reason; and the collector's.
+
+        Example:
+            >>> {row.stage: row.pending for row in home.status().stages}["filter"]
+            0
+        """
         from mmrl.status import survey
 
         return survey(self.catalog, self.settings, moment(as_of))
@@ -67,6 +77,11 @@ class Home(Incoming):
 
         Raises:
             InputError: there is no such column.
+
+        Example:
+            >>> samples = home.samples(as_of="2026-09-15", columns=["created_at", "log_score"])
+            >>> samples.to_pandas().columns.tolist()
+            ['created_at', 'log_score']
         """
         from mmrl.home.samples import Samples
         from mmrl.samples.load import load
@@ -91,6 +106,10 @@ class Home(Incoming):
         Raises:
             ConfigError: there is no such setting, or its value is wrong.
             InputError: forced, and there are too few samples.
+
+        Example:
+            >>> home.train(as_of="2020-01-01", target="percentile", seed=1).message
+            'Only 0 of 500 samples have a label and training needs 200: collect more posts...'
         """
         from mmrl.config import load_settings
         from mmrl.pipeline.stages.train import train_if_new
@@ -118,6 +137,12 @@ class Home(Incoming):
             NotFoundError: an image or the model version does not exist.
             InputError: an image can't be used, a title or a subreddit is empty, or the model does
                 not know a feature of a draft.
+
+        Example:
+            >>> draft = mmrl.Draft(Path("images/lake.png"), "Lake at dawn", "pics")
+            >>> [prediction] = home.predict([draft])
+            >>> prediction.model_version, prediction.score.low <= prediction.score.middle
+            ('1', True)
         """
         from mmrl.serving.predict import predict_draft
 
@@ -139,6 +164,10 @@ class Home(Incoming):
 
         Raises:
             NotFoundError: the version does not exist.
+
+        Example:
+            >>> home.report("champion", as_of="2026-09-15", out="it.html").name
+            'it.html'
         """
         from mmrl.images.decode import use_limit
         from mmrl.report.write import write_report

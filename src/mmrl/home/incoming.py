@@ -53,6 +53,11 @@ class Incoming(OpenHome):
 
         Raises:
             InputError: a file can't be read, a column is missing, or no row could be used.
+
+        Example:
+            >>> report = home.import_table("posts.csv", images="images/", subreddit="EarthPorn")
+            >>> report.new, report.images_found
+            (2, 2)
         """
         from mmrl.home.importing import read_into, tables
         from mmrl.sources.files.source import Several
@@ -103,6 +108,10 @@ class Incoming(OpenHome):
 
         Raises:
             InputError: a file can't be read, or no row could be used.
+
+        Example:
+            >>> home.import_dump("RS_2024-01.jsonl", subreddits=["pics"], settled=True).new
+            1
         """
         from mmrl.home.importing import kind_of, lines_source, read_into
 
@@ -142,6 +151,10 @@ class Incoming(OpenHome):
         Raises:
             ConfigError: credentials are missing or wrong.
             Failure: a collector runs on this home already.
+
+        Example:
+            >>> home.collect(minutes=55).kept  # doctest: +SKIP
+            1203
         """
         from mmrl.home import collecting
         from mmrl.sources.connection import live_kind

@@ -17,6 +17,10 @@ class Models:
 
     `models["champion"]`, `models["latest"]` and `models[3]` give one with its evaluation. Errors:
     NotFoundError where there is no such version, CatalogError where its files can't be read.
+
+    Example:
+        >>> home.models["champion"].evaluation.splits.test.posts > 0
+        True
     """
 
     def __init__(self, home: str) -> None:
@@ -47,6 +51,10 @@ class Models:
             a data frame by `version`: `trained_at` (UTC), `champion`, `test_posts`, and for each
             metric its value and the ends of its 95% interval as `NAME`, `NAME_low`, `NAME_high`.
             Versions were judged on different test posts.
+
+        Example:
+            >>> home.models.leaderboard().loc["1", "champion"]
+            np.True_
         """
         import pandas
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 class OpenHome:
     """The part of `Home` that all its work shares."""
 
+    address: str
+    settings: "Settings"
+    quiet: bool
+
     def __init__(
         self, home: str | Path, settings: "Settings", given: Mapping[str, Any], quiet: bool
     ) -> None:
