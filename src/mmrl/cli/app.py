@@ -22,6 +22,7 @@ from mmrl.cli.repair import repair
 from mmrl.cli.report import report
 from mmrl.cli.run import run, run_help
 from mmrl.cli.sandbox import sandbox
+from mmrl.cli.serve import serve
 from mmrl.cli.start import start
 from mmrl.cli.status import status
 from mmrl.cli.train import train
@@ -79,6 +80,7 @@ COMMANDS = (  # in the order a person needs them
         USE,
         "Example: `mmrl predict lake.jpg --title 'Lake at dawn' --subreddit EarthPorn`",
     ),
+    Command("serve", serve, USE, "Example: `mmrl serve --home earth`"),
     Command("communities", communities, USE),
     Command("report", report, USE, "Example: `mmrl report latest --out it.html`"),
 )

@@ -19,7 +19,13 @@ class UnshowableError(Exception):
 
 
 def thumbnail(data: bytes, *, blurred: bool = False) -> str:
-    """An encoded image as a small re-encoded JPEG in a data URI.
+    """The `small_jpeg` of an image as a data URI; raises UnshowableError as that does."""
+    small = small_jpeg(data, blurred=blurred)
+    return "data:image/jpeg;base64," + base64.b64encode(small).decode()
+
+
+def small_jpeg(data: bytes, *, blurred: bool = False) -> bytes:
+    """An encoded image as a small re-encoded JPEG.
 
     Decoding and encoding it again leaves behind whatever else the file carried: EXIF, a place, a
     second payload.
@@ -46,4 +52,4 @@ def thumbnail(data: bytes, *, blurred: bool = False) -> str:
     small.info.clear()  # Pillow would write a comment in it into the new file
     out = io.BytesIO()
     small.save(out, "JPEG", quality=_QUALITY, optimize=True, progressive=True)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
+    return out.getvalue()

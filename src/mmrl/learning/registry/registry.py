@@ -131,6 +131,11 @@ class Registry:
     # Asking
 
     @_reads
+    def champion(self) -> str | None:
+        """The champion's version; None where there is none."""
+        return self._store.champion_number()
+
+    @_reads
     def list(self) -> Sequence[Version]:
         """Every version, oldest first; their metrics over time make a chart."""
         champion = self._store.champion_number()

@@ -1,0 +1,1 @@
+"""The page and the HTTP API: drafts in, a ranking with its reasons out."""

@@ -1,0 +1,51 @@
+"""What all requests share: the home, the predictor, the gate, the pictures, and the clock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mmrl.catalog import Catalog
+from mmrl.config import Settings
+from mmrl.learning.registry.registry import Registry
+from mmrl.learning.registry.version import Shown
+from mmrl.sources.kinds import SIMULATED
+from mmrl.web.access import Access
+from mmrl.web.champion import Champion
+from mmrl.web.communities import Community, communities
+from mmrl.web.gate import Gate
+from mmrl.web.pictures import Pictures
+from mmrl.web.remembered import Remembered
+from mmrl.web.uploads import Memory
+
+_UPLOADS = 400_000_000  # bytes of all requests under way together
+
+
+@dataclass
+class Service:
+    """The parts of a server.
+
+    Attributes:
+        now: the time up to which posts are known; the one clock of the server.
+        gate: before everything that decodes pictures or runs models.
+        memory: of bodies under way.
+        known: the communities, read again each minute; so are the others that are called.
+    """
+
+    catalog: Catalog
+    settings: Settings
+    access: Access
+    now: Callable[[], datetime]
+    champion: Champion
+    gate: Gate = field(default_factory=Gate)
+    pictures: Pictures = field(default_factory=Pictures)
+    memory: Memory = field(default_factory=lambda: Memory(_UPLOADS))
+    known: Callable[[], list[Community]] = field(init=False)
+    simulated: Callable[[], bool] = field(init=False)
+    shown: Callable[[], Shown] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.known = Remembered(lambda: communities(self.catalog, self.settings, self.now()))
+        self.simulated = Remembered(lambda: self.catalog.count("posts", SIMULATED) > 0)
+        self.shown = Remembered(
+            lambda: Registry(self.catalog.home).show(self.champion.version)
+        )
