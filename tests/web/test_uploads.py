@@ -46,9 +46,7 @@ def test_texts_and_files_come_in_order(client: TestClient, memory: Memory) -> No
     assert memory.held == 0
 
 
-def test_no_upload_touches_the_disk(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_upload_touches_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a file was made")
 

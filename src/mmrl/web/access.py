@@ -1,4 +1,4 @@
-"""Who may ask the server: host names it answers to, the token that others than this machine give."""
+"""Who may ask the server: the host names that it answers to, and the token."""
 
 import hashlib
 import hmac
@@ -38,8 +38,8 @@ class Access:
         """
         if token is not None and len(token) < _SHORTEST_TOKEN:
             raise ConfigError(
-                f"{TOKEN_VARIABLE} has {len(token)} characters, expected {_SHORTEST_TOKEN} or more: "
-                "make one with `openssl rand -hex 24`."
+                f"{TOKEN_VARIABLE} has {len(token)} characters, expected {_SHORTEST_TOKEN} or "
+                "more: make one with `openssl rand -hex 24`."
             )
         if is_loopback(host.lower()):
             return cls(frozenset(name.lower() for name in names), False, token)

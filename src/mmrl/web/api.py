@@ -1,7 +1,6 @@
 """The HTTP API, version 1: rank drafts; list communities, models and how predictions came out."""
 
 import json
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -72,8 +71,7 @@ async def communities(request: Request) -> list[CommunityFacts]:
 async def models(request: Request) -> list[dict[str, Any]]:
     """Every version of the model with its metrics, oldest first; one is the champion."""
     service: Service = request.app.state.service
-    versions = await run_in_threadpool(partial(_versions, service))
-    return versions
+    return await run_in_threadpool(_versions, service)
 
 
 def _versions(service: Service) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 import mmrl
+from mmrl.errors import MmrlError
 from mmrl.web import api, health, pages, reference
 from mmrl.web.guard import Guard
 from mmrl.web.measures import Measured, Measures
@@ -61,7 +62,7 @@ def make_app(service: Service, champion_seconds: float = _CHAMPION_SECONDS) -> A
     app.include_router(pages.router)
     app.include_router(reference.router)
     app.mount("/static", StaticFiles(directory=str(files("mmrl.web") / "static")), "static")
-    for error in (Exception, HTTPException, RequestValidationError):
+    for error in (Exception, MmrlError, Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(error, _answer)
     # Outside of everything, so that answers to errors that nobody foresaw pass through as well.
     return Measured(Guard(app, service.access), app.state.measures)

@@ -21,9 +21,7 @@ class Champion:
     A request takes `current` once and keeps to it; an old one goes with its last request.
     """
 
-    def __init__(
-        self, catalog: Catalog, settings: Settings, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, now: Callable[[], datetime]) -> None:
         """Loads the champion; raises MmrlError where that fails."""
         self._catalog = catalog
         self._settings = settings

@@ -67,7 +67,8 @@ def communities(catalog: Catalog, settings: Settings, as_of: datetime) -> list[C
     return sorted(found, key=lambda one: (-one.matured, -one.posts, one.name.lower()))
 
 
-def search(known: Sequence[Community], text: str, chosen: Sequence[str], most: int = 30
+def search(
+    known: Sequence[Community], text: str, chosen: Sequence[str], most: int = 30
 ) -> list[Community]:
     """The chosen communities, then those whose name has the text in it, the best known first."""
     wanted, taken = text.strip().lower().removeprefix("r/"), {name.lower() for name in chosen}

@@ -1,6 +1,6 @@
 """The page's form: what was asked, in an address and back, and as drafts to rank."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, cast
@@ -171,8 +171,8 @@ def _at_most(count: int, most: int, what: str) -> None:
         raise InputError(f"{count:,} {what} were given; {most} at a time are the most.")
 
 
-def _distinct(texts: "Sequence[str] | object") -> tuple[str, ...]:
-    return tuple(dict.fromkeys(filter(None, texts)))  # type: ignore[call-overload]
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in texts if text))
 
 
 def _distinct_names(names: Sequence[str]) -> tuple[str, ...]:

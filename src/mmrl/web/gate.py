@@ -1,11 +1,11 @@
-"""The gate before the models: a few work at once, a few wait, the rest is told when to come back."""
+"""The gate before the models: a few work, a few wait, the rest is told when to come back."""
 
 import asyncio
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from starlette.requests import Request
 
@@ -78,7 +78,7 @@ class Gate:
             await self._give_up(turn)
             raise ClientGone
 
-    async def _give_up(self, turn: "asyncio.Future[bool]") -> None:
+    async def _give_up(self, turn: "asyncio.Future[Literal[True]]") -> None:
         """Gives a turn back, whether it came or not."""
         turn.cancel()
         try:

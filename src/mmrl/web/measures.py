@@ -50,9 +50,7 @@ class _Now(Collector):
 
     def __init__(self, service: "Service") -> None:
         self._service = service
-        self._survey = Remembered(
-            lambda: survey(service.catalog, service.settings, service.now())
-        )
+        self._survey = Remembered(lambda: survey(service.catalog, service.settings, service.now()))
 
     def collect(self) -> Iterator[Metric]:
         """The gauges."""
@@ -60,7 +58,9 @@ class _Now(Collector):
         yield GaugeMetricFamily("mmrl_queue", "Predictions that wait.", service.gate.waiting)
         refused = "Predictions refused since the start, as the queue was full."
         yield GaugeMetricFamily("mmrl_refused", refused, service.gate.refused)
-        model = GaugeMetricFamily("mmrl_model_info", "The version that answers.", labels=["version"])
+        model = GaugeMetricFamily(
+            "mmrl_model_info", "The version that answers.", labels=["version"]
+        )
         model.add_metric([service.champion.version], 1)
         yield model
         age = (service.now() - parse_time(service.champion.trained_at)).total_seconds()

@@ -53,9 +53,7 @@ async def ask(request: Request) -> Response:
     """Keeps the form's pictures, and leads to the address that says all of the form."""
     service: Service = request.app.state.service
     try:
-        async with read_form(
-            request, service.memory, service.settings.images.max_bytes
-        ) as form:
+        async with read_form(request, service.memory, service.settings.images.max_bytes) as form:
             asked = Asked.of(form.texts)
             added, refused = await _keep(request, service, form)
     except Problem as problem:
@@ -156,13 +154,13 @@ async def _form(
     return page(request, "drafts.html.j2", context, status, headers)
 
 
-async def _keep(
-    request: Request, service: Service, form: Form
-) -> tuple[list[Picture], list[str]]:
+async def _keep(request: Request, service: Service, form: Form) -> tuple[list[Picture], list[str]]:
     """Keeps the usable pictures of a form; says of each other one why it is none."""
 
     def probed(upload: Upload) -> ImageFacts:
-        return read_image(ImageFile(shown(upload.name, 80), upload.data), service.settings.images).facts
+        return read_image(
+            ImageFile(shown(upload.name, 80), upload.data), service.settings.images
+        ).facts
 
     added, refused = [], []
     for upload in form.files:

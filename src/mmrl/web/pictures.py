@@ -1,4 +1,4 @@
-"""Pictures of drafts, in memory alone, so that reload and back find them; forgotten after a while."""
+"""Pictures of drafts, in memory alone: reload and back find them, and they are soon forgotten."""
 
 import hashlib
 import secrets

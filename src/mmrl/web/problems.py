@@ -1,4 +1,4 @@
-"""Errors as people and programs read them: problem details (RFC 9457), or a sentence on the page."""
+"""Errors as people and programs read them: a sentence on the page, or problem details."""
 
 import logging
 from http import HTTPStatus

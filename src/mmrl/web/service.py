@@ -46,6 +46,4 @@ class Service:
     def __post_init__(self) -> None:
         self.known = Remembered(lambda: communities(self.catalog, self.settings, self.now()))
         self.simulated = Remembered(lambda: self.catalog.count("posts", SIMULATED) > 0)
-        self.shown = Remembered(
-            lambda: Registry(self.catalog.home).show(self.champion.version)
-        )
+        self.shown = Remembered(lambda: Registry(self.catalog.home).show(self.champion.version))

@@ -36,11 +36,15 @@ def page(
 ) -> HTMLResponse:
     """A template as an answer; what every page tells is added."""
     service = request.app.state.service
-    html = _environment().get_template(name).render(
-        here=context.pop("here", request.url.path),
-        simulated=service.champion.current.simulated,
-        version=service.champion.version,
-        **context,
+    html = (
+        _environment()
+        .get_template(name)
+        .render(
+            here=context.pop("here", request.url.path),
+            simulated=service.champion.current.simulated,
+            version=service.champion.version,
+            **context,
+        )
     )
     return HTMLResponse(html, status, {"Vary": "HX-Request", **(headers or {})})
 
