@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, moment, open_home
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, open_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +49,10 @@ def serve(
     give_back_what_is_freed()
     now = _clock(as_of)
     access = Access.of(host, tuple(names or ()), token_of_environment())
-    catalog, settings = open_home(home)
+    opened = open_home(home)
     with bound(host, port) as listening:
-        champion = Champion(catalog, settings, now)
-        app = make_app(Service(catalog, settings, access, now, champion))
+        champion = Champion(opened.catalog, opened.settings, now)
+        app = make_app(Service(opened.catalog, opened.settings, access, now, champion))
         typer.echo(f"Version {champion.version} predicts at {address(listening)} (Ctrl-C ends it).")
         if access.token is not None:
             typer.echo("Whoever asks gives the token of MMRL_SERVE_TOKEN.")
@@ -61,6 +61,8 @@ def serve(
 
 def _clock(as_of: str | None) -> "Callable[[], datetime]":
     """The present at each call, or always the time that was given."""
+    from mmrl.home.moments import moment
+
     if as_of is None:
         return lambda: moment(None)
     fixed = moment(as_of)
