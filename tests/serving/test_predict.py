@@ -22,7 +22,7 @@ from mmrl.learning.inputs import Encoding, Inputs
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import train
-from mmrl.serving import predict, rank
+from mmrl.serving import opened, predict
 from mmrl.serving.prediction import Draft, Interval, Prediction
 from tests.support.learning_samples import (
     AS_OF,
@@ -96,7 +96,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def image_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An image to post; the profile's encoders are made up."""
-    monkeypatch.setattr(rank, "load_profile", lambda _: PROFILE)
+    monkeypatch.setattr(opened, "load_profile", lambda _: PROFILE)
     path = tmp_path / "lake.png"
     pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     Image.fromarray(pixels).save(path)

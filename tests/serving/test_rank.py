@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mmrl.catalog import Catalog
 from mmrl.errors import InputError
 from mmrl.samples.load import encoders_of, samples_with_vectors
+from mmrl.serving import opened
 from mmrl.serving import rank as rank_module
 from mmrl.serving.drafts import MOST_COMBINATIONS, Drafts, ImageFile
 from mmrl.serving.rank import Predictor
@@ -76,7 +77,7 @@ def test_every_combination_is_ranked_best_first_and_what_is_unknown_comes_last(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rank_module, "_DRAFTS", 10)  # several parts
-    monkeypatch.setattr(rank_module, "_CONTENTS", 2)
+    monkeypatch.setattr(opened, "_CONTENTS", 2)
     ranking = predictor.rank(Drafts(TITLES, PLACES, IMAGES, HOURS))
     assert len(ranking) == len({row[:4] for row in seen(ranking)}) == 3**4
     assert [row.place for row in ranking] == list(range(1, 82))

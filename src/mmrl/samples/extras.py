@@ -53,9 +53,9 @@ def extras_of_posts(
         row = pc.index_in(shown["sha256"], value_set=read["sha256"].combine_chunks())
         _put(of_post, shown["post_id"], [IMAGE_TEXT] * shown.num_rows, read["text"].take(row))
     in_time = "flair IS NOT NULL AND flair_known_at IS NULL"
-    flairs = catalog.read("posts", ["post_id", "flair"], in_time)
+    flairs = catalog.lookup("posts", "post_id", post_ids, ["post_id", "flair"], in_time)
     _put(of_post, flairs["post_id"], [FLAIR] * flairs.num_rows, flairs["flair"])
-    rows = catalog.read("extra_features")
+    rows = catalog.lookup("extra_features", "post_id", post_ids)
     _put(of_post, rows["post_id"], rows["name"].to_pylist(), rows["value"])
     return of_post
 

@@ -1,6 +1,6 @@
 """Samples as they were known at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,6 +55,7 @@ def load(
     dims: Mapping[str, int] | None = None,
     columns: Sequence[str] | None = None,
     labelled_only: bool = False,
+    posts: Collection[str] | None = None,
 ) -> pa.Table:
     """The samples at `as_of`: posts first seen by then, with the labels observed by then.
 
@@ -73,6 +74,7 @@ def load(
         columns: which to return, in that order; all by default. Vectors, statistics and extra
             features that are left out are not read.
         labelled_only: leave out posts that have no label at `as_of`.
+        posts: only these; their history is still that of all.
 
     Returns:
         a table in the schema of `samples_schema`, sorted by (created_at, post_id).
@@ -85,6 +87,8 @@ def load(
     rows = _with_history_and_labels(_with_reposts(catalog, rows, settings), settings)
     if labelled_only:
         rows = rows.filter(pc.is_valid(rows["score"]))
+    if posts is not None:
+        rows = rows.filter(pc.is_in(rows["post_id"], value_set=pa.array(list(posts), pa.string())))
     spaces = _dims(catalog, rows, encoders or {}, dims or {}, columns)
     for space, dim in spaces.items():
         keys = _contents(catalog, space, rows, captioner, visual_text)
@@ -118,9 +122,11 @@ def samples_with_vectors(
     profile: Profile,
     *,
     labelled_only: bool = False,
+    posts: Collection[str] | None = None,
 ) -> pa.Table:
     """The samples at `as_of` with all the vectors of a profile's encoders."""
-    return load(catalog, settings, as_of, **vectors_of(profile), labelled_only=labelled_only)
+    vectors = vectors_of(profile)
+    return load(catalog, settings, as_of, **vectors, labelled_only=labelled_only, posts=posts)
 
 
 def vectors_of(profile: Profile) -> dict[str, Any]:
@@ -246,7 +252,7 @@ def _contents(
     """The key of each row's vector in a space's embedding table."""
     if space in ("title", "image") or (space == "visual" and visual_text == "title"):
         return rows[f"{space}_content"].combine_chunks()
-    captions = _captions(catalog, captioner)
+    captions = _captions(catalog, captioner, rows["image_content"])
     if space == "caption":
         captions = captions.filter(pc.not_equal(captions["text"], ""))
         texts = captions["text"].combine_chunks().dictionary_encode()
@@ -261,10 +267,11 @@ def _contents(
     return pc.take(keys, row).combine_chunks()
 
 
-def _captions(catalog: Catalog, captioner: str | None) -> pa.Table:
-    """`sha256` and `text` of one captioner's captions."""
+def _captions(catalog: Catalog, captioner: str | None, images: pa.ChunkedArray) -> pa.Table:
+    """`sha256` and `text` of one captioner's captions of images."""
     where = None if captioner is None else f"captioner = {quote(captioner)}"
-    captions = catalog.read("captions", ["sha256", "captioner", "text"], where)
+    names = ["sha256", "captioner", "text"]
+    captions = catalog.lookup("captions", "sha256", images, names, where)
     captioners = pc.unique(captions["captioner"]).to_pylist()
     if len(captioners) > 1:
         raise InputError(

@@ -26,7 +26,8 @@ def join_statistics(
     nothing = pa.nulls(len(images), pa.float32())
     if not read:
         return dict.fromkeys(IMAGE_STATISTICS, nothing)
-    stored = catalog.read(STATISTICS, ["sha256", *read], f"version = {quote(VERSION)}")
+    where = f"version = {quote(VERSION)}"
+    stored = catalog.lookup(STATISTICS, "sha256", images, ["sha256", *read], where)
     row = pc.index_in(images, value_set=_array(stored["sha256"]), skip_nulls=True)
     columns = {name: _array(stored[name]).take(row) for name in read}
     return {name: columns.get(name, nothing) for name in IMAGE_STATISTICS}

@@ -35,15 +35,15 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class ReadImage:
-    """An image file that was read and is good to encode."""
+    """An image file that was read and is good to encode.
+
+    Attributes:
+        key: what it has in common with other files of the same image.
+    """
 
     file: ImageFile
     facts: ImageFacts
-
-    @property
-    def key(self) -> str:
-        """What it has in common with other files of the same image."""
-        return image_key(self.facts.sha256, self.facts.phash)
+    key: str
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_image(file: ImageFile, images: ImageSettings) -> ReadImage:
             f"{file.name}: {facts.reason.sentence} ({facts.detail}). "
             f"{_ADVICE.get(facts.reason, 'Give a still JPEG, PNG or WebP image.')}"
         )
-    return ReadImage(file, facts)
+    return ReadImage(file, facts, image_key(facts.sha256, facts.phash))
 
 
 class EncodedContents:

@@ -1,7 +1,7 @@
 """Drafts: posts that somebody thinks of posting, as every combination of a few choices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mmrl.errors import InputError
@@ -53,6 +53,22 @@ class Drafts:
         """How many posts these are."""
         images, hours = max(1, len(self.images)), max(1, len(self.hours))
         return images * len(self.titles) * len(self.subreddits) * hours
+
+
+def single(drafts: Drafts, hours: Sequence[datetime]) -> Drafts:
+    """One draft at these hours.
+
+    Raises:
+        InputError: they are several.
+    """
+    for name, choices in (
+        ("images", drafts.images),
+        ("titles", drafts.titles),
+        ("subreddits", drafts.subreddits),
+    ):
+        if len(choices) > 1:
+            raise InputError(f"{len(choices)} {name} are several drafts: choose one of them.")
+    return replace(drafts, hours=hours)
 
 
 def check_drafts(drafts: Sequence[Drafts]) -> None:

@@ -24,7 +24,7 @@ def posting_time(text: str, zone: str, after: datetime) -> datetime:
     Raises:
         InputError: the text is no time, the zone is not known, or a stated date is past.
     """
-    place = _zone(zone)
+    place = zone_of(zone)
     local = after.astimezone(place)
     stated = _iso(text)
     if stated is not None:
@@ -79,7 +79,19 @@ def _is_day(day: str | None, weekday: int, ahead: int) -> bool:
     return _DAYS[weekday] == day[:3]
 
 
-def _zone(name: str) -> zoneinfo.ZoneInfo:
+def next_seven_days(after: datetime) -> list[datetime]:
+    """The full hours of the seven days from a time on, UTC; the first is not before it."""
+    first = after.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    first += timedelta(hours=first < after)
+    return [first + timedelta(hours=hour) for hour in range(7 * 24)]
+
+
+def zone_of(name: str) -> zoneinfo.ZoneInfo:
+    """A time zone by its name, such as `Europe/Berlin`.
+
+    Raises:
+        InputError: there is none.
+    """
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

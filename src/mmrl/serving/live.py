@@ -40,10 +40,8 @@ def predict_live(
     encoders = encoders_of(profile)
     if model.differing(encoders):
         return False
-    samples = samples_with_vectors(catalog, settings, as_of, profile)
-    samples = samples.filter(
-        pc.is_in(samples["post_id"], value_set=live["post_id"].combine_chunks())
-    )
+    posts = live["post_id"].to_pylist()
+    samples = samples_with_vectors(catalog, settings, as_of, profile, posts=posts)
     quantiles = model.predict(samples, encoders)
     age = pc.subtract(pa.scalar(as_of, samples["created_at"].type), samples["created_at"])
     rows = pa.table(

@@ -1,7 +1,7 @@
 """A ranking of drafts: the best first, each with what a model predicts of it and how surely."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, overload
 
@@ -153,6 +153,13 @@ class Ranking(Sequence[Ranked]):
 
     def __iter__(self) -> Iterator[Ranked]:
         return map(self._row, range(len(self)))
+
+    def with_best_hours(self) -> "Ranking":
+        """Each image, title and subreddit once, at the hour that is best for them."""
+        columns = self.columns
+        drafts = np.stack([columns.image, columns.title, columns.subreddit], axis=1)
+        _, best = np.unique(drafts, axis=0, return_index=True)
+        return replace(self, columns=columns.take(np.sort(best)))
 
     def _row(self, row: int) -> Ranked:
         columns = self.columns
