@@ -84,11 +84,8 @@ EXAMPLES = dict(examples())
 
 
 def test_each_function_and_each_method_of_a_home_has_an_example() -> None:
-    methods = {
-        name
-        for name in public(Home)
-        if inspect.isfunction(inspect.getattr_static(Home, name, None))
-    }
+    static = {name: inspect.getattr_static(Home, name, None) for name in public(Home)}
+    methods = [name for name, one in static.items() if inspect.isfunction(one)]
     assert {f"home.{name}" for name in methods} - set(EXAMPLES) == set()
     assert {"mmrl.open", "mmrl.init", "mmrl.encoder"} <= set(EXAMPLES)
 
@@ -128,7 +125,7 @@ def test_the_example_of_a_docstring_runs(
     monkeypatch.chdir(earth)
     monkeypatch.setenv("MMRL_FILTER__REQUIRE_IMAGE", "false")
     test = EXAMPLES[name]
-    test.globs = {"mmrl": mmrl, "Path": Path, "home": mmrl.open("earth", quiet=True)}
+    test.globs = {"mmrl": mmrl, "home": mmrl.open("earth", quiet=True)}
     said: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(test, out=said.append)

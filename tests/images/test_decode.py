@@ -21,7 +21,7 @@ from mmrl.images.image import UnreadableError
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
 from mmrl.purge.run import erase
-from mmrl.serving.predict import predict_draft
+from mmrl.serving.predict import predict_drafts
 from mmrl.serving.prediction import Draft
 from tests.support.command import python
 from tests.support.image_server import image_file
@@ -67,7 +67,7 @@ def test_a_limit_given_with_a_file_holds_for_that_file_alone() -> None:
 
 def _predict(catalog: Catalog, settings: Settings) -> None:
     with pytest.raises(NotFoundError):
-        predict_draft(catalog, settings, Draft(None, "A title", "pics"), AS_OF)
+        predict_drafts(catalog, settings, [Draft(None, "A title", "pics")], AS_OF)
 
 
 def _run(catalog: Catalog, settings: Settings) -> None:

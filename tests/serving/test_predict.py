@@ -107,9 +107,10 @@ def predicted(
     home: Path, image_file: Path | None, target: str, subreddit: str = "pics"
 ) -> Prediction:
     draft = Draft(image_file, "A lake", subreddit)
-    return predict.predict_draft(
-        Catalog.open(home), Settings(threads=2), draft, NOW, VERSION[target]
+    (prediction,) = predict.predict_drafts(
+        Catalog.open(home), Settings(threads=2), [draft], NOW, VERSION[target]
     )
+    return prediction
 
 
 def shown(prediction: Prediction) -> str:
@@ -270,6 +271,34 @@ def test_a_draft_is_predicted_with_its_flair_and_features(
     assert "expected NAME=VALUE" in str(broken.exception)
 
 
+def test_many_drafts_are_predicted_in_their_order_as_each_would_be_alone(
+    home: Path, image_file: Path
+) -> None:
+    with Image.open(image_file) as opened:
+        pillow = opened.copy()
+    drafts = [
+        Draft(image_file, "A lake", "pics"),
+        Draft(image_file.read_bytes(), "Another title", "aww", at=at(600)),
+        Draft(None, "No image", "pics", author="nobody"),
+        Draft(pillow, "A lake", "pics"),
+    ]
+    version = VERSION["mixed"]
+
+    def predictions(some: list[Draft]) -> list[Prediction]:
+        return predict.predict_drafts(Catalog.open(home), Settings(), some, NOW, version)
+
+    together = predictions(drafts)
+    assert [found.title for found in together] == [draft.title for draft in drafts]
+    assert together[1].posted_at == "2026-03-27T00:00:00Z"
+    for draft, found in zip(drafts, together, strict=True):
+        (alone,) = predictions([draft])
+        assert found.notes == alone.notes
+        assert found.percentile == alone.percentile
+        assert found.score is not None
+        assert found.score.middle == pytest.approx(alone.score.middle)  # type: ignore[union-attr]
+    assert together[3].caption == together[0].caption
+
+
 @pytest.mark.parametrize(
     ("target", "features", "message"),
     [
@@ -283,4 +312,4 @@ def test_a_feature_that_the_model_does_not_know_is_refused(
 ) -> None:
     draft = Draft(image_file, "A lake", "pics", features=features)
     with pytest.raises(InputError, match=message):
-        predict.predict_draft(Catalog.open(home), Settings(), draft, NOW, VERSION[target])
+        predict.predict_drafts(Catalog.open(home), Settings(), [draft], NOW, VERSION[target])

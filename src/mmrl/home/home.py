@@ -139,16 +139,16 @@ class Home(Incoming):
                 not know a feature of a draft.
 
         Example:
-            >>> draft = mmrl.Draft(Path("images/lake.png"), "Lake at dawn", "pics")
+            >>> draft = mmrl.Draft("images/lake.png", "Lake at dawn", "pics")
             >>> [prediction] = home.predict([draft])
             >>> prediction.model_version, prediction.score.low <= prediction.score.middle
             ('1', True)
         """
-        from mmrl.serving.predict import predict_draft
+        from mmrl.serving.predict import predict_drafts
 
-        at = moment(as_of)
-        version = str(model)
-        return [predict_draft(self.catalog, self.settings, draft, at, version) for draft in drafts]
+        if not drafts:
+            return []
+        return predict_drafts(self.catalog, self.settings, list(drafts), moment(as_of), str(model))
 
     def report(
         self,

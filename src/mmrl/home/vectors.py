@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,9 +12,8 @@ from mmrl.images.given import image_bytes
 from mmrl.runtime.quiet import quiet_libraries
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from mmrl.encoders.protocols import ImageEncoder, TextEncoder, VisualEncoder
+    from mmrl.images.given import GivenImage
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class ContentEncoder:
 
     def encode(
         self,
-        contents: "Sequence[str | Path | bytes | Image]",
+        contents: "Sequence[GivenImage]",
         texts: Sequence[str] | None = None,
     ) -> np.ndarray:
         """Vectors of shape (len(contents), dim), float32.

@@ -2,17 +2,19 @@
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mmrl.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    GivenImage: TypeAlias = str | Path | bytes | Image
+
 _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 
 
-def image_bytes(given: "str | Path | bytes | Image", most: int | None = None) -> bytes:
+def image_bytes(given: "GivenImage", most: int | None = None) -> bytes:
     """The bytes of an image's file; a Pillow image becomes a PNG, with its EXIF data.
 
     Args:
@@ -35,9 +37,18 @@ def image_bytes(given: "str | Path | bytes | Image", most: int | None = None) ->
     return data
 
 
+def require_file(given: "GivenImage") -> None:
+    """Refuses a path at which there is no file; reads nothing.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    if isinstance(given, str | Path) and not Path(given).is_file():
+        raise NotFoundError(f"There is no image file at {given}: give the path of an image.")
+
+
 def _file(path: Path, most: int | None) -> bytes:
-    if not path.is_file():
-        raise NotFoundError(f"There is no image file at {path}: give the path of an image.")
+    require_file(path)
     if most is not None and path.stat().st_size > most:
         raise _too_large(str(path), most)
     return path.read_bytes()

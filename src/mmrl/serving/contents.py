@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from mmrl.encoders.contents import Encoded, caption_images, embed
 from mmrl.encoders.image_text import read_texts
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Uncaptioned
-from mmrl.errors import Failure, InputError, NotFoundError
+from mmrl.errors import Failure, InputError
+from mmrl.images.given import image_bytes
 from mmrl.images.image import ImageFacts, UnreadableError
 from mmrl.images.probe import probe
 from mmrl.images.quality import measure_file
@@ -23,6 +24,9 @@ from mmrl.samples import statistics_columns, vector_column
 from mmrl.samples.extras import text_column, text_key
 from mmrl.samples.reposts import image_key
 from mmrl.serving.drafts import ImageFile
+
+if TYPE_CHECKING:
+    from mmrl.images.given import GivenImage
 
 _ADVICE = {
     Reason.TOO_MANY_PIXELS: "Give a smaller image, or raise that setting.",
@@ -60,17 +64,15 @@ class Content:
     texts: tuple[tuple[str, str], ...] = ()
 
 
-def image_file(path: Path, images: ImageSettings) -> ImageFile:
-    """An image of this machine, by its path.
+def image_file(given: "GivenImage", images: ImageSettings) -> ImageFile:
+    """An image as people hand it over: a path, the bytes of a file, or a Pillow image.
 
     Raises:
         NotFoundError: there is no such file.
-        InputError: it is too large.
+        InputError: it is too large, or no image.
     """
-    if not path.is_file():
-        raise NotFoundError(f"There is no image file at {path}: give the path of an image.")
-    _check_size(str(path), path.stat().st_size, images)
-    return ImageFile(str(path), path.read_bytes())
+    name = str(given) if isinstance(given, str | Path) else "The image"
+    return ImageFile(name, image_bytes(given, images.max_bytes))
 
 
 def read_image(file: ImageFile, images: ImageSettings) -> ReadImage:

@@ -1,49 +1,81 @@
-"""Prediction of a single draft: a ranking of one."""
+"""Predictions of drafts in the order given: rankings, each draft by itself."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from mmrl.catalog import Catalog
-from mmrl.config import Settings
+from mmrl.config import ImageSettings, Settings
+from mmrl.images.given import require_file
 from mmrl.serving.contents import image_file
-from mmrl.serving.drafts import Drafts
+from mmrl.serving.drafts import MOST_IMAGES, Drafts
 from mmrl.serving.prediction import Draft, Prediction
 from mmrl.serving.rank import Predictor
+from mmrl.serving.ranking import Ranked, Ranking
 from mmrl.times import iso
 
 
-def predict_draft(
-    catalog: Catalog, settings: Settings, draft: Draft, as_of: datetime, version: str = "champion"
-) -> Prediction:
-    """Predicts one draft as if posted at `as_of`.
+def predict_drafts(
+    catalog: Catalog,
+    settings: Settings,
+    drafts: Sequence[Draft],
+    as_of: datetime,
+    version: str = "champion",
+) -> list[Prediction]:
+    """Predicts drafts, each content encoded once in up to `MOST_IMAGES` drafts.
 
     Raises:
-        NotFoundError: the image or the model version does not exist.
+        NotFoundError: an image or the model version does not exist.
         InputError, Failure: see `Predictor.rank`.
     """
-    images = [] if draft.image is None else [image_file(draft.image, settings.images)]
-    ranking = Predictor.open(catalog, settings, as_of, version).rank(
-        Drafts(
-            [draft.title],
-            [draft.subreddit],
-            images,
-            [] if draft.posted_at is None else [draft.posted_at],
-            author=draft.author,
-            over_18=draft.over_18,
-            flair=draft.flair,
-            features=draft.features,
-        )
+    for draft in drafts:  # before a model is loaded
+        if draft.image is not None:
+            require_file(draft.image)
+    predictor = Predictor.open(catalog, settings, as_of, version)
+    # What a ranking says of all its drafts depends on their author and on whether they have images.
+    alike: dict[tuple[str | None, bool], list[int]] = {}
+    for number, draft in enumerate(drafts):
+        alike.setdefault((draft.author, draft.image is None), []).append(number)
+    found: dict[int, Prediction] = {}
+    for numbers in alike.values():
+        for start in range(0, len(numbers), MOST_IMAGES):
+            part = numbers[start : start + MOST_IMAGES]
+            given = [_drafts(drafts[number], settings.images) for number in part]
+            for place, prediction in _rank(predictor, given):
+                found[part[place]] = prediction
+    return [found[number] for number in range(len(drafts))]
+
+
+def _drafts(draft: Draft, images: ImageSettings) -> Drafts:
+    """A draft as the only one of its kind."""
+    return Drafts(
+        [draft.title],
+        [draft.subreddit],
+        [] if draft.image is None else [image_file(draft.image, images)],
+        [] if draft.at is None else [draft.at],
+        author=draft.author,
+        over_18=draft.over_18,
+        flair=draft.flair,
+        features=draft.features,
     )
-    (found,) = ranking
+
+
+def _rank(predictor: Predictor, drafts: Sequence[Drafts]) -> list[tuple[int, Prediction]]:
+    """Predictions, each with the place of its draft in those given."""
+    ranking = predictor.rank(*drafts)
+    return [(ranked.drafts, _prediction(ranking, ranked)) for ranked in ranking]
+
+
+def _prediction(ranking: Ranking, ranked: Ranked) -> Prediction:
     return Prediction(
-        title=found.title,
-        subreddit=found.subreddit,
-        posted_at=iso(found.posted_at),
+        title=ranked.title,
+        subreddit=ranked.subreddit,
+        posted_at=iso(ranked.posted_at),
         model_version=ranking.model_version,
-        score=found.score,
-        popularity=found.popularity,
-        percentile=found.percentile,
-        caption=found.caption,
+        score=ranked.score,
+        popularity=ranked.popularity,
+        percentile=ranked.percentile,
+        caption=ranked.caption,
         caption_kind=ranking.caption_kind,
         simulated=ranking.simulated,
-        notes=[*ranking.notes, *found.notes],
+        notes=[*ranking.notes, *ranked.notes],
     )

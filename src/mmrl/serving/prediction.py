@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from mmrl.runtime.html_tables import html_table
+
+if TYPE_CHECKING:
+    from mmrl.images.given import GivenImage
 
 
 @dataclass(frozen=True)
@@ -12,24 +16,25 @@ class Draft:
     """A post that somebody thinks of posting.
 
     Attributes:
-        image: a still JPEG, PNG, WebP, GIF, AVIF or BMP file; None for a post without one.
+        image: the path or the bytes of a still JPEG, PNG, WebP, GIF, AVIF or BMP file, or a Pillow
+            image; None for a post without one.
         title: as it would be posted; not empty.
         subreddit: its name, with or without r/.
         author: a user's name, or None for somebody unknown.
         over_18: marked as not safe for work.
         flair: as it would be chosen; None for none.
         features: by name, those that posts were imported with, such as tags.
-        posted_at: when it is to go up; None for the moment that is known of.
+        at: when it is to go up, with a time zone; None for the moment that is known of.
     """
 
-    image: Path | None
+    image: "GivenImage | None"
     title: str
     subreddit: str
     author: str | None = None
     over_18: bool = False
     flair: str | None = None
     features: Mapping[str, str] = field(default_factory=dict)
-    posted_at: datetime | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -82,3 +87,16 @@ class Prediction:
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return asdict(self)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [name, *(("not known", "", "") if told is None else (told.middle, told.low, told.high))]
+            for name in ("score", "popularity", "percentile")
+            for told in (getattr(self, name),)
+        ]
+        above = html_table(
+            ["", "likely", "80% from", "to"],
+            rows,
+            caption=f"{self.title}, r/{self.subreddit}, posted {self.posted_at}",
+        )
+        return above + html_table(["notes"], [[note] for note in self.notes])
