@@ -64,7 +64,9 @@ PROFILE = SimpleNamespace(
     dims={**DIMS, "text": DIMS["title"]},
     visual_text="title",
     shown_as={},
-    captioner=lambda: SimpleNamespace(caption=lambda images: [Caption("a lake", ())]),
+    captioner=lambda: SimpleNamespace(
+        caption=lambda images: [Caption("a lake", ()) for _ in images]
+    ),
     **{space: lambda space=space: Made(space) for space in DIMS},
 )
 

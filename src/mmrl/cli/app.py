@@ -12,6 +12,7 @@ from mmrl.cli.collect import collect
 from mmrl.cli.communities import communities
 from mmrl.cli.demo import demo
 from mmrl.cli.doctor import doctor
+from mmrl.cli.export import export
 from mmrl.cli.import_ import app as import_
 from mmrl.cli.init import init
 from mmrl.cli.models import app as models
@@ -82,6 +83,7 @@ COMMANDS = (  # in the order a person needs them
     ),
     Command("serve", serve, USE, "Example: `mmrl serve --home earth`"),
     Command("communities", communities, USE),
+    Command("export", export, USE, "Example: `mmrl export samples --to samples --format hf`"),
     Command("report", report, USE, "Example: `mmrl report latest --out it.html`"),
 )
 

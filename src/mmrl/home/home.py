@@ -8,6 +8,7 @@ from mmrl.home.incoming import Incoming
 from mmrl.home.moments import Moment, moment
 
 if TYPE_CHECKING:
+    from mmrl.export.run import Exported
     from mmrl.home.samples import Samples
     from mmrl.pipeline.run import RunReport
     from mmrl.pipeline.stages.train import TrainReport
@@ -175,6 +176,40 @@ class Home(Incoming):
         use_limit(self.settings.images.max_pixels)
         to = None if out is None else Path(out)
         return write_report(self.catalog, str(version), moment(as_of), to)
+
+    def export(
+        self,
+        what: str,
+        to: str | Path,
+        *,
+        format: str = "parquet",
+        model: str | int = "champion",
+        as_of: Moment = None,
+    ) -> "Exported":
+        """Writes samples, vectors, images, predictions or an evaluation as files, with a card.
+
+        Memory is bounded: batches are written as they are read.
+
+        Args:
+            what: one of these five.
+            to: a folder that is new, empty or an earlier export, which is then replaced.
+            format: `parquet`, `csv`, `hf` (for `datasets.load_dataset(to)`) or `webdataset`.
+            model: of an evaluation: a version, `champion` or `latest`.
+
+        Raises:
+            InputError: no such content or format, or the folder holds something else.
+            NotFoundError: the model version does not exist.
+
+        Example:
+            >>> home.export("samples", "out", format="csv", as_of="2026-09-15").rows
+            500
+        """
+        from mmrl.export.contents import Exporting
+        from mmrl.export.run import export
+
+        home = Exporting(self.catalog, self.settings, moment(as_of), str(model))
+        with self._bars() as bars:
+            return export(home, what, Path(to).absolute(), format, bars)
 
     def _vectors(self) -> dict[str, Any]:
         from mmrl.encoders.profiles import load_profile

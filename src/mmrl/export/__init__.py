@@ -1,0 +1,1 @@
+"""Samples, vectors, images, predictions and evaluations as files that other programs read."""
