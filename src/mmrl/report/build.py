@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -21,7 +20,7 @@ from mmrl.learning.evaluation.metrics import METRICS, leading
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.registry.version import Version
 from mmrl.report import plots_data, plots_models, plots_predictions
-from mmrl.report.data import by_subreddit, posts_a_day
+from mmrl.report.data import by_subreddit, complete, posts_a_day
 from mmrl.report.examples import find_misses
 from mmrl.report.funnel import left_out, steps
 from mmrl.report.sentences import differences, tiles, training_facts, verdict
@@ -78,7 +77,7 @@ def _content(
     canvas: Canvas,
 ) -> dict[str, Any]:
     unit = unit_of(evaluation.target)
-    judged = _complete(predictions, unit)
+    judged = complete(predictions, unit)
     subreddits, more_subreddits = by_subreddit(judged, unit)
     days = posts_a_day(catalog, evaluation.splits)
     spans = [(name, part.start, part.end) for name, part in evaluation.splits.parts.items()]
@@ -141,16 +140,6 @@ def _prediction_plots(
         plots["predicted"] = plots_predictions.predicted_against_true(canvas, values, unit)
         plots["coverage"] = plots_predictions.coverage_by_level(canvas, values, unit)
     return plots
-
-
-def _complete(predictions: pa.Table, unit: Unit) -> pa.Table:
-    """The test posts with a true and a predicted value, these as float64."""
-    for name in (unit.truth, *_QUANTILES):
-        values = predictions[name].cast(pa.float64())
-        place = predictions.schema.get_field_index(name)
-        known = pc.fill_null(pc.is_finite(values), False)
-        predictions = predictions.set_column(place, name, values).filter(known)
-    return predictions
 
 
 def _version(evaluation: Evaluation, history: Sequence[Version]) -> str | None:

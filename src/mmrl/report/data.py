@@ -36,8 +36,25 @@ def posts_a_day(catalog: Catalog, splits: Splits) -> list[tuple[date, int]]:
     return sorted((row["values"], row["counts"]) for row in counts)
 
 
-def by_subreddit(predictions: pa.Table, unit: Unit) -> tuple[list[SubredditResult], int]:
-    """The subreddits with the most test posts, and how many others there are."""
+def complete(predictions: pa.Table, unit: Unit) -> pa.Table:
+    """The test posts with a true and a predicted value, these as float64."""
+    for name in (unit.truth, "q10", "q50", "q90"):
+        values = predictions[name].cast(pa.float64())
+        place = predictions.schema.get_field_index(name)
+        known = pc.fill_null(pc.is_finite(values), False)
+        predictions = predictions.set_column(place, name, values).filter(known)
+    return predictions
+
+
+def by_subreddit(
+    predictions: pa.Table, unit: Unit, most: int | None = _SUBREDDITS_SHOWN
+) -> tuple[list[SubredditResult], int]:
+    """The subreddits with the most test posts, and how many others there are.
+
+    Args:
+        predictions: as `complete` gives them.
+        most: subreddits; all for None.
+    """
     names = np.asarray(predictions["subreddit"].to_pylist())
     true, middle = predictions[unit.truth].to_numpy(), predictions["q50"].to_numpy()
     low, high = predictions["q10"].to_numpy(), predictions["q90"].to_numpy()
@@ -55,7 +72,7 @@ def by_subreddit(predictions: pa.Table, unit: Unit) -> tuple[list[SubredditResul
             )
         )
     results.sort(key=lambda result: (-result.posts, result.name))
-    return results[:_SUBREDDITS_SHOWN], max(0, len(results) - _SUBREDDITS_SHOWN)
+    return results[:most], len(results[most:]) if most else 0
 
 
 def _spearman(true: np.ndarray, predicted: np.ndarray) -> float | None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 import mmrl
 from mmrl.errors import MmrlError
-from mmrl.web import api, health, pages, reference
+from mmrl.web import api, community_pages, health, pages, panels, posts, record, reference
 from mmrl.web.guard import Guard
 from mmrl.web.measures import Measured, Measures
 from mmrl.web.problems import Problem, problem_of, wants_page
@@ -57,10 +57,8 @@ def make_app(service: Service, champion_seconds: float = _CHAMPION_SECONDS) -> A
     app.openapi = partial(_document, app.openapi)  # type: ignore[method-assign]
     app.state.service = service
     app.state.measures = Measures(service)
-    app.include_router(api.router)
-    app.include_router(health.router)
-    app.include_router(pages.router)
-    app.include_router(reference.router)
+    for part in (api, health, pages, panels, posts, community_pages, record, reference):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=str(files("mmrl.web") / "static")), "static")
     for error in (Exception, MmrlError, Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(error, _answer)

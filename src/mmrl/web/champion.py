@@ -1,17 +1,22 @@
 """The predictor that answers; a new champion takes its place without a request that fails."""
 
+import io
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
+from PIL import Image
+
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.errors import MmrlError
 from mmrl.learning.registry.registry import Registry
+from mmrl.serving.drafts import Drafts, ImageFile
 from mmrl.serving.rank import Predictor
 
 _log = logging.getLogger(__name__)
+_WARM_SIDE = 256  # pixels
 FRESH = timedelta(minutes=10)  # that what is known of posts is used for before it is read anew
 
 
@@ -58,4 +63,15 @@ class Champion:
                 self.complaint = None
 
     def _open(self) -> Predictor:
-        return Predictor.open(self._catalog, self._settings, self._now())
+        predictor = Predictor.open(self._catalog, self._settings, self._now())
+        _warm(predictor)
+        return predictor
+
+
+def _warm(predictor: Predictor) -> None:
+    """Has the models loaded that are only loaded when they are used, so that no request waits."""
+    image = Image.new("RGB", (_WARM_SIDE, _WARM_SIDE), "grey")
+    file = io.BytesIO()
+    image.save(file, "JPEG")
+    images = [ImageFile("warm", file.getvalue())]
+    predictor.rank(Drafts(titles=["warm"], subreddits=["warm"], images=images))

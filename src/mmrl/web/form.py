@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self, cast
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.datastructures import QueryParams
 
@@ -17,6 +17,7 @@ from mmrl.web.pictures import Picture, Pictures
 
 When = Literal["now", "at", "best"]
 _WHENS = ("now", "at", "best")
+ZONES = sorted(available_timezones())
 MOST_TITLES = 50
 MOST_COMMUNITIES = 20
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -15,18 +14,19 @@ from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.contents import read_image
 from mmrl.serving.drafts import ImageFile
+from mmrl.web import wording
 from mmrl.web.access import COOKIE
 from mmrl.web.communities import search
-from mmrl.web.form import Asked
+from mmrl.web.form import ZONES, Asked
 from mmrl.web.pictures import Picture
 from mmrl.web.problems import Problem, problem_of
+from mmrl.web.record import record
 from mmrl.web.rows import Rows, rows_of
 from mmrl.web.service import Service
 from mmrl.web.templates import page
 from mmrl.web.uploads import Form, Upload, read_form
 
 router = APIRouter(include_in_schema=False)
-_ZONES = sorted(available_timezones())
 
 
 @router.get("/")
@@ -38,10 +38,14 @@ async def drafts(request: Request) -> Response:
     wrong, ranking, problem = list(asked.missing), None, None
     if asked.complete:
         try:
-            asked_of = asked.drafts(found.pictures, service.now())
+            given = asked.drafts(found.pictures, service.now())
             predictor = service.champion.current
-            ranked = await service.gate.run(request, partial(predictor.rank, asked_of))
-            ranking = rows_of(ranked, asked, found.pictures)
+
+            def work() -> Rows:
+                ranked = predictor.rank(given)
+                return rows_of(predictor, ranked, asked, found.pictures, _against(request))
+
+            ranking = await service.gate.run(request, work)
         except Exception as error:
             problem = problem_of(error)
             wrong.append(problem.detail)
@@ -125,6 +129,18 @@ async def take_token(request: Request) -> Response:
     return answer
 
 
+def _of_communities(service: Service, asked: Asked) -> list[str]:
+    """How the model did on later posts of the communities that were asked for."""
+    judged = service.judged()
+    found = [(name, judged.get(name.lower())) for name in asked.communities]
+    return [wording.record_in(name, result) for name, result in found]
+
+
+def _against(request: Request) -> int:
+    given = request.query_params.get("against", "")
+    return int(given) if given.isdecimal() and len(given) < 4 else 1
+
+
 async def _form(
     request: Request,
     asked: Asked,
@@ -134,6 +150,7 @@ async def _form(
 ) -> Response:
     service: Service = request.app.state.service
     known = await run_in_threadpool(service.known)
+    told = await run_in_threadpool(record, service)
     chosen = {name.lower() for name in asked.communities}
     names = {one.name.lower() for one in known}
     found = asked.find(service.pictures)
@@ -145,10 +162,12 @@ async def _form(
         "offered": search(known, "", asked.communities),
         "chosen": chosen,
         "others": [name for name in asked.communities if name.lower() not in names],
-        "zones": _ZONES,
+        "zones": ZONES,
         "wrong": [shown(sentence, 400) for sentence in wrong],
         "ranking": ranking,
         "notes": ranking.notes if ranking else [],
+        "record": told,
+        "of_communities": _of_communities(service, asked) if ranking else [],
     }
     status, headers = (problem.status, problem.headers) if problem else (200, {})
     return page(request, "drafts.html.j2", context, status, headers)

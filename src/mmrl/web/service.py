@@ -4,19 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import pyarrow as pa
+
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.registry.version import Shown
+from mmrl.report.data import SubredditResult, by_subreddit, complete
+from mmrl.report.unit import unit_of
 from mmrl.sources.kinds import SIMULATED
 from mmrl.web.access import Access
 from mmrl.web.champion import Champion
 from mmrl.web.communities import Community, communities
+from mmrl.web.community import samples_of
 from mmrl.web.gate import Gate
 from mmrl.web.pictures import Pictures
 from mmrl.web.remembered import Remembered
 from mmrl.web.uploads import Memory
 
+_SAMPLES_SECONDS = 600.0  # that samples are used for pages of communities
 _UPLOADS = 400_000_000  # bytes of all requests under way together
 
 
@@ -42,8 +48,25 @@ class Service:
     known: Callable[[], list[Community]] = field(init=False)
     simulated: Callable[[], bool] = field(init=False)
     shown: Callable[[], Shown] = field(init=False)
+    judged: Callable[[], dict[str, SubredditResult]] = field(init=False)
+    samples: Callable[[], pa.Table] = field(init=False)
 
     def __post_init__(self) -> None:
         self.known = Remembered(lambda: communities(self.catalog, self.settings, self.now()))
         self.simulated = Remembered(lambda: self.catalog.count("posts", SIMULATED) > 0)
-        self.shown = Remembered(lambda: Registry(self.catalog.home).show(self.champion.version))
+        self.shown = Remembered(self._shown)
+        self.judged = Remembered(self._judged)
+        self.samples = Remembered(
+            lambda: samples_of(self.catalog, self.settings, self.now()), _SAMPLES_SECONDS
+        )
+
+    def _shown(self) -> Shown:
+        """The evaluation of the version that answers."""
+        return Registry(self.catalog.home).show(self.champion.version)
+
+    def _judged(self) -> dict[str, SubredditResult]:
+        """How that version did on the test posts of each community, by name in lower case."""
+        predictions = Registry(self.catalog.home).test_predictions(self.champion.version)
+        unit = unit_of(self.shown().evaluation.target)
+        results, _ = by_subreddit(complete(predictions, unit), unit, most=None)
+        return {result.name.lower(): result for result in results}

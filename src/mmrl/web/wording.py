@@ -1,10 +1,11 @@
 """What the page says of numbers, as a person would."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
+from mmrl.report.data import SubredditResult
 from mmrl.serving.prediction import Interval
 from mmrl.serving.ranking import Ranked
 from mmrl.web.communities import Community
@@ -74,3 +75,23 @@ def known_of(community: Community) -> str:
     if community.subscribers is not None:
         parts.append(f"{community.subscribers:,} subscribers")
     return " · ".join(parts)
+
+
+def record_in(name: str, judged: SubredditResult | None) -> str:
+    """How the model did on later posts of a community, in a sentence."""
+    if judged is None:
+        return f"r/{name}: none of the posts that it was judged on is of this community."
+    said = f"r/{name}: {judged.posts:,} later posts, {judged.coverage:.0%} inside their range"
+    if judged.spearman is None:
+        return f"{said}; too few to say how well it orders them."
+    return f"{said}; rank agreement {judged.spearman:.2f} (1 is perfect, 0 is chance)."
+
+
+def age(since: timedelta) -> str:
+    """A span in the unit that a person would use."""
+    hours = since.total_seconds() / 3600
+    if hours < 1:
+        return "less than an hour"
+    if hours < 48:
+        return f"{hours:.0f} hour{'s' if round(hours) > 1 else ''}"
+    return f"{hours / 24:.0f} days"

@@ -56,6 +56,10 @@
       give(event.clipboardData.files);
     }
   });
+  // What was asked for of a draft stands below the ranking: lead there.
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx.target?.id === "closer") document.querySelector("#closer h2")?.focus();
+  });
   // Once the pictures are with the server, the field is empty again: they are not sent twice.
   document.addEventListener("htmx:after:request", (event) => {
     if (event.target === files) files.value = "";

@@ -1,0 +1,73 @@
+"""Pages of communities: all of them, and one with its hours, subjects, removals and rules."""
+
+import csv
+import io
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mmrl.serving.drafts import subreddit_name
+from mmrl.serving.hours import zone_of
+from mmrl.web import draw
+from mmrl.web.communities import Community
+from mmrl.web.community import Lately, lately
+from mmrl.web.form import ZONES
+from mmrl.web.problems import Problem
+from mmrl.web.service import Service
+from mmrl.web.templates import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/communities")
+async def all_communities(request: Request) -> Response:
+    """Every community with what is known of it."""
+    known = await run_in_threadpool(request.app.state.service.known)
+    return page(request, "communities.html.j2", {"known": known})
+
+
+@router.get("/communities/{name}.csv")
+async def hours_csv(request: Request, name: str, zone: str = "UTC") -> Response:
+    """The hours of a community: weekday, hour, posts, median percentile."""
+    facts, found = await run_in_threadpool(_lately, request.app.state.service, name, zone_of(zone))
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(["weekday", "hour", "time_zone", "posts", "median_percentile"])
+    for day in found.hours:
+        for group in day:
+            weekday, hour = group.name.split()
+            median = "" if group.median is None else f"{100 * group.median:.1f}"
+            table.writerow([weekday, hour, zone, group.posts, median])
+    headers = {"Content-Disposition": f'attachment; filename="{facts.name}-hours.csv"'}
+    return Response(out.getvalue(), media_type="text/csv", headers=headers)
+
+
+@router.get("/communities/{name}")
+async def one_community(request: Request, name: str, zone: str = "UTC") -> Response:
+    """What did well there lately, its best hours, its removals and rules."""
+    service: Service = request.app.state.service
+    place = zone_of(zone)
+    facts, found = await run_in_threadpool(_lately, service, name, place)
+    context = {
+        "here": "/communities",
+        "facts": facts,
+        "found": found,
+        "cells": draw.heat_of_groups(found),
+        "zone": zone,
+        "zones": ZONES,
+        "judged": service.judged().get(facts.name.lower()),
+    }
+    return page(request, "community.html.j2", context)
+
+
+def _lately(service: Service, name: str, zone: ZoneInfo) -> tuple[Community, Lately]:
+    wanted = subreddit_name(name).lower()
+    facts = next((one for one in service.known() if one.name.lower() == wanted), None)
+    if facts is None:
+        raise Problem(404, f"No post of r/{name[:60]} is known; /communities lists those that are.")
+    found = lately(
+        service.catalog, service.settings, service.now(), service.samples(), facts.name, zone
+    )
+    return facts, found

@@ -1,0 +1,77 @@
+"""What is told of one draft on request: why, when, and posts like it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from mmrl.serving.drafts import Drafts
+from mmrl.serving.explain import explain
+from mmrl.serving.rank import Predictor
+from mmrl.serving.when import when
+from mmrl.web import draw
+from mmrl.web.form import Asked
+from mmrl.web.problems import Problem
+from mmrl.web.service import Service
+from mmrl.web.templates import is_partial, page
+
+router = APIRouter(include_in_schema=False)
+_Told = TypeVar("_Told")
+
+
+@dataclass(frozen=True)
+class One:
+    """One draft, and the predictor that tells of it."""
+
+    asked: Asked
+    drafts: Drafts
+    predictor: Predictor
+
+
+@router.get("/why")
+async def why(request: Request) -> Response:
+    """What each kind of input adds or takes, and what each word of the title is worth."""
+    one = _one(request)
+    explanation = await _ask(request, partial(explain, one.predictor, one.drafts))
+    return _panel(request, one, "why", {"why": draw.reasons(explanation)})
+
+
+@router.get("/when")
+async def hours(request: Request) -> Response:
+    """Weekday by hour, in the reader's time zone."""
+    one = _one(request)
+    table = await _ask(request, partial(when, one.predictor, one.drafts, one.asked.zone))
+    return _panel(request, one, "when", {"table": table, "cells": draw.heat(table)})
+
+
+def _one(request: Request) -> One:
+    """The draft that the address says.
+
+    Raises:
+        Problem: it says several, or none, or its picture is forgotten.
+    """
+    service: Service = request.app.state.service
+    asked = Asked.of_query(request.query_params)
+    if len(asked.titles) != 1 or len(asked.communities) != 1 or len(asked.pictures) > 1:
+        raise Problem(
+            422, "This tells of one draft: one title, one community, and one picture at most."
+        )
+    found = asked.find(service.pictures)
+    if found.forgotten:
+        raise Problem(404, "The picture is no longer in memory: choose it again.")
+    return One(asked, asked.drafts(found.pictures, service.now()), service.champion.current)
+
+
+async def _ask(request: Request, work: Callable[[], _Told]) -> _Told:
+    service: Service = request.app.state.service
+    return await service.gate.run(request, work)
+
+
+def _panel(request: Request, one: One, name: str, context: dict[str, Any]) -> Response:
+    """A part of the page where htmx asks for one; else a page of its own."""
+    part = f"{name}.html.j2"
+    context |= {"here": "/", "asked": one.asked, "part": part, "back": one.asked.query()}
+    return page(request, part if is_partial(request) else "panel.html.j2", context)

@@ -1,0 +1,74 @@
+"""How good the model is: its record on later posts, in short and in full."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mmrl.learning.evaluation.metrics import METRICS
+from mmrl.report.sentences import Tile, tiles, verdict
+from mmrl.times import parse_time
+from mmrl.web.service import Service
+from mmrl.web.templates import page
+from mmrl.web.wording import age
+
+router = APIRouter(include_in_schema=False)
+_OLD_DAYS = 7
+_SMALL = ("spearman_within", "pair_accuracy", "coverage_80")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A version's record.
+
+    Attributes:
+        age: since it was trained, in words; `old` where that is more than a week.
+        learned, judged: on how many posts.
+        small: the figures that stand beside a ranking.
+    """
+
+    version: str
+    trained_at: datetime
+    age: str
+    old: bool
+    learned: int
+    judged: int
+    small: list[Tile]
+
+
+def record(service: Service) -> Record:
+    """The record of the version that answers."""
+    shown = service.shown()
+    trained_at = parse_time(shown.trained_at)
+    since = service.now() - trained_at
+    parts = shown.evaluation.splits.parts
+    labels = [METRICS[name].label for name in _SMALL]
+    return Record(
+        version=shown.version,
+        trained_at=trained_at,
+        age=age(since),
+        old=since.days >= _OLD_DAYS,
+        learned=sum(part.posts for name, part in parts.items() if name != "test"),
+        judged=shown.evaluation.splits.test.posts,
+        small=[tile for tile in tiles(shown.evaluation.models) if tile.label in labels],
+    )
+
+
+@router.get("/model")
+async def model(request: Request) -> Response:
+    """The record in full."""
+    service: Service = request.app.state.service
+    return page(request, "model.html.j2", await run_in_threadpool(_context, service))
+
+
+def _context(service: Service) -> dict[str, object]:
+    shown = service.shown()
+    judged = sorted(service.judged().values(), key=lambda one: (-one.posts, one.name))
+    return {
+        "record": record(service),
+        "verdict": verdict(shown.evaluation),
+        "tiles": tiles(shown.evaluation.models),
+        "judged": judged,
+    }
