@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
 from mmrl.errors import InputError
-from mmrl.web.form import Asked, next_hours
+from mmrl.web.form import Asked
 from mmrl.web.pictures import Pictures
 
 NOW = datetime(2026, 11, 27, 12, 20, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_what_lacks_is_said_once_something_is_there() -> None:
 
 
 def test_the_best_hour_is_looked_for_in_the_full_hours_of_seven_days() -> None:
-    hours = next_hours(NOW)
+    hours = Asked(when="best").hours(NOW)
     assert hours[0] == datetime(2026, 11, 27, 13, tzinfo=UTC)
     assert len(hours) == 168
     assert hours[-1] <= NOW + timedelta(days=7)

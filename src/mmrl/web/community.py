@@ -178,6 +178,8 @@ def _removed(catalog: Catalog, name: str) -> tuple[list[tuple[str, int]], int]:
     seen = catalog.lookup(
         "observations", "post_id", ids, ["post_id", "observed_at", "removed_by"]
     ).sort_by("observed_at")
-    last = dict(zip(seen["post_id"].to_pylist(), seen["removed_by"].to_pylist(), strict=True))
+    last: dict[str, str | None] = dict(
+        zip(seen["post_id"].to_pylist(), seen["removed_by"].to_pylist(), strict=True)
+    )
     counts = Counter(REMOVERS.get(by, by) for by in last.values() if by is not None)
     return counts.most_common(), len(last)

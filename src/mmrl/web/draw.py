@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from mmrl.serving.explain import Explanation
+from mmrl.serving.occlude import OcclusionMap
 from mmrl.serving.when import HourTable
 from mmrl.web.community import Lately
 
@@ -90,6 +91,35 @@ def _bar(value: float, widest: float) -> Markup:
         '<rect class="{0}" x="{1:.2f}" y="1" width="{2:.2f}" height="6"/>'
         '<rect class="axis" x="49.7" width="0.6" height="8"/></svg>'
     ).format("up" if value > 0 else "down", start, width)
+
+
+def squares(found: OcclusionMap) -> Markup:
+    """Squares over a picture: the more one adds or takes, the stronger its colour."""
+    rows, columns = found.values.shape
+    most = float(np.abs(found.values).max()) or 1.0
+    drawn = [
+        Markup(
+            '<rect class="{0}" x="{1}" y="{2}" width="1" height="1" fill-opacity="{3:.2f}"/>'
+        ).format("up" if value > 0 else "down", column, row, 0.75 * abs(value) / most)
+        for row, values in enumerate(found.values)
+        for column, value in enumerate(values)
+    ]
+    start = Markup(
+        '<svg viewBox="0 0 {0} {1}" preserveAspectRatio="none" aria-hidden="true">'
+    ).format(columns, rows)
+    return start + Markup("").join(drawn) + Markup("</svg>")
+
+
+def most_telling(found: OcclusionMap) -> str:
+    """Where the square is that adds the most, in words."""
+    row, column = np.unravel_index(int(found.values.argmax()), found.values.shape)
+    if found.values[row, column] <= 0:
+        return "No square adds to the prediction."
+    rows, columns = found.values.shape
+    down = ("top", "middle", "bottom")[min(2, 3 * int(row) // rows)]
+    across = ("left", "middle", "right")[min(2, 3 * int(column) // columns)]
+    where = "middle" if down == across else f"{down} {across}"
+    return f"What adds most is at the {where}."
 
 
 @dataclass(frozen=True)

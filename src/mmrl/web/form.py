@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, Self, cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,7 +12,7 @@ from starlette.datastructures import QueryParams
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.drafts import Drafts, ImageFile, subreddit_name
-from mmrl.serving.hours import posting_time
+from mmrl.serving.hours import next_seven_days, posting_time
 from mmrl.web.pictures import Picture, Pictures
 
 When = Literal["now", "at", "best"]
@@ -119,7 +119,7 @@ class Asked:
         """
         if self.when == "at":
             return [posting_time(self.at, self.zone, as_of)]
-        return next_hours(as_of) if self.when == "best" else [as_of]
+        return next_seven_days(as_of) if self.when == "best" else [as_of]
 
     def drafts(self, pictures: Sequence[Picture], as_of: datetime) -> Drafts:
         """The drafts to rank; raises InputError as `hours` does, or where there are too many."""
@@ -149,12 +149,6 @@ class Found:
 
     pictures: list[Picture] = field(default_factory=list)
     forgotten: int = 0
-
-
-def next_hours(as_of: datetime) -> list[datetime]:
-    """The full hours of the seven days after a time."""
-    first = as_of.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    return [first + timedelta(hours=hour) for hour in range(7 * 24)]
 
 
 def check_to_come(hour: datetime, as_of: datetime) -> datetime:

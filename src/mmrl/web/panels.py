@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from mmrl.serving.drafts import Drafts
 from mmrl.serving.explain import explain
+from mmrl.serving.occlude import occlude
 from mmrl.serving.rank import Predictor
 from mmrl.serving.when import when
 from mmrl.web import draw
@@ -45,6 +46,20 @@ async def hours(request: Request) -> Response:
     one = _one(request)
     table = await _ask(request, partial(when, one.predictor, one.drafts, one.asked.zone))
     return _panel(request, one, "when", {"table": table, "cells": draw.heat(table)})
+
+
+@router.get("/squares")
+async def squares(request: Request) -> Response:
+    """What each square of the picture adds, drawn over it."""
+    one = _one(request)
+    found = await _ask(request, partial(occlude, one.predictor, one.drafts))
+    context = {
+        "id": one.asked.pictures[0],
+        "squares": draw.squares(found),
+        "said": draw.most_telling(found),
+        "trust": found.trust,
+    }
+    return _panel(request, one, "squares", context)
 
 
 def _one(request: Request) -> One:

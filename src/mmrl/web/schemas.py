@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from mmrl.serving.drafts import Drafts, ImageFile
+from mmrl.serving.hours import next_seven_days
 from mmrl.serving.ranking import Ranked, Ranking
 from mmrl.times import iso
-from mmrl.web.form import MOST_COMMUNITIES, MOST_TITLES, check_to_come, next_hours
+from mmrl.web.form import MOST_COMMUNITIES, MOST_TITLES, check_to_come
 
 _MOST_HOURS = 400
 
@@ -41,7 +42,7 @@ class RankRequest(BaseModel):
     def drafts(self, images: list[ImageFile], as_of: datetime) -> Drafts:
         """The drafts; raises InputError where an hour is past."""
         if self.hours == "best":
-            hours = next_hours(as_of)
+            hours = next_seven_days(as_of)
         elif self.hours == "now":
             hours = [as_of]
         else:

@@ -58,7 +58,8 @@
   });
   // What was asked for of a draft stands below the ranking: lead there.
   document.addEventListener("htmx:after:swap", (event) => {
-    if (event.detail.ctx.target?.id === "closer") document.querySelector("#closer h2")?.focus();
+    const target = event.detail.ctx.target;
+    if (["closer", "in-picture"].includes(target?.id)) target.querySelector("h2")?.focus();
   });
   // Once the pictures are with the server, the field is empty again: they are not sent twice.
   document.addEventListener("htmx:after:request", (event) => {
