@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import lancedb
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -307,6 +308,39 @@ def test_a_large_table_gets_an_index_on_its_key_that_finds_old_and_new_rows(
     rules = {row["post_id"]: row["rules"] for row in found.to_pylist()}
     assert rules == {"p7": "changed", "p13000": "r", "p17999": "changed", "p18000": "changed"}
     assert catalog.count("selection") == 18_001
+
+
+def test_many_vectors_get_an_index_that_finds_old_and_new_ones_by_likeness(
+    catalog: Catalog,
+) -> None:
+    made = np.random.default_rng(0).normal(size=(10_300, 16)).astype(np.float32)
+    table = embeddings_table("title", 16)
+    catalog.append(table, vector_rows(made[:10_200]))
+    catalog.compact()
+    indexed = [index.columns for index in catalog.opened(table).list_indices()]
+    assert sorted(indexed) == [["content"], ["vector"]]
+    catalog.append(table, vector_rows(made[10_200:], 10_200))
+    for row in (17, 5_000, 10_250):
+        found = catalog.nearest(table, 3 * made[row], 5, ["content"], "encoder = 'e'")
+        assert found["content"][0].as_py() == f"c{row}"
+        distances = found["_distance"].to_pylist()
+        assert distances[0] == pytest.approx(0, abs=1e-5)
+        assert distances == sorted(distances)
+        cosine = made @ made[row] / np.linalg.norm(made, axis=1) / np.linalg.norm(made[row])
+        assert distances[4] <= 1 - np.sort(cosine)[-10]
+    assert catalog.nearest(table, made[0], 5, ["content"], "encoder = 'f'").num_rows == 0
+    none = catalog.nearest(embeddings_table("image", 16), made[0], 5, ["content"])
+    assert none.num_rows == 0
+
+
+def vector_rows(vectors: np.ndarray, start: int = 0) -> pa.Table:
+    """Rows of an embedding table; contents are numbered from `start`."""
+    columns = {
+        "content": [f"c{start + row}" for row in range(len(vectors))],
+        "encoder": ["e"] * len(vectors),
+        "vector": pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1]),
+    }
+    return pa.table(columns).cast(embeddings(vectors.shape[1]))
 
 
 def test_a_column_that_an_older_mmrl_did_not_know_is_added_and_null(tmp_path: Path) -> None:

@@ -115,6 +115,27 @@ def test_the_vector_of_a_text_in_an_image_goes_with_its_post(catalog: Catalog) -
     assert text_content(doomed.shown) not in left
 
 
+def test_an_index_of_vectors_is_made_anew_without_the_purged_ones(catalog: Catalog) -> None:
+    doomed = make_post()
+    keep(catalog, [doomed])
+    table = embeddings_table("title", DIM)
+    vectors = np.random.default_rng(0).normal(size=(10_001, DIM)).astype(np.float32)
+    rows = [
+        {"content": f"c{row}", "encoder": "e", "vector": vector}
+        for row, vector in enumerate(vectors)
+    ]
+    catalog.append(table, pa.Table.from_pylist(rows, schema=embeddings(DIM)))
+    catalog.compact()
+    indices = Path(catalog.home) / "catalog" / f"{table}.lance" / "_indices"
+    before = {folder.name for folder in indices.iterdir()}
+    purge(catalog, doomed)
+    after = {folder.name for folder in indices.iterdir() if list(folder.iterdir())}
+    assert len(before) == len(after) == 2
+    assert not before & after
+    found = catalog.nearest(table, vectors[7], 3, ["content"])
+    assert found["content"][0].as_py() == "c7"
+
+
 def test_what_a_killed_writer_left_on_the_disk_goes_once_it_is_old(catalog: Catalog) -> None:
     doomed, other = make_post(), make_post()
     keep(catalog, [doomed, other])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Lance keeps what it read of every version, up to 7 GB: a service that commits twice a minute would
 # grow to that over weeks. Few of these entries are ever asked for again.
 _INDEX_CACHE, _METADATA_CACHE = 16 << 20, 4 << 20  # bytes
+_VECTOR_CACHE = 512 << 20  # bytes of vectors' indices, which are slow unless in memory
 
 
 class Handles:
@@ -36,6 +37,8 @@ class Handles:
             index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
         )
         self._datasets: dict[str, lance.LanceDataset] = {}
+        self._searches: lance.Session | None = None
+        self._searched: dict[str, lance.LanceDataset] = {}
         self._tables: dict[str, Any] = {}
         self._connected: lancedb.DBConnection | None = None
 
@@ -53,6 +56,23 @@ class Handles:
         if dataset is not None:
             self._datasets[name] = dataset
         return dataset
+
+    def searching(self, name: str) -> "lance.LanceDataset | None":
+        """As `reading`, with room for the index of its vectors; None where there is no table."""
+        import lance
+
+        newest = self.reading(name)
+        if newest is None:
+            return None
+        held = self._searched.get(name)
+        if held is None or held.version != newest.version:
+            if self._searches is None:
+                self._searches = lance.Session(
+                    index_cache_size_bytes=_VECTOR_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+                )
+            held = lance.dataset(self._address(name), newest.version, session=self._searches)
+            self._searched[name] = held
+        return held
 
     def writing(self, name: str) -> Any:
         """LanceDB's table at its newest version; None where it has not been made."""
@@ -84,6 +104,7 @@ class Handles:
     def drop(self, name: str) -> None:
         """Drops a table with all its versions and files, if it is there."""
         self._datasets.pop(name, None)
+        self._searched.pop(name, None)
         self._tables.pop(name, None)
         if name in self.names():
             self._database.drop_table(name)

@@ -8,6 +8,8 @@ from mmrl.catalog.columns import key_columns
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
+_MOVED_SHARE = 0.2  # of the vectors may be missing in their index; these are compared one by one
+VECTOR = "vector"  # the column of an embedding table
 
 
 def compact(opened: Any, table: str) -> None:
@@ -17,6 +19,8 @@ def compact(opened: Any, table: str) -> None:
             opened.to_lance().optimize.compact_files(**fragments_of(table))
             opened.checkout_latest()
         _index_key(opened)
+        if table.startswith("embeddings_"):
+            _index_vectors(opened)
     except (OSError, RuntimeError) as error:
         if "commit conflict" not in str(error):
             raise
@@ -50,3 +54,36 @@ def _index_key(opened: Any) -> None:
         opened.create_scalar_index(column, index_type="BTREE")
     elif opened.index_stats(indices[0]).num_unindexed_rows > _UNINDEXED_ROWS:
         opened.to_lance().optimize.optimize_indices()
+
+
+def _index_vectors(opened: Any) -> None:
+    """Keeps an index of the vectors, by which the nearest are found without reading all.
+
+    RaBitQ (Gao and Long 2024, "RaBitQ: quantizing high-dimensional vectors with a theoretical error
+    bound for approximate nearest neighbor search") in lists around centres. It is made anew when
+    many vectors are not in it, so that the centres stay in the middle of what is there.
+    """
+    rows = opened.count_rows()
+    if rows < _INDEXED_ROWS:
+        return
+    indices = [index.name for index in opened.list_indices() if index.columns == [VECTOR]]
+    left_out = opened.index_stats(indices[0]).num_unindexed_rows if indices else rows
+    if left_out > max(_UNINDEXED_ROWS, _MOVED_SHARE * rows):
+        index_again(opened, VECTOR)
+
+
+def index_again(opened: Any, column: str) -> None:
+    """Makes a column's index from the rows that are there; a small table's vectors need none."""
+    if column != VECTOR:
+        opened.create_scalar_index(column, index_type="BTREE", replace=True)
+        return
+    rows = opened.count_rows()
+    if rows < _INDEXED_ROWS:
+        for index in opened.list_indices():
+            if index.columns == [VECTOR]:
+                opened.drop_index(index.name)
+        return
+    opened.to_lance().create_index(
+        VECTOR, "IVF_RQ", metric="cosine", replace=True, num_partitions=int(rows**0.5)
+    )
+    opened.checkout_latest()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.upkeep import fragments_of
+from mmrl.catalog.upkeep import fragments_of, index_again
 from mmrl.errors import CatalogError
 from mmrl.runtime.location import Location
 from mmrl.runtime.retry import PURGE_FILES
@@ -121,7 +121,7 @@ def _rewrite(opened: Any, table: str) -> int:
     # An index is a copy of its column. Rows that it leaves out may still be in its files, also
     # where a whole file of the table went and nothing was left to rewrite.
     for index in opened.list_indices():
-        opened.create_scalar_index(index.columns[0], index_type="BTREE", replace=True)
+        index_again(opened, index.columns[0])
     opened.checkout_latest()
     dataset = opened.to_lance()
     if any(known.num_deletions for known in dataset.get_fragments()):
