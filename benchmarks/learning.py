@@ -20,18 +20,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.columns import AUTHOR_FACTS, POST_FEATURES, SPACES, TIME
+from mmrl.catalog.columns import AUTHOR_FACTS, COLOURS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
-from mmrl.images.quality import measure_file
+from mmrl.images.quality import VERSION, Measures, measure_file
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.train import train
 from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import History
 from mmrl.samples.load import encoders_of
+from mmrl.samples.reposts import Reposts
 from mmrl.samples.schema import samples_schema
-from mmrl.samples.statistics import statistics_columns
+from mmrl.samples.statistics import measures_columns
 from mmrl.sandbox.images import HEIGHT, WIDTH
 from mmrl.sandbox.world import WITH_IMAGE, Post, World
 
@@ -41,10 +42,11 @@ _AT_ONCE = 500
 def vectors_of(posts: list[Post], profile: Profile, cache: Path) -> dict[str, np.ndarray]:
     """By space, (n, dim) vectors of the posts; rows of NaN where the captioner abstains.
 
-    Also `bytes`, the size of each image's file, and `statistics` of its pixels.
+    Also `bytes`, the size of each image's file, and `statistics` and `colours` of its pixels.
     """
     made = repr([(post.title, post.drawing) for post in posts])
     made += repr(sorted(encoders_of(profile).items()))
+    made += VERSION + COLOURS
     name = sha256(made.encode()).hexdigest()[:16]
     parts = []
     for start in range(0, len(posts), _AT_ONCE):
@@ -60,6 +62,7 @@ def _encode(posts: list[Post], profile: Profile) -> dict[str, np.ndarray]:
     images = [data for post in posts if (data := post.image()) is not None]
     texts = [post.title for post in posts]
     captions = [caption.text for caption in profile.captioner().caption(images)]
+    measures = [measure_file(data) for data in images]
     caption = profile.caption().encode(captions)
     caption[[not text for text in captions]] = np.nan
     return {
@@ -68,7 +71,8 @@ def _encode(posts: list[Post], profile: Profile) -> dict[str, np.ndarray]:
         "image": profile.image().encode(images),
         "visual": profile.visual().encode(images, texts),
         "bytes": np.array([len(data) for data in images]),
-        "statistics": np.stack([measure_file(data) for data in images]),
+        "statistics": np.stack([each.statistics for each in measures]),
+        "colours": np.stack([each.colours for each in measures]),
     }
 
 
@@ -120,14 +124,17 @@ def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
     history = History(facts, timedelta(hours=36))
     moments, log_score = microseconds(created), np.log1p(score.to_numpy())
     known = history.features(facts["subreddit"], facts["author_id"], moments)
-    percentile = history.percentiles(facts["subreddit"], moments, log_score, timedelta(days=90))
+    standings = history.standings(timedelta(days=90))
+    percentile = standings.percentiles(facts["subreddit"], moments, log_score)
+    drawings = pa.chunked_array([[repr(post.drawing) for post in posts]])
+    reposts = Reposts(facts, drawings, timedelta(hours=36)).features(drawings, moments)
     popularity = score.to_numpy() / inputs["subscribers"].to_numpy() * 1000
     table = {
         **{name: facts[name] for name in facts.column_names},
         **{name: features[name] for name in POST_FEATURES + AUTHOR_FACTS},
-        **{name: nullable(values) for name, values in known.items()},
+        **{name: nullable(values) for name, values in (known | reposts).items()},
         **{space: _column(vectors[space]) for space in SPACES},
-        **statistics_columns(list(vectors["statistics"])),
+        **measures_columns(list(map(Measures, vectors["statistics"], vectors["colours"]))),
         EXTRA: extras_column([{}] * len(posts)),
         "popularity": popularity,
         "log_score": log_score,

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from mmrl.catalog.columns import IMAGE_STATISTICS, SPACES
+from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS, SPACES
 from mmrl.config import Settings
 from mmrl.learning.inputs import TEXTS
 from mmrl.learning.splits import Split
@@ -111,7 +111,7 @@ def facts_of(
                 if name in rows.schema.names
             },
         }
-        for space in (*SPACES, EXTRA, TEXTS):
+        for space in (*SPACES, COLOURS, EXTRA, TEXTS):
             if space not in task.modalities:
                 continue
             there = posts.inputs.present[space] > 0

@@ -10,14 +10,15 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from mmrl.images.image import UnreadableError
-from mmrl.images.quality import SIDE, STATISTICS, lab, measure, measure_file
+from mmrl.images.lab import lab
+from mmrl.images.quality import SIDE, STATISTICS, measure, measure_file
 from tests.support.image_server import image_file
 
 SIDES = st.integers(1, 40)
 
 
 def named(image: Image.Image) -> dict[str, float]:
-    return dict(zip(STATISTICS, measure(image).tolist(), strict=True))
+    return dict(zip(STATISTICS, measure(image).statistics.tolist(), strict=True))
 
 
 def saved(image: Image.Image, image_format: str, **options: object) -> bytes:
@@ -38,7 +39,7 @@ def test_every_statistic_is_finite_for_any_pixels(
     data: st.DataObject, wide: int, high: int
 ) -> None:
     pixels = data.draw(arrays(np.uint8, (high, wide, 3)))
-    values = measure(Image.fromarray(pixels))
+    values = measure(Image.fromarray(pixels)).statistics
     assert values.dtype == np.float32
     assert values.shape == (len(STATISTICS),)
     assert np.isfinite(values).all()
@@ -47,7 +48,7 @@ def test_every_statistic_is_finite_for_any_pixels(
 @pytest.mark.parametrize("size", [(1, 1), (1, 5_000), (5_000, 1), (2, 3), (700, 8)])
 def test_every_statistic_is_finite_for_extreme_shapes(size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    assert np.isfinite(measure(Image.fromarray(noise))).all()
+    assert np.isfinite(measure(Image.fromarray(noise)).statistics).all()
 
 
 def test_no_name_stands_twice() -> None:
@@ -152,12 +153,13 @@ def test_the_same_pixels_in_another_format_give_the_same_numbers(
 ) -> None:
     image = Image.open(BytesIO(image_file(4, (640, 480), "PNG"))).convert("RGB")
     data = saved(image, image_format, **options)
-    assert measure_file(data).tobytes() == measure(image).tobytes()
+    assert measure_file(data).statistics.tobytes() == measure(image).statistics.tobytes()
 
 
 def test_a_photograph_and_its_jpeg_are_alike() -> None:
     image = Image.open(BytesIO(image_file(5, (2_000, 1_500), "PNG"))).convert("RGB")
-    exact, jpeg = measure(image), measure_file(saved(image, "JPEG", quality=92))
+    exact = measure(image).statistics
+    jpeg = measure_file(saved(image, "JPEG", quality=92)).statistics
     close = dict(zip(STATISTICS, zip(exact, jpeg, strict=True), strict=True))
     for name in ("light_q50", "light_spread", "chroma_mean", "colourfulness", "hue_90"):
         assert close[name][1] == pytest.approx(close[name][0], rel=0.05, abs=0.01), name
@@ -166,7 +168,8 @@ def test_a_photograph_and_its_jpeg_are_alike() -> None:
 def test_a_large_image_is_measured_in_a_small_copy() -> None:
     large = striped(8 * SIDE, 4 * SIDE, period=2 * SIDE, upright=True)
     small = striped(SIDE, SIDE // 2, period=SIDE // 4, upright=True)
-    np.testing.assert_allclose(measure(large), measure(small), atol=1e-4)
+    measures = measure(large), measure(small)
+    np.testing.assert_allclose(*(each.statistics for each in measures), atol=1e-4)
 
 
 def test_a_file_that_does_not_decode_is_refused_with_the_decoders_reason() -> None:

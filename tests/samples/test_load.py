@@ -10,13 +10,13 @@ import pytest
 
 from mmrl import samples
 from mmrl.catalog import Catalog
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import COLOUR_BINS, COLOURS, IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
 from mmrl.config import FilterSettings, Settings
 from mmrl.encoders.image_text import READER
 from mmrl.errors import InputError
-from mmrl.images.quality import VERSION
+from mmrl.images.quality import VERSION, Measures
 from mmrl.sources.extras import extra_rows
 from tests.support.samples_catalog import START, at, merge, observation, post, write
 
@@ -166,7 +166,7 @@ def test_vectors_are_joined_by_content_and_null_where_missing(catalog: Catalog) 
 def keep_statistics(catalog: Catalog, version: str, measured: dict[str, float]) -> None:
     """Statistics of images, the first one as given and the others each one more."""
     rows = [
-        {"sha256": image, "version": version}
+        {"sha256": image, "version": version, COLOURS: [first] * COLOUR_BINS}
         | {name: first + number for number, name in enumerate(IMAGE_STATISTICS)}
         for image, first in measured.items()
     ]
@@ -186,6 +186,7 @@ def test_statistics_are_joined_by_image_and_null_where_it_was_not_measured(
     rows = load(catalog)
     assert [row[first] for row in rows] == [None, 5.0, None]
     assert [row[last] for row in rows] == [None, 4.0 + len(IMAGE_STATISTICS), None]
+    assert [row[COLOURS] for row in rows] == [None, [5.0] * COLOUR_BINS, None]
     assert load(catalog, columns=[last]) == [{last: row[last]} for row in rows]
 
 
@@ -337,8 +338,10 @@ def test_drafts_take_vectors_and_statistics_and_refuse_what_they_cannot_use(
     drafts = pa.table({"subreddit": ["pics", "aww"], "title": ["x", "y"]})
     vectors = {"image": samples.vector_column([np.array([1.0, 2.0]), None], 2)}
     measured = np.arange(len(IMAGE_STATISTICS), dtype=np.float32)
-    statistics = samples.statistics_columns([None, measured])
-    made = samples.features_for(catalog, Settings(), END, drafts, vectors, statistics)
+    colours = np.linspace(0, 1, COLOUR_BINS, dtype=np.float32)
+    measures = samples.measures_columns([None, Measures(measured, colours)])
+    made = samples.features_for(catalog, Settings(), END, drafts, vectors, measures)
+    assert made[COLOURS].to_pylist() == [None, colours.tolist()]
     assert [made[name].to_pylist() for name in IMAGE_STATISTICS] == [
         [None, number] for number in range(len(IMAGE_STATISTICS))
     ]

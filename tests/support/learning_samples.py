@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import COLOUR_BINS, COLOURS, IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content
 from mmrl.samples.extras import EXTRA, extras_column, text_column, text_key
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
@@ -37,7 +37,8 @@ def make_samples(
 
     Image and title are one direction each in the image and title vectors, `missing` of the
     images (with caption and visual vector) are null. Also has the column `expected_log_score`,
-    which is no part of the schema. The images' statistics are null, or noise where `measured`.
+    which is no part of the schema. The images' statistics and colours are null, or noise where
+    `measured`.
     Posts have the `extras` given, or none; those that are words with a vector for each text.
     """
     dims = DIMS if dims is None else dims
@@ -98,9 +99,14 @@ def make_samples(
             pa.array(vectors.astype(np.float32).ravel()), dim, mask=pa.array(mask)
         )
     noise = np.random.default_rng(seed + 1)
+    unmeasured = gone if measured else np.ones(n, bool)
     for name in IMAGE_STATISTICS:
         values = noise.normal(size=n).astype(np.float32)
-        columns[name] = pa.array(values, mask=gone if measured else np.ones(n, bool))
+        columns[name] = pa.array(values, mask=unmeasured)
+    shares = noise.dirichlet(np.ones(COLOUR_BINS), n).astype(np.float32)
+    columns[COLOURS] = pa.FixedSizeListArray.from_arrays(
+        pa.array(np.sqrt(shares).ravel()), COLOUR_BINS, mask=pa.array(unmeasured)
+    )
     columns[EXTRA] = extras_column([{}] * n if extras is None else extras)
     texts = _texts(extras or [])
     schema = samples_schema(dims | dict.fromkeys(texts, TEXT_DIM))
@@ -112,7 +118,7 @@ def make_samples(
 def take_images(samples: pa.Table, gone: np.ndarray) -> pa.Table:
     """The samples as they would be if the posts where `gone`, (n,) bool, had no image."""
     spaces = [name for name in ("caption", "image", "visual") if name in samples.schema.names]
-    for name in (*spaces, *_OF_IMAGE, *IMAGE_STATISTICS):
+    for name in (*spaces, *_OF_IMAGE, *IMAGE_STATISTICS, COLOURS):
         place = samples.schema.get_field_index(name)
         rows = pa.array(np.where(gone, -1, np.arange(len(gone))), mask=gone)
         taken = samples[name].take(rows)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from lance.file import LanceFileReader
 
 from mmrl.catalog import Catalog, Failed, Reason
-from mmrl.catalog.columns import EMBEDDED, IMAGE_STATISTICS
+from mmrl.catalog.columns import COLOUR_BINS, COLOURS, EMBEDDED, IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.tables import SCHEMAS, embeddings
 from mmrl.encoders.image_text import READER
@@ -111,8 +111,8 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
         )
         facts = {"width": 9, "height": 9, "format": "JPEG", "byte_size": 9, "phash": "0" * 16}
         rows["images"].append({"sha256": sha, **facts, "bytes": post.image})
-        statistics = {"version": post.measured, **dict.fromkeys(IMAGE_STATISTICS, 0.5)}
-        rows["image_statistics"].append({"sha256": sha, **statistics})
+        measures = {**dict.fromkeys(IMAGE_STATISTICS, 0.5), COLOURS: [0.1] * COLOUR_BINS}
+        rows["image_statistics"].append({"sha256": sha, "version": post.measured, **measures})
         rows["image_texts"].append({"sha256": sha, "reader": READER, "text": post.shown})
         rows["captions"].append({"sha256": sha, "captioner": "c", "text": post.caption})
         contents = {

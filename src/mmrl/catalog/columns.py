@@ -66,6 +66,9 @@ IMAGE_STATISTICS = (
     *("stroke_share", "text_rows", "empty_share"),
 )
 
+COLOURS = "colours"  # the column of an image's colour histogram: see mmrl.images.colours
+COLOUR_BINS = 125
+
 # What a post's features say of itself at its first observation: see mmrl.samples.schema.
 POST_FEATURES = (
     "log_subscribers",

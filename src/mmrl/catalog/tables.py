@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from mmrl.catalog.columns import (
     AUTHOR_FACTS,
+    COLOUR_BINS,
+    COLOURS,
     EMBEDDED,
     IMAGE_STATISTICS,
     POST_FEATURES,
@@ -123,6 +125,7 @@ IMAGE_MEASURES = pa.schema(
         key("sha256"),
         pa.field("version", pa.string(), nullable=False),  # of mmrl.images.quality
         *[pa.field(name, pa.float32(), nullable=False) for name in IMAGE_STATISTICS],
+        (COLOURS, pa.list_(pa.float32(), COLOUR_BINS)),  # null: measured by an earlier mmrl
     ]
 )
 

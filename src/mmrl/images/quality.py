@@ -7,21 +7,20 @@ which equal distances look about equally far apart; chroma is the length of (a, 
 The same pixels give the same numbers, whatever the file's format.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 
 from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.images.colours import histogram
 from mmrl.images.decode import open_rgb
+from mmrl.images.lab import lab, lightness
 
 STATISTICS = IMAGE_STATISTICS
 VERSION = "1"  # raised when any number changes: all images are measured again
 SIDE = 256  # the longer side of what is measured, in pixels
 
-_TO_XYZ = (  # linear sRGB to CIE XYZ, by IEC 61966-2-1, each row over its white
-    (0.4124564 / 0.95047, 0.3575761 / 0.95047, 0.1804375 / 0.95047),
-    (0.2126729, 0.7151522, 0.0721750),
-    (0.0193339 / 1.08883, 0.1191920 / 1.08883, 0.9503041 / 1.08883),
-)
 _DARK, _BRIGHT = 20, 90  # lightness
 _COLOURLESS = 1.0  # chroma that nobody sees: a just noticeable difference is 2.3 (Mahy 1994)
 _GREY, _VIVID = 6, 60  # chroma
@@ -33,8 +32,21 @@ _STROKE_PIXELS = 6  # a stroke of a letter is at most so wide in the small copy
 _CELL, _EMPTY = 8, 2.0  # pixels a side; difference of lightness within an empty cell
 
 
-def measure_file(data: bytes) -> np.ndarray:
-    """The statistics of an image file: see `measure`.
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of an image.
+
+    Attributes:
+        statistics: (len(STATISTICS),) float32, all finite.
+        colours: (COLOUR_BINS,) float32, its colour histogram.
+    """
+
+    statistics: np.ndarray
+    colours: np.ndarray
+
+
+def measure_file(data: bytes) -> Measures:
+    """The measures of an image file: see `measure`.
 
     Raises:
         UnreadableError: see `decode.open_rgb`.
@@ -42,11 +54,8 @@ def measure_file(data: bytes) -> np.ndarray:
     return measure(open_rgb(data, SIDE))
 
 
-def measure(rgb: Image.Image) -> np.ndarray:
-    """The statistics of an RGB image of any size, float32 of shape (len(STATISTICS),), all finite.
-
-    Takes about 5 MB beside the image.
-    """
+def measure(rgb: Image.Image) -> Measures:
+    """The measures of an RGB image of any size. Takes about 5 MB beside the image."""
     small = _shrunk(rgb, SIDE)
     smaller = _shrunk(small, SIDE // 2)
     pixels = np.asarray(smaller)
@@ -62,38 +71,8 @@ def measure(rgb: Image.Image) -> np.ndarray:
         **_form(detail),
         **_text_and_emptiness(detail),
     }
-    return np.array([values[name] for name in STATISTICS], dtype=np.float32)
-
-
-def lab(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """L, a and b of sRGB pixels: (..., 3) uint8 to three float32 arrays of shape (...)."""
-    x, y, z = (_scaled_root(pixels, row) for row in _TO_XYZ)
-    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
-
-
-def lightness(pixels: np.ndarray) -> np.ndarray:
-    """L alone, see `lab`."""
-    return 116 * _scaled_root(pixels, _TO_XYZ[1]) - 16
-
-
-def _scaled_root(pixels: np.ndarray, weights: tuple[float, float, float]) -> np.ndarray:
-    """One of X, Y and Z as Lab scales it: its cube root, or a straight line near black."""
-    red, green, blue = (
-        np.float32(weight) * _LINEAR[pixels[..., channel]] for channel, weight in enumerate(weights)
-    )
-    value = red + green + blue
-    straight = np.float32(7.787) * value + np.float32(16 / 116)
-    return np.where(value > 0.008856, np.cbrt(value), straight)
-
-
-def _linear() -> np.ndarray:
-    """Light of each of the 256 sRGB values, 0 to 1."""
-    value = np.arange(256) / 255
-    linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
-
-
-_LINEAR = _linear()
+    statistics = np.array([values[name] for name in STATISTICS], dtype=np.float32)
+    return Measures(statistics, histogram(pixels))
 
 
 def _shrunk(rgb: Image.Image, side: int) -> Image.Image:

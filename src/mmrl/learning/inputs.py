@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.columns import IMAGE_STATISTICS, POST_FEATURES, SPACES, TEXT
+from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TEXT
 from mmrl.errors import InputError
 from mmrl.learning.extras import ExtraFeatures, fit_extras
 from mmrl.learning.projection import Projection, fit_projection
@@ -34,7 +34,8 @@ NUMERIC = {
 }
 TEXTS = "extra_text"  # vectors of the extra features that are words
 # Extra features are no modality of a model that learned from none.
-MODALITIES = (*SPACES, *NUMERIC, EXTRA, TEXTS)
+_VECTORS = (*SPACES, COLOURS)  # a vector a post, each made short by a projection of its own
+MODALITIES = (*_VECTORS, *NUMERIC, EXTRA, TEXTS)
 
 COMPONENTS = 32  # of each embedding, for the network; 64 made it worse on real posts
 _TEXT_COMPONENTS = 16  # of the vectors of each extra feature
@@ -164,9 +165,10 @@ class Encoding:
     def fit(cls, train: pa.Table, encoders: Mapping[str, str], seed: int) -> "Encoding":
         """Fits on training posts alone."""
         extras = fit_extras(train)
-        spaces = [space for space in SPACES if space in train.schema.names]
+        spaces = [name for name in SPACES if name in train.schema.names]
+        measured = [] if train[COLOURS].null_count == train.num_rows else [COLOURS]
         texts = [name for name in map(text_column, extras.words) if name in train.schema.names]
-        vectors = {name: vectors_of(train, name) for name in (*spaces, *texts)}
+        vectors = {name: vectors_of(train, name) for name in (*spaces, *measured, *texts)}
         dims = {name: rows.shape[1] for name, (rows, _) in vectors.items()}
         counts = pc.utf8_lower(train["subreddit"]).value_counts().to_pylist()
         known = sorted(item["values"] for item in counts if item["counts"] >= _LEAST_POSTS)
@@ -204,7 +206,7 @@ class Encoding:
         """
         values, present = {}, {}
         for name in self.projections:
-            if name in SPACES and name in modalities:
+            if name in _VECTORS and name in modalities:
                 values[name], there = self._vectors(samples, name)
                 present[name] = there.astype(np.float32)
         for group, names in NUMERIC.items():

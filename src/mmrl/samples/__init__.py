@@ -4,7 +4,7 @@ from mmrl.samples.drafts import Known, features_for
 from mmrl.samples.extras import extras_column, extras_of, text_column
 from mmrl.samples.load import load
 from mmrl.samples.schema import LABELS, NUMERIC_FEATURES, samples_schema
-from mmrl.samples.statistics import statistics_columns
+from mmrl.samples.statistics import measures_columns
 from mmrl.samples.vectors import vector_column
 
 __all__ = [
@@ -15,8 +15,8 @@ __all__ = [
     "extras_of",
     "features_for",
     "load",
+    "measures_columns",
     "samples_schema",
-    "statistics_columns",
     "text_column",
     "vector_column",
 ]

@@ -140,7 +140,7 @@ def features_for(
         drafts: columns of `DRAFTS`; those left out are null.
         vectors: the drafts' embeddings by space (see `vector_column`); spaces left out have no
             column.
-        statistics: those of the drafts' images (see `statistics_columns`); null where left out.
+        statistics: those of the drafts' images (see `measures_columns`); null where left out.
 
     Returns:
         (n rows) in the schema of `samples_schema`, in the drafts' order.

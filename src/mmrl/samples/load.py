@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
-from mmrl.catalog.columns import EMBEDDED, IMAGE_STATISTICS, SPACES, TEXT
+from mmrl.catalog.columns import EMBEDDED, SPACES, TEXT
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
@@ -27,7 +27,7 @@ from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
 from mmrl.samples.reposts import Reposts, image_keys
 from mmrl.samples.schema import samples_schema
-from mmrl.samples.statistics import STATISTICS, join_statistics
+from mmrl.samples.statistics import MEASURES, STATISTICS, join_measures
 from mmrl.samples.vectors import join_vectors, vector_dim
 
 # Features that the first observation told; unknown before it.
@@ -94,7 +94,7 @@ def load(
         keys = _contents(catalog, space, rows, captioner, visual_text)
         encoder = (encoders or {})[space]
         rows = rows.append_column(space, join_vectors(catalog, space, encoder, dim, keys))
-    rows = _with_statistics(catalog, rows, columns)
+    rows = _with_measures(catalog, rows, columns)
     of_texts = (encoders or {}).get(TEXT), (dims or {}).get(TEXT)
     rows = _with_extras(catalog, settings, rows, *of_texts, columns)
     texts = {name: rows[name].type.list_size for name in text_columns(rows.schema.names)}
@@ -218,9 +218,9 @@ def _with_reposts(catalog: Catalog, rows: pa.Table, settings: Settings) -> pa.Ta
     return rows
 
 
-def _with_statistics(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+def _with_measures(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
     images = rows["image_content"].combine_chunks()
-    measured = join_statistics(catalog, images, IMAGE_STATISTICS if columns is None else columns)
+    measured = join_measures(catalog, images, MEASURES if columns is None else columns)
     for name, values in measured.items():
         rows = rows.append_column(name, values)
     return rows

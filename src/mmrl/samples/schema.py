@@ -7,7 +7,15 @@ together until the post has matured.
 
 import pyarrow as pa
 
-from mmrl.catalog.columns import AUTHOR_FACTS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TIME
+from mmrl.catalog.columns import (
+    AUTHOR_FACTS,
+    COLOUR_BINS,
+    COLOURS,
+    IMAGE_STATISTICS,
+    POST_FEATURES,
+    SPACES,
+    TIME,
+)
 from mmrl.samples.extras import EXTRA, EXTRA_TYPE, text_columns
 
 # POST_FEATURES are known from the post itself and its first observation. Booleans are 0 or 1;
@@ -72,6 +80,7 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             ("subscribers", pa.int64()),  # at the first observation that knew them
             *[(name, pa.float32()) for name in NUMERIC_FEATURES],
             *[(name, pa.float32()) for name in IMAGE_STATISTICS],  # null without an image
+            (COLOURS, pa.list_(pa.float32(), COLOUR_BINS)),
             (EXTRA, EXTRA_TYPE),  # flair, tags and columns that people bring, by name
             *[(space, pa.list_(pa.float32(), dims[space])) for space in SPACES if space in dims],
             *[(name, pa.list_(pa.float32(), dims[name])) for name in sorted(text_columns(dims))],

@@ -19,8 +19,8 @@ from mmrl.errors import Failure, InputError
 from mmrl.images.given import image_bytes
 from mmrl.images.image import ImageFacts, UnreadableError
 from mmrl.images.probe import probe
-from mmrl.images.quality import measure_file
-from mmrl.samples import statistics_columns, vector_column
+from mmrl.images.quality import Measures, measure_file
+from mmrl.samples import measures_columns, vector_column
 from mmrl.samples.extras import text_column, text_key
 from mmrl.samples.reposts import image_key
 from mmrl.serving.drafts import ImageFile
@@ -133,7 +133,7 @@ class EncodedContents:
         return dict(zip(self._images, made, strict=True))
 
     @cached_property
-    def _measured(self) -> dict[str, np.ndarray]:
+    def _measured(self) -> dict[str, Measures]:
         return {image: self._measure(read) for image, read in self._images.items()}
 
     def columns(self, contents: Sequence[Content]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class EncodedContents:
             if any(texts):
                 columns[text_column(name)] = vector_column(self._of_texts(TEXT, texts), dims[TEXT])
         measured = [None if image is None else self._measured[image] for image in images]
-        return columns | dict(statistics_columns(measured))
+        return columns | dict(measures_columns(measured))
 
     def _of_texts(self, space: str, texts: Sequence[str | None]) -> list[np.ndarray | None]:
         """The vectors of texts; None for None. Those that were encoded before are remembered."""
@@ -195,7 +195,7 @@ class EncodedContents:
             for content, text in zip(contents, texts, strict=True)
         ]
 
-    def _measure(self, read: ReadImage) -> np.ndarray:
+    def _measure(self, read: ReadImage) -> Measures:
         try:
             return measure_file(read.file.data)
         except UnreadableError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import COLOURS, SPACES
 from mmrl.learning.inputs import NUMERIC, TEXTS, FeatureSpec, Inputs
 from mmrl.samples.extras import EXTRA, text_column
 from mmrl.samples.schema import SUBREDDIT_FEATURES, TIME_FEATURES
@@ -95,8 +95,8 @@ def grouping_of(spec: FeatureSpec, inputs: Inputs, visual_text: str) -> Grouping
 
 
 def _groups(spec: FeatureSpec, modality: str, width: int) -> list[str]:
-    """The group of each column of a modality that is no space."""
-    if modality == STATISTICS:
+    """The group of each column of a modality that is not of a space."""
+    if modality in (STATISTICS, COLOURS):
         return ["image"] * width
     if modality == "author":
         return ["author"] * width

@@ -26,10 +26,16 @@ def groups_of(task: Task) -> dict[str, Group]:
 def test_an_images_statistics_are_left_out_together_with_its_vector() -> None:
     task = task_of(measured=True)
     groups = groups_of(task)
-    assert groups["image"].modalities == ("image", "image_statistics")
-    assert groups["picture"].modalities == ("image", "image_statistics", "caption", "visual")
+    assert groups["image"].modalities == ("image", "image_statistics", "colours")
+    assert groups["picture"].modalities == (
+        "image",
+        "image_statistics",
+        "colours",
+        "caption",
+        "visual",
+    )
     reading = _reading(task, [groups["image"]], np.array([0, 1]))
-    for name in ("image", "image_statistics"):
+    for name in ("image", "image_statistics", "colours"):
         assert reading.modalities[name].tolist() == [1, 0]
         assert (reading.columns[name][0] == 1).all()
         assert (reading.columns[name][1] == 0).all()

@@ -1,11 +1,14 @@
 """The measure-images stage: once an image, failures with the decoder's reason, a new version."""
 
+from pathlib import Path
+
+import lance
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import ImageSettings, Settings
@@ -40,7 +43,8 @@ def test_an_image_of_selected_posts_is_measured_once(filled: Catalog) -> None:
     assert row["sha256"] == image_content(GOOD)
     assert row["version"] == VERSION
     values = np.array([row[name] for name in IMAGE_STATISTICS], np.float32)
-    assert values.tobytes() == measure_file(GOOD).tobytes()
+    assert values.tobytes() == measure_file(GOOD).statistics.tobytes()
+    assert np.array(row[COLOURS], np.float32).tobytes() == measure_file(GOOD).colours.tobytes()
     assert run(filled).pending == 0
 
 
@@ -72,8 +76,19 @@ def test_a_new_version_measures_again_and_replaces(
 ) -> None:
     run(filled)
     monkeypatch.setattr(measure_images, "VERSION", "next")
+    monkeypatch.setattr(measure_images, "MEASURED", "version = 'next'")
     assert run(filled).done == 1
     assert filled.read("image_statistics", ["version"])["version"].to_pylist() == ["next"]
+
+
+def test_an_image_measured_before_there_were_colours_is_measured_again(filled: Catalog) -> None:
+    run(filled)
+    table = Path(str(filled.home)) / "catalog" / "image_statistics.lance"
+    lance.dataset(str(table)).drop_columns([COLOURS])
+    again = Catalog.open(filled.home)
+    assert again.count("image_statistics", f"{COLOURS} IS NULL") == 1
+    assert run(again).done == 1
+    assert again.count("image_statistics", f"{COLOURS} IS NULL") == 0
 
 
 def test_rows_are_in_the_tables_schema_and_in_the_images_order(filled: Catalog) -> None:
@@ -85,5 +100,5 @@ def test_rows_are_in_the_tables_schema_and_in_the_images_order(filled: Catalog) 
     good = sorted([image_content(GOOD), image_content(OTHER)])
     assert done["sha256"].to_pylist() == good
     by_content = {image_content(data): measure_file(data) for data in (GOOD, OTHER)}
-    light = pa.array([by_content[content][0] for content in good], pa.float32())
+    light = pa.array([by_content[content].statistics[0] for content in good], pa.float32())
     assert done[IMAGE_STATISTICS[0]].combine_chunks().equals(light)

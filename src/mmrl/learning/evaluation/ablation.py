@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mmrl.catalog.columns import COLOURS
 from mmrl.learning.evaluation.judge import Judged, difference, interval, judge
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.learning.evaluation.record import AblationRow, Measure
@@ -41,7 +42,7 @@ class Group:
 GROUPS = (
     Group("title", "Title vector", ("title",)),
     Group("caption", "Caption vector", ("caption",)),
-    Group("image", "Image vector and statistics", ("image", STATISTICS)),
+    Group("image", "Image vector, statistics and colours", ("image", STATISTICS, COLOURS)),
     Group("visual", "Visual vector", ("visual",)),
     Group("author", "Author", ("author",)),
     Group("post", "Subreddit and post metadata", ("post",)),
@@ -49,7 +50,7 @@ GROUPS = (
     Group(
         "picture",
         "All that speaks of the image",
-        ("image", STATISTICS, "caption", "visual"),
+        ("image", STATISTICS, COLOURS, "caption", "visual"),
         "image",
     ),
     Group("text", "All that speaks of the title", ("title", "visual"), "title"),

@@ -2,20 +2,21 @@
 
 from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import COLOURS
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.images.decode import decode_ahead
 from mmrl.images.image import UnreadableError
-from mmrl.images.quality import VERSION, measure_file
+from mmrl.images.quality import VERSION, Measures, measure_file
 from mmrl.pipeline.stage import Results
 from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
+from mmrl.samples import measures_columns
 
 TABLE = "image_statistics"
+MEASURED = f"version = {quote(VERSION)} AND {COLOURS} IS NOT NULL"  # of its rows, those that count
 _BATCH = 16  # images decoded and measured at a time; three batches ahead
 
 
@@ -29,9 +30,9 @@ class MeasureImagesStage:
         """`settings` are as every stage's: how many pixels an image may have is set with them."""
 
     def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Images without statistics of this version: `key` is the image's sha256."""
+        """Images without measures of this version: `key` is the image's sha256."""
         failures = catalog.open_failures(self.name, as_of)
-        return pending_images(catalog, TABLE, f"version = {quote(VERSION)}", failures)
+        return pending_images(catalog, TABLE, MEASURED, failures)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""
@@ -52,25 +53,24 @@ class MeasureImagesWorker:
         images = batch["bytes"].to_pylist()
         there = [place for place, data in enumerate(images) if data is not None]
         errors: dict[int, UnreadableError] = {}
-        places, statistics = [], []
+        places: list[int] = []
+        measures: list[Measures] = []
         files = [images[place] for place in there]
         for measured in decode_ahead(files, measure_file, _BATCH, errors):
             for number, values in measured:
                 places.append(there[number])
-                statistics.append(values)
+                measures.append(values)
         failures = {there[number]: error for number, error in errors.items()}
         gone = set(range(len(images))).difference(there)
         failures |= {place: UnreadableError("its bytes are not in the catalog") for place in gone}
-        return Results(_rows(batch["key"], places, statistics), failed(batch, failures))
+        return Results(_rows(batch["key"], places, measures), failed(batch, failures))
 
 
-def _rows(keys: pa.ChunkedArray, places: list[int], statistics: list[np.ndarray]) -> pa.Table:
-    columns = np.array(statistics, np.float32).reshape(-1, len(IMAGE_STATISTICS)).T
-    kept = keys.take(pa.array(places, pa.int64()))
+def _rows(keys: pa.ChunkedArray, places: list[int], measures: list[Measures]) -> pa.Table:
     return pa.table(
         {
-            "sha256": kept,
+            "sha256": keys.take(pa.array(places, pa.int64())),
             "version": pa.repeat(VERSION, len(places)),
-            **dict(zip(IMAGE_STATISTICS, map(pa.array, columns), strict=True)),
+            **measures_columns(measures),
         }
     ).cast(SCHEMAS[TABLE])

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, Reason, quote
-from mmrl.catalog.columns import IMAGE_STATISTICS
+from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
@@ -23,8 +23,9 @@ from mmrl.samples.extras import EXTRA
 from mmrl.samples.load import encoders_of, load, samples_with_vectors
 from mmrl.samples.schema import NUMERIC_FEATURES
 
-_MEASURED = IMAGE_STATISTICS[0]  # the others are there, and change, with it
-_FINGERPRINTED = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES, _MEASURED, EXTRA)
+_STATISTIC = IMAGE_STATISTICS[0]  # the others are there, and change, with it
+_VALUES = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES, _STATISTIC, EXTRA)
+_PRESENCE = (COLOURS,)  # a vector comes from an image, which other values tell; not when it is made
 
 
 @dataclass
@@ -110,7 +111,7 @@ def _train(
     from mmrl.learning.train import too_few, train
 
     known = load(
-        catalog, settings, as_of, columns=[*_FINGERPRINTED, "subscribers"], labelled_only=True
+        catalog, settings, as_of, columns=[*_VALUES, *_PRESENCE, "subscribers"], labelled_only=True
     )
     if known.num_rows < settings.train.min_samples:
         message = too_few(
@@ -177,6 +178,8 @@ def fingerprint_of(samples: pa.Table, settings: Settings, encoders: dict[str, st
     for part in (settings.train.model_dump_json(), settings.label.model_dump_json()):
         digest.update(part.encode())
     digest.update(repr(sorted(encoders.items())).encode())
-    for name in _FINGERPRINTED:
+    for name in _VALUES:
         digest.update(repr(samples[name].to_pylist()).encode())
+    for name in _PRESENCE:
+        digest.update(repr(samples[name].is_valid().to_pylist()).encode())
     return digest.hexdigest()
