@@ -1,6 +1,6 @@
 """`python -m mmrl` is `mmrl`."""
 
-from mmrl.cli import main
+from mmrl.cli import command
 
 if __name__ == "__main__":
-    main()
+    command()

@@ -6,6 +6,17 @@ _LONGEST_LINE = 2_000
 _INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too
 
 
+# LightGBM and transformers import it where it is installed, and no command uses it: over a second of
+# one that predicts.
+_UNUSED = "sklearn"
+
+
+def command() -> None:
+    """The process `mmrl`: runs a command, and keeps away what none uses."""
+    sys.modules.setdefault(_UNUSED, None)  # type: ignore[arg-type] - so an import finds nothing
+    main()
+
+
 def main() -> None:
     """Runs a command; a mistake ends with one sentence and exit code 2, a failure with 1."""
     from mmrl.cli.app import app

@@ -13,6 +13,7 @@ from mmrl.errors import CatalogError, InputError, NotFoundError
 from mmrl.learning.evaluation.calibration import widen
 from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
 from mmrl.learning.learners.fitting import FittedNetwork
+from mmrl.learning.learners.forward import FILE, KERAS_FILE, ForwardPass
 from mmrl.learning.learners.network import Reading
 from mmrl.learning.learners.regressors import Regressor, load_regressor
 from mmrl.learning.library_errors import library_errors
@@ -182,9 +183,9 @@ class TrainedModel:
         return low, middle, high
 
     def save(self, folder: Path) -> None:
-        """Writes `model.json`, `network.keras`, `projections.npz` and a file a regressor."""
+        """Writes `model.json`, the network's files, `projections.npz` and a file a regressor."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.network.model.save(folder / "network.keras")
+        self.network.save(folder)
         for name, regressor in self.regressors.items():
             regressor.save(folder / name)
         arrays: dict[str, Any] = {}
@@ -261,31 +262,30 @@ def _read_parts(
     folder: Path, kept: dict[str, Any]
 ) -> tuple[Encoding, FittedNetwork, dict[str, Regressor]]:
     """The encoding and the learners, from the files beside `model.json`."""
-    from mmrl.learning.learners.keras_backend import load_keras
-
-    load_keras()
-    from mmrl.learning.learners.layers import keras
-
     stored = np.load(folder / "projections.npz", allow_pickle=False)
     spec = FeatureSpec.from_json(kept["features"])
     projections = {
         space: Projection(stored[f"{space}_mean"], stored[f"{space}_components"])
         for space in spec.dims
     }
-    facts = kept["network"]
-    network = FittedNetwork(
-        keras.saving.load_model(folder / "network.keras", compile=False),
-        Reading.everything(facts["widths"], facts["members"]),
-        facts["mean"],
-        facts["deviation"],
-        facts["history"],
-        facts["epochs"],
-    )
+    network = _read_network(folder, kept["network"])
     regressors = {
         name: load_regressor(folder / one.get("file", name), one)
         for name, one in kept["regressors"].items()
     }
     return Encoding(spec, projections), network, regressors
+
+
+def _read_network(folder: Path, facts: dict[str, Any]) -> FittedNetwork:
+    """The network; of a model that an earlier mmrl kept, by Keras."""
+    reading = Reading.everything(facts["widths"], facts["members"])
+    known = {name: facts[name] for name in ("mean", "deviation", "history", "epochs")}
+    if (folder / FILE).exists():
+        return FittedNetwork(None, ForwardPass.load(folder), reading, **known)
+    from mmrl.learning.learners.layers import keras
+
+    model = keras.saving.load_model(folder / KERAS_FILE, compile=False)
+    return FittedNetwork.of(model, reading, **known)
 
 
 def _as_format_2(kept: dict[str, Any]) -> dict[str, Any]:

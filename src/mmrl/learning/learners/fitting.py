@@ -6,11 +6,13 @@ Python would take longer than the arithmetic.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from mmrl.learning.inputs import Inputs
+from mmrl.learning.learners.forward import KERAS_FILE, ForwardPass
 from mmrl.learning.learners.network import NetworkShape, Reading, arrays, build, losses, spread
 
 _PREDICT_ROWS = 4096
@@ -31,17 +33,26 @@ class FittedNetwork:
     """A trained network with the scale of its target.
 
     Attributes:
+        model: Keras'; None where only the forward pass was loaded.
+        forward: the same in NumPy, with which it predicts.
         reading: what each member reads.
         history: by epoch, the mean loss of training and validation posts.
         epochs: how many were trained up to the one that did best on the validation posts.
     """
 
     model: Any
+    forward: ForwardPass
     reading: Reading
     mean: float
     deviation: float
     history: dict[str, list[float]] = field(default_factory=dict)
     epochs: int = 0
+
+    @classmethod
+    def of(cls, model: Any, reading: Reading, mean: float, deviation: float, **facts: Any) -> Self:
+        """A network that Keras trained, or loaded."""
+        forward = ForwardPass.of(model, tuple(reading.modalities))
+        return cls(model, forward, reading, mean, deviation, **facts)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -55,9 +66,14 @@ class FittedNetwork:
         encoded = arrays(inputs)
         for start in range(0, len(inputs), _PREDICT_ROWS):
             batch = {name: value[start : start + _PREDICT_ROWS] for name, value in encoded.items()}
-            predicted = self.model(spread(batch, self.reading), training=False)
-            parts.append(np.asarray(predicted))
+            parts.append(self.forward(batch, self.reading))
         return np.concatenate(parts).astype(np.float64) * self.deviation + self.mean
+
+    def save(self, folder: Path) -> None:
+        """Writes `network.keras`, and `network.npz` for predictions without Keras."""
+        if self.model is not None:
+            self.model.save(folder / KERAS_FILE)
+        self.forward.save(folder)
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """The mean of the members, (n, 4)."""
@@ -120,10 +136,11 @@ def fit_network(
         if kept.since >= schedule.patience:
             break
     if validation_target is None:
-        return FittedNetwork(model, reading, mean, deviation, history, len(history["loss"]))
+        trained = len(history["loss"])
+        return FittedNetwork.of(model, reading, mean, deviation, history=history, epochs=trained)
     kept.restore()
     best = int(np.argmin(history["validation_loss"])) + 1
-    return FittedNetwork(model, reading, mean, deviation, history, best)
+    return FittedNetwork.of(model, reading, mean, deviation, history=history, epochs=best)
 
 
 class _Best:

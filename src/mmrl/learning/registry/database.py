@@ -6,7 +6,9 @@ from there, MLflow's own tools find the files as well.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,74 @@ def version_numbers(home: str | Path | Location) -> list[int]:
         "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY 1",
     )
     return [int(row[0]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A version as the registry keeps it.
+
+    Attributes:
+        source: the address of its files.
+    """
+
+    version: str
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What a run logged: its metrics' last values, and its parameters."""
+
+    metrics: Mapping[str, float]
+    params: Mapping[str, str]
+
+
+def versions_of(home: str | Path | Location) -> list[Kept]:
+    """The versions in the home's database, oldest first; not those dropped.
+
+    Raises:
+        CatalogError: as `holds` does.
+    """
+    tags: dict[str, dict[str, str]] = {}
+    for version, key, value in _ask(home, "SELECT version, key, value FROM model_version_tags"):
+        tags.setdefault(str(version), {})[key] = value
+    rows = _ask(
+        home,
+        "SELECT version, run_id, source FROM model_versions "
+        "WHERE current_stage != 'Deleted_Internal' ORDER BY version",
+    )
+    return [
+        Kept(str(version), str(run_id), str(source), tags.get(str(version), {}))
+        for version, run_id, source in rows
+    ]
+
+
+def alias_of(home: str | Path | Location, alias: str) -> str | None:
+    """The number of the version with an alias; None where there is none.
+
+    Raises:
+        CatalogError: as `holds` does.
+    """
+    asked = "SELECT version FROM registered_model_aliases WHERE alias = ?"
+    rows = _ask(home, asked, alias)
+    return str(rows[0][0]) if rows else None
+
+
+def logged_by(home: str | Path | Location, run_id: str) -> Logged:
+    """What a run of the home's database logged.
+
+    Raises:
+        CatalogError: as `holds` does.
+    """
+    metrics = "SELECT key, CASE WHEN is_nan THEN 'nan' ELSE value END FROM latest_metrics"
+    params = "SELECT key, value FROM params"
+    where = "WHERE run_uuid = ?"
+    return Logged(
+        {key: float(value) for key, value in _ask(home, f"{metrics} {where}", run_id)},
+        {key: str(value) for key, value in _ask(home, f"{params} {where}", run_id)},
+    )
 
 
 def require_sound(home: Location) -> None:

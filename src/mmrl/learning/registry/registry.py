@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,16 +15,13 @@ from mmrl.learning.blend import MODEL as BLEND
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.registry.champion import Champion, Decision, Unreadable, decide
-from mmrl.learning.registry.database import files_of
+from mmrl.learning.registry.database import Kept, files_of
 from mmrl.learning.registry.last_training import remember
 from mmrl.learning.registry.store import CHAMPION, MODEL, Store, measures_of
 from mmrl.learning.registry.version import Comparison, Registered, Shown, Version
 from mmrl.learning.train import CEILING, Trained
 from mmrl.runtime.location import Location
 from mmrl.times import iso, parse_time
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
 
 _TEST_FILE = "test_predictions.parquet"
 _EVALUATION_FILE = "evaluation.json"
@@ -99,7 +96,7 @@ class Registry:
         Raises:
             NotFoundError: it does not exist.
         """
-        number = str(self._store.version(version).version)
+        number = self._store.version(version).version
         self._store.client.set_registered_model_alias(MODEL, CHAMPION, number)
         return number
 
@@ -118,13 +115,13 @@ class Registry:
             kept = self._store.version(version)
             champion = self._store.champion_number()
             left = [one for one in self._store.versions() if one.version != kept.version]
-            if champion == str(kept.version):
+            if champion == kept.version:
                 self._store.client.delete_registered_model_alias(MODEL, CHAMPION)
-                champion = self.promote(str(left[-1].version)) if left else None
-            self._store.client.delete_model_version(MODEL, str(kept.version))
+                champion = self.promote(left[-1].version) if left else None
+            self._store.client.delete_model_version(MODEL, kept.version)
             if not self._store.server:
                 shutil.rmtree(
-                    files_of(self._store.home, str(kept.run_id)).parents[1], ignore_errors=True
+                    files_of(self._store.home, kept.run_id).parents[1], ignore_errors=True
                 )
             return champion
 
@@ -179,7 +176,7 @@ class Registry:
         folder = self._store.folder(kept)
         if not (folder / "model.json").is_file():
             raise _broken_file(folder / "model.json", FileNotFoundError("it is gone"))
-        return Registered(str(kept.version), TrainedModel.load(folder), folder)
+        return Registered(kept.version, TrainedModel.load(folder), folder)
 
     @_reads
     def test_predictions(self, version: str = CHAMPION) -> pa.Table:
@@ -206,9 +203,9 @@ class Registry:
         partial = folder / f"{_TEST_FILE}.part"
         pq.write_table(rows.filter(pc.invert(purged)), partial)
         partial.replace(folder / _TEST_FILE)
-        if self._store.server and not _is_local(str(kept.source)):  # what was read is a copy
-            run_id, file = str(kept.run_id), str(folder / _TEST_FILE)
-            self._store.client.log_artifact(run_id, file, "model")
+        if self._store.server and not _is_local(kept.source):  # what was read is a copy
+            file = str(folder / _TEST_FILE)
+            self._store.client.log_artifact(kept.run_id, file, "model")
 
     @_reads
     def has(self, fingerprint: str) -> bool:
@@ -225,7 +222,7 @@ class Registry:
         versions = self._store.versions()
         for kept in versions:
             if kept.tags.get(_FINGERPRINT) == fingerprint:
-                version = str(kept.version)
+                version = kept.version
                 if kept is versions[-1] and kept.tags.get(_PROMOTE) == "True":
                     self.promote(version)
                 remember(self._store.home, fingerprint, kept.tags.get(_AS_OF, ""), version)
@@ -248,17 +245,16 @@ class Registry:
         except MmrlError as error:
             return Unreadable(number, str(error))
 
-    def _describe(self, kept: "ModelVersion", champion: str | None) -> Version:
-        run_id = str(kept.run_id)
-        run = self._store.client.get_run(run_id)
+    def _describe(self, kept: Kept, champion: str | None) -> Version:
+        logged = self._store.logged(kept.run_id)
         return Version(
-            version=str(kept.version),
-            run_id=run_id,
+            version=kept.version,
+            run_id=kept.run_id,
             trained_at=kept.tags.get(_AS_OF, ""),
-            champion=str(kept.version) == champion,
-            metrics=measures_of(run, BLEND),
-            noise_ceiling=measures_of(run, CEILING),
-            test_posts=int(run.data.params.get("posts.test", 0)),
+            champion=kept.version == champion,
+            metrics=measures_of(logged, BLEND),
+            noise_ceiling=measures_of(logged, CEILING),
+            test_posts=int(logged.params.get("posts.test", 0)),
             decision=kept.tags.get(_DECISION, ""),
         )
 

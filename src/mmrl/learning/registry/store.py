@@ -21,18 +21,20 @@ from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
 from mmrl.learning.registry.database import (
     FILE,
+    Kept,
+    Logged,
+    alias_of,
     broken_database,
     database_of,
     files_of,
-    has_database,
+    logged_by,
     make_relative,
+    versions_of,
 )
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
-    from mlflow.entities.model_registry import ModelVersion
 
 MODEL = "mmrl"
 CHAMPION = "champion"
@@ -157,33 +159,40 @@ class Store:
         if not self.client.search_registered_models(f"name = '{MODEL}'"):
             self.client.create_registered_model(MODEL)
 
-    def _exists(self) -> bool:
-        """False where nothing was ever kept: then no database is made just to look."""
-        return bool(self.server) or has_database(self.home)
-
-    def versions(self) -> "Sequence[ModelVersion]":
-        """Every version, oldest first."""
-        if not self._exists():
-            return []
-        kept = self.client.search_model_versions(f"name = '{MODEL}'")
+    def versions(self) -> Sequence[Kept]:
+        """Every version, oldest first; of a home on a disk read without MLflow."""
+        if not self.server:
+            return versions_of(self.home)
+        found = self.client.search_model_versions(f"name = '{MODEL}'")
+        kept = [
+            Kept(str(one.version), str(one.run_id), str(one.source), dict(one.tags))
+            for one in found
+        ]
         return sorted(kept, key=lambda version: int(version.version))
 
     def champion_number(self) -> str | None:
         """The champion's version number, or None where there is none."""
-        if not self._exists():
-            return None
+        if not self.server:
+            return alias_of(self.home, CHAMPION)
         for model in self.client.search_registered_models(f"name = '{MODEL}'"):
             number = model.aliases.get(CHAMPION)
             return None if number is None else str(number)
         return None
 
-    def version(self, version: str) -> "ModelVersion":
+    def logged(self, run_id: str) -> Logged:
+        """What a run logged."""
+        if not self.server:
+            return logged_by(self.home, run_id)
+        data = self.client.get_run(run_id).data
+        return Logged(dict(data.metrics), dict(data.params))
+
+    def version(self, version: str) -> Kept:
         """A version by its number, or by `champion` or `latest`.
 
         Raises:
             NotFoundError: it does not exist.
         """
-        versions = {str(kept.version): kept for kept in self.versions()}
+        versions = {kept.version: kept for kept in self.versions()}
         if not versions:
             raise NotFoundError(
                 f"No model was trained yet in {self.home}: train one with `mmrl train`."
@@ -200,14 +209,14 @@ class Store:
             )
         return versions[number]
 
-    def folder(self, version: "ModelVersion") -> Path:
+    def folder(self, version: Kept) -> Path:
         """The folder of a version's files, or of a copy of them.
 
         Raises:
             CatalogError: it is gone.
         """
         if not self.server:
-            folder = files_of(self.home, str(version.run_id))
+            folder = files_of(self.home, version.run_id)
             if not folder.is_dir():
                 raise CatalogError(
                     f"The files of version {version.version} are gone from {folder}: promote "
@@ -271,15 +280,15 @@ def _first(error: Exception) -> str:
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
-def measures_of(run: "Run", model: str) -> Measures:
+def measures_of(logged: Logged, model: str) -> Measures:
     """A model's metrics as a run logged them."""
-    logged = run.data.metrics
+    metrics = logged.metrics
     names = [
         key.split(".")[1]
-        for key in logged
+        for key in metrics
         if key.startswith(f"{model}.") and key.endswith(".value")
     ]
     return {
-        name: Measure(*(logged[f"{model}.{name}.{part}"] for part in ("value", "low", "high")))
+        name: Measure(*(metrics[f"{model}.{name}.{part}"] for part in ("value", "low", "high")))
         for name in names
     }
