@@ -58,15 +58,7 @@ def repaired(home: Path) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("harm", HARMS)
 @pytest.mark.parametrize(
-    "file",
-    [
-        "model.json",
-        "network.keras",
-        "network.npz",
-        "trees.cbm",
-        "projections.npz",
-        "evaluation.json",
-    ],
+    "file", ["model.json", "network.keras", "trees.cbm", "projections.npz", "evaluation.json"]
 )
 def test_a_version_with_a_broken_file_is_told_by_a_sentence_and_taken_off_the_list(
     home: Path, harm: Harm, file: str

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmrl.errors import InputError
 from mmrl.home.incoming import Incoming
 from mmrl.home.moments import Moment, moment
 
 if TYPE_CHECKING:
     from mmrl.export.run import Exported
     from mmrl.home.samples import Samples
+    from mmrl.images.given import GivenImage
     from mmrl.pipeline.run import RunReport
     from mmrl.pipeline.stages.train import TrainReport
     from mmrl.serving.prediction import Draft, Prediction
+    from mmrl.serving.similar import By, Neighbour
     from mmrl.status import Survey
 
 
@@ -150,6 +153,53 @@ class Home(Incoming):
         if not drafts:
             return []
         return predict_drafts(self.catalog, self.settings, list(drafts), moment(as_of), str(model))
+
+    def similar(
+        self,
+        image: "GivenImage | None" = None,
+        title: str | None = None,
+        *,
+        subreddit: str | None = None,
+        k: int = 10,
+        model: str | int = "champion",
+        as_of: Moment = None,
+    ) -> "list[Neighbour]":
+        """The matured posts most like an image, a title, or both; the nearest first.
+
+        Only posts count whose outcome was known by `as_of`.
+
+        Args:
+            image: the path or the bytes of an image file, or a Pillow image.
+            subreddit: only posts of this one; of all unless given.
+            k: how many at most.
+            model: the version whose encoders are used.
+
+        Returns:
+            posts, each with its score, its percentile and its likeness: the cosine between the
+            encoders' vectors, of both the mean.
+
+        Raises:
+            InputError: neither image nor title is given, or the image can't be used.
+            NotFoundError: the image or the version does not exist.
+
+        Example:
+            >>> found = home.similar("images/lake.png", as_of="2026-09-15", k=3)
+            >>> len(found), found[0].likeness >= found[1].likeness
+            (3, True)
+        """
+        from mmrl.serving.contents import image_file
+        from mmrl.serving.drafts import Drafts
+        from mmrl.serving.rank import Predictor
+        from mmrl.serving.similar import similar
+
+        if image is None and not title:
+            raise InputError("There is nothing to be like: give an image, a title, or both.")
+        by: By = "title" if image is None else "both" if title else "image"
+        images = [] if image is None else [image_file(image, self.settings.images)]
+        at = moment(as_of)
+        predictor = Predictor.open(self.catalog, self.settings, at, str(model))
+        draft = Drafts([title or ""], [subreddit or ""], images)
+        return similar(predictor, draft, by=by, everywhere=subreddit is None, count=k)
 
     def report(
         self,

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmrl.errors import CatalogError
 from mmrl.learning.learners.forward import ForwardPass
 from mmrl.learning.learners.network import NetworkShape, Reading, build, spread
 from mmrl.learning.model import TrainedModel
@@ -64,6 +65,13 @@ def test_a_kept_model_predicts_as_the_trained_one_and_without_tensorflow(
         "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     assert printed(code, tmp_path) == "[]\n"
+
+
+def test_broken_arrays_are_told_by_a_sentence(trained: Trained, tmp_path: Path) -> None:
+    trained.model.save(tmp_path)
+    (tmp_path / "network.npz").write_bytes(b"cut off")
+    with pytest.raises(CatalogError, match="can't be read"):
+        TrainedModel.load(tmp_path)
 
 
 def test_a_model_that_an_earlier_mmrl_kept_is_read_by_keras(
