@@ -17,7 +17,7 @@ import mmrl
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
 from mmrl.export.contents import CONTENTS
-from tests.support.filled_home import SAMPLES, fill_samples, packaged_samples
+from tests.support.filled_home import SAMPLES, fill_posts, fill_samples, packaged_samples
 from tests.support.learning_samples import AS_OF, START
 
 POSTS = 60
@@ -40,19 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> mmrl.Home:
     samples = packaged_samples(POSTS)
     fill_samples(home.catalog, samples)
     ids = samples["post_id"].to_pylist()
-    facts = zip(ids, samples["created_at"].to_pylist(), strict=True)
-    posts = [
-        {
-            "post_id": post_id,
-            "subreddit": "pics",
-            "title": f'Title, "of {post_id}"',
-            "created_at": created,
-            "first_seen_at": created,
-            "source": "table:posts.csv",
-        }
-        for post_id, created in facts
-    ]
-    home.catalog.upsert("posts", pa.Table.from_pylist(posts, schema=SCHEMAS["posts"]))
+    fill_posts(home.catalog, samples)
     there = samples.filter(samples["image"].is_valid())["post_id"].to_pylist()
     images = [
         {

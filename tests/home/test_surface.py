@@ -19,7 +19,7 @@ from mmrl.home.home import Home
 from mmrl.home.models import Models
 from mmrl.home.vectors import ContentEncoder
 from tests.support.command import printed
-from tests.support.filled_home import SAMPLES, fill_samples
+from tests.support.filled_home import SAMPLES, fill_posts, fill_samples
 from tests.support.paths import ROOT
 
 API = ROOT / "docs" / "api.md"
@@ -95,11 +95,16 @@ def earth(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a home `earth` of 500 samples and a model, and files to import."""
     folder = tmp_path_factory.mktemp("work")
     shutil.copytree(trained_home, folder / "earth")
-    fill_samples(mmrl.open(folder / "earth").catalog, SAMPLES)
+    catalog = mmrl.open(folder / "earth").catalog
+    fill_samples(catalog, SAMPLES)
+    fill_posts(catalog, SAMPLES)
     (folder / "images").mkdir()
     for number, name in enumerate(("lake", "hill")):
         pixels = np.random.default_rng(number).integers(0, 255, (64, 64, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "images" / f"{name}.png")
+    (folder / "plan.toml").write_text(
+        'name = "small"\nas_of = "2026-09-15"\nlearners = ["mmrl", "subreddit_median"]\n'
+    )
     (folder / "posts.csv").write_text(
         "id,title,created,score,image\n"
         "a1,Lake,2026-09-01,10,lake.png\na2,Hill,2026-09-02,20,hill.png\n"

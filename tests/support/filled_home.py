@@ -72,6 +72,21 @@ def fill_samples(catalog: Catalog, samples: pa.Table) -> None:
         catalog.upsert(embeddings_table(space, dim), rows.select(schema.names).cast(schema))
 
 
+def fill_posts(catalog: Catalog, samples: pa.Table) -> None:
+    """Keeps the posts of samples, each with a title."""
+    facts = samples.select(["post_id", "subreddit", "created_at"]).to_pylist()
+    posts = [
+        {
+            **post,
+            "title": f'Title, "of {post["post_id"]}"',
+            "first_seen_at": post["created_at"],
+            "source": "table:posts.csv",
+        }
+        for post in facts
+    ]
+    catalog.upsert("posts", pa.Table.from_pylist(posts, schema=SCHEMAS["posts"]))
+
+
 def _named(kind: str, ids: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(kind, ids, "-")
 

@@ -12,6 +12,7 @@ from mmrl.cli.collect import collect
 from mmrl.cli.communities import communities
 from mmrl.cli.demo import demo
 from mmrl.cli.doctor import doctor
+from mmrl.cli.experiment import experiment
 from mmrl.cli.export import export
 from mmrl.cli.import_ import app as import_
 from mmrl.cli.init import init
@@ -74,6 +75,7 @@ COMMANDS = (  # in the order a person needs them
     Command("status", status, WORK),
     Command("repair", repair, WORK, "Example: `mmrl repair --dry-run`"),
     Command("train", train, USE),
+    Command("experiment", experiment, USE, "Example: `mmrl experiment pictures.toml`"),
     Command("models", models, USE),
     Command(
         "predict",

@@ -9,6 +9,7 @@ from mmrl.home.incoming import Incoming
 from mmrl.home.moments import Moment, moment
 
 if TYPE_CHECKING:
+    from mmrl.experiments.run import ExperimentReport
     from mmrl.export.run import Exported
     from mmrl.home.samples import Samples
     from mmrl.images.given import GivenImage
@@ -226,6 +227,37 @@ class Home(Incoming):
         use_limit(self.settings.images.max_pixels)
         to = None if out is None else Path(out)
         return write_report(self.catalog, str(version), moment(as_of), to)
+
+    def experiment(
+        self, file: str | Path, *, out: str | Path | None = None, cell: str | None = None
+    ) -> "ExperimentReport":
+        """Trains every combination of a plan once, and writes one table of them all.
+
+        Interrupted, it goes on where it was. The models of the home are left alone.
+
+        Args:
+            file: the plan, a TOML file; see docs/experiments.md.
+            out: the folder of the results; `experiments/NAME` in the home unless given.
+            cell: the key of the one to train, again.
+
+        Raises:
+            InputError: the plan has an unknown or wrong line.
+            NotFoundError: there is no such file or cell.
+
+        Example:
+            >>> report = home.experiment("plan.toml", out="results")
+            >>> report.trained, [row.learner for row in report.rows]
+            (1, ['mmrl', 'subreddit_median'])
+        """
+        from mmrl.experiments.plan import read_plan
+        from mmrl.experiments.run import run_experiment
+
+        plan = read_plan(Path(file))
+        folder = self._folder("experiments", plan.name) if out is None else Path(out)
+        with self._bars() as bars:
+            return run_experiment(
+                *(self.catalog, self.settings, plan, Path(file), folder, bars), cell
+            )
 
     def export(
         self,

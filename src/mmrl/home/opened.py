@@ -63,6 +63,14 @@ class OpenHome:
 
         return Models(self.address)
 
+    def _folder(self, *parts: str) -> Path:
+        """A folder of the home.
+
+        Raises:
+            ConfigError: the home is in an object store.
+        """
+        return Location.of(self.address).path.joinpath(*parts)
+
     @contextmanager
     def _bars(self, *, of_bytes: bool = False) -> "Iterator[Progress]":
         from mmrl.runtime.bars import watching

@@ -11,8 +11,10 @@ When a label was known, `mmrl.samples.known_at` says: a watched post's from its 
 imported one's from when it matured.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Literal
 
 import numpy as np
@@ -23,6 +25,9 @@ from mmrl.errors import InputError
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import label_known_at
 
+SplitKind = Literal["time", "random", "author", "subreddit", "column"]
+_PARTS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Split:
@@ -30,7 +35,7 @@ class Split:
 
     Attributes:
         gap: labelled posts that lie in a gap and are in no part.
-        kind: "time", or "random", which leaks the future.
+        kind: "time"; all others leak the future: posts learned from are as new as the test posts.
         gap_hours: the maturity age, the shortest a gap can be; 0 for a random split.
     """
 
@@ -38,13 +43,13 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
     gap: np.ndarray
-    kind: Literal["time", "random"]
+    kind: SplitKind
     gap_hours: float
 
     @property
     def leaking(self) -> bool:
         """Whether training posts are younger than test posts."""
-        return self.kind == "random"
+        return self.kind != "time"
 
 
 def split_samples(samples: pa.Table, usable: np.ndarray, settings: Settings) -> Split:
@@ -140,6 +145,73 @@ def split_at_random(
     return split
 
 
+def split_by_group(
+    samples: pa.Table,
+    labelled: np.ndarray,
+    column: Literal["author_id", "subreddit"],
+    *,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+) -> Split:
+    """Splits labelled samples by author or subreddit: none is in two parts.
+
+    Groups come in an order that the seed draws; test posts are those of the first ones, until they
+    are `test_share` of all, validation posts those of the next ones. Posts of unknown authors are
+    groups of their own. It leaks the future, as a random split does.
+
+    Raises:
+        InputError: a part would be empty.
+    """
+    rows = _in_time_order(samples, labelled)
+    names, ids = samples[column].to_pylist(), samples["post_id"].to_pylist()
+    groups: dict[str, list[int]] = {}
+    for row in rows:
+        groups.setdefault(names[row] or f"post {ids[row]}", []).append(int(row))
+    parts: dict[str, list[int]] = {part: [] for part in _PARTS}
+    for name in sorted(groups, key=lambda name: _draw(name, seed)):
+        part = "train"
+        if len(parts["test"]) < test_share * len(rows):
+            part = "test"
+        elif len(parts["validation"]) < validation_share * len(rows):
+            part = "validation"
+        parts[part] += groups[name]
+    train, validation, test = (np.array(parts[part], dtype=rows.dtype) for part in _PARTS)
+    kind: SplitKind = "author" if column == "author_id" else "subreddit"
+    split = Split(_of(rows, train), _of(rows, validation), _of(rows, test), rows[:0], kind, 0.0)
+    _refuse_empty(split, len(rows))
+    return split
+
+
+def _of(rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Those of the rows that are chosen, in time's order."""
+    return np.asarray(rows[np.isin(rows, chosen)])
+
+
+def split_by_column(samples: pa.Table, labelled: np.ndarray, values: Sequence[str | None]) -> Split:
+    """Splits labelled samples as a column of one's own says: train, validation or test.
+
+    Posts with another value, or none, are in no part.
+
+    Args:
+        values: of each sample.
+
+    Raises:
+        InputError: a part would be empty.
+    """
+    rows = _in_time_order(samples, labelled)
+    named = np.array([(values[row] or "").strip().lower() for row in rows])
+    train, validation, test = (rows[named == part] for part in _PARTS)
+    split = Split(train, validation, test, rows[~np.isin(named, _PARTS)], "column", 0.0)
+    _refuse_empty(split, len(rows))
+    return split
+
+
+def _draw(name: str, seed: int) -> str:
+    """A place among others that a name and a seed always give."""
+    return sha256(f"{seed}\n{name}".encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def seen_authors(split: Split, samples: pa.Table) -> np.ndarray:
     """Which test posts (bool) are by an author of a training or validation post."""
     authors = np.array(samples["author_id"].to_pylist(), dtype=object)
@@ -160,7 +232,7 @@ def _back_to_first_of_instant(created: np.ndarray, at: int) -> int:
 
 
 def _refuse_empty(split: Split, n: int) -> None:
-    empty = [name for name in ("train", "validation", "test") if not len(getattr(split, name))]
+    empty = [name for name in _PARTS if not len(getattr(split, name))]
     if empty:
         raise InputError(
             f"Splitting {n:,} labelled posts left no post for {' and '.join(empty)}: a part needs "

@@ -74,7 +74,7 @@ class Splits:
 
     Attributes:
         gap_posts: labelled posts that lie in the gaps.
-        kind: "random" leaks the future, and `leaking` then says so wherever results are shown.
+        kind: all but "time" leak the future, and `leaking` then says so wherever results are shown.
         posts_of_seen_authors: test posts by authors of training or validation posts.
         authors_seen: how many authors those are.
     """
@@ -84,7 +84,7 @@ class Splits:
     test: Part
     gap_posts: int
     gap_hours: float
-    kind: Literal["time", "random"]
+    kind: Literal["time", "random", "author", "subreddit", "column"]
     leaking: bool
     posts_of_seen_authors: int
     posts_of_unseen_authors: int

@@ -1,0 +1,1 @@
+"""Experiments: one home, many trainings, one table."""

@@ -1,0 +1,162 @@
+"""Experiments: plans, cells that are trained once, and the table of them."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mmrl
+from mmrl.errors import InputError, NotFoundError
+from mmrl.experiments import run
+from mmrl.experiments.plan import cells, read_plan
+from mmrl.experiments.run import restricted
+from mmrl.learning.splits import split_by_column, split_by_group
+from tests.support.filled_home import fill_samples, packaged_samples
+from tests.support.learning_samples import make_samples
+
+PLAN = """
+name = "pictures"
+as_of = "2026-09-15"
+targets = ["log_score"]
+splits = ["time", "author"]
+seeds = [0, 1]
+learners = ["mmrl", "subreddit_median"]
+
+[features]
+everything = ["all"]
+no_picture = ["title", "post", "author"]
+"""
+SAMPLES = make_samples(400)
+
+
+def plan_file(folder: Path, text: str = PLAN) -> Path:
+    file = folder / "plan.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_plan_stands_for_every_combination_each_with_its_own_key(tmp_path: Path) -> None:
+    plan = read_plan(plan_file(tmp_path))
+    found = list(cells(plan))
+    assert len(found) == 2 * 2 * 2
+    assert len({cell.key(plan) for cell in found}) == len(found)
+    other = read_plan(plan_file(tmp_path, PLAN.replace('"title", ', "")))
+    changed = [cell.features for cell in found if cell.key(plan) != cell.key(other)]
+    assert set(changed) == {"no_picture"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('splits = ["tim"]', "'tim' is none of time, random"),
+        ('learners = ["gpt"]', "'gpt' is none of mmrl, network"),
+        ("seed = [1]", "seed: Extra inputs"),
+        ("seeds = []", "seeds: List should have at least 1"),
+        ('[features]\nx = ["colour"]', "'colour' is none of all, title"),
+        ("seeds = [", "not valid TOML"),
+    ],
+)
+def test_a_wrong_line_of_a_plan_is_named(tmp_path: Path, line: str, message: str) -> None:
+    text = f'name = "x"\nas_of = "2026-09-15"\n{line}\n'
+    with pytest.raises(InputError, match=message.replace("[", r"\[")):
+        read_plan(plan_file(tmp_path, text))
+
+
+def test_without_a_group_nothing_of_it_can_be_learned() -> None:
+    kept = restricted(SAMPLES, ("title", "author"))
+    assert "image" not in kept.schema.names
+    assert "title" in kept.schema.names
+    for name in run.NUMERIC["post"]:
+        assert kept[name].null_count == SAMPLES.num_rows
+    assert kept["author_mean_lift"].equals(SAMPLES["author_mean_lift"])
+    assert kept["log_score"].equals(SAMPLES["log_score"])
+    assert restricted(SAMPLES, tuple(run.NUMERIC)).schema.names.count("title") == 0
+
+
+@pytest.mark.parametrize("column", ["author_id", "subreddit"])
+def test_no_author_and_no_subreddit_is_in_two_parts(column: str) -> None:
+    everything = np.ones(SAMPLES.num_rows, bool)
+    shares = {"validation_share": 0.25, "test_share": 0.25}
+    split = split_by_group(SAMPLES, everything, column, seed=3, **shares)  # type: ignore[arg-type]
+    names = np.array(SAMPLES[column].to_pylist(), dtype=object)
+    parts = [set(names[rows]) - {None} for rows in (split.train, split.validation, split.test)]
+    assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
+    assert split.leaking
+    total = sum(len(rows) for rows in (split.train, split.validation, split.test))
+    assert total == SAMPLES.num_rows
+
+
+def test_a_column_of_one_s_own_says_the_parts() -> None:
+    values = ["Train", "validation", "test", "other", None] * 80
+    split = split_by_column(SAMPLES, np.ones(400, bool), values)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [80, 80, 80]
+    assert len(split.gap) == 160
+    with pytest.raises(InputError, match="no post for train"):
+        split_by_column(SAMPLES, np.ones(400, bool), ["test"] * 400)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mmrl.Home:
+    monkeypatch.setenv("MMRL_FILTER__REQUIRE_IMAGE", "false")
+    options = {"bootstrap": 100, "min_samples": 100}
+    home = mmrl.open(tmp_path / "home", create=True, quiet=True, threads=2, train=options)
+    fill_samples(home.catalog, packaged_samples(300))
+    return home
+
+
+@pytest.mark.slow
+def test_an_experiment_trains_each_cell_once_and_goes_on_after_a_kill(
+    home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = PLAN.replace('"time", "author"', '"time"').replace("[0, 1]", "[0]")
+    file = plan_file(tmp_path, text)
+    real, trained = run._train, []
+
+    def killed(*arguments: object) -> None:
+        if trained:
+            raise KeyboardInterrupt
+        trained.append(arguments)
+        real(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_train", killed)
+        with pytest.raises(KeyboardInterrupt):
+            home.experiment(file)
+    report = home.experiment(file)
+    assert (report.trained, report.kept, report.failed) == (1, 1, {})
+    assert home.experiment(file).kept == 2
+    assert [(row.features, row.learner) for row in report.rows] == [
+        ("everything", "mmrl"),
+        ("everything", "subreddit_median"),
+        ("no_picture", "mmrl"),
+        ("no_picture", "subreddit_median"),
+    ]
+    first, median, no_picture, _ = report.rows
+    assert first.differences == {}
+    lead = no_picture.differences["spearman"]
+    assert lead is not None
+    assert lead.value < 0  # pictures tell something in this world
+    own, other = first.metrics["spearman"], no_picture.metrics["spearman"]
+    assert own is not None
+    assert other is not None
+    assert lead.value == pytest.approx(other.value - own.value)
+    with (report.folder / "results.csv").open() as opened:
+        rows = list(csv.DictReader(opened))
+    assert {row["metric"] for row in rows if row["features"] == "everything"} >= {"spearman"}
+    assert median.commands[0] in (report.folder / "results.md").read_text()
+    assert r"\toprule" in (report.folder / "results.tex").read_text()
+    assert not home.models
+
+
+@pytest.mark.slow
+def test_a_cell_that_can_t_be_trained_is_told_and_stops_no_other(
+    home: mmrl.Home, tmp_path: Path
+) -> None:
+    text = PLAN.replace('"time", "author"', '"column:fold"').replace("[0, 1]", "[0]")
+    report = home.experiment(plan_file(tmp_path, text))
+    assert report.rows == []
+    assert len(report.failed) == 2
+    assert all("no post for train" in why for why in report.failed.values())
+    with pytest.raises(NotFoundError, match="There is no cell 'x'"):
+        home.experiment(plan_file(tmp_path), cell="x")
