@@ -1,27 +1,44 @@
 """`mmrl predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, pairs
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from mmrl.config import Settings
+    from mmrl.serving.best import AboutBest
+    from mmrl.serving.drafts import Drafts
+    from mmrl.serving.ranking import Ranking
+
 
 def predict(
-    title: Annotated[str, typer.Option("--title", help="The title to post it under.")],
-    subreddit: Annotated[str, typer.Option("--subreddit", help="Where to post it, without r/.")],
-    image: Annotated[
-        Path | None,
+    images: Annotated[
+        list[str] | None,
         typer.Argument(
-            help="The image to post; none for a model that learned from posts without one.",
+            metavar="[IMAGE]...",
+            help="Images to post, files or web addresses; none for a model that learned from posts "
+            "without one.",
             show_default=False,
         ),
+    ] = None,
+    titles: Annotated[
+        list[str] | None, typer.Option("--title", help="A title to post it under; repeatable.")
+    ] = None,
+    subreddits: Annotated[
+        list[str] | None,
+        typer.Option("--subreddit", help="Where to post it, without r/; repeatable."),
     ] = None,
     author: Annotated[
         str | None, typer.Option("--author", help="Who posts it; without, an unknown author.")
     ] = None,
     over_18: Annotated[bool, typer.Option("--over-18", help="It is marked over 18.")] = False,
+    spoiler: Annotated[bool, typer.Option("--spoiler", help="It is marked as a spoiler.")] = False,
     flair: Annotated[str | None, typer.Option("--flair", help="Its flair.")] = None,
     features: Annotated[
         list[str] | None,
@@ -32,42 +49,147 @@ def predict(
         ),
     ] = None,
     at: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--at",
             metavar="HOUR",
             help="When it is to go up, such as 'Sat 18:00', 'tomorrow 9am' or '2026-11-28 18:00'; "
-            "now unless given.",
+            "repeatable; now unless given.",
         ),
     ] = None,
-    tz: Annotated[str, typer.Option("--tz", metavar="ZONE", help="The time zone of --at.")] = "UTC",
+    hours: Annotated[
+        str | None,
+        typer.Option(
+            "--hours", metavar="best", help="Each draft at the best hour of the next seven days."
+        ),
+    ] = None,
+    tz: Annotated[
+        str, typer.Option("--tz", metavar="ZONE", help="The time zone of hours.")
+    ] = "UTC",
+    when: Annotated[bool, typer.Option("--when", help="The best draft at each hour.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="The reasons for the best draft.")] = False,
+    similar: Annotated[
+        int, typer.Option("--similar", min=0, max=50, help="So many posts like the best draft.")
+    ] = 0,
+    drafts: Annotated[
+        Path | None,
+        typer.Option("--drafts", help="A CSV file with a draft a row, in place of the above."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the whole ranking to this CSV file.")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many drafts to show.")] = 10,
     model: Annotated[str, typer.Option("--model", help="A version, or champion.")] = "champion",
     home: Home = DEFAULT_HOME,
     as_of: AsOf = None,
     as_json: Json = False,
 ) -> None:
-    """Predicts how popular a post would be, before it is posted.
+    """Predicts how popular posts would be, before they are posted, and ranks them.
 
-    Shows score and popularity with the interval that holds the outcome 80 times in 100, and where
-    that stands among the subreddit's posts of the last 90 days; of these, a model trained on
-    percentiles predicts only the last. `--at` is the hour of posting; `--as-of` is the time up to
-    which posts are known, and the hour of posting where `--at` is not given.
+    Each image is taken with each title, in each subreddit, at each hour. A single draft is shown
+    with score and popularity; several are ranked by where they would stand among their subreddit's
+    posts of the last 90 days, with the interval that holds the outcome 80 times in 100. `--as-of`
+    is the time up to which posts are known, and the hour of posting unless one is given.
     """
+    from mmrl.errors import InputError
+    from mmrl.home.moments import moment
+    from mmrl.serving.drafts import Drafts
+    from mmrl.serving.hours import zone_of
+
+    if hours not in (None, "best") or (hours and at):
+        raise InputError("--hours takes only `best`, and not together with --at: give one of them.")
+    if drafts is None and not (titles and subreddits):
+        raise InputError("Give a --title and a --subreddit, or a CSV file of them with --drafts.")
+    if drafts is not None and (images or titles or subreddits or at or hours):
+        raise InputError("--drafts names images, titles, subreddits and hours itself: leave them.")
+    zone_of(tz)
+    known_at, opened = moment(as_of), open_home(home)
+    if drafts is not None:
+        from mmrl.serving.drafts_file import read_drafts
+
+        made = read_drafts(drafts, opened.settings.images, tz, known_at)
+    else:
+        brought = pairs("--feature", features, "NAME=VALUE, such as genre=Drama")
+        facts = (author, over_18, spoiler, flair, brought)
+        one = Drafts(titles or (), subreddits or (), (), (), *facts)
+        made = [_filled(one, images or (), at or (), bool(hours), tz, opened.settings, known_at)]
+    from mmrl.serving.rank import Predictor
+
+    predictor = Predictor.open(opened.catalog, opened.settings, known_at, model)
+    ranking = predictor.rank(*made)
+    if len(ranking) == 1 and drafts is None and not (when or why or similar or out):
+        _show_one(ranking, as_json)
+        return
+    ranking = ranking.with_best_hours() if hours else ranking
+    if out is not None:
+        from mmrl.serving.drafts_file import write_ranking
+
+        write_ranking(ranking, out)
+    from mmrl.serving.best import about_best
+
+    about = about_best(predictor, made, ranking, hours=when, why=why, neighbours=similar, zone=tz)
+    _show(ranking, about, tz, top, as_json)
+
+
+def _filled(
+    one: "Drafts",
+    images: "Sequence[str]",
+    at: "Sequence[str]",
+    best: bool,
+    zone: str,
+    settings: "Settings",
+    known_at: "datetime",
+) -> "Drafts":
+    """Drafts with their images and hours."""
+    from dataclasses import replace
+
+    from mmrl.serving.contents import images_of
+    from mmrl.serving.hours import next_seven_days, posting_time
+
+    hours = [posting_time(hour, zone, known_at) for hour in at]
+    return replace(
+        one,
+        images=images_of(images, settings.images),
+        hours=next_seven_days(known_at) if best else hours,
+    )
+
+
+def _show_one(ranking: "Ranking", as_json: bool) -> None:
     import json
 
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import prediction_table
-    from mmrl.home.moments import moment
-    from mmrl.serving.hours import posting_time
-    from mmrl.serving.prediction import Draft
+    from mmrl.serving.predict import prediction_of
 
-    known_at = moment(as_of)
-    posted_at = None if at is None else posting_time(at, tz, known_at)
-    brought = pairs("--feature", features, "NAME=VALUE, such as genre=Drama")
-    draft = Draft(image, title, subreddit, author, over_18, flair, brought, posted_at)
-    (prediction,) = open_home(home).predict([draft], model=model, as_of=known_at)
+    prediction = prediction_of(ranking, ranking[0])
     if as_json:
         typer.echo(json.dumps(prediction.as_dict()))
     else:
         Console().print(prediction_table(prediction))
+
+
+def _show(ranking: "Ranking", about: "AboutBest", zone: str, top: int, as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+
+    from mmrl.cli.terminal.ranking import ranking_table, shown_about
+    from mmrl.times import iso
+
+    if not as_json:
+        console = Console()
+        console.print(ranking_table(ranking, zone, top))
+        for part in shown_about(about):
+            console.print(part)
+        return
+    said = {
+        "model_version": ranking.model_version,
+        "trained_at": ranking.trained_at,
+        "as_of": iso(ranking.as_of),
+        "simulated": ranking.simulated,
+        "drafts": len(ranking),
+        "ranked": [row.as_dict() for row in ranking[:top]],
+        "notes": list(ranking.notes),
+    }
+    typer.echo(json.dumps({**said, **about.as_dict()}))

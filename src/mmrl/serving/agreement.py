@@ -8,6 +8,7 @@ asked for and kept beside the model.
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +47,10 @@ class Agreement:
     everywhere: bool
     posts: int
     spearman: Measure | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "sentence": self.sentence}
 
     @property
     def sentence(self) -> str:

@@ -16,8 +16,9 @@ from mmrl.encoders.image_text import read_texts
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Uncaptioned
 from mmrl.errors import Failure, InputError
+from mmrl.images.fetch import Fetcher
 from mmrl.images.given import image_bytes
-from mmrl.images.image import ImageFacts, UnreadableError
+from mmrl.images.image import FetchedImage, ImageFacts, UnreadableError
 from mmrl.images.probe import probe
 from mmrl.images.quality import Measures, measure_file
 from mmrl.samples import measures_columns, vector_column
@@ -73,6 +74,28 @@ def image_file(given: "GivenImage", images: ImageSettings) -> ImageFile:
     """
     name = str(given) if isinstance(given, str | Path) else "The image"
     return ImageFile(name, image_bytes(given, images.max_bytes))
+
+
+def images_of(addresses: Sequence[str], images: ImageSettings) -> list[ImageFile]:
+    """Images by their paths, or by addresses on the web, which are fetched as a post's would be.
+
+    Raises:
+        NotFoundError: there is no such file.
+        InputError: an address gives no image, or a file is too large.
+    """
+    on_web = [address for address in addresses if address.startswith(("http://", "https://"))]
+    fetched = Fetcher(images).fetch(on_web) if on_web else {}
+    files = []
+    for address in addresses:
+        if address not in on_web:
+            files.append(image_file(Path(address), images))
+            continue
+        answer = fetched.get(address)
+        if not isinstance(answer, FetchedImage):
+            why = "" if answer is None else f": {answer.reason.sentence} ({answer.detail})"
+            raise InputError(f"No image came from {address}{why}. Give a file of it.")
+        files.append(ImageFile(address, answer.data))
+    return files
 
 
 def read_image(file: ImageFile, images: ImageSettings) -> ReadImage:

@@ -82,6 +82,11 @@ class Explanation:
     words: tuple[Word, ...]
     trust: str = TRUST
 
+    @property
+    def logarithms(self) -> bool:
+        """Whether values are logarithms of scores; else they are shares of posts."""
+        return any(one.factor is not None for one in self.contributions)
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {

@@ -62,10 +62,11 @@ def _drafts(draft: Draft, images: ImageSettings) -> Drafts:
 def _rank(predictor: Predictor, drafts: Sequence[Drafts]) -> list[tuple[int, Prediction]]:
     """Predictions, each with the place of its draft in those given."""
     ranking = predictor.rank(*drafts)
-    return [(ranked.drafts, _prediction(ranking, ranked)) for ranked in ranking]
+    return [(ranked.drafts, prediction_of(ranking, ranked)) for ranked in ranking]
 
 
-def _prediction(ranking: Ranking, ranked: Ranked) -> Prediction:
+def prediction_of(ranking: Ranking, ranked: Ranked) -> Prediction:
+    """A ranked draft by itself."""
     return Prediction(
         title=ranked.title,
         subreddit=ranked.subreddit,

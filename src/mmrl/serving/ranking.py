@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from mmrl.serving.drafts import Drafts
 from mmrl.serving.prediction import Interval
 from mmrl.serving.spread import Spread
 from mmrl.times import iso
@@ -186,6 +187,23 @@ class Ranking(Sequence[Ranked]):
             notes=(*subreddit.notes, *(() if image is None else image.notes), *title.notes),
             spread=Spread(low, middle, high, self.unit),
         )
+
+
+def draft_of(drafts: Sequence[Drafts], row: Ranked) -> Drafts:
+    """A ranked draft by itself.
+
+    Args:
+        drafts: what was ranked.
+    """
+    of_row = drafts[row.drafts]
+    images = () if row.image_number is None else (of_row.images[row.image_number],)
+    return replace(
+        of_row,
+        images=images,
+        titles=[row.title],
+        subreddits=[row.subreddit],
+        hours=[row.posted_at],
+    )
 
 
 def _interval(values: np.ndarray) -> Interval | None:

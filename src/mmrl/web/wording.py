@@ -1,57 +1,22 @@
 """What the page says of numbers, as a person would."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from mmrl.report.data import SubredditResult
 from mmrl.serving.prediction import Interval
-from mmrl.serving.ranking import Ranked
+from mmrl.serving.wording import better_than, chance, hour_of, percents, score_of
 from mmrl.web.communities import Community
 
+__all__ = ["better_than", "chance", "hour_of", "percents", "score_of"]  # said here, too
+
 _WIDE = 100  # units of the drawn range
-
-
-def hour_of(moment: datetime, zone: ZoneInfo) -> str:
-    """An hour as people read it, in their zone: `Sat 28 Nov, 18:00`."""
-    local = moment.astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
 
 
 def day_of(moment: datetime) -> str:
     """A day: `28 Nov 2026`."""
     return f"{moment.day} {moment:%b %Y}"
-
-
-def better_than(row: Ranked) -> str:
-    """Where a draft would stand among its community's posts."""
-    if row.percentile is None:
-        return f"Where it would stand in r/{row.subreddit} is not known."
-    low, middle, high = percents(row.percentile)
-    return f"better than {middle}% of r/{row.subreddit}'s posts ({low} to {high})"
-
-
-def percents(interval: Interval) -> tuple[int, int, int]:
-    """Low, middle and high of a share in percent."""
-    return tuple(round(100 * value) for value in (interval.low, interval.middle, interval.high))  # type: ignore[return-value]
-
-
-def score_of(row: Ranked) -> str:
-    """The expected score with its range."""
-    if row.score is None:
-        return "not known"
-    low, middle, high = (f"{round(v):,}" for v in vars(row.score).values())
-    return f"{middle} ({low} to {high})"
-
-
-def chance(share: float | None) -> str:
-    """A chance in words that don't claim certainty."""
-    if share is None:
-        return "not known"
-    if share < 0.01:
-        return "under 1%"
-    return "over 99%" if share > 0.99 else f"{share:.0%}"
 
 
 def drawn_range(interval: Interval | None) -> Markup:
