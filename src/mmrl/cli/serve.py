@@ -42,7 +42,7 @@ def serve(
     from mmrl.web.access import Access, token_of_environment
     from mmrl.web.app import make_app
     from mmrl.web.champion import Champion
-    from mmrl.web.listen import address, bound, serve
+    from mmrl.web.listen import address, bound, server_of
     from mmrl.web.service import Service
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
@@ -56,7 +56,7 @@ def serve(
         typer.echo(f"Version {champion.version} predicts at {address(listening)} (Ctrl-C ends it).")
         if access.token is not None:
             typer.echo("Whoever asks gives the token of MMRL_SERVE_TOKEN.")
-        serve(app, listening)
+        server_of(app).run(sockets=[listening])
 
 
 def _clock(as_of: str | None) -> "Callable[[], datetime]":

@@ -2,11 +2,14 @@
 
 import errno
 import socket
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
 from mmrl.errors import Failure, InputError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _BACKLOG = 128
 _LONGEST_HEAD = 512 * 1024  # bytes: drafts' titles stand in the address
@@ -47,11 +50,10 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def serve(app: ASGIApp, listening: socket.socket, **options: Any) -> None:
-    """Serves until SIGTERM or Ctrl-C; requests under way are answered first.
+def server_of(app: ASGIApp) -> "uvicorn.Server":
+    """A server that ends at SIGTERM or Ctrl-C, once requests under way are answered.
 
-    Args:
-        options: of uvicorn's configuration, besides ours.
+    Its `run` takes the sockets to serve on.
     """
     import uvicorn
 
@@ -66,9 +68,8 @@ def serve(app: ASGIApp, listening: socket.socket, **options: Any) -> None:
         server_header=False,
         h11_max_incomplete_event_size=_LONGEST_HEAD,
         timeout_graceful_shutdown=_LAST_SECONDS,
-        **options,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    return uvicorn.Server(config)
 
 
 def _refused(error: OSError, host: str, port: int) -> InputError | Failure:
