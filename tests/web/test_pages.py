@@ -184,6 +184,29 @@ def test_a_draft_is_told_why_and_when(client: TestClient) -> None:
     assert "in Europe/Berlin" in part
 
 
+def test_covered_squares_of_a_picture_are_drawn_over_it(client: TestClient) -> None:
+    why = links(ranked(client), "why")[0]
+    part = client.get(why.replace("/why", "/squares"), headers={"hx-request": "true"}).text
+    assert part.count("<rect") == 6 * 6
+    assert re.search(r'src="/pictures/\w+"', part)
+
+
+def test_posts_like_a_draft_are_shown_with_what_became_of_them(
+    client: TestClient, service: Service
+) -> None:
+    like = links(ranked(client), "like")[0]
+    here = client.get(like, headers={"hx-request": "true"}).text
+    ids = re.findall(r'src="/posts/(\w+)/image"', here)
+    assert len(ids) == 8
+    names = service.catalog.lookup("posts", "post_id", ids, ["subreddit"])["subreddit"]
+    assert len({name.lower() for name in names.to_pylist()}) == 1
+    assert "Do such posts tell anything?" in here
+    everywhere = client.get(f"{like}&by=title&everywhere=true", headers={"hx-request": "true"})
+    ids = re.findall(r'src="/posts/(\w+)/image"', everywhere.text)
+    names = service.catalog.lookup("posts", "post_id", ids, ["subreddit"])["subreddit"]
+    assert len(set(names.to_pylist())) > 1
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [

@@ -8,18 +8,27 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from mmrl.serving.agreement import agreement
 from mmrl.serving.drafts import Drafts
 from mmrl.serving.explain import explain
 from mmrl.serving.occlude import occlude
 from mmrl.serving.rank import Predictor
+from mmrl.serving.similar import By, similar
 from mmrl.serving.when import when
 from mmrl.web import draw
 from mmrl.web.form import Asked
+from mmrl.web.posts import Outcome, Post, posts_of
 from mmrl.web.problems import Problem
 from mmrl.web.service import Service
 from mmrl.web.templates import is_partial, page
 
 router = APIRouter(include_in_schema=False)
+_NEIGHBOURS = 8
+_WAYS: dict[By, str] = {
+    "both": "picture and title",
+    "image": "picture",
+    "title": "title",
+}
 _Told = TypeVar("_Told")
 
 
@@ -60,6 +69,35 @@ async def squares(request: Request) -> Response:
         "trust": found.trust,
     }
     return _panel(request, one, "squares", context)
+
+
+@router.get("/like")
+async def like(request: Request, by: By | None = None, everywhere: bool = False) -> Response:
+    """The nearest matured posts, what became of them, and whether such posts tell anything."""
+    one = _one(request)
+    chosen: By = by or ("both" if one.asked.pictures else "title")
+
+    def work() -> tuple[list[Post], str]:
+        near = similar(
+            one.predictor, one.drafts, by=chosen, everywhere=everywhere, count=_NEIGHBOURS
+        )
+        told = agreement(one.predictor, by=chosen, everywhere=everywhere)
+        outcomes = [Outcome(n.post_id, n.subreddit, n.score, n.percentile) for n in near]
+        return posts_of(one.predictor.catalog, outcomes), told.sentence
+
+    found, told = await _ask(request, work)
+    return _panel(
+        request,
+        one,
+        "like",
+        {
+            "posts": found,
+            "told": told,
+            "by": chosen,
+            "everywhere": everywhere,
+            "ways": _WAYS if one.asked.pictures else {"title": _WAYS["title"]},
+        },
+    )
 
 
 def _one(request: Request) -> One:
