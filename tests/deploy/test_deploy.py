@@ -16,13 +16,14 @@ import yaml
 
 from mmrl.cli.app import app
 from mmrl.errors import ConfigError
+from mmrl.web.guard import OPEN
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 MMRL = "/opt/mmrl/.venv/bin/mmrl"  # where `make setup` puts it in /opt/mmrl
-DOCUMENTED = ("collecting.md", "purging.md")
+DOCUMENTED = ("collecting.md", "purging.md", "serving.md")
 
 
 def read_unit(path: Path) -> configparser.ConfigParser:
@@ -135,11 +136,30 @@ def image() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_compose_starts_commands_that_mmrl_accepts(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {"collect", "mmrl"}
+    assert set(compose["services"]) == {"collect", "serve", "mmrl"}
     for service in compose["services"].values():
         check_command(service["command"])
-    assert compose["services"]["collect"]["restart"] == "always"
+    for name in ("collect", "serve"):
+        assert compose["services"][name]["restart"] == "always"
     assert "profiles" in compose["services"]["mmrl"]  # `up` does not start it
+
+
+def test_the_served_page_is_reached_from_this_machine_alone(compose: dict[str, Any]) -> None:
+    ports = {name: service.get("ports", []) for name, service in compose["services"].items()}
+    assert ports == {"collect": [], "serve": ["127.0.0.1:8400:8400"], "mmrl": []}
+
+
+def test_probes_ask_for_paths_that_the_server_answers_without_a_token() -> None:
+    with (DEPLOY / "airflow" / "serve.yaml").open(encoding="utf-8") as file:
+        deployment, service = yaml.safe_load_all(file)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    program, *words = container["command"]
+    assert program == MMRL
+    check_command(words)
+    probes = [container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
+    assert {probe["path"] for probe in probes} <= OPEN
+    assert {probe["port"] for probe in probes} == {service["spec"]["ports"][0]["port"]}
+    assert service["metadata"]["name"] in words  # the name that it is asked for by
 
 
 def test_compose_mounts_what_it_declares_where_the_image_looks(compose: dict[str, Any]) -> None:

@@ -47,5 +47,7 @@ def demo(
     typer.echo(
         f"Next: mmrl status --home {home}\n"
         f"      mmrl predict IMAGE --title '...' --subreddit SimPics --home {home} "
-        f"--as-of {report.as_of:%Y-%m-%dT%H:%M}"
+        f"--as-of {report.as_of:%Y-%m-%dT%H:%M}\n"
+        f"      mmrl serve --home {home} --as-of {report.as_of:%Y-%m-%dT%H:%M}"
+        "   (the page: which picture, which title, where, when)"
     )

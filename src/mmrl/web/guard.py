@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mmrl.web.access import COOKIE, TOKEN_VARIABLE, Access
 from mmrl.web.problems import Problem, wants_page
 
-_OPEN = frozenset({"/login", "/healthz", "/readyz"})  # told without a token, as is /static/
+OPEN = frozenset({"/login", "/healthz", "/readyz"})  # told without a token, as is /static/
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "content-security-policy": "default-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -66,7 +66,7 @@ class Guard:
             )
         if _from_elsewhere(request.method, headers):
             return Problem(403, "This came from another site's page, and is refused.")
-        if request.url.path in _OPEN or request.url.path.startswith("/static/"):
+        if request.url.path in OPEN or request.url.path.startswith("/static/"):
             return None
         if not self._access.lets_in(headers.get("authorization"), request.cookies.get(COOKIE)):
             return Problem(
