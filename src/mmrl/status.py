@@ -4,7 +4,7 @@ import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from mmrl.catalog import Catalog, Reason, quote
@@ -107,6 +107,7 @@ class Survey:
         live: a state of collecting for each live source, Reddit's first.
         erased: posts that purges erased, by the reason that Reddit gives.
         later: posts that came later than the moment asked for, and wait.
+        warning: that published predictions came out worse than the baseline for a week.
         profile_error: why the work of stages that run the profile's models can't be counted.
     """
 
@@ -115,6 +116,7 @@ class Survey:
     erased: dict[str, int] = field(default_factory=dict)
     profile_error: str | None = None
     later: int = 0
+    warning: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`; what is Reddit's stands at the top, as it always did."""
@@ -129,6 +131,7 @@ class Survey:
             "erased": self.erased,
             "profile_error": self.profile_error,
             "later": self.later,
+            "warning": self.warning,
         }
 
 
@@ -150,7 +153,18 @@ def survey(
         erased,
         profile_error,
         posts_after(catalog, as_of),
+        _warning(catalog, settings, as_of),
     )
+
+
+def _warning(catalog: Catalog, settings: Settings, as_of: datetime) -> str | None:
+    """What is to be said of the published predictions of the last week that has outcomes."""
+    if not catalog.count("predictions"):
+        return None
+    from mmrl.learning.evaluation.prospective import WEEK, prospective
+
+    oldest = as_of - WEEK - 2 * timedelta(hours=settings.label.mature_after_hours)
+    return prospective(catalog, settings, as_of, oldest).warning
 
 
 def _collecting(catalog: Catalog, traits: Traits) -> Collecting:

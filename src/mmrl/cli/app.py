@@ -24,6 +24,7 @@ from mmrl.cli.repair import repair
 from mmrl.cli.report import report
 from mmrl.cli.run import run, run_help
 from mmrl.cli.sandbox import sandbox
+from mmrl.cli.scores import scores
 from mmrl.cli.serve import serve
 from mmrl.cli.start import start
 from mmrl.cli.status import status
@@ -84,6 +85,7 @@ COMMANDS = (  # in the order a person needs them
         "Example: `mmrl predict lake.jpg --title 'Lake at dawn' --subreddit EarthPorn`",
     ),
     Command("serve", serve, USE, "Example: `mmrl serve --home earth`"),
+    Command("scores", scores, USE),
     Command("communities", communities, USE),
     Command("export", export, USE, "Example: `mmrl export samples --to samples --format hf`"),
     Command("report", report, USE, "Example: `mmrl report latest --out it.html`"),

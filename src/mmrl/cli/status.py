@@ -57,6 +57,8 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
             typer.echo()
     if state.profile_error is not None:
         typer.echo(f"The stages marked ? can't be counted: {state.profile_error}\n")
+    if state.warning is not None:
+        typer.echo(f"Warning: {state.warning}\n")
     say_if_simulated(opened)
     say_if_later(state.later, at)
     if not state.stages[0].done:
