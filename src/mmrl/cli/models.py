@@ -1,5 +1,7 @@
 """`mmrl models`."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +11,11 @@ from mmrl.cli.options import DEFAULT_HOME, Home, Json, Version, open_home, say_i
 app = typer.Typer(
     help="Lists, shows, compares and promotes the models that were kept.", no_args_is_help=True
 )
+
+
+Form = Annotated[
+    str, typer.Option("--format", help="table, markdown, latex, csv or json.", show_default=True)
+]
 
 
 @app.command("list")
@@ -32,27 +39,40 @@ def list_models(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+def show(
+    version: Version = "champion",
+    home: Home = DEFAULT_HOME,
+    form: Form = "table",
+    figures: Annotated[
+        Path | None, typer.Option("--figures", help="Also write figures into this folder.")
+    ] = None,
+    figure_form: Annotated[
+        str, typer.Option("--figure-format", help="Of figures: svg or pdf.")
+    ] = "svg",
+    as_json: Json = False,
+) -> None:
     """One model: its metrics against every baseline, splits, encoders and tables."""
     import json
 
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import metrics_table
+    from mmrl.learning.evaluation.written import metrics_rows
     from mmrl.purge.rows import purged_of
 
+    form = _form(form, as_json)
     opened = open_home(home)
     shown = opened.models[version]
     learned, judged = purged_of(opened.catalog, shown.version)
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    **shown.evaluation.as_dict(),
-                    "purged": {"learned": learned, "judged": judged},
-                }
-            )
-        )
+    if figures is not None:
+        for file in opened.models.figures(shown.version, figures, figure_form):
+            typer.echo(f"Figure: {file}", err=True)
+    if form == "json":
+        purged = {"purged": {"learned": learned, "judged": judged}}
+        typer.echo(json.dumps({**shown.evaluation.as_dict(), **purged}))
+        return
+    if form != "table":
+        _write(form, *metrics_rows(shown.evaluation), f"Version {shown.version}")
         return
     Console().print(metrics_table(shown.evaluation))
     typer.echo(shown.summary())
@@ -66,25 +86,66 @@ def show(version: Version = "champion", home: Home = DEFAULT_HOME, as_json: Json
 
 @app.command()
 def compare(
-    a: Annotated[str, typer.Argument(help="A version.")],
-    b: Annotated[str, typer.Argument(help="Another version.")],
+    versions: Annotated[list[str], typer.Argument(help="Two versions or more.")],
     home: Home = DEFAULT_HOME,
+    form: Form = "table",
     as_json: Json = False,
 ) -> None:
-    """Two models side by side, metric by metric."""
+    """Models side by side, metric by metric, with paired differences where they share test posts.
+
+    Differences are from the first one, on the same posts.
+    """
     import json
 
     from rich.console import Console
 
-    from mmrl.cli.terminal.tables import comparison_table
+    from mmrl.cli.terminal.tables import comparison_table, paired_table
+    from mmrl.errors import InputError
+    from mmrl.learning.evaluation.written import paired_rows
 
+    form = _form(form, as_json)
+    if len(versions) < 2:
+        raise InputError("A comparison needs two versions or more: give their numbers.")
     opened = open_home(home)
-    comparison = opened.models.compare(a, b)
-    if as_json:
-        typer.echo(json.dumps(comparison.as_dict()))
+    two = opened.models.compare(*versions) if len(versions) == 2 else None
+    try:
+        paired = opened.models.paired(*versions)
+    except InputError as error:  # no shared test posts: two versions are compared all the same
+        if two is None or form not in ("table", "json"):
+            raise
+        paired, why = None, str(error)
+    if form == "json":
+        told = {} if two is None else two.as_dict()
+        pairs = None if paired is None else asdict(paired)
+        typer.echo(json.dumps({**told, "paired": pairs}))
+        return
+    if paired is not None and form != "table":
+        _write(form, *paired_rows(paired), f"On the same {paired.posts:,} test posts")
+        return
+    if two is not None:
+        Console().print(comparison_table(two))
+    if paired is None:
+        typer.echo(why)
     else:
-        Console().print(comparison_table(comparison))
-        say_if_simulated(opened)
+        Console().print(paired_table(paired))
+    say_if_simulated(opened)
+
+
+def _form(form: str, as_json: bool) -> str:
+    """The format that was asked for; --json is short for one."""
+    from mmrl.errors import InputError
+    from mmrl.runtime.written_tables import FORMS
+
+    known = ("table", *FORMS, "json")
+    if form not in known:
+        raise InputError(f"--format is {form!r}, expected one of: {', '.join(known)}.")
+    return "json" if as_json else form
+
+
+def _write(form: str, head: list[str], rows: list[list[str]], caption: str) -> None:
+    from mmrl.runtime.written_tables import written
+
+    typer.echo(written(form, head, rows, caption), nl=False)
 
 
 @app.command()

@@ -11,10 +11,10 @@ from mmrl.experiments.plan import Cell, Plan
 from mmrl.learning.blend import MODEL
 from mmrl.learning.evaluation.evaluate import truth_of
 from mmrl.learning.evaluation.judge import Judged, difference, judge
-from mmrl.learning.evaluation.metrics import METRICS, Metric
+from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.learning.evaluation.paired import mean_of, predicted
 from mmrl.learning.evaluation.record import Measure
-from mmrl.learning.evaluation.written import with_span
+from mmrl.learning.evaluation.written import signed, with_span
 from mmrl.runtime.written_tables import as_csv, latex, markdown
 
 _SHOWN = [metric for metric in METRICS.values() if metric.compared]
@@ -143,18 +143,11 @@ def _wide(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
             f"{row.split} (leaks)" if row.leaking else row.split,
             *(row.features, row.profile, row.learner, f"{row.posts:,}"),
             *(with_span(metric, row.metrics.get(metric.name)) for metric in _SHOWN),
-            *(_signed(metric, row.differences.get(metric.name)) for metric in _SHOWN),
+            *(signed(metric, row.differences.get(metric.name)) for metric in _SHOWN),
         ]
         for row in rows
     ]
     return head, lines
-
-
-def _signed(metric: Metric, measure: Measure | None) -> str:
-    if measure is None:
-        return ""
-    text = with_span(metric, measure)
-    return f"+{text}" if measure.value > 0 else text
 
 
 def _repeat(rows: Sequence[Row]) -> str:

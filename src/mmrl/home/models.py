@@ -1,6 +1,7 @@
 """The models of a home as people hold them: a leaderboard, and each version by its number."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrl.runtime.html_tables import html_table
@@ -8,6 +9,7 @@ from mmrl.runtime.html_tables import html_table
 if TYPE_CHECKING:
     import pandas
 
+    from mmrl.learning.evaluation.paired import Paired
     from mmrl.learning.registry.registry import Registry
     from mmrl.learning.registry.version import Comparison, Shown, Version
 
@@ -82,6 +84,40 @@ class Models:
     def compare(self, a: str | int, b: str | int) -> "Comparison":
         """Two versions side by side, metric by metric."""
         return self._registry.compare(str(a), str(b))
+
+    def paired(self, *versions: str | int) -> "Paired":
+        """Two or more versions on the test posts that they share.
+
+        Returns:
+            each one's metrics there, and how far they lie from the first one's: differences on the
+            same resamples of the same posts, with their 95% intervals.
+
+        Raises:
+            InputError: they share fewer than two test posts.
+
+        Example:
+            >>> home.models.paired(1, "champion").posts > 0
+            True
+        """
+        return self._registry.paired([str(version) for version in versions])
+
+    def figures(self, version: str | int, to: str | Path, form: str = "svg") -> "list[Path]":
+        """Writes a version's comparison with its baselines, a figure a leading metric.
+
+        Args:
+            to: a folder; made if it is not there.
+            form: `svg` or `pdf`.
+
+        Raises:
+            InputError: there is no such form.
+
+        Example:
+            >>> [file.name for file in home.models.figures("champion", "figures")][0]
+            'spearman_within.svg'
+        """
+        from mmrl.report.figures import write_figures
+
+        return write_figures(self[version].evaluation, Path(to), form)
 
     def promote(self, version: str | int) -> str:
         """Makes a version the champion by hand, for instance to roll back; returns its number."""

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from mmrl.learning.evaluation.metrics import Metric
 from mmrl.learning.evaluation.record import AblationRow, Measure, ModelResult
 from mmrl.learning.registry.version import Version
-from mmrl.report.svg import BASELINE, CEILING, INK, MODEL, MUTED, PAGE, RULE, Canvas
+from mmrl.report.svg import BASELINE, CEILING, INK, MODEL, MUTED, PAGE, RULE, Canvas, Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ _MARKS = {"model": "o", "ceiling": "D"}  # shapes too: colour alone does not rea
 _ROW = 38  # CSS pixels
 
 
-def comparison(canvas: Canvas, models: Mapping[str, ModelResult], metric: Metric) -> Markup | None:
+def comparison(canvas: Drawing, models: Mapping[str, ModelResult], metric: Metric) -> Markup | None:
     """A dot with its interval for each model that has the metric; None where none has."""
     rows = [
         (model.label, model.kind, measure)

@@ -10,8 +10,9 @@ import io
 import re
 import threading
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 from xml.etree import ElementTree
 
 from markupsafe import Markup
@@ -69,6 +70,30 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _LOCK = threading.Lock()  # matplotlib's settings belong to the process
 
 
+@contextmanager
+def figure_of(paint: Callable[["Figure"], None], width: int, height: int) -> "Iterator[Figure]":
+    """What `paint` draws on a figure of `width` x `height` CSS pixels, to be saved in the block."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with _LOCK, matplotlib.rc_context(_RC), warnings.catch_warnings():
+        # matplotlib measures text in a font of its own; what that lacks, the browser has.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure = Figure(figsize=(width / 96, height / 96), layout="constrained")
+        paint(figure)
+        yield figure
+
+
+class Drawing(Protocol):
+    """Whatever plots are drawn on: a page, or files."""
+
+    def draw(
+        self, paint: Callable[["Figure"], None], *, width: int, height: int, alt: str
+    ) -> Markup:
+        """Draws one figure; see `Canvas.draw`."""
+        ...
+
+
 class Canvas:
     """Draws the figures of one page and gathers the styles they need."""
 
@@ -84,19 +109,10 @@ class Canvas:
         Args:
             alt: what the figure shows and says, in words, for those who can't see it.
         """
-        import matplotlib
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-
         buffer = io.StringIO()
-        with _LOCK, matplotlib.rc_context(_RC), warnings.catch_warnings():
-            # matplotlib measures text in a font of its own; what that lacks, the browser has.
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            figure = Figure(figsize=(width / 96, height / 96), layout="constrained")
-            canvas = FigureCanvasSVG(figure)
-            paint(figure)
+        with figure_of(paint, width, height) as figure:
             nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-            canvas.print_svg(buffer, metadata=nothing)
+            figure.savefig(buffer, format="svg", metadata=nothing)
         self._figures += 1
         return self._inline(buffer.getvalue(), f"f{self._figures}-", alt)
 

@@ -9,9 +9,11 @@ from rich.text import Text
 
 from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_terminal
 from mmrl.learning.evaluation.record import Evaluation, Measure
+from mmrl.learning.evaluation.written import paired_rows
 from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
+    from mmrl.learning.evaluation.paired import Paired
     from mmrl.learning.registry.version import Comparison, Version
     from mmrl.serving.prediction import Interval, Prediction
 
@@ -115,6 +117,24 @@ def comparison_table(comparison: "Comparison") -> Table:
                 style="" if not judged else "green" if better else "yellow",
             ),
         )
+    return table
+
+
+def paired_table(paired: "Paired") -> Table:
+    """Versions on the test posts that they share, a line a metric of each."""
+    head, rows = paired_rows(paired)
+    table = Table(
+        title=f"On the {paired.posts:,} test posts that they share; differences from the first",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("metric")
+    for row in rows:
+        table.add_column(f"version {row[0]}", justify="right")
+    for place in range(1, len(head), 2):
+        cells = [f"{row[place]}\n{row[place + 1]}".rstrip() for row in rows]
+        table.add_row(head[place], *map(Text, cells))
     return table
 
 

@@ -1,6 +1,7 @@
 """An evaluation's metrics as a table of texts, for Markdown, LaTeX and cards."""
 
-from mmrl.learning.evaluation.metrics import Metric, present
+from mmrl.learning.evaluation.metrics import METRICS, Metric, present
+from mmrl.learning.evaluation.paired import Paired
 from mmrl.learning.evaluation.record import Evaluation, Measure
 
 
@@ -12,6 +13,26 @@ def metrics_rows(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
         for model in evaluation.models.values()
     ]
     return ["predictor", *(metric.label for metric in metrics)], rows
+
+
+def paired_rows(paired: Paired) -> tuple[list[str], list[list[str]]]:
+    """The head, and a row a version: each metric that is compared, and how far from the first."""
+    metrics = [metric for metric in METRICS.values() if metric.compared]
+    rows = []
+    for name, measures in paired.metrics.items():
+        row = [name]
+        for metric in metrics:
+            row.append(with_span(metric, measures.get(metric.name)))
+            row.append(signed(metric, paired.differences.get(name, {}).get(metric.name)))
+        rows.append(row)
+    head = [text for metric in metrics for text in (metric.label, "difference")]
+    return ["version", *head], rows
+
+
+def signed(metric: Metric, measure: Measure | None) -> str:
+    """A difference with its interval and its sign; empty where it is not known."""
+    text = with_span(metric, measure)
+    return f"+{text}" if measure is not None and measure.value > 0 else text
 
 
 def with_span(metric: Metric, measure: Measure | None) -> str:

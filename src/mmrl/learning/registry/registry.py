@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from mmrl.errors import CatalogError, MmrlError, NotFoundError
 from mmrl.learning.blend import MODEL as BLEND
+from mmrl.learning.evaluation.paired import Paired, compare_versions
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.registry.champion import Champion, Decision, Unreadable, decide
@@ -27,6 +28,7 @@ _TEST_FILE = "test_predictions.parquet"
 _EVALUATION_FILE = "evaluation.json"
 _FINGERPRINT, _DECISION, _AS_OF = "mmrl.fingerprint", "mmrl.decision", "mmrl.as_of"
 _PROMOTE = "mmrl.promote"
+_RESAMPLES = 1000
 
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -163,6 +165,22 @@ class Registry:
         ids = [_table(file, ["post_id"])["post_id"].to_pylist() for file in files]
         one, other = (self._describe(version, champion) for version in kept)
         return Comparison.of(one, other, same_test_posts=set(ids[0]) == set(ids[1]))
+
+    @_reads
+    def paired(self, versions: Sequence[str]) -> Paired:
+        """Versions on the test posts that they share, with paired differences from the first.
+
+        Raises:
+            NotFoundError: one does not exist.
+            InputError: they share fewer than two test posts.
+        """
+        shown = {one.version: one for one in map(self.show, versions)}
+        return compare_versions(
+            {number: self.test_predictions(number) for number in shown},
+            {number: one.evaluation.target for number, one in shown.items()},
+            _RESAMPLES,
+            0,
+        )
 
     @_reads
     def load(self, version: str = CHAMPION) -> Registered:
