@@ -21,10 +21,11 @@ def command() -> None:
 
 def main() -> None:
     """Runs a command; a mistake ends with one sentence and exit code 2, a failure with 1."""
-    from mmrl.cli.app import app
     from mmrl.errors import MmrlError
 
     try:
+        from mmrl.cli.app import app
+
         app()
     except MmrlError as error:
         _say(str(error))

@@ -199,7 +199,8 @@ class Home(Incoming):
         images = [] if image is None else [image_file(image, self.settings.images)]
         at = moment(as_of)
         predictor = Predictor.open(self.catalog, self.settings, at, str(model))
-        draft = Drafts([title or ""], [subreddit or ""], images)
+        # What is not given stands for itself: it is neither compared nor looked up.
+        draft = Drafts([title or "untitled"], [subreddit or "all"], images)
         return similar(predictor, draft, by=by, everywhere=subreddit is None, count=k)
 
     def report(

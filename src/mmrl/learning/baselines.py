@@ -17,6 +17,7 @@ from mmrl.learning.inputs import FeatureSpec, vectors_of
 from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
+from mmrl.runtime.extensions import extensions
 from mmrl.samples.extras import text_columns
 
 _RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
@@ -163,6 +164,7 @@ BASELINES = (
     Baseline("recent_means", "Recent means of subreddit and author", recent_means),
     Baseline("embedding_ridge", "Ridge on embeddings", embedding_ridge),
     Baseline("original_mlp", "The original's MLP", original_mlp),
+    *(baseline for _, baseline in extensions("baselines")),
 )
 
 

@@ -15,12 +15,14 @@ from mmrl.config import Settings
 from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.inputs import Encoding
+from mmrl.learning.learners import foreign
 from mmrl.learning.learners.fitting import FittedNetwork, fit_network
-from mmrl.learning.learners.regressors import Library, Regressor, fit_twice
+from mmrl.learning.learners.regressors import Regressor, fit_twice
 from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, levels
 from mmrl.learning.task import Part, Task
+from mmrl.runtime.extensions import extensions
 from mmrl.runtime.progress import Progress
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import NEVER, label_known_at
@@ -45,7 +47,7 @@ class Learner:
     name: str
     label: str
     kind: Kind
-    library: Library | None = None
+    library: str | None = None
     modalities: tuple[str, ...] | None = None
 
 
@@ -55,6 +57,10 @@ LEARNERS = (
     Learner("lightgbm", "LightGBM on all inputs", "baseline", "lightgbm"),
     Learner("metadata_boosting", "CatBoost on metadata", "baseline", "catboost", METADATA),
     Learner("kernel", "mmrl's kernel ridge alone", "part", "kernel"),
+    *(
+        Learner(name, str(kind.label), "part", foreign.library(name))
+        for name, kind in extensions("learners")
+    ),
 )
 
 
@@ -214,7 +220,7 @@ def _fit_networks(task: Task) -> _Fits:
     return _Fits(second, validation, seconds={NETWORK_NAME: time.perf_counter() - started})
 
 
-def _fit_regressor(learner: Learner, library: Library, task: Task, fits: _Fits) -> None:
+def _fit_regressor(learner: Learner, library: str, task: Task, fits: _Fits) -> None:
     started = time.perf_counter()
     modalities = tuple(
         name for name in learner.modalities or task.modalities if name in task.train.inputs.values

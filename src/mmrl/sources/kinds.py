@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mmrl.runtime.extensions import extensions
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -96,7 +98,10 @@ TABLE = Kind(  # its ids may be its own, unknown to Reddit
     help="Imports a table of posts, with a folder of their images if there is one.",
     example="mmrl import table posts.csv --images pictures --map score=score_2023",
 )
-KINDS = (REDDIT, ARCTIC_SHIFT, SANDBOX, SANDBOX_ARCTIC_SHIFT, DUMP, TABLE)
+KINDS = (
+    *(REDDIT, ARCTIC_SHIFT, SANDBOX, SANDBOX_ARCTIC_SHIFT, DUMP, TABLE),
+    *(kind for _, kind in extensions("sources")),
+)
 FILES = tuple(kind for kind in KINDS if not kind.live)
 LIVE = tuple(kind for kind in KINDS if kind.connect is not None)
 SIMULATED_NAMES = frozenset(kind.name for kind in KINDS if kind.simulated)

@@ -7,8 +7,8 @@ network.
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
+from mmrl.encoders.profile_files import profile_files
 from mmrl.errors import ConfigError
 
 
@@ -62,11 +62,9 @@ def gigabytes(size_bytes: int) -> str:
 @cache
 def hub_models() -> dict[str, HubModel]:
     """All of them, by name."""
-    profiles = files("mmrl.encoders").joinpath("profiles").iterdir()
     tables = [
         tomllib.loads(file.read_text("utf-8")).get("models", {})
-        for file in sorted(profiles, key=lambda file: file.name)
-        if file.name.endswith(".toml")
+        for file in profile_files().values()
     ]
     return {
         name: HubModel(name, files=tuple(entry.pop("files")), **entry)

@@ -6,6 +6,7 @@ captioner: `class` is `module:name`, the other entries are the class's arguments
 are cheap to make (see `encoders.protocols`), so ids are known without loading a model.
 `models` holds the facts of the hub's models that it brings (see `hub.models`).
 `visual_text` says which text is joined with the image: the title (by default) or the caption.
+`base` names a profile whose tables stand in for those that this one lacks.
 """
 
 import tomllib
@@ -13,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from typing import Any, cast
 
 from mmrl.catalog.columns import SPACES, TEXT
 from mmrl.config import CaptionServerSettings, Settings
 from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
+from mmrl.encoders.profile_files import profile_files
 from mmrl.encoders.profiles.moved import MOVED
 from mmrl.encoders.protocols import Captioner, Encoder, ImageEncoder, TextEncoder, VisualEncoder
 from mmrl.errors import ConfigError
@@ -86,8 +87,7 @@ class Profile:
 
 def profile_names() -> list[str]:
     """The profiles there are."""
-    names = (entry.name for entry in files(__name__).iterdir())
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+    return list(profile_files())
 
 
 def load_profile(settings: Settings) -> Profile:
@@ -132,11 +132,17 @@ def profile_classes(name: str) -> dict[str, str]:
 
 
 def _read(name: str) -> dict[str, Any]:
-    if name not in profile_names():
+    known = profile_files()
+    if name not in known:
         raise ConfigError(
-            f"There is no profile {name!r}: set `profile` to one of {', '.join(profile_names())}."
+            f"There is no profile {name!r}: set `profile` to one of {', '.join(known)}."
         )
-    return tomllib.loads(files(__name__).joinpath(f"{name}.toml").read_text("utf-8"))
+    try:
+        profile = tomllib.loads(known[name].read_text("utf-8"))
+    except (OSError, ValueError) as error:  # of another package
+        raise ConfigError(f"The profile {name!r} can't be read: {error}.") from error
+    base = profile.pop("base", None)
+    return profile if base is None else {**_read(str(base)), **profile}
 
 
 @cache

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import blocks_of
+from mmrl.learning.learners.foreign import fit_foreign, is_foreign, load_foreign
 from mmrl.learning.learners.kernel import KernelRidge, choose_kernel, fit_kernel
-from mmrl.learning.learners.trees import Trees, fit_trees
+from mmrl.learning.learners.trees import Library, Trees, fit_trees
 from mmrl.learning.task import Task
-
-Library = Literal["catboost", "lightgbm", "kernel"]
 
 
 class Regressor(Protocol):
@@ -31,22 +30,26 @@ class Regressor(Protocol):
 
 def load_regressor(stem: Path, facts: Mapping[str, Any]) -> Regressor:
     """Reads what a regressor's `save` wrote; raises its library's own error for a broken file."""
+    if is_foreign(facts["library"]):
+        return load_foreign(stem, facts)
     if facts["library"] == "kernel":
         return KernelRidge.load(stem, facts)
     return Trees.load(stem, facts)
 
 
-def fit_twice(
-    library: Library, task: Task, modalities: tuple[str, ...]
-) -> tuple[Regressor, Regressor]:
+def fit_twice(library: str, task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:
     """The first fit, on the training posts, and the second, on both parts, by its choice.
 
     Args:
+        library: a library of trees, `kernel`, or a package's learner.
         modalities: those that they read, besides the subreddit.
     """
+    if is_foreign(library):
+        return fit_foreign(library, task)
     if library == "kernel":
         return _kernel_twice(task, modalities)
-    fit = partial(fit_trees, library, modalities=modalities, seed=task.seed, threads=task.threads)
+    trees = cast(Library, library)
+    fit = partial(fit_trees, trees, modalities=modalities, seed=task.seed, threads=task.threads)
     first = fit(task.train, choose=task.validation)
     return first, fit(task.both, rounds=first.rounds)
 
