@@ -31,7 +31,8 @@ def test_an_installed_package_s_source_encoder_and_captioner_work(tmp_path: Path
     code = (
         "import mmrl\nfrom PIL import Image\n"
         "encoder = mmrl.encoder('image', profile='colours')\n"
-        "print(encoder.encode([Image.new('RGB', (9, 9), (255, 0, 51))]).astype(float).round(2).tolist())\n"
+        "vectors = encoder.encode([Image.new('RGB', (9, 9), (255, 0, 51))])\n"
+        "print(vectors.astype(float).round(2).tolist())\n"
         "print(mmrl.encoder('title', profile='colours').dim)\n"
         "from mmrl.encoders.profiles import load_profile\nfrom mmrl.config import Settings\n"
         "print(load_profile(Settings(profile='colours')).captioner().caption([b''])[0].text == '')"

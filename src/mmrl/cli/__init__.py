@@ -28,7 +28,7 @@ def main() -> None:
 
         app()
     except MmrlError as error:
-        _say(str(error))
+        _say(str(error), error.exit_code)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
@@ -38,18 +38,22 @@ def main() -> None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         kept = "what was kept before still is; mend that and run the same command again."
-        _say(f"{where}{error.strerror}; {kept}")
+        _say(f"{where}{error.strerror}; {kept}", 1)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:
             raise
-        _say("stopped; what was committed is kept.")
+        _say("stopped; what was committed is kept.", _INTERRUPTED)
         sys.exit(_INTERRUPTED)
 
 
-def _say(sentence: str) -> None:
+def _say(sentence: str, exit_code: int) -> None:
     """Prints what went wrong; a message may quote what a file or a server says."""
+    from mmrl.runtime import logs
     from mmrl.runtime.foreign_text import shown
 
+    if logs.in_json():
+        logs.log_error(shown(sentence, _LONGEST_LINE), exit_code)
+        return
     lines = (shown(line, _LONGEST_LINE) for line in f"mmrl: {sentence}".split("\n"))
     print(*lines, sep="\n", file=sys.stderr)  # noqa: T201

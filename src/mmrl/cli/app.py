@@ -16,6 +16,7 @@ from mmrl.cli.experiment import experiment
 from mmrl.cli.export import export
 from mmrl.cli.import_ import app as import_
 from mmrl.cli.init import init
+from mmrl.cli.metrics import metrics
 from mmrl.cli.models import app as models
 from mmrl.cli.observe import observe
 from mmrl.cli.predict import predict
@@ -74,6 +75,7 @@ COMMANDS = (  # in the order a person needs them
         run_help(),
     ),
     Command("status", status, WORK),
+    Command("metrics", metrics, WORK, "Example: `mmrl metrics --textfile mmrl.prom`"),
     Command("repair", repair, WORK, "Example: `mmrl repair --dry-run`"),
     Command("train", train, USE),
     Command("experiment", experiment, USE, "Example: `mmrl experiment pictures.toml`"),
@@ -107,7 +109,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    add_completion=False,
 )
 
 
@@ -117,13 +118,34 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _log(form: str, level: str) -> None:
+    from mmrl.errors import InputError
+    from mmrl.runtime import logs
+
+    if form not in ("text", "json"):
+        raise InputError(f"--log is {form!r}, expected text or json.")
+    if level not in logs.LEVELS:
+        raise InputError(f"--log-level is {level!r}, expected one of: {', '.join(logs.LEVELS)}.")
+    logs.set_up(level, "json" if form == "json" else "text")
+
+
 @app.callback()
 def root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    log: Annotated[
+        str | None,
+        typer.Option("--log", help="Tell work by log lines, not bars: text or json."),
+    ] = None,
+    log_level: Annotated[
+        str | None,
+        typer.Option("--log-level", help="From debug, info, warning or error on; info with --log."),
+    ] = None,
 ) -> None:
     """mmrl."""
+    if log is not None or log_level is not None:
+        _log(log or "text", (log_level or "info").lower())
 
 
 for command in COMMANDS:

@@ -65,6 +65,18 @@ class Home(Incoming):
 
         return survey(self.catalog, self.settings, moment(as_of))
 
+    def metrics(self, as_of: Moment = None) -> str:
+        """The home's state as Prometheus text: stages, collectors, gaps, budget, champion.
+
+        Example:
+            >>> "mmrl_champion_version 1.0" in home.metrics(as_of="2026-09-15")
+            True
+        """
+        from mmrl.metrics import prometheus_text
+
+        at = moment(as_of)
+        return prometheus_text(self.catalog, self.status(at), at)
+
     def samples(
         self,
         *,

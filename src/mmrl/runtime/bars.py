@@ -22,19 +22,24 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mmrl.runtime import logs
 from mmrl.runtime.notebook import NotebookBars, in_notebook
 
 _LINE_EVERY = 60.0  # seconds between two lines on the same work where there is no terminal
 _MANY = 1_000_000  # beyond this, units are bytes or the like, and a share says more
 
 
-def watching(*, quiet: bool = False, of_bytes: bool = False) -> "Bars | NotebookBars":
-    """Bars for where this process runs: a terminal, a file, or a notebook.
+def watching(
+    *, quiet: bool = False, of_bytes: bool = False
+) -> "Bars | NotebookBars | logs.LoggedProgress":
+    """Bars for where this process runs: a terminal, a file, a notebook; lines where it keeps logs.
 
     Args:
         quiet: show nothing.
         of_bytes: units are bytes of a download: shown as such, with their rate.
     """
+    if logs.wanted():
+        return logs.LoggedProgress()
     if in_notebook() and not quiet:
         return NotebookBars()
     return Bars(quiet=quiet, of_bytes=of_bytes)
