@@ -17,6 +17,7 @@ from markupsafe import Markup
 from mmrl.catalog import Catalog
 from mmrl.errors import Failure
 from mmrl.learning.evaluation.metrics import METRICS, leading
+from mmrl.learning.evaluation.prospective import Scores
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.registry.version import Version
 from mmrl.report import plots_data, plots_models, plots_predictions
@@ -41,6 +42,7 @@ def build_report(
     simulated: bool,
     as_of: datetime,
     out: Path,
+    scores: Scores | None = None,
 ) -> Path:
     """Writes the report of one model version; the file appears whole or not at all.
 
@@ -51,6 +53,7 @@ def build_report(
         simulated: the posts come from the sandbox; the report says so at its top.
         as_of: the time the report is written at.
         out: the file to write; its folder is made.
+        scores: how published predictions came out.
 
     Returns:
         `out`.
@@ -61,7 +64,11 @@ def build_report(
     canvas = Canvas()
     page = _page(
         canvas,
-        content=_content(catalog, evaluation, predictions, history, canvas),
+        content={
+            **_content(catalog, evaluation, predictions, history, canvas),
+            "scores": scores,
+            "scored_days": plots_models.scored_days(canvas, scores) if scores else None,
+        },
         simulated=simulated,
         as_of=iso(as_of),
     )

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from markupsafe import Markup
 
 from mmrl.learning.evaluation.metrics import Metric
+from mmrl.learning.evaluation.prospective import Scores
 from mmrl.learning.evaluation.record import AblationRow, Measure, ModelResult
 from mmrl.learning.registry.version import Version
 from mmrl.report.svg import BASELINE, CEILING, INK, MODEL, MUTED, PAGE, RULE, Canvas, Drawing
@@ -115,6 +117,35 @@ def over_time(canvas: Canvas, versions: Sequence[Version], metric: Metric) -> Ma
     )
     return canvas.draw(
         paint, width=400, height=225, alt=f"{metric.label} by model version: {values}."
+    )
+
+
+def scored_days(canvas: Canvas, scores: Scores) -> Markup | None:
+    """Mean error of published predictions by day, beside the baseline's; None without a day."""
+    days = scores.days
+    if not days:
+        return None
+
+    def paint(figure: "Figure") -> None:
+        axes = figure.subplots()
+        for name, errors, colour, mark in (
+            ("recent means", [day.baseline_error for day in days], BASELINE, "s"),
+            ("published", [day.error for day in days], MODEL, "o"),
+        ):
+            places = [day.day.toordinal() for day in days]
+            values = [np.nan if error is None else error for error in errors]
+            axes.plot(places, values, f"{mark}-", color=colour, label=name)
+        shown = days[:: max(1, -(-len(days) // 5))]
+        axes.set_xticks([day.day.toordinal() for day in shown], [f"{day.day}" for day in shown])
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="y")
+        axes.legend(frameon=False, fontsize=8)
+        unit = "log score" if scores.unit == "log_score" else "percentile"
+        axes.set_title(f"Mean error of published predictions ({unit})")
+
+    said = "; ".join(f"{day.day} {day.error:.2f} of {day.posts}" for day in days)
+    return canvas.draw(
+        paint, width=500, height=240, alt=f"Mean error of published predictions by day: {said}."
     )
 
 

@@ -26,6 +26,8 @@ def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | No
     Raises:
         NotFoundError: the version does not exist.
     """
+    from mmrl.config import load_settings
+    from mmrl.learning.evaluation.prospective import prospective
     from mmrl.learning.registry.registry import Registry
     from mmrl.report.build import build_report
 
@@ -38,5 +40,6 @@ def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | No
         registry.list(),
         simulated=catalog.count("posts", SIMULATED) > 0,
         as_of=as_of,
+        scores=prospective(catalog, load_settings(catalog.home), as_of),
         out=out or report_path(catalog, shown.version),
     )
