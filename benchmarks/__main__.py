@@ -17,6 +17,7 @@ NAMES = (
     "kill",
     "collect",
     "airflow",
+    "serve",
 )
 
 failed = []
