@@ -1,11 +1,13 @@
 """The HTTP API, from a request to its answer."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from mmrl.learning.evaluation.prospective import Scored, Scores
 from mmrl.times import parse_time
 from mmrl.web.service import Service
 from tests.support.served_home import NOW, picture
@@ -104,6 +106,22 @@ def test_models_are_told_with_their_metrics(client: TestClient) -> None:
     versions = client.get("/api/v1/models").json()
     assert [(row["version"], row["champion"]) for row in versions] == [("1", True)]
     assert "spearman" in versions[0]["metrics"]
+
+
+def test_scores_tell_how_published_predictions_came_out(
+    client: TestClient, service: Service
+) -> None:
+    assert client.get("/api/v1/scores").json()["days"] == []
+    week = Scored(date(2026, 8, 9), 60, ("1",), 0.5, 0.75, 0.9, 0.8)
+    service.scores = lambda: Scores("log_score", (week,), week, 7, 2, 0)
+    told = client.get("/api/v1/scores").json()
+    assert (told["week"]["coverage"], told["waiting"], told["late"]) == (0.75, 7, 2)
+    assert told["days"][0]["day"] == "2026-08-09"
+    page = client.get("/model").text
+    assert "2 posts were first predicted after the fact" in page
+    for path in ("/", "/model"):
+        assert "train anew" in client.get(path).text
+    assert "mmrl_week_coverage 0.75" in client.get("/metrics").text
 
 
 def test_the_openapi_document_names_every_type_that_it_refers_to(client: TestClient) -> None:

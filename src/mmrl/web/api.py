@@ -11,7 +11,7 @@ from mmrl.errors import InputError
 from mmrl.learning.registry.registry import Registry
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.drafts import ImageFile
-from mmrl.web.schemas import PROBLEMS, CommunityFacts, RankAnswer, RankRequest
+from mmrl.web.schemas import PROBLEMS, CommunityFacts, RankAnswer, RankRequest, ScoresAnswer
 from mmrl.web.service import Service
 from mmrl.web.uploads import Form, read_form
 
@@ -72,6 +72,13 @@ async def models(request: Request) -> list[dict[str, Any]]:
     """Every version of the model with its metrics, oldest first; one is the champion."""
     service: Service = request.app.state.service
     return await run_in_threadpool(_versions, service)
+
+
+@router.get("/scores")
+async def scores(request: Request) -> ScoresAnswer:
+    """How published predictions of the last four weeks' posts came out, day by day."""
+    service: Service = request.app.state.service
+    return ScoresAnswer(**(await run_in_threadpool(service.scores)).as_dict())
 
 
 def _versions(service: Service) -> list[dict[str, Any]]:

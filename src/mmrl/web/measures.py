@@ -92,6 +92,12 @@ def _of_home(home: Survey, service: "Service") -> Iterator[Metric]:
             lag.add_metric([live.traits.label], seconds)
     yield lag
     yield gaps
+    week = service.scores().week
+    if week is not None:
+        inside = "Share of last week's outcomes inside the 80% interval."
+        yield GaugeMetricFamily("mmrl_week_coverage", inside, week.coverage)
+        error = "Mean absolute error of last week's published predictions."
+        yield GaugeMetricFamily("mmrl_week_error", error, week.error)
 
 
 class Measured:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.report.sentences import Tile, tiles, verdict
 from mmrl.times import parse_time
-from mmrl.web.service import Service
+from mmrl.web.service import SCORED, Service
 from mmrl.web.templates import page
 from mmrl.web.wording import age
 
@@ -27,6 +27,7 @@ class Record:
         age: since it was trained, in words; `old` where that is more than a week.
         learned, judged: on how many posts.
         small: the figures that stand beside a ranking.
+        warning: where a week of its predictions came out worse than the baseline.
     """
 
     version: str
@@ -36,6 +37,7 @@ class Record:
     learned: int
     judged: int
     small: list[Tile]
+    warning: str | None
 
 
 def record(service: Service) -> Record:
@@ -52,6 +54,7 @@ def record(service: Service) -> Record:
         old=since.days >= _OLD_DAYS,
         learned=sum(part.posts for name, part in parts.items() if name != "test"),
         judged=shown.evaluation.splits.test.posts,
+        warning=service.scores().warning,
         small=[tile for tile in tiles(shown.evaluation.models) if tile.label in labels],
     )
 
@@ -71,4 +74,6 @@ def _context(service: Service) -> dict[str, object]:
         "verdict": verdict(shown.evaluation),
         "tiles": tiles(shown.evaluation.models),
         "judged": judged,
+        "scores": service.scores(),
+        "scored_days": SCORED.days,
     }

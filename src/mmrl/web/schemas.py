@@ -1,6 +1,6 @@
 """What the API takes and gives, as its OpenAPI document tells it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -128,6 +128,32 @@ class CommunityFacts(BaseModel):
     median_score: float | None
     subscribers: int | None
     newest: datetime
+
+
+class ScoredDay(BaseModel):
+    """Published predictions of the posts of a day, or of a week, and what became of these."""
+
+    day: date = Field(description="on which the posts went up; the last one of a week")
+    posts: int
+    versions: list[str] = Field(description="of the model, whose predictions they are")
+    spearman: float | None = Field(description="rank agreement within communities")
+    coverage: Share = Field(description="of outcomes inside the 80% interval")
+    error: float = Field(description="mean absolute error, in the unit")
+    baseline_error: float | None = Field(
+        description="that of the mean of the community's last 90 days"
+    )
+
+
+class ScoresAnswer(BaseModel):
+    """How published predictions of live posts came out, day by day."""
+
+    unit: str = Field(description="of the errors: log_score or percentile")
+    days: list[ScoredDay]
+    week: ScoredDay | None = Field(description="the last seven days with outcomes")
+    waiting: int = Field(description="predicted posts whose outcome is not known yet")
+    late: int = Field(description="posts left out, as they were first predicted after the fact")
+    other_unit: int = Field(description="posts left out, as they were predicted in another unit")
+    warning: str | None = Field(description="where a week was worse than the baseline")
 
 
 class Problem(BaseModel):

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
+from mmrl.learning.evaluation.prospective import Scores, prospective
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.registry.version import Shown
 from mmrl.report.data import SubredditResult, by_subreddit, complete
@@ -22,7 +23,8 @@ from mmrl.web.pictures import Pictures
 from mmrl.web.remembered import Remembered
 from mmrl.web.uploads import Memory
 
-_SAMPLES_SECONDS = 600.0  # that samples are used for pages of communities
+SCORED = timedelta(days=28)  # of posts whose predictions are scored
+_SAMPLES_SECONDS = 600.0  # that what takes reading all samples is used for
 _UPLOADS = 400_000_000  # bytes of all requests under way together
 
 
@@ -50,6 +52,7 @@ class Service:
     shown: Callable[[], Shown] = field(init=False)
     judged: Callable[[], dict[str, SubredditResult]] = field(init=False)
     samples: Callable[[], pa.Table] = field(init=False)
+    scores: Callable[[], Scores] = field(init=False)
 
     def __post_init__(self) -> None:
         self.known = Remembered(lambda: communities(self.catalog, self.settings, self.now()))
@@ -59,10 +62,16 @@ class Service:
         self.samples = Remembered(
             lambda: samples_of(self.catalog, self.settings, self.now()), _SAMPLES_SECONDS
         )
+        self.scores = Remembered(self._scores, _SAMPLES_SECONDS)
 
     def _shown(self) -> Shown:
         """The evaluation of the version that answers."""
         return Registry(self.catalog.home).show(self.champion.version)
+
+    def _scores(self) -> Scores:
+        """How predictions of the posts of the last weeks came out."""
+        now = self.now()
+        return prospective(self.catalog, self.settings, now, now - SCORED)
 
     def _judged(self) -> dict[str, SubredditResult]:
         """How that version did on the test posts of each community, by name in lower case."""
