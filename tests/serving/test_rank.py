@@ -108,6 +108,20 @@ def test_what_is_little_known_is_said_beside_its_number(predictor: Predictor) ->
         assert (row.top_tenth is None) == (row.subreddit == "picz")
 
 
+def test_an_image_that_was_posted_before_is_said_with_what_became_of_it(
+    predictor: Predictor,
+) -> None:
+    files = [ImageFile(f"{number}.jpg", image_file(number)) for number in (3, POSTS, 70)]
+    said = {row.image: row.notes for row in predictor.rank(Drafts(["A"], ["pics"], files))}
+    (of_matured,) = said["3.jpg"]
+    assert of_matured.startswith("This image was posted before: 2026-09-13 in r/pics (score 9")
+    (of_young,) = said[f"{POSTS}.jpg"]
+    assert "2026-09-16 in r/aww (what became of it is not known yet)" in of_young
+    assert said["70.jpg"] == ()
+    early = predictor.at(NOW - timedelta(hours=48 + 6 * 3 + 1))  # before either went up
+    assert not any(row.notes for row in early.rank(Drafts(["A"], ["pics"], files[:2])))
+
+
 def test_a_draft_equal_to_a_stored_post_gets_what_the_pipeline_predicts_for_that_post(
     predictor: Predictor,
 ) -> None:

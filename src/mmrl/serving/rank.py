@@ -19,6 +19,7 @@ from mmrl.serving.compare import Compared, compare, shared_error
 from mmrl.serving.contents import EncodedContents, ReadImage
 from mmrl.serving.drafts import Drafts
 from mmrl.serving.opened import Opened
+from mmrl.serving.posted_before import note_of, posted_before
 from mmrl.serving.ranking import Choice, Columns, Ranked, Ranking
 from mmrl.serving.spread import chance_above
 from mmrl.times import parse_time
@@ -146,16 +147,27 @@ class Predictor(Opened):
             caption_kind=self.profile.shown_as.get("captioner", "caption"),
             notes=tuple(dict.fromkeys(of_all)),
             columns=columns.take(_order(columns)),
-            images=[
-                Choice(place, number, image.file.name, (), encoded.captions[image.facts.sha256])
-                for place, number, image in combined.images
-            ],
+            images=self._images(combined, encoded),
             titles=[
                 Choice(place, number, title, tuple(notes.of_title(title)))
                 for place, number, title in combined.titles
             ],
             subreddits=self._subreddits(combined, columns),
         )
+
+    def _images(self, combined: Combinations, encoded: EncodedContents) -> list[Choice]:
+        """The images with what was seen in them, and whether they were posted before."""
+        before = posted_before(self, [image for _, _, image in combined.images])
+        return [
+            Choice(
+                place,
+                number,
+                image.file.name,
+                note_of(before.get(image.key, ())),
+                encoded.captions[image.facts.sha256],
+            )
+            for place, number, image in combined.images
+        ]
 
     def _subreddits(self, combined: Combinations, columns: Columns) -> list[Choice]:
         """The subreddits with what is said beside the numbers of drafts in them."""
