@@ -38,7 +38,7 @@ def load_regressor(stem: Path, facts: Mapping[str, Any]) -> Regressor:
 
 
 def fit_twice(library: str, task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:
-    """The first fit, on the training posts, and the second, on both parts, by its choice.
+    """The first fit, on the training posts, and the second, on training and validation posts.
 
     Args:
         library: a library of trees, `kernel`, or a package's learner.
@@ -50,8 +50,7 @@ def fit_twice(library: str, task: Task, modalities: tuple[str, ...]) -> tuple[Re
         return _kernel_twice(task, modalities)
     trees = cast(Library, library)
     fit = partial(fit_trees, trees, modalities=modalities, seed=task.seed, threads=task.threads)
-    first = fit(task.train, choose=task.validation)
-    return first, fit(task.both, rounds=first.rounds)
+    return fit(task.train), fit(task.both)
 
 
 def _kernel_twice(task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:
