@@ -92,6 +92,20 @@ def test_every_draft_is_ranked_and_compared_with_the_first(client: TestClient) -
     assert "Does better than no. 2" in again
 
 
+def test_a_picture_that_was_posted_before_is_said_with_what_became_of_it(
+    client: TestClient, service: Service
+) -> None:
+    samples = service.samples().to_pylist()
+    one = max(samples, key=lambda row: row["score"] or 0)
+    images = service.catalog.lookup("post_images", "post_id", [one["post_id"]], ["sha256"])
+    (data,) = service.catalog.lookup("images", "sha256", images["sha256"], ["bytes"])["bytes"]
+    page = client.get(send(client, [("file", ("again.jpg", data.as_py()))]).headers["location"])
+    assert "again.jpg was posted " in page.text
+    assert f"in r/{one['subreddit']} on " in page.text
+    assert f"score {one['score']:,}" in page.text
+    assert "was posted" not in ranked(client)
+
+
 def test_what_is_markup_is_shown_as_text(client: TestClient) -> None:
     page = ranked(client)
     assert "&lt;img src=x onerror=alert(1)&gt; &amp; &lt;b&gt;bold&lt;/b&gt;" in page

@@ -35,10 +35,11 @@ class WordWorth:
 
 @dataclass(frozen=True)
 class Reasons:
-    """An explanation in words."""
+    """An explanation in words; its parts make the whole by `how`: they add up, or multiply."""
 
     compared_with: str
     together: str
+    how: str
     reasons: list[Reason]
     words: list[WordWorth]
     trust: str
@@ -53,6 +54,7 @@ def reasons(explanation: Explanation) -> Reasons:
     return Reasons(
         compared_with=f"{explanation.posts} recent matured posts of {name}",
         together=_said(total, float(np.exp(total)) if logarithms else None),
+        how="multiply" if logarithms else "add up",
         reasons=[
             Reason(one.label, _bar(one.value, widest), _said(one.value, one.factor))
             for one in explanation.contributions

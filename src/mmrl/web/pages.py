@@ -19,6 +19,7 @@ from mmrl.web.access import COOKIE
 from mmrl.web.communities import search
 from mmrl.web.form import ZONES, Asked
 from mmrl.web.pictures import Picture
+from mmrl.web.posted_before import posted_before
 from mmrl.web.problems import Problem, problem_of
 from mmrl.web.record import record
 from mmrl.web.rows import Rows, rows_of
@@ -129,6 +130,13 @@ async def take_token(request: Request) -> Response:
     return answer
 
 
+def _before(service: Service, pictures: list[Picture]) -> list[str]:
+    """Which pictures were posted before, and what became of them."""
+    if not pictures:
+        return []
+    return posted_before(service.catalog, service.samples(), pictures)
+
+
 def _of_communities(service: Service, asked: Asked) -> list[str]:
     """How the model did on later posts of the communities that were asked for."""
     judged = service.judged()
@@ -154,6 +162,7 @@ async def _form(
     chosen = {name.lower() for name in asked.communities}
     names = {one.name.lower() for one in known}
     found = asked.find(service.pictures)
+    before = await run_in_threadpool(_before, service, found.pictures)
     context: dict[str, Any] = {
         "here": "/",
         "asked": asked,
@@ -165,7 +174,7 @@ async def _form(
         "zones": ZONES,
         "wrong": [shown(sentence, 400) for sentence in wrong],
         "ranking": ranking,
-        "notes": ranking.notes if ranking else [],
+        "notes": [*before, *ranking.notes] if ranking else before,
         "record": told,
         "of_communities": _of_communities(service, asked) if ranking else [],
     }
