@@ -16,6 +16,7 @@ from tests.support.served_home import picture
 pytestmark = pytest.mark.slow
 
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)
 MARKUP = "<img src=x onerror=alert(1)> & <b>bold</b>"
 GIVEN = {
     "title": f"Lake at dawn\n{MARKUP}",
@@ -121,6 +122,7 @@ def test_what_is_markup_is_shown_as_text(client: TestClient) -> None:
     ("files", "changed", "status", "told"),
     [
         ([("file", ("a.txt", b"hello there"))], {}, 422, "a.txt: "),
+        ([("file", ("a.heic", HEIC))], {}, 422, "Save it as JPEG or PNG."),
         ([("file", (f"{n}.jpg", b"x")) for n in range(500)], {}, 413, "More than 20 pictures"),
     ],
 )
