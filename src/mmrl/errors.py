@@ -55,3 +55,9 @@ class SourceError(Failure):
 
 class WeightsError(Failure):
     """A model's weights are missing, or are not the recorded ones."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, or its name; shortened."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")[:200]

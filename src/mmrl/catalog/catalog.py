@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from mmrl.catalog import failures as failures_table
 from mmrl.catalog import upkeep
 from mmrl.catalog.columns import key_columns
-from mmrl.catalog.damage import clear_errors
 from mmrl.catalog.failures import Failed
 from mmrl.catalog.handles import Handles
+from mmrl.catalog.lance_errors import clear_errors
 from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS, embeddings, table_of
 from mmrl.catalog.tombstones import not_purged

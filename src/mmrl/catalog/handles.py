@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mmrl.catalog.damage import refuse_damaged
+from mmrl.catalog.lance_errors import refuse_damaged
 from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.tables import table_of
 from mmrl.runtime.location import Location

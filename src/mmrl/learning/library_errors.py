@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mmrl.errors import Failure
+from mmrl.errors import Failure, first_line
 
 _LIBRARIES = {
     "catboost": "CatBoost",
@@ -27,8 +27,7 @@ def library_errors(work: str) -> Iterator[None]:
         library = _LIBRARIES.get(type(error).__module__.partition(".")[0])
         if library is None:
             raise
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise Failure(
-            f"{work} failed in {library}: {lines[0].rstrip('.')}. What was kept before is whole; "
+            f"{work} failed in {library}: {first_line(error)}. What was kept before is whole; "
             "`mmrl doctor` checks the home."
         ) from error

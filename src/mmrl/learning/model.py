@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from mmrl.errors import CatalogError, InputError, NotFoundError
+from mmrl.errors import CatalogError, InputError, NotFoundError, first_line
 from mmrl.learning.evaluation.calibration import widen
 from mmrl.learning.inputs import Encoding, FeatureSpec, Inputs
 from mmrl.learning.learners.fitting import FittedNetwork
@@ -238,9 +238,8 @@ class TrainedModel:
         except CatalogError:
             raise
         except Exception as error:  # a broken file is met by json, NumPy, Keras and the trees
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise CatalogError(
-                f"The model in {folder} can't be read ({lines[0].rstrip('.')}): promote another "
+                f"The model in {folder} can't be read ({first_line(error)}): promote another "
                 "version, or let `mmrl repair` take this one off the list."
             ) from error
         return cls(

@@ -19,9 +19,3 @@ class Damage:
     broken: str
     way_out: str
     mend: Callable[[], None] | None
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, or its name; shortened."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")[:200]

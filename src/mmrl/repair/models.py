@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrl.errors import MmrlError
+from mmrl.errors import MmrlError, first_line
 from mmrl.learning.registry.database import FILE, require_sound
-from mmrl.repair.damage import Damage, first_line
+from mmrl.repair.damage import Damage
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrl.catalog.columns import key_columns
-from mmrl.repair.damage import Damage, first_line
+from mmrl.errors import first_line
+from mmrl.repair.damage import Damage
 
 if TYPE_CHECKING:
     import lance

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from itertools import pairwise
 from typing import Any
 
-from mmrl.errors import ConfigError
+from mmrl.errors import ConfigError, first_line
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
@@ -51,10 +51,10 @@ def extensions(group: str) -> Iterator[tuple[str, Any]]:
         try:
             yield point.name, point.load()
         except Exception as error:  # whatever a stranger's module raises
-            lines = str(error).strip().splitlines() or [type(error).__name__]
             raise ConfigError(
                 f"The package {_package(point)} offers {point.name!r} as one of mmrl's {group}, "
-                f"and it can't be imported ({point.value}: {lines[0]}): mend or uninstall it."
+                f"and it can't be imported ({point.value}: {first_line(error)}): mend or uninstall "
+                "it."
             ) from error
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mmrl.errors import CatalogError, MmrlError, NotFoundError
+from mmrl.errors import CatalogError, MmrlError, NotFoundError, first_line
 from mmrl.learning.blend import MODEL as BLEND
 from mmrl.learning.evaluation.paired import Paired, compare_versions
 from mmrl.learning.evaluation.record import Evaluation
@@ -301,9 +301,8 @@ def _table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _broken_file(file: Path, error: Exception) -> CatalogError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     return CatalogError(
-        f"{file}, a file of a model version, can't be read ({lines[0].rstrip('.')}): `mmrl doctor` "
+        f"{file}, a file of a model version, can't be read ({first_line(error)}): `mmrl doctor` "
         "checks the home, and `mmrl repair` takes the version off the list."
     )
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from mmrl.errors import CatalogError, MmrlError
+from mmrl.errors import CatalogError, MmrlError, first_line
 from mmrl.runtime.location import Location
 
 _PANIC = "PanicException"  # Lance's Rust code gave up; Python sees a BaseException
@@ -33,9 +33,8 @@ def clear_errors(home: str) -> Iterator[None]:
 
 
 def _unreadable(home: str, error: BaseException) -> CatalogError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
     return CatalogError(
-        f"The catalog at {home} can't be read or written: {lines[0].rstrip('.')}. `mmrl doctor` "
+        f"The catalog at {home} can't be read or written: {first_line(error)}. `mmrl doctor` "
         "says which table it is, and what can be made again."
     )
 
