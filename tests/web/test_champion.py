@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -80,5 +81,7 @@ def test_a_champion_that_can_not_be_loaded_leaves_the_old_one(
         patch.setattr(Registry, "load", broken)
         champion.refresh()
     assert (champion.version, champion.complaint) == ("1", "model.json can't be read")
+    with TestClient(make_app(serve_home(home, champion))) as client:
+        assert "model.json can't be read" in unescape(client.get("/").text)
     champion.refresh()
     assert (champion.version, champion.complaint) == ("2", None)

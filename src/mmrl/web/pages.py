@@ -25,7 +25,7 @@ from mmrl.web.record import record
 from mmrl.web.rows import Rows, rows_of
 from mmrl.web.service import Service
 from mmrl.web.templates import page
-from mmrl.web.uploads import Form, Upload, read_form
+from mmrl.web.uploads import MOST_PICTURES, Form, Upload, read_form
 
 router = APIRouter(include_in_schema=False)
 
@@ -172,6 +172,7 @@ async def _form(
         "chosen": chosen,
         "others": [name for name in asked.communities if name.lower() not in names],
         "zones": ZONES,
+        "most_pictures": MOST_PICTURES,
         "wrong": [shown(sentence, 400) for sentence in wrong],
         "ranking": ranking,
         "notes": [*before, *ranking.notes] if ranking else before,

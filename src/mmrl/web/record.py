@@ -28,6 +28,7 @@ class Record:
         learned, judged: on how many posts.
         small: the figures that stand beside a ranking.
         warning: where a week of its predictions came out worse than the baseline.
+        complaint: why a newer champion, or what is new of posts, is not taken up.
     """
 
     version: str
@@ -38,6 +39,7 @@ class Record:
     judged: int
     small: list[Tile]
     warning: str | None
+    complaint: str | None
 
 
 def record(service: Service) -> Record:
@@ -54,6 +56,7 @@ def record(service: Service) -> Record:
         old=since.days >= _OLD_DAYS,
         learned=sum(part.posts for name, part in parts.items() if name != "test"),
         judged=shown.evaluation.splits.test.posts,
+        complaint=service.champion.complaint,
         warning=service.scores().warning,
         small=[tile for tile in tiles(shown.evaluation.models) if tile.label in labels],
     )

@@ -2,7 +2,6 @@
 "use strict";
 
 (() => {
-  const MOST = 20; // pictures at once; the server says so, too
   const form = document.getElementById("drafts");
   if (!form) return;
 
@@ -27,8 +26,9 @@
       said.textContent = "That was no picture: give JPEG, PNG or WebP files.";
       return;
     }
-    if (pictures.length > MOST) {
-      said.textContent = `${pictures.length} pictures were given; ${MOST} at a time are the most.`;
+    const most = Number(files.dataset.most); // the server refuses more, too
+    if (pictures.length > most) {
+      said.textContent = `${pictures.length} pictures were given; ${most} at a time are the most.`;
       return;
     }
     const transfer = new DataTransfer();
