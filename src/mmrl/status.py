@@ -18,6 +18,7 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import MmrlError
 from mmrl.pipeline.run import make_stage, posts_after
+from mmrl.runtime.html_tables import html_table
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.files import importer
 from mmrl.sources.live import Traits
@@ -133,6 +134,22 @@ class Survey:
             "later": self.later,
             "warning": self.warning,
         }
+
+    def _repr_html_(self) -> str:
+        def count(counted: Counted) -> int | None:
+            return sum(number for _, number in counted) or None
+
+        rows = [
+            [row.stage, row.done, row.unit, row.pending, count(row.left_out), count(row.failed)]
+            for row in self.stages
+        ]
+        why = [
+            [row.stage, reason.sentence, number]
+            for row in self.stages
+            for reason, number in [*row.left_out, *row.failed]
+        ]
+        stages = html_table(["stage", "done", "", "pending", "left out", "failed"], rows)
+        return stages + (html_table(["stage", "why", ""], why) if why else "")
 
 
 def survey(

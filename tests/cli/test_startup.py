@@ -65,3 +65,16 @@ def test_lance_s_client_for_rest_catalogs_works_when_asked_for() -> None:
         "assert 'defer_build' not in BaseModel.model_config\n"
     )
     assert "lance_namespace_urllib3_client.api" in imported_by(code)
+
+
+def test_a_command_s_process_keeps_pandas_and_scikit_learn_away_until_something_needs_one() -> None:
+    code = (
+        "import sys\nfrom mmrl.runtime.lean import allow_pandas, keep_away\nkeep_away()\n"
+        "import pyarrow.dataset, lance, lightgbm\n"
+        "import importlib.util\nassert importlib.util.find_spec('sklearn') is None\n"
+        "assert not any(name.startswith(('pandas.', 'sklearn.')) for name in sys.modules)\n"
+        "allow_pandas()\nimport catboost, pyarrow as pa, pandas\n"
+        "assert pa.table({'a': [1]}).to_pandas()['a'].sum() == 1\n"
+        "assert pa.array(pandas.Series([1.0, None])).null_count == 1"
+    )
+    imported_by(code)

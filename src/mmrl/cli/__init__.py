@@ -1,21 +1,16 @@
 """The command line. It parses, calls and prints; the work is done elsewhere."""
 
 import sys
-from typing import Any
 
 _LONGEST_LINE = 2_000
 _INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too
 
 
-# LightGBM and transformers import it where it is installed, and no command uses it: over a second
-# of one that predicts.
-_UNUSED = "sklearn"
-
-
 def command() -> None:
-    """The process `mmrl`: runs a command, and keeps away what none uses."""
-    modules: dict[str, Any] = sys.modules
-    modules.setdefault(_UNUSED, None)  # so that an import finds nothing
+    """The process `mmrl`: runs a command, and keeps away what most commands don't use."""
+    from mmrl.runtime.lean import keep_away
+
+    keep_away()
     main()
 
 

@@ -16,6 +16,7 @@ from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import COMPONENTS
 from mmrl.learning.task import Part
+from mmrl.runtime.lean import allow_pandas
 from mmrl.samples.extras import EXTRA
 
 Library = Literal["catboost", "lightgbm"]
@@ -71,6 +72,7 @@ class Trees:
 
             model: Any = lightgbm.Booster(model_file=path)
         else:
+            allow_pandas()
             import catboost
 
             model = catboost.CatBoostRegressor().load_model(path)
@@ -113,6 +115,7 @@ def fit_trees(
 def _fit_catboost(
     values: np.ndarray, target: np.ndarray, wide: bool, seed: int, threads: int | None
 ) -> Any:
+    allow_pandas()
     import catboost
 
     model = catboost.CatBoostRegressor(

@@ -31,6 +31,7 @@ from mmrl.learning.registry.database import (
     make_relative,
     versions_of,
 )
+from mmrl.runtime.lean import allow_pandas
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Store:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
+        allow_pandas()
         from mlflow import MlflowClient
 
         # Importing MLflow sets its loggers up, so they are quietened once more.

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
+from mmrl.learning.evaluation.written import metrics_rows
+from mmrl.runtime.html_tables import html_table
 
 if TYPE_CHECKING:
     from mmrl.learning.model import TrainedModel
@@ -57,6 +59,10 @@ class Shown(Version):
             f"{self.decision}\n"
             f"Posts: {parts}.{leaking}\n{self.evaluation.verdict}\nEncoders:\n{encoders}"
         )
+
+    def _repr_html_(self) -> str:
+        head, rows = metrics_rows(self.evaluation)
+        return html_table(head, rows, caption=self.summary().splitlines()[0])
 
 
 @dataclass(frozen=True)
