@@ -1,8 +1,8 @@
 """Gradient boosted trees: CatBoost and LightGBM, on metadata, with or without short embeddings.
 
-Their number is fixed. With such small steps and strong shrinkage the error hardly rises after its
-least, and a few hundred validation posts tell less about where that is than the rule does
-(docs/decisions.md has the figures).
+Their number follows from the number of posts alone. With such small steps and strong shrinkage the
+error hardly rises after its least, and a few hundred validation posts tell less about where that is
+than the rule does (docs/decisions.md has the figures).
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,9 @@ from mmrl.samples.extras import EXTRA
 
 Library = Literal["catboost", "lightgbm"]
 METADATA = ("post", "author", EXTRA)  # modalities
+_LEAST_STEPS = 500
+_FEW_POSTS = 5_000
+_CATBOOST_SHRINKAGE, _LIGHTGBM_SHRINKAGE = 25.0, 20.0  # steps times learning rate
 
 
 class _Booster(Protocol):
@@ -105,11 +108,16 @@ def matrix(
 def fit_trees(
     library: Library, learn: Part, modalities: tuple[str, ...], *, seed: int, threads: int | None
 ) -> Trees:
-    """Trees on the given modalities and the subreddit: many small steps, always as many."""
+    """Trees on the given modalities and the subreddit: many small steps."""
     wide = any(name not in METADATA for name in modalities)
     values = matrix(learn.inputs, modalities)
     fit = _fit_lightgbm if library == "lightgbm" else _fit_catboost
     return Trees(library, fit(values, learn.target, wide, seed, threads), modalities)
+
+
+def steps_of(posts: int, most: int) -> int:
+    """How many steps: `most` for few posts, fewer for many, whose noise averages out by itself."""
+    return min(most, max(_LEAST_STEPS, most * _FEW_POSTS // posts))
 
 
 def _fit_catboost(
@@ -118,9 +126,10 @@ def _fit_catboost(
     allow_pandas()
     import catboost
 
+    steps = steps_of(len(target), 1000)
     model = catboost.CatBoostRegressor(
-        iterations=1000,
-        learning_rate=0.025,
+        iterations=steps,
+        learning_rate=_CATBOOST_SHRINKAGE / steps,
         depth=5,
         l2_leaf_reg=6.0,
         rsm=0.2 if wide else 0.8,
@@ -139,10 +148,11 @@ def _fit_lightgbm(
     """Extremely randomised splits (Geurts et al. 2006): trees that are unlike CatBoost's."""
     import lightgbm
 
+    steps = steps_of(len(target), 1500)
     options = {
         "objective": "regression",
         "extra_trees": True,
-        "learning_rate": 0.0133,
+        "learning_rate": _LIGHTGBM_SHRINKAGE / steps,
         "num_leaves": 15,
         "min_data_in_leaf": 15,
         "feature_fraction": 0.3 if wide else 0.8,
@@ -156,4 +166,4 @@ def _fit_lightgbm(
         "num_threads": threads or 0,
         "verbosity": -1,
     }
-    return lightgbm.train(options, lightgbm.Dataset(values, target), 1500)
+    return lightgbm.train(options, lightgbm.Dataset(values, target), steps)
