@@ -1,6 +1,7 @@
 """Repeats the figures of docs/benchmarks.md, one after the other (an hour or two on 2 cores).
 
-Those of `benchmarks.real` are left out, as they need the real data.
+Those of `benchmarks.real` are left out, as they need the real data, and those of
+`benchmarks.answers`, which asks a home of `make demo`.
 """
 
 import subprocess
