@@ -49,6 +49,24 @@ def test_it_equals_keras_within_1e_5_whatever_is_missing_or_may_not_be_read() ->
             assert np.allclose(forward(given, reading), keras, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_rows_that_repeat_what_the_row_before_has_get_what_they_get_alone() -> None:
+    shape = NetworkShape(members=3, tower=6, rank=4)
+    forward = ForwardPass.of(build(WIDTHS, SUBREDDITS, shape, seed=1), tuple(WIDTHS))
+    reading = Reading.everything(WIDTHS, shape.members)
+    given = batch(12, seed=3)
+    row = np.repeat(np.arange(12), [1, 5, 1, 1, 9, 2, 1, 1, 1, 3, 1, 4])
+    repeated = {name: values[row] for name, values in given.items()}
+    repeated["post"] = batch(len(row), seed=4)["post"]  # what differs in every row
+    alone = [
+        forward({name: values[[n]] for name, values in repeated.items()}, reading)
+        for n in range(len(row))
+    ]
+    assert np.allclose(forward(repeated, reading), np.concatenate(alone), rtol=1e-5, atol=1e-6)
+    nothing = {name: values[:0] for name, values in given.items()}
+    assert forward(nothing, reading).shape == (0, 3, 4)
+
+
 def test_a_kept_model_predicts_as_the_trained_one_and_without_tensorflow(
     trained: Trained, tmp_path: Path
 ) -> None:

@@ -71,15 +71,24 @@ class ForwardPass:
         self, modality: str, batch: dict[str, np.ndarray], may: np.ndarray, columns: np.ndarray
     ) -> np.ndarray:
         """A modality's tower, with its token where a post or a member lacks it."""
-        values = batch[modality][:, None, :] * columns[None]
+        given, has = batch[modality], batch[f"has_{modality}"]
+        first = _first_of_runs(given, has)  # drafts in a row often share an image or a title
+        values = given[first][:, None, :] * columns[None]
         made = _gelu(self._dense(f"{modality}_tower", values))
-        there = batch[f"has_{modality}"][:, None] * may[None] > 0.5
-        return np.where(there[..., None], made, self._arrays[f"{modality}_token"][None])
+        there = has[first][:, None] * may[None] > 0.5
+        tower = np.where(there[..., None], made, self._arrays[f"{modality}_token"][None])
+        return np.repeat(tower, np.diff(np.append(first, len(given))), axis=0)
 
     def _dense(self, name: str, values: np.ndarray) -> np.ndarray:
         # (batch, members, in) by (members, in, out): a product of matrices a member.
         product = np.matmul(values.transpose(1, 0, 2), self._arrays[f"{name}/kernel"])
         return np.asarray(product.transpose(1, 0, 2) + self._arrays[f"{name}/bias"])
+
+
+def _first_of_runs(values: np.ndarray, has: np.ndarray) -> np.ndarray:
+    """The rows, of n, that differ from the row before them; 0 is one."""
+    differs = np.any(values[1:] != values[:-1], axis=1) | (has[1:] != has[:-1])
+    return np.flatnonzero(np.append(True, differs)) if len(values) else np.zeros(0, np.int64)
 
 
 def _own(layer: Any) -> list[np.ndarray]:
