@@ -7,7 +7,7 @@ import numpy as np
 
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import Block
-from mmrl.learning.learners.kernel import KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.learners.kernel import KernelChoice, KernelRidge, choose_kernel, fit_kernel
 
 TELLING = Block("telling", "title", (0, 1))
 NOISE = Block("noise", "image", tuple(range(8)))
@@ -72,3 +72,11 @@ def test_a_saved_kernel_predicts_the_same(tmp_path: Path) -> None:
     again = KernelRidge.load(tmp_path / "kernel", facts)
     assert np.array_equal(again.predict(learned[0]), fitted.predict(learned[0]))
     assert again.predict(learned[0].take(np.arange(0))).shape == (0,)
+
+
+def test_landmarks_that_hardly_differ_are_solved_all_the_same() -> None:
+    inputs, target = posts(3_000, 0)
+    smooth = KernelChoice({"telling": 1e-4, "noise": 1e-4}, 0.03)
+    fitted = fit_kernel(inputs, target, BLOCKS, smooth, 0, landmarks=400)
+    assert np.isfinite(fitted.predict(inputs)).all()
+    assert error(fitted) < 1.01 * float(np.std(target))

@@ -147,7 +147,8 @@ def fit_kernel(
     gram += _JITTER * len(points) * np.eye(landmarks)
     right = np.zeros(landmarks)
     for start in range(0, len(points), _PREDICT_ROWS):
-        part = _kernel(points[start : start + _PREDICT_ROWS], drawn)
+        # In float32 the sums' rounding alone makes eigenvalues of less than zero.
+        part = _kernel(points[start : start + _PREDICT_ROWS], drawn).astype(np.float64)
         gram += part.T @ part
         right += part.T @ centred[start : start + _PREDICT_ROWS]
     return KernelRidge(used, factors, drawn, _solve(gram, right), mean)
