@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 import mmrl
+from mmrl.catalog.columns import COLOURS
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
-from mmrl.export.contents import CONTENTS
+from mmrl.export.contents import CONTENTS, VECTOR
 from tests.support.filled_home import SAMPLES, fill_posts, fill_samples, packaged_samples
 from tests.support.learning_samples import AS_OF, START
 
@@ -76,6 +77,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> mmrl.Home:
 
 def test_samples_are_those_of_the_home_in_each_format(home: mmrl.Home, tmp_path: Path) -> None:
     own = home.samples(as_of=AS_OF).table
+    place = own.schema.get_field_index(COLOURS)
+    own = own.set_column(place, COLOURS, own[COLOURS].cast(VECTOR))
     for form in ("parquet", "csv", "hf", "webdataset"):
         assert home.export("samples", tmp_path / form, format=form, as_of=AS_OF).rows == POSTS
     assert pq.read_table(tmp_path / "parquet" / "samples-00000.parquet").equals(own)

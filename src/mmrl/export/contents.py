@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
-from mmrl.catalog.columns import SPACES
+from mmrl.catalog.columns import COLOURS, SPACES
 from mmrl.catalog.tables import embeddings_table
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
@@ -19,6 +19,7 @@ from mmrl.samples.load import load, read_known
 _ROWS = 4_096  # of samples and predictions at a time
 _VECTORS = 1_024  # posts at a time, with four vectors each
 _IMAGES = 64  # at a time: of 30 MB each at the most
+# No list of fixed size: those with nulls among them can't be read back from Parquet.
 VECTOR = pa.list_(pa.float32())
 _FACTS = ["post_id", "subreddit", "created_at"]
 _LABELS = ["score", "popularity", "log_score", "percentile"]
@@ -58,7 +59,9 @@ class Content:
 
 
 def _samples(home: Exporting) -> Iterator[pa.Table]:
-    yield from _cut(load(home.catalog, home.settings, home.as_of), _ROWS)
+    rows = load(home.catalog, home.settings, home.as_of)
+    place = rows.schema.get_field_index(COLOURS)
+    yield from _cut(rows.set_column(place, COLOURS, rows[COLOURS].cast(VECTOR)), _ROWS)
 
 
 def _vectors(home: Exporting) -> Iterator[pa.Table]:
@@ -232,5 +235,4 @@ def _lookup_vectors(
     table = embeddings_table(space, dim)
     found = home.catalog.lookup(table, "content", contents, ["content", "vector"], encoder)
     place = pc.index_in(contents, value_set=found["content"].combine_chunks(), skip_nulls=True)
-    # No lists of fixed size: those with nulls among them can't be read back from Parquet.
     return found["vector"].cast(pa.list_(pa.float32(), dim)).take(place).cast(VECTOR)

@@ -76,6 +76,11 @@ def image_file(given: "GivenImage", images: ImageSettings) -> ImageFile:
     return ImageFile(name, image_bytes(given, images.max_bytes))
 
 
+def is_on_web(address: str) -> bool:
+    """Whether an image's address is one on the web, and not a path."""
+    return address.startswith(("http://", "https://"))
+
+
 def images_of(addresses: Sequence[str], images: ImageSettings) -> list[ImageFile]:
     """Images by their paths, or by addresses on the web, which are fetched as a post's would be.
 
@@ -83,7 +88,7 @@ def images_of(addresses: Sequence[str], images: ImageSettings) -> list[ImageFile
         NotFoundError: there is no such file.
         InputError: an address gives no image, or a file is too large.
     """
-    on_web = [address for address in addresses if address.startswith(("http://", "https://"))]
+    on_web = [address for address in addresses if is_on_web(address)]
     fetched = Fetcher(images).fetch(on_web) if on_web else {}
     files = []
     for address in addresses:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmrl.config import ImageSettings
 from mmrl.errors import InputError, MmrlError, NotFoundError
-from mmrl.serving.contents import images_of
+from mmrl.serving.contents import images_of, is_on_web
 from mmrl.serving.drafts import Drafts
 from mmrl.serving.hours import posting_time
 from mmrl.serving.ranking import Ranking
@@ -87,7 +87,7 @@ def _draft(
         raise InputError("it has more or fewer values than the header.")
     told = {name: (value or "").strip() for name, value in row.items()}
     image, at = told.get("image", ""), told.get("at", "")
-    if image and "://" not in image:
+    if image and not is_on_web(image):
         image = str(folder / image)
     drafts = Drafts(
         [row["title"] or ""],

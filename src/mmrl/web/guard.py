@@ -1,6 +1,6 @@
 """The guard before every route: Host, Origin, token; and the headers of every answer."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -87,5 +87,5 @@ def _from_elsewhere(method: str, headers: Headers) -> bool:
         return site in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate"
     origin = headers.get("origin")
     if origin is not None:
-        return origin.partition("://")[2].lower() != headers.get("host", "").lower()
+        return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
     return site not in (None, "same-origin", "none")
