@@ -1,13 +1,12 @@
 """`mmrl metrics`."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, open_home
+from mmrl.runtime.whole_files import write_whole
 
 
 def metrics(
@@ -27,12 +26,4 @@ def metrics(
     if textfile is None:
         typer.echo(text, nl=False)
         return
-    handle, name = tempfile.mkstemp(dir=textfile.parent, prefix=f".{textfile.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, textfile)
-    except BaseException:
-        os.unlink(name)
-        raise
+    write_whole(textfile, text)

@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mmrl.catalog import Catalog
@@ -28,6 +25,8 @@ from mmrl.report.sentences import differences, tiles, training_facts, verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, author_tables, made_of, metrics_rows
 from mmrl.report.unit import Unit, unit_of
+from mmrl.runtime.templates import templates_of
+from mmrl.runtime.whole_files import write_whole
 from mmrl.times import iso
 
 _QUANTILES = ("q10", "q50", "q90")
@@ -162,13 +161,7 @@ def _drawn(figures: Any) -> list[Markup]:
 
 def _page(canvas: Canvas, **context: Any) -> str:
     """The HTML; its one stylesheet is named by its hash, and nothing else may be loaded or run."""
-    environment = Environment(
-        loader=PackageLoader("mmrl.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("mmrl.report")
     environment.filters["iso"] = iso
     css = (files("mmrl.report") / "templates" / "report.css").read_text() + canvas.css()
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
@@ -183,15 +176,7 @@ def _page(canvas: Canvas, **context: Any) -> str:
 def _write(out: Path, page: str) -> None:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(page)
-            os.chmod(name, 0o644)
-            os.replace(name, out)
-        except BaseException:
-            os.unlink(name)
-            raise
+        write_whole(out, page)
     except OSError as error:
         raise Failure(
             f"The report can't be written to {out} ({error.strerror or error}): free some space "

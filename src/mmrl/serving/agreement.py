@@ -20,6 +20,7 @@ from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.evaluation.statistics import Predicted
 from mmrl.learning.inputs import vectors_of
 from mmrl.learning.registry.registry import Registry
+from mmrl.runtime.whole_files import write_whole
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
 from mmrl.samples.vectors import join_vectors
@@ -82,9 +83,7 @@ def agreement(predictor: Predictor, *, by: By = "both", everywhere: bool = False
     name = f"{by} {'everywhere' if everywhere else 'here'}"
     if name not in kept:
         kept[name] = asdict(_measure(predictor, by, everywhere))
-        partial = file.with_name(f"{FILE}.part")
-        partial.write_text(json.dumps(kept), encoding="utf-8")
-        partial.replace(file)
+        write_whole(file, json.dumps(kept))
     found = kept[name]
     spearman = None if found["spearman"] is None else Measure(**found["spearman"])
     return Agreement(by, everywhere, found["posts"], spearman)

@@ -1,6 +1,6 @@
 """Whether a draft's image was posted before, when, and what became of it, as known at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,6 @@ from mmrl.catalog.columns import TIME
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
 from mmrl.samples.reposts import image_key
-from mmrl.serving.contents import ReadImage
 from mmrl.serving.opened import Opened
 
 _COLUMNS = ["post_id", "subreddit", "created_at", "image_content", "score", "label_observed_at"]
@@ -43,15 +42,17 @@ class Before:
         return f"{posted} (score {self.score:,}{stood})"
 
 
-def posted_before(opened: Opened, images: Sequence[ReadImage]) -> dict[str, list[Before]]:
+def posted_before(opened: Opened, keys: Collection[str]) -> dict[str, list[Before]]:
     """Earlier posts of images, or of files that look alike, the newest first; by image key.
 
     Only posts count that the filter keeps, whose first observation was known in time.
+
+    Args:
+        keys: of the images, as `image_key` gives them.
     """
-    keys = sorted({image.key for image in images})
     found: dict[str, str] = {}  # keys, by the posts' images
     for column in ("sha256", "phash"):
-        alike = opened.catalog.lookup("images", column, keys, ["sha256", "phash"])
+        alike = opened.catalog.lookup("images", column, sorted(set(keys)), ["sha256", "phash"])
         for row in alike.to_pylist():
             key = image_key(row["sha256"], row["phash"])
             if key in keys:

@@ -157,7 +157,7 @@ class Predictor(Opened):
 
     def _images(self, combined: Combinations, encoded: EncodedContents) -> list[Choice]:
         """The images with what was seen in them, and whether they were posted before."""
-        before = posted_before(self, [image for _, _, image in combined.images])
+        before = posted_before(self, [image.key for _, _, image in combined.images])
         return [
             Choice(
                 place,

@@ -12,14 +12,15 @@ from mmrl.errors import UserError
 from mmrl.images.image import ImageFacts
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.runtime.foreign_text import shown
+from mmrl.samples.reposts import image_key
 from mmrl.serving.contents import read_image
 from mmrl.serving.drafts import ImageFile
+from mmrl.serving.posted_before import posted_before
 from mmrl.web import wording
 from mmrl.web.access import COOKIE
 from mmrl.web.communities import search
 from mmrl.web.form import ZONES, Asked
 from mmrl.web.pictures import Picture
-from mmrl.web.posted_before import posted_before
 from mmrl.web.problems import Problem, problem_of
 from mmrl.web.record import record
 from mmrl.web.rows import Rows, rows_of
@@ -132,9 +133,10 @@ async def take_token(request: Request) -> Response:
 
 def _before(service: Service, pictures: list[Picture]) -> list[str]:
     """Which pictures were posted before, and what became of them."""
-    if not pictures:
-        return []
-    return posted_before(service.catalog, service.samples(), pictures)
+    keys = [image_key(picture.facts.sha256, picture.facts.phash) for picture in pictures]
+    before = posted_before(service.champion.current, keys)
+    named = zip(pictures, (before.get(key, []) for key in keys), strict=True)
+    return [wording.posted_before(picture.name, posts) for picture, posts in named if posts]
 
 
 def _of_communities(service: Service, asked: Asked) -> list[str]:

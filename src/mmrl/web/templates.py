@@ -4,23 +4,18 @@ from functools import cache
 from typing import Any
 
 from fastapi import Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.responses import HTMLResponse
 
 from mmrl.runtime.foreign_text import shown
+from mmrl.runtime.templates import templates_of
 from mmrl.web import wording
 from mmrl.web.problems import Problem
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("mmrl.web", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("mmrl.web")
     environment.filters["shown"] = shown
     environment.filters["known_of"] = wording.known_of
     environment.filters["day"] = wording.day_of

@@ -1,10 +1,13 @@
 """What the page says of numbers, as a person would."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
 from mmrl.report.data import SubredditResult
+from mmrl.runtime.foreign_text import shown
+from mmrl.serving.posted_before import Before
 from mmrl.serving.prediction import Interval
 from mmrl.serving.wording import better_than, chance, hour_of, percents, score_of
 from mmrl.web.communities import Community
@@ -12,11 +15,28 @@ from mmrl.web.communities import Community
 __all__ = ["better_than", "chance", "hour_of", "percents", "score_of"]  # said here, too
 
 _WIDE = 100  # units of the drawn range
+_TOLD = 3  # posts of one picture
 
 
 def day_of(moment: datetime) -> str:
     """A day: `28 Nov 2026`."""
     return f"{moment.day} {moment:%b %Y}"
+
+
+def posted_before(name: str, posts: Sequence[Before]) -> str:
+    """Where a picture was posted before, and what became of it.
+
+    Args:
+        posts: one or more, the newest first.
+    """
+    times = f"{len(posts):,} times before" if len(posts) > 1 else "before"
+    told = "; ".join(_told(post) for post in posts[:_TOLD])
+    return f"{shown(name)} was posted {times}: {told}."
+
+
+def _told(post: Before) -> str:
+    score = "its score has not settled" if post.score is None else f"score {post.score:,}"
+    return f"in r/{post.subreddit} on {day_of(post.created_at)}, {score}"
 
 
 def drawn_range(interval: Interval | None) -> Markup:

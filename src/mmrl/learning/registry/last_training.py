@@ -1,11 +1,11 @@
 """The last training of a home, in one small file that is read without importing MLflow."""
 
 import json
-import shutil
 from pathlib import Path
 
 from mmrl.learning.registry.database import holds
 from mmrl.runtime.location import Location
+from mmrl.runtime.whole_files import write_whole
 
 _FILE = "last_training.json"
 
@@ -37,6 +37,4 @@ def remember(home: str | Path | Location, fingerprint: str, as_of: str, version:
         return
     folder.mkdir(exist_ok=True)
     kept = {"fingerprint": fingerprint, "as_of": as_of, "version": version}
-    partial = folder / f"{_FILE}.part"
-    partial.write_text(json.dumps(kept), encoding="utf-8")
-    shutil.move(partial, folder / _FILE)
+    write_whole(folder / _FILE, json.dumps(kept))
