@@ -16,7 +16,7 @@ import yaml
 
 from mmrl.cli.app import app
 from mmrl.errors import ConfigError
-from mmrl.web.guard import OPEN
+from mmrl.web.requests.guard import OPEN
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"

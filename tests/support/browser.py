@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.types import ASGIApp
 
-from mmrl.web.listen import address, bound, server_of
+from mmrl.web.requests.listen import address, bound, server_of
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:

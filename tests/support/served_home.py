@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 from mmrl.catalog import Catalog
 from mmrl.config import load_settings
 from mmrl.times import parse_time
-from mmrl.web.access import Access
 from mmrl.web.champion import Champion
+from mmrl.web.requests.access import Access
 from mmrl.web.service import Service
 from tests.support.earlier_home import AS_OF
 

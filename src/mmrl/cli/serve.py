@@ -39,10 +39,10 @@ def serve(
     import logging
 
     from mmrl.runtime.malloc import give_back_what_is_freed
-    from mmrl.web.access import Access, token_of_environment
     from mmrl.web.app import make_app
     from mmrl.web.champion import Champion
-    from mmrl.web.listen import address, bound, server_of
+    from mmrl.web.requests.access import Access, token_of_environment
+    from mmrl.web.requests.listen import address, bound, server_of
     from mmrl.web.service import Service
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)

@@ -11,9 +11,9 @@ from mmrl.errors import InputError
 from mmrl.learning.registry.registry import Registry
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.drafts import ImageFile
+from mmrl.web.requests.uploads import Form, read_form
 from mmrl.web.schemas import PROBLEMS, CommunityFacts, RankAnswer, RankRequest, ScoresAnswer
 from mmrl.web.service import Service
-from mmrl.web.uploads import Form, read_form
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 REQUEST = "#/components/schemas/RankRequest"

@@ -18,13 +18,15 @@ from starlette.types import ASGIApp
 
 import mmrl
 from mmrl.errors import MmrlError
-from mmrl.web import api, community_pages, health, pages, panels, posts, record, reference
-from mmrl.web.guard import Guard
+from mmrl.web import api, health
+from mmrl.web.facts import posts
 from mmrl.web.measures import Measured, Measures
-from mmrl.web.problems import Problem, problem_of, wants_page
+from mmrl.web.pages import community_pages, drafts, panels, record, reference
+from mmrl.web.pages.templates import problem_page
+from mmrl.web.requests.guard import Guard
+from mmrl.web.requests.problems import Problem, problem_of, wants_page
 from mmrl.web.schemas import RankRequest
 from mmrl.web.service import Service
-from mmrl.web.templates import problem_page
 
 _CHAMPION_SECONDS = 20.0  # between two looks for a new champion
 _log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ def make_app(service: Service, champion_seconds: float = _CHAMPION_SECONDS) -> A
     app.openapi = partial(_document, app.openapi)  # type: ignore[method-assign]
     app.state.service = service
     app.state.measures = Measures(service)
-    for part in (api, health, pages, panels, posts, community_pages, record, reference):
+    for part in (api, health, drafts, panels, posts, community_pages, record, reference):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=str(files("mmrl.web") / "static")), "static")
     for error in (Exception, MmrlError, Problem, HTTPException, RequestValidationError):

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from mmrl.web.problems import problem_of
+from mmrl.web.requests.problems import problem_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -14,14 +14,14 @@ from mmrl.learning.registry.version import Shown
 from mmrl.report.data import SubredditResult, by_subreddit, complete
 from mmrl.report.unit import unit_of
 from mmrl.sources.kinds import SIMULATED
-from mmrl.web.access import Access
 from mmrl.web.champion import Champion
-from mmrl.web.communities import Community, communities
-from mmrl.web.community import samples_of
-from mmrl.web.gate import Gate
+from mmrl.web.facts.communities import Community, communities
+from mmrl.web.facts.community import samples_of
 from mmrl.web.pictures import Pictures
 from mmrl.web.remembered import Remembered
-from mmrl.web.uploads import Memory
+from mmrl.web.requests.access import Access
+from mmrl.web.requests.gate import Gate
+from mmrl.web.requests.uploads import Memory
 
 SCORED = timedelta(days=28)  # of posts whose predictions are scored
 _SAMPLES_SECONDS = 600.0  # that what takes reading all samples is used for

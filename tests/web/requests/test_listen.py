@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from mmrl.errors import InputError
-from mmrl.web.listen import address, bound
+from mmrl.web.requests.listen import address, bound
 
 
 def test_a_free_port_is_found_and_its_address_told() -> None:

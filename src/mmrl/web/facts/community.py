@@ -16,7 +16,7 @@ from mmrl.collector.rules import newest_rules
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.samples.load import load
-from mmrl.web.posts import Outcome, Post, posts_of
+from mmrl.web.facts.posts import Outcome, Post, posts_of
 
 _LATELY = timedelta(days=30)
 _SHOWN = 8  # posts that did well

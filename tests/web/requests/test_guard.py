@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from mmrl.web.access import COOKIE, Access
-from mmrl.web.guard import Guard
+from mmrl.web.requests.access import COOKIE, Access
+from mmrl.web.requests.guard import Guard
 
 TOKEN = "a token of 24 characters"
 PAGE = {"accept": "text/html"}

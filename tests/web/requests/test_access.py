@@ -3,7 +3,7 @@
 import pytest
 
 from mmrl.errors import ConfigError
-from mmrl.web.access import Access, host_name
+from mmrl.web.requests.access import Access, host_name
 
 TOKEN = "a token of 24 characters"
 

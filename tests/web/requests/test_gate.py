@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from mmrl.web.gate import ClientGone, Gate
-from mmrl.web.problems import Problem
+from mmrl.web.requests.gate import ClientGone, Gate
+from mmrl.web.requests.problems import Problem
 
 
 class Client:

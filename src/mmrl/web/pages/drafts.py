@@ -16,17 +16,17 @@ from mmrl.samples.reposts import image_key
 from mmrl.serving.contents import read_image
 from mmrl.serving.drafts import ImageFile
 from mmrl.serving.posted_before import posted_before
-from mmrl.web import wording
-from mmrl.web.access import COOKIE
-from mmrl.web.communities import search
+from mmrl.web.facts.communities import search
 from mmrl.web.form import ZONES, Asked
+from mmrl.web.pages import wording
+from mmrl.web.pages.record import record
+from mmrl.web.pages.rows import Rows, rows_of
+from mmrl.web.pages.templates import page
 from mmrl.web.pictures import Picture
-from mmrl.web.problems import Problem, problem_of
-from mmrl.web.record import record
-from mmrl.web.rows import Rows, rows_of
+from mmrl.web.requests.access import COOKIE
+from mmrl.web.requests.problems import Problem, problem_of
+from mmrl.web.requests.uploads import MOST_PICTURES, Form, Upload, read_form
 from mmrl.web.service import Service
-from mmrl.web.templates import page
-from mmrl.web.uploads import MOST_PICTURES, Form, Upload, read_form
 
 router = APIRouter(include_in_schema=False)
 

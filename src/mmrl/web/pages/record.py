@@ -10,9 +10,9 @@ from starlette.responses import Response
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.report.sentences import Tile, tiles, verdict
 from mmrl.times import parse_time
+from mmrl.web.pages.templates import page
+from mmrl.web.pages.wording import age
 from mmrl.web.service import SCORED, Service
-from mmrl.web.templates import page
-from mmrl.web.wording import age
 
 router = APIRouter(include_in_schema=False)
 _OLD_DAYS = 7

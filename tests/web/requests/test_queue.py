@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from mmrl.web.gate import Gate
-from mmrl.web.problems import Problem
+from mmrl.web.requests.gate import Gate
+from mmrl.web.requests.problems import Problem
 from tests.support.browser import served
 from tests.support.waiting import eventually
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 from starlette.requests import Request
 
-from mmrl.web.problems import Problem
+from mmrl.web.requests.problems import Problem
 
 _Result = TypeVar("_Result")
 _WEIGHT = 0.1  # of the newest piece of work in the running mean of seconds

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from mmrl.web.problems import Problem
+from mmrl.web.requests.problems import Problem
 
 MOST_PICTURES = 20  # in one request
 _MOST_FIELDS = 500

@@ -10,7 +10,7 @@ from mmrl.runtime.foreign_text import shown
 from mmrl.serving.posted_before import Before
 from mmrl.serving.prediction import Interval
 from mmrl.serving.wording import better_than, chance, hour_of, percents, score_of
-from mmrl.web.communities import Community
+from mmrl.web.facts.communities import Community
 
 __all__ = ["better_than", "chance", "hour_of", "percents", "score_of"]  # said here, too
 

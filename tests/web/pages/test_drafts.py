@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
-from mmrl.web.access import Access
 from mmrl.web.app import make_app
+from mmrl.web.requests.access import Access
 from mmrl.web.service import Service
 from tests.support.served_home import picture
 

@@ -9,8 +9,8 @@ from starlette.responses import HTMLResponse
 
 from mmrl.runtime.foreign_text import shown
 from mmrl.runtime.templates import templates_of
-from mmrl.web import wording
-from mmrl.web.problems import Problem
+from mmrl.web.pages import wording
+from mmrl.web.requests.problems import Problem
 
 
 @cache

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmrl.web.access import COOKIE, TOKEN_VARIABLE, Access
-from mmrl.web.problems import Problem, wants_page
+from mmrl.web.requests.access import COOKIE, TOKEN_VARIABLE, Access
+from mmrl.web.requests.problems import Problem, wants_page
 
 OPEN = frozenset({"/login", "/healthz", "/readyz"})  # told without a token, as is /static/
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from mmrl.web.problems import Problem
-from mmrl.web.uploads import MOST_PICTURES, Memory, read_form
+from mmrl.web.requests.problems import Problem
+from mmrl.web.requests.uploads import MOST_PICTURES, Memory, read_form
 
 MOST_BYTES = 3_000_000
 

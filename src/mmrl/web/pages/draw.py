@@ -8,7 +8,7 @@ from markupsafe import Markup
 from mmrl.serving.explain import Explanation
 from mmrl.serving.occlude import OcclusionMap
 from mmrl.serving.when import HourTable
-from mmrl.web.community import Lately
+from mmrl.web.facts.community import Lately
 
 _HALF = 50.0  # units of a bar's half
 _HEATS = 5  # colours of cells, from worst to best

@@ -15,12 +15,12 @@ from mmrl.serving.occlude import occlude
 from mmrl.serving.rank import Predictor
 from mmrl.serving.similar import By, similar
 from mmrl.serving.when import when
-from mmrl.web import draw
+from mmrl.web.facts.posts import Outcome, Post, posts_of
 from mmrl.web.form import Asked
-from mmrl.web.posts import Outcome, Post, posts_of
-from mmrl.web.problems import Problem
+from mmrl.web.pages import draw
+from mmrl.web.pages.templates import is_partial, page
+from mmrl.web.requests.problems import Problem
 from mmrl.web.service import Service
-from mmrl.web.templates import is_partial, page
 
 router = APIRouter(include_in_schema=False)
 _NEIGHBOURS = 8

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from mmrl.web.templates import page
+from mmrl.web.pages.templates import page
 
 router = APIRouter(include_in_schema=False)
 _PREFIX = "#/components/schemas/"

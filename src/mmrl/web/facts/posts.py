@@ -13,7 +13,7 @@ from mmrl.report.examples import clean_title
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.sources.kinds import SIMULATED_NAMES
 from mmrl.sources.permalinks import post_page
-from mmrl.web.problems import Problem
+from mmrl.web.requests.problems import Problem
 
 router = APIRouter(include_in_schema=False)
 _FACTS = ("post_id", "title", "created_at", "permalink", "over_18", "spoiler", "source")

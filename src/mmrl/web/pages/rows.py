@@ -10,8 +10,8 @@ from mmrl.serving.notes import SIMULATED
 from mmrl.serving.rank import Predictor
 from mmrl.serving.ranking import Ranked, Ranking
 from mmrl.times import iso
-from mmrl.web import wording
 from mmrl.web.form import Asked
+from mmrl.web.pages import wording
 from mmrl.web.pictures import Picture
 
 MOST_ROWS = 50

@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from mmrl.serving.drafts import subreddit_name
 from mmrl.serving.hours import zone_of
-from mmrl.web import draw
-from mmrl.web.communities import Community
-from mmrl.web.community import Lately, lately
+from mmrl.web.facts.communities import Community
+from mmrl.web.facts.community import Lately, lately
 from mmrl.web.form import ZONES
-from mmrl.web.problems import Problem
+from mmrl.web.pages import draw
+from mmrl.web.pages.templates import page
+from mmrl.web.requests.problems import Problem
 from mmrl.web.service import Service
-from mmrl.web.templates import page
 
 router = APIRouter(include_in_schema=False)
 
