@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmrl.catalog import Catalog, Failed, Reason, without
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.pipeline import Results, Silent, run_stage
-from mmrl.pipeline.runner import ChunkSize
+from mmrl.pipeline.local import ChunkSize
 from mmrl.pipeline.stage import StageReport
 from mmrl.runtime.meter import Meter
 

@@ -1,9 +1,11 @@
 """Stages: pending work, and a worker that turns a batch into rows and failures.
 
-A stage knows nothing of batching, prefetch, retries or progress; the runner owns those.
+A stage knows nothing of batching, prefetch, retries or progress; executors and the runner own
+those.
 """
 
 from collections import Counter
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -44,7 +46,7 @@ class Stage(Protocol):
 
     Attributes:
         name: as in `mmrl run NAME`, such as `embed-image`.
-        chunk: most rows a commit; see `runner.ChunkSize`.
+        chunk: most rows a commit; see `local.ChunkSize`.
     """
 
     name: str
@@ -64,6 +66,27 @@ class Stage(Protocol):
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes one chunk's finished rows; must be safe to repeat."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A chunk that was tried, or a part of one: its keys, and what came of them."""
+
+    keys: set[str]
+    results: Results
+
+
+class Executor(Protocol):
+    """Does a stage's pending work somewhere."""
+
+    def __call__(
+        self, stage: Stage, catalog: Catalog, as_of: datetime, pending: pa.Table
+    ) -> Generator[Tried, None, None]:
+        """What came of each chunk, in the order of `pending`, whose rows are one or more.
+
+        It goes on once the caller has committed a chunk and asks for the next one. Writes nothing.
+        """
         ...
 
 
