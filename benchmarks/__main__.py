@@ -9,6 +9,7 @@ import sys
 
 NAMES = (
     "startup",
+    "fetch",
     "embed",
     "encoders",
     "merge",

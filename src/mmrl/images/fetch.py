@@ -18,6 +18,7 @@ from mmrl.catalog.reasons import Reason
 from mmrl.config import ImageSettings
 from mmrl.images.answers import judge_headers, judge_status, read_headers
 from mmrl.images.connect import AddressRefusedError, PublicBackend, Resolve, resolve
+from mmrl.images.connections import Connections
 from mmrl.images.formats import SNIFFED_BYTES, other_format, sniff
 from mmrl.images.hosts import Gates
 from mmrl.images.image import FetchedImage, Refused
@@ -78,12 +79,9 @@ class Fetcher:
 
     async def _fetch_all(self, urls: list[str]) -> dict[str, FetchedImage | Refused]:
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "probe") as threads:
-            async with httpcore.AsyncConnectionPool(
-                ssl_context=self._ssl,
-                max_connections=None,  # the gates limit them
-                network_backend=PublicBackend(self._images, self._resolve),
-            ) as pool:
-                run = _Run(self._images, self._draw, pool, threads)
+            backend = PublicBackend(self._images, self._resolve)
+            async with Connections(self._ssl, backend) as connections:
+                run = _Run(self._images, self._draw, connections, threads)
                 outcomes = await asyncio.gather(*map(run.fetch, urls))
         return {url: got for url, got in zip(urls, outcomes, strict=True) if got is not None}
 
@@ -95,12 +93,12 @@ class _Run:
         self,
         images: ImageSettings,
         draw: random.Random,
-        pool: httpcore.AsyncConnectionPool,
+        connections: Connections,
         threads: ThreadPoolExecutor,
     ) -> None:
         self._images = images
         self._draw = draw
-        self._pool = pool
+        self._connections = connections
         self._threads = threads
         self._gates = Gates(images)
         self._room = Room(max(MOST_HELD_BYTES, images.max_bytes))
@@ -188,7 +186,8 @@ class _Run:
             scheme=address.scheme, host=address.host, port=address.port, target=address.target
         )
         sent = [("Host", address.netloc), *_HEADERS]
-        async with self._pool.stream("GET", url, headers=sent) as response:
+        request = httpcore.Request("GET", url, headers=sent)
+        async with self._connections.answer(request) as response:
             headers = read_headers(response.headers)
             if response.status in (301, 302, 303, 307, 308) and "location" in headers:
                 await _drain(response, headers)
