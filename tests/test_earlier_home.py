@@ -11,6 +11,7 @@ from PIL import Image
 
 from mmrl.catalog import Catalog
 from mmrl.images.quality import VERSION
+from tests.support.command import printed_by
 from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 
 pytestmark = pytest.mark.slow
@@ -34,18 +35,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MMRL_PURGE__SETTLE_SECONDS", "0")
 
-    def run(*arguments: object) -> str:
-        from mmrl.cli import main
-
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["mmrl", *map(str, arguments), "--home", str(home)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        assert not stop.value.code, printed
-        return printed.out
-
-    return run
+    return lambda *arguments: printed_by(capsys, *arguments, "--home", home)
 
 
 def first_image(home: Path, folder: Path) -> Path:

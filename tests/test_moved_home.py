@@ -14,6 +14,7 @@ from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.errors import ConfigError
 from mmrl.learning.registry.registry import Registry
+from tests.support.command import printed_by
 from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 from tests.support.purge_home import where
 
@@ -27,18 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MMRL_PURGE__SETTLE_SECONDS", "0")
 
-    def run(*arguments: object) -> str:
-        from mmrl.cli import main
-
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["mmrl", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        printed = capsys.readouterr()
-        assert not stop.value.code, printed
-        return printed.out
-
-    return run
+    return lambda *arguments: printed_by(capsys, *arguments)
 
 
 def addresses(home: Path) -> set[str]:

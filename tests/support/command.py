@@ -35,6 +35,13 @@ def call(capture: pytest.CaptureFixture[str], *arguments: object) -> Answer:
     return Answer(code, printed.out, printed.err)
 
 
+def printed_by(capture: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """What `mmrl` prints with these arguments in this process, where it ends well."""
+    answer = call(capture, *arguments)
+    assert answer.code == 0, answer
+    return answer.out
+
+
 def start(*arguments: object, **env: str) -> "subprocess.Popen[str]":
     """Starts `mmrl` with these arguments in a process of its own."""
     return _start(["-m", "mmrl", *map(str, arguments)], env)

@@ -64,11 +64,14 @@ class Retry:
 # Timed out, too early, too many requests, and all of the server's own faults.
 _BUSY = frozenset({408, 425, 429, *range(500, 600)})
 
+# Timed out, or the server, or what stands in front of it, is away for a while.
+_AWAY = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529})
+
 # One request to Reddit; bounded by the transport's patience. A 429 pauses all processes instead.
 REDDIT = Retry(
     first_wait=1.0,
     longest_wait=60.0,
-    statuses=frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529}),
+    statuses=_AWAY,
     sure=0.5,
     longest_asked=600.0,
 )
@@ -76,7 +79,7 @@ REDDIT = Retry(
 ARCTIC_SHIFT = Retry(
     first_wait=2.0,
     longest_wait=120.0,
-    statuses=frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 529}),
+    statuses=_AWAY,
     sure=0.5,
     longest_asked=3_600.0,
 )
