@@ -57,6 +57,16 @@ def test_the_limit_may_be_reached_and_raised_above_pillows_own(pixel_limit: None
         assert image.size == (200_000, 1_000)
 
 
+def test_a_format_that_takes_more_memory_to_decode_may_have_fewer_pixels(pixel_limit: None) -> None:
+    use_limit(8_000)
+    for image_format, most in (("PNG", 8_000), ("JPEG", 8_000), ("AVIF", 6_666), ("WEBP", 5_000)):
+        opens = saved(Image.new("RGB", (10, most // 10)), image_format)
+        assert open_rgb(opens).size == (10, most // 10)
+        with pytest.raises(UnreadableError, match=rf"{most:,} at most") as caught:
+            open_rgb(saved(Image.new("RGB", (10, most // 10 + 1)), image_format))
+        assert caught.value.reason == Reason.TOO_MANY_PIXELS
+
+
 def test_a_limit_given_with_a_file_holds_for_that_file_alone() -> None:
     data = image_file(1, (100, 80), "PNG")
     with pytest.raises(UnreadableError, match="100 x 80 pixels, 7,999 at most"):  # noqa: SIM117

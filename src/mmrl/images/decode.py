@@ -1,10 +1,10 @@
 """Decoder of strangers' image files: what it opens, how large, and what comes out.
 
-How many pixels a file may have is the setting `images.max_pixels`, whoever decodes. Encoders are
-made from a profile, by the path of a class, and get no settings; so the limit is set once for the
-process with `use_limit`, where a command begins, as with the models' threads. What was taken in
-is then decoded by every later stage, and under a limit that was lowered since, every stage
-refuses it alike.
+How many pixels a file may have is the setting `images.max_pixels`, whoever decodes; fewer where its
+format takes more memory than others to decode. Encoders are made from a profile, by the path of a
+class, and get no settings; so the limit is set once for the process with `use_limit`, where a
+command begins, as with the models' threads. What was taken in is then decoded by every later stage,
+and under a limit that was lowered since, every stage refuses it alike.
 
 Many files are decoded in a few threads (Pillow releases Python's lock in it) a bounded number of
 batches ahead of the model, so that memory does not grow with the number of images.
@@ -43,7 +43,12 @@ _TURNS = {  # by orientation
     8: Image.Transpose.ROTATE_90,
 }
 _END = b"\xff\xd9"  # of a JPEG
-_PIXELS_AT_ONCE = 100_000_000  # decoded by all threads; 4 bytes each, and as much for a copy
+_A_PIXEL = {  # bytes that decoding takes at most, measured; WebP holds three canvases and a copy
+    "WEBP": 16,
+    "AVIF": 12,
+}
+_ANY_PIXEL = 10  # of other formats: a progressive JPEG's coefficients and its image
+_BYTES_AT_ONCE = 1_000_000_000  # decoded by all threads
 _STRIP_PIXELS = 4_000_000
 _LONGEST = 16  # times as long as wide
 _AHEAD = 3  # batches decoded and not yet taken
@@ -79,11 +84,8 @@ def opened(
     _set_pillows_guard(limit)
     try:
         with Image.open(io.BytesIO(without_notes(data)), formats=formats) as image:
-            width, height = image.size
-            if width * height > limit:
-                detail = f"{width} x {height} pixels, {limit:,} at most (images.max_pixels)"
-                raise UnreadableError(detail, Reason.TOO_MANY_PIXELS)
-            if image.format == "JPEG" and _lacks_only_its_end(data, width * height):
+            _require_few_pixels(image, limit)
+            if image.format == "JPEG" and _lacks_only_its_end(data, image.width * image.height):
                 with Image.open(io.BytesIO(with_end(data)), formats=formats) as ended:
                     yield ended
             else:
@@ -97,6 +99,21 @@ def opened(
         raise UnreadableError("not an image, or its header can't be read") from None
     except Exception as error:  # decoders of hostile bytes raise whatever they like
         raise UnreadableError(f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def _require_few_pixels(image: Image.Image, limit: int) -> None:
+    """Lets no file take more memory to decode than other formats do at their limit of pixels."""
+    width, height = image.size
+    most = limit * _ANY_PIXEL // max(_ANY_PIXEL, _a_pixel(image))
+    if width * height > most:
+        of = "" if most == limit else f" of {image.format}"
+        detail = f"{width} x {height} pixels{of}, {most:,} at most (images.max_pixels)"
+        raise UnreadableError(detail, Reason.TOO_MANY_PIXELS)
+
+
+def _a_pixel(image: Image.Image) -> int:
+    """Bytes that decoding takes for each pixel, at most."""
+    return _A_PIXEL.get(image.format or "", _ANY_PIXEL)
 
 
 def orientation(image: Image.Image) -> int:
@@ -121,9 +138,9 @@ def upright(image: Image.Image) -> Image.Image:
 def loaded(image: Image.Image) -> Iterator[None]:
     """Decodes an opened image's pixels, and waits before that while too many are in memory.
 
-    What is decoded by all threads at once stays under `_PIXELS_AT_ONCE`, or is one image.
+    What is decoded by all threads at once stays under `_BYTES_AT_ONCE`, or is one image.
     """
-    with _budget.of(image.width * image.height):
+    with _budget.of(image.width * image.height * _a_pixel(image)):
         image.load()
         yield
 
@@ -144,7 +161,7 @@ def _lacks_only_its_end(data: bytes, pixels: int) -> bool:
     """
     if data.endswith(_END) or _decodes(data):
         return False
-    with _budget.of(2 * pixels):
+    with _budget.of(2 * pixels * _ANY_PIXEL):
         first, second = (_pixels(with_end(data, filler)) for filler in (0, 1))
         return first is not None and second is not None and np.array_equal(first, second)
 
@@ -168,25 +185,23 @@ def _pixels(data: bytes) -> np.ndarray | None:
 
 
 class _Budget:
-    """Pixels that are decoded at once by all threads of the process."""
+    """Bytes that all threads of the process decode into at once."""
 
     def __init__(self) -> None:
         self._taken = 0
         self._changed = threading.Condition()
 
     @contextmanager
-    def of(self, pixels: int) -> Iterator[None]:
+    def of(self, size: int) -> Iterator[None]:
         """Waits until so many more fit; an image that is larger than all waits to be alone."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: not self._taken or self._taken + pixels <= _PIXELS_AT_ONCE
-            )
-            self._taken += pixels
+            self._changed.wait_for(lambda: not self._taken or self._taken + size <= _BYTES_AT_ONCE)
+            self._taken += size
         try:
             yield
         finally:
             with self._changed:
-                self._taken -= pixels
+                self._taken -= size
                 self._changed.notify_all()
 
 
