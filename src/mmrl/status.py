@@ -17,6 +17,7 @@ from mmrl.collector.status import Status
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import MmrlError
+from mmrl.pipeline.new_work import NewWork
 from mmrl.pipeline.run import make_stage, posts_after
 from mmrl.runtime.html_tables import html_table
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
@@ -233,7 +234,7 @@ def _stages(
         if info.role is None or profile is not None:
             done = _done(catalog, profile, info)
             if info.chunked:
-                pending = make_stage(info, settings).pending(catalog, as_of).num_rows
+                pending = NewWork(make_stage(info, settings), catalog, as_of).pending.num_rows
         unit = "models" if info.count is None else info.count.unit
         left_out = _left_out(catalog, info)
         counted = sorted(((reason, some.count) for reason, some in left_out.items()), key=_most)

@@ -20,7 +20,7 @@ from mmrl.catalog.failures import Failed
 from mmrl.catalog.handles import Handles
 from mmrl.catalog.lance_errors import clear_errors
 from mmrl.catalog.query import among
-from mmrl.catalog.tables import SCHEMAS, embeddings, table_of
+from mmrl.catalog.tables import SCHEMAS, embeddings, schema_of, table_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import ConfigError, NotFoundError
 from mmrl.runtime.location import Location
@@ -98,7 +98,7 @@ class Catalog:
         self,
         table: str,
         column: str,
-        values: "Iterable[str] | pa.Array | pa.ChunkedArray",
+        values: "Iterable[str] | pa.Array | pa.ChunkedArray | None",
         columns: Sequence[str] | None = None,
         where: str | None = None,
     ) -> pa.Table:
@@ -107,10 +107,12 @@ class Catalog:
         Few values are asked for, many are found in one pass over the table.
 
         Args:
-            values: in any order; repeated and null ones count once and not at all.
+            values: in any order; repeated and null ones count once and not at all. None: all rows.
             columns: those wanted; all by default.
             where: a Lance SQL filter that the rows meet besides.
         """
+        if values is None:
+            return self.read(table, columns, where)
         distinct = _distinct(values)
         few = len(distinct) <= _LOOKUP_ALWAYS
         if few or len(distinct) <= self.count(table) * _LOOKUP_SHARE:
@@ -136,13 +138,21 @@ class Catalog:
         with clear_errors(self.home):
             # Lance numbers a table's fragments upwards, in the order of commits.
             fragments = dataset.get_fragments()
-            newest = max((fragment.fragment_id for fragment in fragments), default=-1)
+            newest = _newest(fragments)
             if cursor > newest:  # the table was made anew
                 cursor = -1
             new = [fragment for fragment in fragments if fragment.fragment_id > cursor]
             if not new:
                 return _empty(table, columns), cursor
             return dataset.scanner(columns=list(columns), fragments=new).to_table(), newest
+
+    def last_written(self, table: str) -> int:
+        """The cursor that `read_since` would give now; -1 where nothing was written yet."""
+        dataset = self._reading(table)
+        if dataset is None:
+            return -1
+        with clear_errors(self.home):
+            return _newest(dataset.get_fragments())
 
     def nearest(
         self,
@@ -289,13 +299,24 @@ class Catalog:
         """Records failed items, counting their attempts and setting when to try them again."""
         failures_table.fail(self, stage, failures, as_of)
 
-    def open_failures(self, stage: str, as_of: datetime, encoder: str | None = None) -> set[str]:
+    def open_failures(
+        self,
+        stage: str,
+        as_of: datetime,
+        encoder: str | None = None,
+        keys: "pa.ChunkedArray | None" = None,
+    ) -> pa.ChunkedArray:
         """The keys of a stage that failed and are not to be tried at `as_of`.
 
         Args:
             encoder: the model that would try; what only another one failed on is not among them.
+            keys: of these only; all by default.
         """
-        return failures_table.open_failures(self, stage, as_of, encoder)
+        return failures_table.open_failures(self, stage, as_of, encoder, keys)
+
+    def due_failures(self, stage: str, as_of: datetime) -> pa.ChunkedArray:
+        """The keys of a stage that failed and are to be tried again at `as_of`."""
+        return failures_table.due_failures(self, stage, as_of)
 
     def clear_failures(self, stage: str, keys: Iterable[str]) -> None:
         """Forgets failures of items that have since been done."""
@@ -321,15 +342,10 @@ class Catalog:
         opened = self.opened(name)
         if opened is not None:
             return opened
-        table = table_of(name)
-        if table is None:
-            raise ValueError(
-                f"table {name!r} is not declared: give it a schema, and what of a post it holds, "
-                "in mmrl.catalog.tables"
-            )
+        schema = schema_of(name)
         with clear_errors(self.home):
             try:
-                self._handles.create(name, table.schema)
+                self._handles.create(name, schema)
             except (OSError, RuntimeError):
                 if self._handles.reading(name) is None:  # not even another process has made it
                     raise
@@ -352,6 +368,10 @@ def _distinct(values: "Iterable[str] | pa.Array | pa.ChunkedArray") -> pa.Array:
     if not isinstance(values, pa.Array | pa.ChunkedArray):
         values = pa.array(sorted(set(values)), pa.string())
     return pc.drop_null(pc.unique(values))
+
+
+def _newest(fragments: "list[lance.LanceFragment]") -> int:
+    return max((fragment.fragment_id for fragment in fragments), default=-1)
 
 
 def _empty(table: str, columns: Sequence[str] | None) -> pa.Table:

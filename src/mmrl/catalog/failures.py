@@ -64,13 +64,23 @@ def fail(catalog: Tables, stage: str, failures: Iterable[Failed], as_of: datetim
 
 
 def open_failures(
-    catalog: Tables, stage: str, as_of: datetime, encoder: str | None = None
-) -> set[str]:
+    catalog: Tables,
+    stage: str,
+    as_of: datetime,
+    encoder: str | None = None,
+    keys: pa.ChunkedArray | None = None,
+) -> pa.ChunkedArray:
     """The keys of a stage that are not to be tried now; see `Catalog.open_failures`."""
     condition = f"stage = {quote(stage)} AND (retry_after IS NULL OR retry_after > {moment(as_of)})"
     if encoder is not None:
         condition += f" AND (encoder IS NULL OR encoder = {quote(encoder)})"
-    return set(catalog.read(TABLE, ["key"], condition)["key"].to_pylist())
+    return catalog.lookup(TABLE, "key", keys, ["key"], condition)["key"]
+
+
+def due_failures(catalog: Tables, stage: str, as_of: datetime) -> pa.ChunkedArray:
+    """The keys of a stage that are to be tried again now; see `Catalog.due_failures`."""
+    condition = f"stage = {quote(stage)} AND retry_after <= {moment(as_of)}"
+    return catalog.read(TABLE, ["key"], condition)["key"]
 
 
 def clear_failures(catalog: Tables, stage: str, keys: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ class Tables(Protocol):
         self,
         table: str,
         column: str,
-        values: Iterable[str],
+        values: "Iterable[str] | pa.ChunkedArray | None",
         columns: Sequence[str] | None = None,
         where: str | None = None,
     ) -> pa.Table: ...

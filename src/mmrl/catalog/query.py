@@ -27,7 +27,14 @@ def among(column: str, values: Iterable[str]) -> Iterator[str]:
         yield f"{column} IN ({listed})"
 
 
-def without(rows: pa.Table, column: str, values: Iterable[str]) -> pa.Table:
+def without(
+    rows: pa.Table, column: str, values: Iterable[str] | pa.Array | pa.ChunkedArray
+) -> pa.Table:
     """The rows whose `column` is not among `values`: the anti-join that finds pending work."""
-    known = pa.array(list(values), pa.string())
+    if isinstance(values, pa.ChunkedArray):
+        known = values.combine_chunks()
+    elif isinstance(values, pa.Array):
+        known = values
+    else:
+        known = pa.array(list(values), pa.string())
     return rows.filter(pc.invert(pc.is_in(rows[column], value_set=known)))

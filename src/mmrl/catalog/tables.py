@@ -297,6 +297,17 @@ TABLES: dict[str, Table] = {
 SCHEMAS: dict[str, pa.Schema] = {name: table.schema for name, table in TABLES.items()}
 
 
+def schema_of(name: str) -> pa.Schema:
+    """The schema of a declared table."""
+    table = table_of(name)
+    if table is None:
+        raise ValueError(
+            f"table {name!r} is not declared: give it a schema, and what of a post it holds, "
+            "in mmrl.catalog.tables"
+        )
+    return table.schema
+
+
 def table_of(name: str) -> Table | None:
     """What is declared of a table; None where nothing is. Embedding tables are named by space."""
     space, _, dim = name.removeprefix("embeddings_").rpartition("_")

@@ -29,6 +29,12 @@ def run(
     ] = None,
     home: Home = DEFAULT_HOME,
     as_of: AsOf = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Look at all posts, not only at what is new, and say what was missed."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     import json
@@ -36,7 +42,11 @@ def run(
     from mmrl.home.moments import moment
 
     at = moment(as_of)
-    report = open_home(home).run(*stages or (), as_of=at)
+    report = open_home(home).run(*stages or (), as_of=at, check=check)
+    if check and not as_json:
+        missed = {stage.name: stage.missed for stage in report.stages if stage.missed}
+        listed = ", ".join(f"{name} {count:,}" for name, count in missed.items())
+        typer.echo(f"Checked all posts: runs before had missed {listed or 'nothing'}.")
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     elif not report.did_anything:

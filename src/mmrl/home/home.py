@@ -32,13 +32,15 @@ class Home(Incoming):
         quiet: no bars and no notes on standard error.
     """
 
-    def run(self, *stages: str, as_of: Moment = None) -> "RunReport":
+    def run(self, *stages: str, as_of: Moment = None, check: bool = False) -> "RunReport":
         """Runs the pipeline, or some of its stages, on what is new.
 
         A run that is killed loses at most the batch in flight; the next one goes on from there.
 
         Args:
             stages: names of stages or groups, such as `embed`; all unless given.
+            check: look at all posts and not only at what is new, and count what that found more
+                in each stage's `missed`.
 
         Raises:
             InputError: there is no such stage.
@@ -52,7 +54,9 @@ class Home(Incoming):
 
         pipeline.expand(stages)
         with self._bars() as bars:
-            return pipeline.run(self.catalog, self.settings, stages, moment(as_of), bars)
+            return pipeline.run(
+                self.catalog, self.settings, stages, moment(as_of), bars, check=check
+            )
 
     def status(self, as_of: Moment = None) -> "Survey":
         """Each stage's work: done, pending, left out and failed, by reason; and the collector's.

@@ -60,6 +60,7 @@ class RunReport:
                 "done": stage.done,
                 "failed": dict(stage.failed),
                 "noted": dict(stage.noted),
+                "missed": stage.missed,
                 "seconds": round(stage.seconds, 3),
                 "peak_bytes": stage.peak_bytes,
             }
@@ -118,12 +119,14 @@ def run(
     as_of: datetime,
     progress: Progress,
     truth: Any = None,
+    check: bool = False,
 ) -> RunReport:
     """Runs stages in the graph's order, each over what is pending at `as_of`.
 
     Args:
         requested: names of stages and groups; all stages for none.
         truth: of simulated posts only: a table of expected log scores for the noise ceiling.
+        check: look at all posts, whatever was written of them, and say what that found more.
     """
     use_threads(settings.threads)
     use_limit(settings.images.max_pixels)
@@ -139,7 +142,7 @@ def run(
         with only_one(catalog.home, f"run-{info.name}", _RUNNING, wait):
             if info.chunked:
                 stage = make_stage(info, settings)
-                report.stages.append(run_stage(stage, catalog, as_of, progress))
+                report.stages.append(run_stage(stage, catalog, as_of, progress, check))
             else:
                 outcome = _made_by(info)(WholeRun(catalog, settings, as_of, progress, truth))
                 report.outcomes[info.name] = outcome

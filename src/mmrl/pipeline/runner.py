@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mmrl.catalog import Catalog
 from mmrl.pipeline.local import work_here
+from mmrl.pipeline.new_work import NewWork
 from mmrl.pipeline.stage import Executor, Stage, StageReport, Tried
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
@@ -23,15 +24,23 @@ def run_stage(
     as_of: datetime,
     progress: Progress,
     executor: Executor = work_here,
+    check: bool = False,
 ) -> StageReport:
-    """Does all of a stage's pending work."""
+    """Does all of a stage's pending work.
+
+    Args:
+        check: look at all posts, whatever was written of them, and say what that found more.
+    """
     report = StageReport(stage.name)
     with Meter() as meter:
-        pending = stage.pending(catalog, as_of)
-        report.pending = pending.num_rows
-        progress.start(stage.name, pending.num_rows)
-        if pending.num_rows:
-            _run_chunks(stage, catalog, as_of, pending, progress, report, executor)
+        work = NewWork(stage, catalog, as_of, check)
+        report.pending, report.missed = work.pending.num_rows, work.missed
+        progress.start(stage.name, report.pending)
+        if report.pending:
+            work.begin()
+            _run_chunks(stage, catalog, as_of, work.pending, progress, report, executor)
+        if report.done + report.failed.total() == report.pending:
+            work.end()
     report.seconds, report.peak_bytes = meter.seconds, meter.peak_bytes
     progress.finish(report.summary())
     return report
@@ -46,12 +55,9 @@ def _run_chunks(
     report: StageReport,
     executor: Executor,
 ) -> None:
-    failed_before = set(
-        catalog.read("failures", ["key"], f"stage = '{stage.name}'")["key"].to_pylist()
-    )
     with closing(executor(stage, catalog, as_of, pending)) as chunks:
         for tried in chunks:
-            _commit(stage, catalog, as_of, tried, failed_before, report)
+            _commit(stage, catalog, as_of, tried, report)
             progress.advance(len(tried.keys))
 
 
@@ -60,7 +66,6 @@ def _commit(
     catalog: Catalog,
     as_of: datetime,
     tried: Tried,
-    failed_before: set[str],
     report: StageReport,
 ) -> None:
     """Writes the results of the keys that were tried, and counts them."""
@@ -68,7 +73,7 @@ def _commit(
     stage.commit(catalog, results.done, as_of)
     catalog.fail(stage.name, results.failed, as_of)
     failed = {failure.key for failure in results.failed}
-    catalog.clear_failures(stage.name, failed_before.intersection(tried.keys) - failed)
-    report.done += len(tried.keys) - len(failed)
+    catalog.clear_failures(stage.name, tried.keys - failed)
+    report.done += results.done.num_rows
     report.failed.update(str(failure.reason) for failure in results.failed)
     report.noted.update(+results.noted)

@@ -44,16 +44,35 @@ class Worker(Protocol):
 class Stage(Protocol):
     """One step of the pipeline.
 
+    Nothing becomes pending but by a row that comes to one of the tables that it reads, by a row
+    that goes from the one that it writes, by other rules, or with time: a failure that is due, a
+    post that was of the future. So the engine can tell it which posts to look at: see `new_work`.
+
     Attributes:
         name: as in `mmrl run NAME`, such as `embed-image`.
         chunk: most rows a commit; see `local.ChunkSize`.
+        rules: a text that changes with all else that makes something pending: settings, models.
+        reads: the tables whose new rows make something pending, by `post_id` or `sha256`.
+        writes: the table that tells what is done; no one else writes to it.
     """
 
-    name: str
-    chunk: int
+    @property
+    def name(self) -> str: ...
+    @property
+    def chunk(self) -> int: ...
+    @property
+    def rules(self) -> str: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    @property
+    def writes(self) -> str: ...
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """What is to be done at `as_of`: small columns, the first one `key` (text, unique)."""
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
+        """What is to be done at `as_of`: small columns, the first one `key` (text, unique).
+
+        Args:
+            posts: only what these posts give to do, though others may, too; all by default.
+        """
         ...
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
@@ -99,6 +118,7 @@ class StageReport:
         done: items whose rows were written.
         failed: items by reason code.
         noted: how often something happened that people should know.
+        missed: of a run that checks, how many of the pending items the short way had not found.
         seconds, peak_bytes: see `Meter`.
     """
 
@@ -107,6 +127,7 @@ class StageReport:
     done: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     noted: Counter[str] = field(default_factory=Counter)
+    missed: int = 0
     seconds: float = 0.0
     peak_bytes: int = 0
 
@@ -117,6 +138,8 @@ class StageReport:
         parts = [f"{self.done:,} done"]
         for counted in (self.failed, self.noted):
             parts += [f"{count:,} {what}" for what, count in counted.most_common()]
+        if self.missed:
+            parts.append(f"{self.missed:,} of them only found by the check")
         return ", ".join(parts)
 
 

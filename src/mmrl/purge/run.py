@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote
+from mmrl.catalog.generation import begin_generation
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.errors import CatalogError
@@ -155,6 +156,7 @@ def _carry_out(
         drop_leftovers(catalog, table)
         progress.advance(1)
     _count(catalog, doomed)
+    begin_generation(catalog)
     rows_of.end(catalog, doomed)
     report.erased.update({reason: int(n) for reason, n in doomed.notes[_ERASED].items()})
     report.models = sorted({*report.models, *doomed.notes[models.NOTE]}, key=int)

@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.generation import begin_generation
 from mmrl.errors import MmrlError
 from mmrl.repair.damage import Damage
 from mmrl.repair.images import check_images
@@ -21,7 +23,23 @@ def check(home: str | Path) -> Iterator[Damage]:
     """
     folder = Location.of(home).file("catalog")
     if folder is not None:
-        yield from check_tables(folder)
+        for damage in check_tables(folder):
+            yield _in_a_new_generation(damage, home)
     with contextlib.suppress(MmrlError):  # a table that can't be read has been told above
-        yield from check_images(Catalog.open(home))
+        for damage in check_images(Catalog.open(home)):
+            yield _in_a_new_generation(damage, home)
     yield from check_models(home)
+
+
+def _in_a_new_generation(damage: Damage, home: str | Path) -> Damage:
+    """The damage; mending it has stages look at everything once more."""
+    mend = damage.mend
+    if mend is None:
+        return damage
+
+    def begin_and_mend() -> None:
+        with contextlib.suppress(MmrlError):  # the table that would say so is the broken one
+            begin_generation(Catalog.open(home))
+        mend()
+
+    return replace(damage, mend=begin_and_mend)

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS
 
 Post = dict[str, Any]
@@ -56,8 +55,10 @@ def fill(catalog: Catalog, answers: Iterable[tuple[Post, datetime]]) -> int:
         if not had_image and row["image_url"] is not None:
             pictured.append(row["post_id"])
     catalog.upsert("posts", pa.Table.from_pylist(rows, schema=SCHEMAS["posts"]))
-    for condition in among("post_id", pictured):
-        catalog.delete("selection", condition)
+    undecided = catalog.lookup("selection", "post_id", pictured).to_pylist()
+    for row in undecided:
+        row["rules"] = ""  # of no rules, so the filter decides the post again
+    catalog.upsert("selection", pa.Table.from_pylist(undecided, schema=SCHEMAS["selection"]))
     return len(rows)
 
 

@@ -12,7 +12,7 @@ from mmrl.encoders.contents import caption_images
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Phrase
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
+from mmrl.pipeline.stages.images import add_bytes, failed, images_of, to_do
 
 
 class CaptionStage:
@@ -27,13 +27,15 @@ class CaptionStage:
 
     def __init__(self, role: str, profile: Profile) -> None:
         self._profile = profile
-        self._captioner = profile.ids[role]
+        self._captioner = self.rules = profile.ids[role]
+        self.reads = ("selection", "post_images")
+        self.writes = "captions"
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         """Images without a caption by this captioner: `key` is the image's sha256."""
-        failures = catalog.open_failures(self.name, as_of, self._captioner)
-        where = f"captioner = {quote(self._captioner)}"
-        return pending_images(catalog, "captions", where, failures)
+        done = (self.writes, "sha256", f"captioner = {quote(self._captioner)}")
+        failures = (self.name, as_of, self._captioner)
+        return to_do(catalog, images_of(catalog, posts), done, failures, posts is not None)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""

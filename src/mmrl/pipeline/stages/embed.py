@@ -13,8 +13,9 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, quote, without
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import EMBEDDED, TEXT
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import embeddings, embeddings_table
@@ -22,7 +23,14 @@ from mmrl.encoders.contents import embed
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, selected, selected_images
+from mmrl.pipeline.stages.images import (
+    add_bytes,
+    failed,
+    images_of,
+    selected,
+    selected_images,
+    to_do,
+)
 from mmrl.samples.extras import extras_of_posts, text_key
 
 TEXTS_CUT = "texts cut at the model's limit"
@@ -45,20 +53,21 @@ class EmbedStage:
         self.chunk = _CHUNKS[space]
         self._space = space
         self._profile = profile
-        self._table = embeddings_table(space, profile.dims[space])
+        self.rules = f"{profile.ids[space]} {profile.ids['captioner']} {profile.visual_text}"
+        self.reads, self._contents = _CONTENTS[space]
+        if space == "visual" and profile.visual_text != "title":
+            self.reads, self._contents = _CAPTIONED, _captioned_images
+        self.writes = embeddings_table(space, profile.dims[space])
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         """Contents without a vector by this encoder.
 
         Returns:
             `key` (the content's hash), and `text` and `sha256` as the space needs them.
         """
-        contents = _CONTENTS[self._space](catalog, self._profile)
-        where = f"encoder = {quote(self._profile.ids[self._space])}"
-        contents = without(
-            contents, "key", catalog.read(self._table, ["content"], where)["content"]
-        )
-        return without(contents, "key", catalog.open_failures(self.name, as_of)).sort_by("key")
+        contents = self._contents(catalog, self._profile, posts)
+        done = (self.writes, "content", f"encoder = {quote(self._profile.ids[self._space])}")
+        return to_do(catalog, contents, done, (self.name, as_of, None), posts is not None)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes` where the space has images."""
@@ -72,7 +81,7 @@ class EmbedStage:
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes the vectors."""
-        catalog.upsert(self._table, done)
+        catalog.upsert(self.writes, done)
 
 
 class EmbedWorker:
@@ -110,15 +119,12 @@ def _listed(batch: pa.Table, column: str) -> list | None:
     return batch[column].to_pylist() if column in batch.column_names else None
 
 
-def _titles(catalog: Catalog, profile: Profile) -> pa.Table:
-    kept = catalog.read("posts", ["post_id", "title"]).join(
-        selected(catalog), "post_id", join_type="inner"
-    )
-    return _texts(kept["title"])
+def _titles(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    return _texts(_with_titles(catalog, selected(catalog, posts), posts)["title"])
 
 
-def _extras(catalog: Catalog, profile: Profile) -> pa.Table:
-    kept = selected(catalog)["post_id"]
+def _extras(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    kept = selected(catalog, posts)["post_id"]
     texts = [
         text
         for of_post in extras_of_posts(catalog, kept).values()
@@ -128,28 +134,44 @@ def _extras(catalog: Catalog, profile: Profile) -> pa.Table:
     return _texts(pa.chunked_array([pa.array(texts, pa.string())]))
 
 
-def _captions(catalog: Catalog, profile: Profile) -> pa.Table:
-    where = f"captioner = {quote(profile.ids['captioner'])} AND text != ''"
-    captions = catalog.read("captions", ["sha256", "text"], where)
-    images = pa.table({"sha256": selected_images(catalog)["sha256"].unique()})
-    return _texts(images.join(captions, "sha256", join_type="inner")["text"])
+def _captions(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    captioned = _with_captions(catalog, profile, posts)["text"]
+    return _texts(captioned.filter(pc.not_equal(captioned, "")))
 
 
-def _images(catalog: Catalog, profile: Profile) -> pa.Table:
-    images = selected_images(catalog)["sha256"].unique()
-    return pa.table({"key": images, "sha256": images})
+def _images(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    images = images_of(catalog, posts)
+    return images.append_column("sha256", images["key"])
 
 
-def _visuals(catalog: Catalog, profile: Profile) -> pa.Table:
-    if profile.visual_text == "title":
-        titles = catalog.read("posts", ["post_id", "title"]).rename_columns({"title": "text"})
-        both = selected_images(catalog).join(titles, "post_id", join_type="inner")
-    else:
-        where = f"captioner = {quote(profile.ids['captioner'])}"
-        captions = catalog.read("captions", ["sha256", "text"], where)
-        images = pa.table({"sha256": selected_images(catalog)["sha256"].unique()})
-        both = images.join(captions, "sha256", join_type="inner")
-    pairs = zip(both["sha256"].to_pylist(), both["text"].to_pylist(), strict=True)
+def _titled_images(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    both = _with_titles(catalog, selected_images(catalog, posts), posts)
+    return _visuals(both["sha256"], both["title"])
+
+
+def _captioned_images(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    both = _with_captions(catalog, profile, posts)
+    return _visuals(both["sha256"], both["text"])
+
+
+def _with_titles(catalog: Catalog, rows: pa.Table, posts: pa.Array | None) -> pa.Table:
+    """The rows of posts with their titles."""
+    some = None if posts is None else rows["post_id"]
+    titles = catalog.lookup("posts", "post_id", some, ["post_id", "title"])
+    return titles.join(rows, "post_id", join_type="inner")
+
+
+def _with_captions(catalog: Catalog, profile: Profile, posts: pa.Array | None) -> pa.Table:
+    """The images of selected posts that the profile's captioner has captioned: sha256, text."""
+    images = images_of(catalog, posts)["key"]
+    where = f"captioner = {quote(profile.ids['captioner'])}"
+    some = None if posts is None else images
+    captions = catalog.lookup("captions", "sha256", some, ["sha256", "text"], where)
+    return captions.filter(pc.is_in(captions["sha256"], value_set=images.combine_chunks()))
+
+
+def _visuals(images: pa.ChunkedArray, texts: pa.ChunkedArray) -> pa.Table:
+    pairs = zip(images.to_pylist(), texts.to_pylist(), strict=True)
     contents = {visual_content(image, text): (image, text) for image, text in pairs}
     return pa.table(
         {
@@ -166,10 +188,13 @@ def _texts(column: pa.ChunkedArray) -> pa.Table:
     return pa.table({"key": pa.array(keys, pa.string()), "text": texts})
 
 
-_CONTENTS: dict[str, Callable[[Catalog, Profile], pa.Table]] = {
-    "title": _titles,
-    "caption": _captions,
-    "image": _images,
-    "visual": _visuals,
-    TEXT: _extras,
+_Contents = Callable[[Catalog, Profile, pa.Array | None], pa.Table]
+_CAPTIONED = ("selection", "post_images", "captions")
+# Of each space the tables that its contents come from, and the contents.
+_CONTENTS: dict[str, tuple[tuple[str, ...], _Contents]] = {
+    "title": (("posts", "selection"), _titles),
+    "caption": (_CAPTIONED, _captions),
+    "image": (("selection", "post_images"), _images),
+    "visual": (("posts", "selection", "post_images"), _titled_images),
+    TEXT: (("posts", "selection", "post_images", "extra_features", "image_texts"), _extras),
 }

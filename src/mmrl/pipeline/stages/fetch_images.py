@@ -5,6 +5,7 @@ one post's address gave serves every later post with that address, without a req
 from other addresses are kept once, by their SHA-256.
 """
 
+import json
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ from mmrl.images.files import read_image
 from mmrl.images.image import FetchedImage, Refused
 from mmrl.images.room import MOST_HELD_BYTES
 from mmrl.pipeline import Results
-from mmrl.pipeline.stages.images import may_fetch
+from mmrl.pipeline.stages.images import may_fetch, selected, to_do
 from mmrl.sources.kinds import may_name_files
 
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ class FetchImagesStage:
     def __init__(self, settings: Settings) -> None:
         self._images = settings.images
         self._all_allowed = settings.filter.require_image  # else the filter keeps the others, too
+        asked = [sorted(self._images.allowed_hosts), self._images.allow_loopback]
+        self.rules = json.dumps("all" if self._all_allowed else asked)
+        self.reads = ("selection", "posts")
+        self.writes = "post_images"
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         """Selected posts with an address and no image, unless they failed and are not due.
 
         An address that may not be asked for counts as none.
@@ -63,23 +68,23 @@ class FetchImagesStage:
         address has given another post its image; `comes_again`: more than one of these posts has
         that address.
         """
-        ids = catalog.read("selection", ["post_id"], "reason IS NULL")
-        done = catalog.read("post_images", ["post_id"])["post_id"].to_pylist()
-        waiting = without(ids, "post_id", done)
-        waiting = without(waiting, "post_id", catalog.open_failures(self.name, as_of))
+        kept = selected(catalog, posts).rename_columns({"post_id": "key"})
+        done = ("post_images", "post_id", "true")
+        ids = to_do(catalog, kept, done, (self.name, as_of, None), posts is not None)["key"]
         facts = ["post_id", "image_url", "preview_url", "source"]
-        posts = catalog.lookup("posts", "post_id", waiting["post_id"], facts)
-        posts = posts.filter(pc.is_valid(posts["image_url"]))
+        waiting = catalog.lookup("posts", "post_id", ids, facts, "image_url IS NOT NULL")
         if not self._all_allowed:
-            pairs = zip(posts["image_url"].to_pylist(), posts["source"].to_pylist(), strict=True)
+            pairs = zip(
+                waiting["image_url"].to_pylist(), waiting["source"].to_pylist(), strict=True
+            )
             allowed = [may_fetch(url, source, self._images) for url, source in pairs]
-            posts = posts.filter(pa.array(allowed, pa.bool_()))
-        known = self._known(catalog, posts["image_url"])
-        row = pc.index_in(posts["image_url"], value_set=_array(known["image_url"]))
+            waiting = waiting.filter(pa.array(allowed, pa.bool_()))
+        known = self._known(catalog, waiting["image_url"])
+        row = pc.index_in(waiting["image_url"], value_set=_array(known["image_url"]))
         for name in ("sha256", "final_url"):
-            posts = posts.append_column(name, known[name].take(row))
-        again = _repeated(posts["image_url"])
-        return posts.append_column("comes_again", again).rename_columns({"post_id": "key"})
+            waiting = waiting.append_column(name, known[name].take(row))
+        again = _repeated(waiting["image_url"])
+        return waiting.append_column("comes_again", again).rename_columns({"post_id": "key"})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Nothing to add: the worker brings the images."""

@@ -41,22 +41,25 @@ class FilterStage:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.rules = f"v{DECISIONS_VERSION} {fingerprint(settings)}"
+        self.reads = ("posts",)
+        self.writes = "selection"
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         """Posts first seen by `as_of` that the present rules have not decided.
 
         A post whose image came later waits until then.
         """
-        decided = catalog.read("selection", ["post_id"], f"rules = {quote(self.rules)}")
-        seen = catalog.read(
+        present = f"rules = {quote(self.rules)}"
+        decided = catalog.lookup("selection", "post_id", posts, ["post_id"], present)
+        seen = catalog.lookup(
             "posts",
+            "post_id",
+            posts,
             ["post_id", "first_seen_at"],
             f"first_seen_at <= {moment(as_of)} AND "
             f"(image_known_at IS NULL OR image_known_at <= {moment(as_of)})",
         )
-        return without(seen, "post_id", decided["post_id"].to_pylist()).rename_columns(
-            ["key", "first_seen_at"]
-        )
+        return without(seen, "post_id", decided["post_id"]).rename_columns(["key", "first_seen_at"])
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds the posts' facts, and score and removal at their first observation."""

@@ -1,6 +1,7 @@
 """Selected images, their bytes and their failures, for the stages that read images."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,30 +15,47 @@ from mmrl.images.safety import check_url
 from mmrl.sources.kinds import may_name_files
 
 
-def selected(catalog: Catalog) -> pa.Table:
-    """`post_id` of the posts that the filter keeps."""
-    return catalog.read("selection", ["post_id"], "reason IS NULL")
+def selected(catalog: Catalog, posts: pa.Array | None = None) -> pa.Table:
+    """`post_id` of the posts that the filter keeps, of all or of some."""
+    return catalog.lookup("selection", "post_id", posts, ["post_id"], "reason IS NULL")
 
 
-def selected_images(catalog: Catalog) -> pa.Table:
-    """`post_id` and `sha256` of the selected posts that have an image."""
-    images = catalog.read("post_images", ["post_id", "sha256"])
-    return images.filter(
-        pc.is_in(images["post_id"], value_set=_array(selected(catalog)["post_id"]))
+def selected_images(catalog: Catalog, posts: pa.Array | None = None) -> pa.Table:
+    """`post_id` and `sha256` of the selected posts, of all or of some, that have an image."""
+    kept = selected(catalog, posts)["post_id"]
+    images = catalog.lookup(
+        "post_images", "post_id", None if posts is None else kept, ["post_id", "sha256"]
     )
+    return images.filter(pc.is_in(images["post_id"], value_set=_array(kept)))
 
 
-def pending_images(catalog: Catalog, table: str, where: str, failures: Collection[str]) -> pa.Table:
-    """The selected images, each once as `key`, that a table does not hold yet; sorted.
+def images_of(catalog: Catalog, posts: pa.Array | None) -> pa.Table:
+    """The images of selected posts, of all or of some, each once as `key`."""
+    return pa.table({"key": selected_images(catalog, posts)["sha256"].unique()})
+
+
+def to_do(
+    catalog: Catalog,
+    contents: pa.Table,
+    done: tuple[str, str, str],
+    failures: tuple[str, datetime, str | None],
+    some: bool,
+) -> pa.Table:
+    """The contents, by `key`, that are neither done nor failed and not due; sorted.
 
     Args:
-        table: holds `sha256`.
-        where: of the table's rows, those that count, in SQL.
-        failures: images that failed and are not due.
+        done: the table that holds what is done, its column with the keys, and which of its rows
+            count, in SQL.
+        failures: the stage, the present, and the model that would try; see `open_failures`.
+        some: they are but some of all contents.
     """
-    images = pa.table({"key": selected_images(catalog)["sha256"].unique()})
-    held = catalog.read(table, ["sha256"], where)["sha256"].to_pylist()
-    return without(without(images, "key", held), "key", failures).sort_by("key")
+    table, column, where = done
+    for keys in (
+        lambda rows: catalog.lookup(table, column, rows, [column], where)[column],
+        lambda rows: catalog.open_failures(*failures, rows),
+    ):
+        contents = without(contents, "key", keys(contents["key"] if some else None))
+    return contents.sort_by("key")
 
 
 def may_fetch(image_url: str, source: str, images: ImageSettings) -> bool:

@@ -12,7 +12,7 @@ from mmrl.images.decode import decode_ahead
 from mmrl.images.image import UnreadableError
 from mmrl.images.quality import VERSION, Measures, measure_file
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
+from mmrl.pipeline.stages.images import add_bytes, failed, images_of, to_do
 from mmrl.samples import measures_columns
 
 TABLE = "image_statistics"
@@ -25,14 +25,18 @@ class MeasureImagesStage:
 
     name = "measure-images"
     chunk = 512
+    rules = MEASURED
+    reads = ("selection", "post_images")
+    writes = TABLE
 
     def __init__(self, settings: Settings) -> None:
         """`settings` are as every stage's: how many pixels an image may have is set with them."""
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         """Images without measures of this version: `key` is the image's sha256."""
-        failures = catalog.open_failures(self.name, as_of)
-        return pending_images(catalog, TABLE, MEASURED, failures)
+        done = (TABLE, "sha256", MEASURED)
+        failures = (self.name, as_of, None)
+        return to_do(catalog, images_of(catalog, posts), done, failures, posts is not None)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""

@@ -5,7 +5,6 @@ when samples are loaded, so that an import of older posts leaves nothing stale; 
 their own tables.
 """
 
-import json
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -13,12 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, Reason, quote
+from mmrl.catalog import Catalog, Reason, quote, without
 from mmrl.catalog.columns import TIME
 from mmrl.catalog.keys import author_keys, text_content, visual_content
-from mmrl.catalog.tables import META, POSTS, SAMPLES
+from mmrl.catalog.tables import POSTS, SAMPLES
 from mmrl.config import Settings
 from mmrl.pipeline.stage import Results
+from mmrl.pipeline.stages.images import selected
 from mmrl.samples.chosen_observations import choose_observations
 from mmrl.samples.features import FEATURES_VERSION, INPUTS, post_features
 from mmrl.samples.load import mature_after
@@ -32,14 +32,10 @@ _OBSERVED_COLUMNS = [
     *("author_comment_karma", "author_link_karma", "author_created_at", "removed_by"),
 ]
 _LABEL_COLUMNS = ["post_id", "observed_at", "score", "settled", "removed_by"]
-_STATE_COLUMNS = [
-    *("post_id", "rules", "created_at", "first_look_at", "unlabelled", "image_content"),
-]
+_STATE_COLUMNS = ["post_id", "created_at", "first_look_at", "unlabelled", "image_content"]
 _IMAGE_COLUMNS = ["sha256", "width", "height", "byte_size"]
 _TEXT = pa.string()
 _WAITING = pa.array([str(Reason.TOO_YOUNG), str(Reason.SCORE_NOT_SETTLED)], _TEXT)
-_EVENTS = ("selection", "post_images", "observations")  # what makes a post pending
-_CURSORS = "merge cursors"
 
 
 class MergeStage:
@@ -53,40 +49,30 @@ class MergeStage:
 
     def __init__(self, settings: Settings) -> None:
         self._mature_after = mature_after(settings)
-        self._cursors: dict[str, int] = {}
-        self._left = 0
         self._require_image = settings.filter.require_image
-        self._rules = f"v{FEATURES_VERSION} mature {settings.label.mature_after_hours:g} h"
+        self._made_by = f"v{FEATURES_VERSION} mature {settings.label.mature_after_hours:g} h"
+        self.rules = self._made_by + (", with an image" if self._require_image else "")
+        self.reads = ("selection", "post_images", "observations")
+        self.writes = "samples"
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
-        """Posts without a sample, with one of other rules, or with something that it lacks.
-
-        Only posts of which something was written since the last finished run are checked.
-        """
-        cursors = self._read_cursors(catalog)
-        touched = []
-        for table in _EVENTS:
-            rows, cursors[table] = catalog.read_since(table, ["post_id"], cursors.get(table, -1))
-            touched.append(rows["post_id"])
-        posts = pc.unique(pa.chunked_array([chunk for c in touched for chunk in c.chunks], _TEXT))
-        samples = catalog.lookup("samples", "post_id", posts, _STATE_COLUMNS)
-        samples = samples.filter(pc.equal(samples["rules"], self._rules))
-        new = posts.filter(pc.invert(_is_among(posts, samples["post_id"])))
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
+        """Posts without a sample, with one of other rules, or with something that it lacks."""
+        present = f"rules = {quote(self._made_by)}"
+        samples = catalog.lookup("samples", "post_id", posts, _STATE_COLUMNS, present)
+        new = without(selected(catalog, posts), "post_id", samples["post_id"])["post_id"]
         if self._require_image:
             new = _with_image(catalog, new)
-        selected = catalog.lookup("selection", "post_id", new, ["post_id", "reason"])
         lacking = samples["post_id"].filter(pc.is_null(samples["image_content"]))
         keys = pc.unique(
             pa.chunked_array(
                 [
-                    *selected["post_id"].filter(pc.is_null(selected["reason"])).chunks,
+                    *new.chunks,
                     *self._told_more(catalog, samples).chunks,
                     *_with_image(catalog, lacking).chunks,
                 ],
                 _TEXT,
             )
         )
-        self._cursors, self._left = cursors, len(keys)
         return pa.table({"key": keys})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
@@ -111,14 +97,11 @@ class MergeStage:
         return posts
 
     def worker(self, as_of: datetime) -> "MergeWorker":
-        return MergeWorker(self._rules, self._mature_after, as_of)
+        return MergeWorker(self._made_by, self._mature_after, as_of)
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
-        """Writes a chunk; after the last one, where the next run is to go on reading."""
+        """Writes the samples."""
         catalog.upsert("samples", done)
-        self._left -= done.num_rows
-        if self._left == 0:
-            self._write_cursors(catalog)
 
     def _told_more(self, catalog: Catalog, samples: pa.Table) -> pa.ChunkedArray:
         """Posts whose sample lacks a label, or a first observation, that there is now."""
@@ -134,21 +117,6 @@ class MergeStage:
         )
         more = (chosen.label >= 0) | (unseen & (chosen.first >= 0))
         return lacking["post_id"].filter(pa.array(more))
-
-    # Cursors only spare reading what was looked at before: without them, or with older ones, the
-    # same posts are found pending. So they are dropped at any doubt.
-
-    def _read_cursors(self, catalog: Catalog) -> dict[str, int]:
-        kept = catalog.read("meta", ["value"], f"name = {quote(_CURSORS)}")["value"].to_pylist()
-        cursors = json.loads(kept[0]) if kept else {}
-        if [cursors.get("rules"), cursors.get("rows")] != [self._rules, catalog.count("samples")]:
-            return {}
-        return {table: cursors[table] for table in _EVENTS}
-
-    def _write_cursors(self, catalog: Catalog) -> None:
-        cursors = {"rules": self._rules, "rows": catalog.count("samples"), **self._cursors}
-        row = {"name": [_CURSORS], "value": [json.dumps(cursors)]}
-        catalog.upsert("meta", pa.table(row, schema=META))
 
 
 class MergeWorker:
@@ -235,10 +203,6 @@ def _feature_inputs(batch: pa.Table) -> pa.Table:
 def _with_image(catalog: Catalog, posts: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
     """Those of the posts that have an image."""
     return catalog.lookup("post_images", "post_id", posts, ["post_id"])["post_id"]
-
-
-def _is_among(values: pa.ChunkedArray, keys: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(values, value_set=_plain(keys))
 
 
 def _join(left: pa.Table, left_on: str, right: pa.Table, right_on: str) -> pa.Table:

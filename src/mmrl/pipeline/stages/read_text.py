@@ -9,7 +9,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.encoders.image_text import READER, read_texts
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, pending_images
+from mmrl.pipeline.stages.images import add_bytes, failed, images_of, to_do
 
 TABLE = "image_texts"
 
@@ -22,16 +22,20 @@ class ReadTextStage:
 
     name = "read-text"
     chunk = 256
+    reads = ("selection", "post_images")
+    writes = TABLE
 
     def __init__(self, settings: Settings) -> None:
         self._on = settings.read_text
+        self.rules = READER if self._on else "off"
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         """Images whose text was not read: `key` is the image's sha256."""
         if not self._on:
             return pa.table({"key": pa.array([], pa.string())})
-        failures = catalog.open_failures(self.name, as_of)
-        return pending_images(catalog, TABLE, f"reader = {quote(READER)}", failures)
+        done = (TABLE, "sha256", f"reader = {quote(READER)}")
+        failures = (self.name, as_of, None)
+        return to_do(catalog, images_of(catalog, posts), done, failures, posts is not None)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds `bytes`."""
