@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -360,3 +362,96 @@ def test_a_column_that_an_older_mmrl_did_not_know_is_added_and_null(tmp_path: Pa
     catalog.upsert("captions", pa.Table.from_pylist([newer], schema=SCHEMAS["captions"]))
     again = Catalog.open(tmp_path).read("captions").sort_by("sha256")
     assert again.to_pylist() == [{**row, "phrases": None}, newer]
+
+
+def test_rows_written_since_a_cursor_come_once_and_joining_files_brings_none_again(
+    catalog: Catalog,
+) -> None:
+    def since(cursor: str) -> tuple[list[str], str]:
+        rows, now = catalog.read_since("selection", ["post_id"], cursor)
+        return sorted(rows["post_id"].to_pylist()), now
+
+    assert since("") == ([], "")
+    first = [f"p{number:02}" for number in range(30)]
+    for post in first[:15]:
+        catalog.insert("selection", selection([post]))
+    half = catalog.last_written("selection")
+    for post in first[15:]:
+        catalog.insert("selection", selection([post]))
+    rows, cursor = since("")
+    assert (rows, cursor) == (first, catalog.last_written("selection"))
+    assert since(half)[0] == first[15:]
+    assert since(cursor) == ([], cursor)
+    catalog.compact()
+    assert len(catalog.opened("selection").to_lance().get_fragments()) == 1
+    assert since(cursor)[0] == []
+    assert set(since(half)[0]) >= set(first[15:])
+    catalog.upsert("selection", selection(["p03", "new"], "other"))
+    assert since(cursor)[0] == since(since(cursor)[1])[0] + ["new", "p03"]
+
+
+def test_a_table_that_was_made_anew_is_read_from_its_beginning(catalog: Catalog) -> None:
+    catalog.insert("selection", selection(["a"]))
+    cursor = catalog.last_written("selection")
+    catalog.drop("selection")
+    for post in ("b", "c", "d"):
+        catalog.insert("selection", selection([post]))
+    rows, _ = catalog.read_since("selection", ["post_id"], cursor)
+    assert sorted(rows["post_id"].to_pylist()) == ["b", "c", "d"]
+
+
+def test_the_index_of_a_growing_table_keeps_few_parts(catalog: Catalog) -> None:
+    catalog.append("selection", selection([f"p{number:06}" for number in range(12_000)]))
+    catalog.compact()
+    for start in range(12_000, 30_000, 3_000):
+        ids = [f"p{number:06}" for number in range(start, start + 3_000)]
+        catalog.append("selection", selection(ids))
+        catalog.compact()
+    dataset = catalog.opened("selection").to_lance()
+    parts = dataset.stats.index_stats(dataset.list_indices()[0]["name"])
+    assert parts["num_unindexed_rows"] <= 2_000
+    assert len(parts["num_indexed_rows_per_delta"]) <= 3
+    asked = ["p000007", "p012000", "p029999", "p030000"]
+    found = catalog.lookup("selection", "post_id", asked, ["post_id"])
+    assert sorted(found["post_id"].to_pylist()) == asked[:3]
+
+
+def seen(ids: list[str], at: datetime = NOON) -> pa.Table:
+    rows = [{"post_id": post, "observed_at": at} for post in ids]
+    return pa.Table.from_pylist(rows, schema=SCHEMAS["observations"])
+
+
+def test_keys_of_two_columns_are_inserted_and_replaced_as_those_of_one(catalog: Catalog) -> None:
+    later = NOON + timedelta(hours=1)
+    assert catalog.insert("observations", seen(["a", "b"])) == 2
+    assert catalog.insert("observations", seen(["b", "c"])) == 1
+    assert catalog.insert("observations", seen(["b"], later)) == 1
+    assert catalog.insert("observations", seen(["a", "b", "c"])) == 0
+    scored = seen(["c", "d"]).set_column(2, "score", pa.array([5, 6], pa.int64()))
+    catalog.upsert("observations", scored)
+    catalog.upsert("observations", seen(["e"]))
+    rows = catalog.read("observations", ["post_id", "observed_at", "score"]).to_pylist()
+    assert sorted((row["post_id"], row["observed_at"] == NOON, row["score"]) for row in rows) == [
+        *[("a", True, None), ("b", False, None), ("b", True, None)],
+        *[("c", True, 5), ("d", True, 6), ("e", True, None)],
+    ]
+
+
+def test_threads_that_insert_the_same_observations_at_once_make_no_duplicates(
+    tmp_path: Path,
+) -> None:
+    Catalog.open(tmp_path, create=True).insert("observations", seen(["first"]))
+    together = threading.Barrier(3)
+
+    def work(_: int) -> int:
+        catalog, inserted = Catalog.open(tmp_path), 0
+        for batch in range(4):
+            together.wait(60)
+            ids = [f"p{batch * 50 + number}" for number in range(50)]
+            inserted += catalog.insert("observations", seen(ids))
+        return inserted
+
+    with ThreadPoolExecutor(3) as threads:
+        assert sum(threads.map(work, range(3))) == 200
+    ids = Catalog.open(tmp_path).read("observations", ["post_id"])["post_id"].to_pylist()
+    assert len(ids) == len(set(ids)) == 201

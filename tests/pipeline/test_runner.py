@@ -24,6 +24,9 @@ class Caption:
     """A small stage: captions the keys it was given, failing those it is told to."""
 
     name = "caption"
+    rules = ""
+    reads = ("post_images",)
+    writes = "captions"
 
     def __init__(self, keys: list[str], chunk: int, fails: dict[str, bool] | None = None) -> None:
         self.keys, self.chunk, self.fails = keys, chunk, fails or {}
@@ -31,7 +34,7 @@ class Caption:
         self.batches: list[int] = []
         self.on_batch: Callable[[int], None] = lambda number: None
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         rows = pa.table({"key": pa.array(self.keys, pa.string())})
         rows = without(rows, "key", catalog.read("captions", ["sha256"])["sha256"].to_pylist())
         return without(rows, "key", catalog.open_failures(self.name, as_of))
@@ -58,6 +61,12 @@ class Caption:
 
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         catalog.upsert("captions", done)
+
+
+def show(catalog: Catalog, image: str) -> None:
+    """Has a post show an image."""
+    row = {"post_id": "p", "sha256": image, "fetched_at": NOON, "final_url": ""}
+    catalog.insert("post_images", pa.Table.from_pylist([row], schema=SCHEMAS["post_images"]))
 
 
 def captioned(catalog: Catalog) -> list[str]:
@@ -100,6 +109,7 @@ def test_what_was_committed_before_a_crash_stays_and_the_rest_is_pending(
 def test_a_permanent_failure_is_not_tried_again_and_a_transient_one_is_later(
     catalog: Catalog,
 ) -> None:
+    show(catalog, "b")
     stage = Caption(["a", "b", "c"], 2, fails={"a": False, "b": True})
     report = run_stage(stage, catalog, NOON, Silent())
     assert (report.done, dict(report.failed)) == (1, {"model_error": 2})

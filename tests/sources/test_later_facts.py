@@ -59,7 +59,8 @@ def test_a_gallery_that_was_not_finished_gets_its_image_from_a_later_answer(
     assert post["image_url"] == "https://i.redd.it/m1.jpg"
     assert (post["image_known_at"], post["flair_known_at"]) == (later, later)
     assert post["first_seen_at"] == AT
-    assert decided(catalog, later - timedelta(hours=1)) == []  # nobody knew of the image yet
+    before = later - timedelta(hours=1)  # nobody knew of the image yet
+    assert decided(catalog, before) == ["gallery_unfinished"]
     assert decided(catalog, later) == [None]
     assert catalog.count("observations") == 2
 

@@ -17,7 +17,9 @@ from mmrl.catalog import failures as failures_table
 from mmrl.catalog import upkeep
 from mmrl.catalog.columns import key_columns
 from mmrl.catalog.failures import Failed
-from mmrl.catalog.handles import Handles
+from mmrl.catalog.handles import MADE, Handles
+from mmrl.catalog.insertion import insert_new
+from mmrl.catalog.joined import Ages
 from mmrl.catalog.lance_errors import clear_errors
 from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS, embeddings, schema_of, table_of
@@ -126,33 +128,35 @@ class Catalog:
         rows = rows.filter(pc.is_in(rows[column], value_set=distinct))
         return rows if columns is None else rows.select(list(columns))
 
-    def read_since(self, table: str, columns: Sequence[str], cursor: int) -> tuple[pa.Table, int]:
-        """Rows written after a cursor, and the cursor to hand in next time; -1 reads all.
+    def read_since(self, table: str, columns: Sequence[str], cursor: str) -> tuple[pa.Table, str]:
+        """Rows written after a cursor, and the cursor to hand in next time; "" reads all.
 
-        Its cost follows what is new. Rows that were rewritten (replaced, or moved when small files
-        were joined) come again; rows that were deleted don't come at all.
+        Its cost follows what is new. Rows that were replaced come again, and those that share a
+        file with new ones since small files were joined; rows that were deleted don't come at all.
         """
         dataset = self._reading(table)
         if dataset is None:
-            return _empty(table, columns), -1
+            return _empty(table, columns), ""
         with clear_errors(self.home):
-            # Lance numbers a table's fragments upwards, in the order of commits.
-            fragments = dataset.get_fragments()
-            newest = _newest(fragments)
-            if cursor > newest:  # the table was made anew
-                cursor = -1
-            new = [fragment for fragment in fragments if fragment.fragment_id > cursor]
+            now = _cursor(dataset)
+            if now == cursor:
+                return _empty(table, columns), now
+            made, _, last = cursor.rpartition("/")
+            if not now.startswith(f"{made}/"):  # the table was made anew
+                last = ""
+            known, ages = int(last or -1), Ages(self, table)
+            new = [one for one in dataset.get_fragments() if ages.of(one) > known]
             if not new:
-                return _empty(table, columns), cursor
-            return dataset.scanner(columns=list(columns), fragments=new).to_table(), newest
+                return _empty(table, columns), now
+            return dataset.scanner(columns=list(columns), fragments=new).to_table(), now
 
-    def last_written(self, table: str) -> int:
-        """The cursor that `read_since` would give now; -1 where nothing was written yet."""
+    def last_written(self, table: str) -> str:
+        """The cursor that `read_since` would give now."""
         dataset = self._reading(table)
         if dataset is None:
-            return -1
+            return ""
         with clear_errors(self.home):
-            return _newest(dataset.get_fragments())
+            return _cursor(dataset)
 
     def nearest(
         self,
@@ -214,12 +218,15 @@ class Catalog:
         if rows.num_rows == 0:
             return
         opened = self._open_or_create(table)
+        keys, rows = key_columns(opened.schema), _fit(rows, opened.schema)
         with clear_errors(self.home):
+            if len(keys) > 1 and self._insert_new(table, keys, rows, whole=True) is not None:
+                return
             (
-                opened.merge_insert(key_columns(opened.schema))
+                opened.merge_insert(keys)
                 .when_matched_update_all()
                 .when_not_matched_insert_all()
-                .execute(_fit(rows, opened.schema))
+                .execute(rows)
             )
 
     def insert(self, table: str, rows: pa.Table) -> int:
@@ -232,19 +239,17 @@ class Catalog:
         if rows.num_rows == 0:
             return 0
         opened = self._open_or_create(table)
+        keys, rows = key_columns(opened.schema), _fit(rows, opened.schema)
         with clear_errors(self.home):
-            merged = (
-                opened.merge_insert(key_columns(opened.schema))
-                .when_not_matched_insert_all()
-                .execute(_fit(rows, opened.schema))
-            )
+            if len(keys) > 1:
+                inserted = self._insert_new(table, keys, rows)
+                if inserted is not None:
+                    return inserted
+            merged = opened.merge_insert(keys).when_not_matched_insert_all().execute(rows)
         return int(merged.num_inserted_rows)
 
     def append(self, table: str, rows: pa.Table) -> None:
-        """Adds rows whose keys the caller knows to be new, in one commit.
-
-        Its cost follows what is added, where `insert` of a key of two columns reads all keys.
-        """
+        """Adds rows whose keys the caller knows to be new, in one commit, and looks up none."""
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
@@ -274,7 +279,9 @@ class Catalog:
             opened = self.opened(name)
             if opened is not None:
                 with clear_errors(self.home):
+                    before = int(opened.version)
                     upkeep.compact(opened, name)
+                    Ages(self, name).note(opened.to_lance(), before)
 
     def drop_versions(self, tables: Sequence[str], older_than: timedelta) -> int:
         """Drops versions of tables that are older than this, and the files only they hold.
@@ -334,6 +341,14 @@ class Catalog:
         with clear_errors(self.home):
             self._handles.drop(name)
 
+    def _insert_new(
+        self, table: str, keys: Sequence[str], rows: pa.Table, whole: bool = False
+    ) -> int | None:
+        def reading() -> "lance.LanceDataset | None":
+            return self._handles.reading(table)
+
+        return insert_new(self, reading, table, keys, rows, whole)
+
     def _reading(self, name: str) -> "lance.LanceDataset | None":
         with clear_errors(self.home):
             return self._handles.reading(name)
@@ -364,14 +379,16 @@ class Catalog:
             )
 
 
+def _cursor(dataset: "lance.LanceDataset") -> str:
+    """Which table it is, and the number of its newest fragment; see `joined`."""
+    made = (dataset.schema.metadata or {}).get(MADE, b"").decode()
+    return f"{made}/{max((one.fragment_id for one in dataset.get_fragments()), default=-1)}"
+
+
 def _distinct(values: "Iterable[str] | pa.Array | pa.ChunkedArray") -> pa.Array:
     if not isinstance(values, pa.Array | pa.ChunkedArray):
         values = pa.array(sorted(set(values)), pa.string())
     return pc.drop_null(pc.unique(values))
-
-
-def _newest(fragments: "list[lance.LanceFragment]") -> int:
-    return max((fragment.fragment_id for fragment in fragments), default=-1)
 
 
 def _empty(table: str, columns: Sequence[str] | None) -> pa.Table:

@@ -4,6 +4,7 @@ Lance reads every table of LanceDB and is imported in a fraction of the time. So
 by the first write, and not by a command that reads, or finds nothing to do.
 """
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 # grow to that over weeks. Few of these entries are ever asked for again.
 _INDEX_CACHE, _METADATA_CACHE = 16 << 20, 4 << 20  # bytes
 _VECTOR_CACHE = 512 << 20  # bytes of vectors' indices, which are slow unless in memory
+
+
+MADE = b"mmrl.made"  # in a table's metadata: tells it from another one of the same name
 
 
 class Handles:
@@ -94,9 +98,10 @@ class Handles:
         """
         from lance import LanceDataset, LanceOperation
 
+        made = {**(schema.metadata or {}), MADE: secrets.token_hex(8).encode()}
         LanceDataset.commit(
             self._address(name),
-            LanceOperation.Overwrite(schema, []),
+            LanceOperation.Overwrite(schema.with_metadata(made), []),
             read_version=0,
             max_retries=0,
         )

@@ -13,6 +13,7 @@ from mmrl.catalog.columns import (
     POST_FEATURES,
     TIME,
     key,
+    key_columns,
     time_key,
 )
 from mmrl.catalog.holds import Holds, OfAnyKey, OfContent, OfNoPost, OfPost
@@ -263,26 +264,37 @@ def embeddings_table(space: str, dim: int) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its columns, and what of a post it holds; a purge erases by that."""
+    """A table.
+
+    Attributes:
+        schema: its columns.
+        holds: what of a post it holds; a purge erases by that.
+        indexed: the columns that rows are looked up by; the first one of the key, unless given.
+    """
 
     schema: pa.Schema
     holds: Holds
+    indexed: tuple[str, ...] = ()
 
 
 TABLES: dict[str, Table] = {
     "meta": Table(META, OfNoPost("settings of the home")),
-    "posts": Table(POSTS, OfPost(author="author_name", mentions=("crosspost_parent",))),
+    "posts": Table(
+        POSTS,
+        OfPost(author="author_name", mentions=("crosspost_parent",)),
+        ("post_id", "image_url", "first_seen_at"),
+    ),
     "observations": Table(OBSERVATIONS, OfPost()),
     "extra_features": Table(EXTRA_FEATURES, OfPost()),
     "selection": Table(SELECTION, OfPost()),
     "images": Table(IMAGES, OfContent("image", "sha256")),
-    "post_images": Table(POST_IMAGES, OfPost()),
+    "post_images": Table(POST_IMAGES, OfPost(), ("post_id", "sha256")),
     "captions": Table(CAPTIONS, OfContent("image", "sha256")),
     "image_texts": Table(IMAGE_TEXTS, OfContent("image", "sha256")),
     "image_statistics": Table(IMAGE_MEASURES, OfContent("image", "sha256")),
-    "samples": Table(SAMPLES, OfPost()),
+    "samples": Table(SAMPLES, OfPost(), ("post_id", "created_at")),
     "predictions": Table(PREDICTIONS, OfPost()),
-    "failures": Table(FAILURES, OfAnyKey("key", "detail")),
+    "failures": Table(FAILURES, OfAnyKey("key", "detail"), ("key", "retry_after")),
     "service": Table(SERVICE, OfNoPost("the collector's state, by subreddit")),
     "community_rules": Table(COMMUNITY_RULES, OfNoPost("rules that moderators wrote")),
     "gaps": Table(GAPS, OfNoPost("ranges of ids, of posts that nobody saw")),
@@ -314,3 +326,11 @@ def table_of(name: str) -> Table | None:
     if space in EMBEDDED and dim.isdigit() and name == embeddings_table(space, int(dim)):
         return Table(embeddings(int(dim)), OfContent(space, "content"))
     return TABLES.get(name)
+
+
+def indexed_columns(name: str) -> tuple[str, ...]:
+    """The columns of a table that have an index once it is large; none of one not declared."""
+    table = table_of(name)
+    if table is None:
+        return ()
+    return table.indexed or (key_columns(table.schema)[0],)

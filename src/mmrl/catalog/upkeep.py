@@ -3,22 +3,27 @@
 from datetime import timedelta
 from typing import Any
 
-from mmrl.catalog.columns import key_columns
+from mmrl.catalog.tables import indexed_columns
 
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
+# Rows a page of an index. A look-up reads a page for each value; Lance's own 4,096 make looking up
+# a day's 200 hashes as slow as reading a million.
+_PAGE_ROWS = 256
 _MOVED_SHARE = 0.2  # of the vectors may be missing in their index; these are compared one by one
 VECTOR = "vector"  # the column of an embedding table
 
 
 def compact(opened: Any, table: str) -> None:
-    """Joins the small files of a LanceDB table and indexes its key; see `Catalog.compact`."""
+    """Joins the small files of a LanceDB table and keeps its indices; see `Catalog.compact`."""
     try:
         if opened.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FILES:
             opened.to_lance().optimize.compact_files(**fragments_of(table))
             opened.checkout_latest()
-        _index_key(opened)
+        if opened.count_rows() >= _INDEXED_ROWS:
+            for column in indexed_columns(table):
+                _index(opened, column)
         if table.startswith("embeddings_"):
             _index_vectors(opened)
     except (OSError, RuntimeError) as error:
@@ -44,16 +49,29 @@ def fragments_of(table: str) -> dict[str, int]:
     return {"target_rows_per_fragment": 131_072}
 
 
-def _index_key(opened: Any) -> None:
-    """Keeps a BTree on the first key column, so that a look-up costs what is asked for."""
-    if opened.count_rows() < _INDEXED_ROWS:
+def _index(opened: Any, column: str) -> None:
+    """Keeps a BTree on a column, so that a look-up costs what is asked for.
+
+    New rows get an index of their own, which is joined with older ones of at most its size: so that
+    keeping the index costs what is new, and a look-up asks few of them.
+    """
+    dataset = opened.to_lance()
+    name = next((one["name"] for one in dataset.list_indices() if one["fields"] == [column]), None)
+    if name is None:
+        index_again(opened, column)
         return
-    column = key_columns(opened.schema)[0]
-    indices = [index.name for index in opened.list_indices() if index.columns == [column]]
-    if not indices:
-        opened.create_scalar_index(column, index_type="BTREE")
-    elif opened.index_stats(indices[0]).num_unindexed_rows > _UNINDEXED_ROWS:
-        opened.to_lance().optimize.optimize_indices()
+    known = dataset.stats.index_stats(name)
+    parts, new = known["num_indexed_rows_per_delta"], known["num_unindexed_rows"]
+    if sum(parts) > 2 * _PAGE_ROWS * sum(part["num_pages"] for part in known["indices"]):
+        index_again(opened, column)  # an earlier mmrl made it, of large pages
+    elif new > _UNINDEXED_ROWS:
+        joined = 0
+        for part in reversed(parts):
+            if part > new:
+                break
+            joined, new = joined + 1, new + part
+        dataset.optimize.optimize_indices(num_indices_to_merge=joined, index_names=[name])
+        opened.checkout_latest()
 
 
 def _index_vectors(opened: Any) -> None:
@@ -70,12 +88,19 @@ def _index_vectors(opened: Any) -> None:
     left_out = opened.index_stats(indices[0]).num_unindexed_rows if indices else rows
     if left_out > max(_UNINDEXED_ROWS, _MOVED_SHARE * rows):
         index_again(opened, VECTOR)
+    elif left_out > _UNINDEXED_ROWS:
+        opened.to_lance().optimize.optimize_indices(index_names=[indices[0]])
+        opened.checkout_latest()
 
 
 def index_again(opened: Any, column: str) -> None:
     """Makes a column's index from the rows that are there; a small table's vectors need none."""
+    from lance.indices import IndexConfig
+
     if column != VECTOR:
-        opened.create_scalar_index(column, index_type="BTREE", replace=True)
+        pages = IndexConfig("btree", {"zone_size": _PAGE_ROWS})
+        opened.to_lance().create_scalar_index(column, pages, replace=True)
+        opened.checkout_latest()
         return
     rows = opened.count_rows()
     if rows < _INDEXED_ROWS:

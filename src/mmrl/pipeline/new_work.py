@@ -44,7 +44,7 @@ class Mark:
     generation: str
     rows: int
     as_of: datetime
-    read: dict[str, int]
+    read: dict[str, str]
 
 
 class NewWork:
@@ -62,7 +62,7 @@ class NewWork:
         self._generation = generation(catalog)
         self._kept = _kept(catalog, stage.name)
         self._trusted = self._kept is not None and not self._is_doubtful(self._kept)
-        self._read: dict[str, int] = {}
+        self._read: dict[str, str] = {}
         self.missed = 0
         posts = self._touched() if self._trusted else self._all()
         self.pending = self._among(posts)

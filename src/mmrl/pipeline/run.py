@@ -142,7 +142,7 @@ def run(
         with only_one(catalog.home, f"run-{info.name}", _RUNNING, wait):
             if info.chunked:
                 stage = make_stage(info, settings)
-                report.stages.append(run_stage(stage, catalog, as_of, progress, check))
+                report.stages.append(run_stage(stage, catalog, as_of, progress, check=check))
             else:
                 outcome = _made_by(info)(WholeRun(catalog, settings, as_of, progress, truth))
                 report.outcomes[info.name] = outcome

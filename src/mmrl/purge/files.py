@@ -120,8 +120,8 @@ def _rewrite(opened: Any, table: str) -> int:
         opened.checkout_latest()
     # An index is a copy of its column. Rows that it leaves out may still be in its files, also
     # where a whole file of the table went and nothing was left to rewrite.
-    for index in opened.list_indices():
-        index_again(opened, index.columns[0])
+    for column in sorted({index.columns[0] for index in opened.list_indices()}):
+        index_again(opened, column)
     opened.checkout_latest()
     dataset = opened.to_lance()
     if any(known.num_deletions for known in dataset.get_fragments()):

@@ -11,6 +11,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import FilterSettings, ImageSettings, RedditSettings, Settings
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.stages.filter import FilterStage, decide, fingerprint
+from tests.support.marks import forget_marks
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 IMAGELESS = {"filter": FilterSettings(require_image=False)}
@@ -147,6 +148,7 @@ def test_decisions_made_by_earlier_code_are_made_again(catalog: Catalog, version
     stage = FilterStage(settings())
     run_stage(stage, catalog, NOW, Silent())
     catalog.opened("selection").update(values={"rules": f"{version}{fingerprint(settings())}"})
+    forget_marks(catalog)
     assert run_stage(stage, catalog, NOW, Silent()).done == 1
     assert run_stage(stage, catalog, NOW, Silent()).pending == 0
     assert decisions(catalog) == {"p1": None}

@@ -19,6 +19,7 @@ from mmrl.pipeline.stages import measure_images
 from mmrl.pipeline.stages.measure_images import MeasureImagesStage
 from tests.pipeline.stages.test_embed import AS_OF, BROKEN, GOOD, OTHER, put
 from tests.support.image_server import image_file
+from tests.support.marks import forget_marks
 
 
 def run(catalog: Catalog) -> StageReport:
@@ -77,6 +78,7 @@ def test_a_new_version_measures_again_and_replaces(
     run(filled)
     monkeypatch.setattr(measure_images, "VERSION", "next")
     monkeypatch.setattr(measure_images, "MEASURED", "version = 'next'")
+    monkeypatch.setattr(MeasureImagesStage, "rules", "version = 'next'")
     assert run(filled).done == 1
     assert filled.read("image_statistics", ["version"])["version"].to_pylist() == ["next"]
 
@@ -86,6 +88,7 @@ def test_an_image_measured_before_there_were_colours_is_measured_again(filled: C
     table = Path(str(filled.home)) / "catalog" / "image_statistics.lance"
     lance.dataset(str(table)).drop_columns([COLOURS])
     again = Catalog.open(filled.home)
+    forget_marks(again)
     assert again.count("image_statistics", f"{COLOURS} IS NULL") == 1
     assert run(again).done == 1
     assert again.count("image_statistics", f"{COLOURS} IS NULL") == 0

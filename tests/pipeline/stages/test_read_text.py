@@ -8,6 +8,7 @@ from mmrl.pipeline import Silent, StageReport, run_stage
 from mmrl.pipeline.stages.read_text import ReadTextStage
 from tests.encoders.test_image_text import written
 from tests.pipeline.stages.test_embed import AS_OF, BROKEN, put
+from tests.support.marks import forget_marks
 
 MEME, PLAIN = written("ONE DOES NOT SIMPLY", "READ"), written()
 
@@ -39,5 +40,6 @@ def test_what_another_reader_read_is_read_again(catalog: Catalog) -> None:
     put(catalog, "a", "A meme", MEME, None)
     run(catalog)
     catalog.opened("image_texts").update(values={"reader": "another"})
+    forget_marks(catalog)
     assert run(catalog).done == 1
     assert catalog.count("image_texts") == 2
