@@ -46,11 +46,13 @@ def extras_of_posts(
             that people bring goes before it.
     """
     of_post: dict[str, dict[str, str]] = {post_id: {} for post_id in post_ids.to_pylist()}
-    if image_texts:
+    if image_texts and catalog.count("image_texts"):
         where = f"reader = {quote(READER)} AND text != ''"
-        read = catalog.read("image_texts", ["sha256", "text"], where)
-        shown = catalog.lookup("post_images", "sha256", read["sha256"], ["post_id", "sha256"])
+        shown = catalog.lookup("post_images", "post_id", post_ids, ["post_id", "sha256"])
+        columns = ["sha256", "text"]
+        read = catalog.lookup("image_texts", "sha256", shown["sha256"], columns, where)
         row = pc.index_in(shown["sha256"], value_set=read["sha256"].combine_chunks())
+        shown, row = shown.filter(pc.is_valid(row)), row.drop_null()
         _put(of_post, shown["post_id"], [IMAGE_TEXT] * shown.num_rows, read["text"].take(row))
     in_time = "flair IS NOT NULL AND flair_known_at IS NULL"
     flairs = catalog.lookup("posts", "post_id", post_ids, ["post_id", "flair"], in_time)

@@ -78,8 +78,8 @@ def _publish(
     champion = next((known for known in Registry(catalog.home).list() if known.champion), None)
     if champion is not None:
         where = f"model_version = {quote(champion.version)}"
-        predicted = catalog.read("predictions", ["post_id"], where)
-        live = without(live, "post_id", predicted["post_id"].to_pylist())
+        predicted = catalog.lookup("predictions", "post_id", live["post_id"], ["post_id"], where)
+        live = without(live, "post_id", predicted["post_id"])
     report.pending = live.num_rows * (champion is not None) + due
     progress.start("publish", report.pending)
     if champion is not None and live.num_rows:
