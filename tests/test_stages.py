@@ -22,11 +22,14 @@ class CheckStage:
 
     name = "check"
     chunk = 10
+    rules = ""
+    reads = ("posts",)
+    writes = "checks"
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def pending(self, catalog: Catalog, as_of: datetime) -> pa.Table:
+    def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
         return pa.table({"key": ["a", "b"]})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
