@@ -20,6 +20,7 @@ NAMES = (
     "collect",
     "airflow",
     "serve",
+    "cluster",
 )
 
 failed = []

@@ -213,6 +213,37 @@ class CaptionServerSettings(Section):
     )
 
 
+class RaySettings(Section):
+    """A Ray cluster for the heavy stages, where `engine` is "ray"; takes the extra mmrl[ray]."""
+
+    address: str | None = Field(
+        default=None,
+        description="of a cluster's head, such as 10.0.0.5:6379, or auto on one of its machines; "
+        "unset: RAY_ADDRESS, or a Ray on this machine alone for the time of a run",
+    )
+    actors: int | None = Field(
+        default=None,
+        ge=1,
+        description="processes that do a stage's chunks; unset: one for each GPU where the stage "
+        "runs a model, else one for each cpus_per_actor",
+    )
+    cpus_per_actor: float = Field(
+        default=4.0, gt=0, description="CPUs of one actor, or all that the largest machine has"
+    )
+    gpus_per_actor: float | None = Field(
+        default=None,
+        ge=0,
+        description="GPUs of an actor that runs a model, 0.5 for two on one GPU; unset: 1 where "
+        "the cluster has any",
+    )
+    batch: int | None = Field(
+        default=None, ge=1, description="most rows of a chunk; unset: each stage's own"
+    )
+    start_seconds: float = Field(
+        default=300.0, gt=0, description="the longest wait for a stage's first actor"
+    )
+
+
 class LabelSettings(Section):
     """The label: a post's popularity once its score has settled."""
 
@@ -258,6 +289,10 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="number format of models; auto: bfloat16 on a GPU that has it"
     )
+    engine: Literal["local", "ray"] = Field(
+        default="local",
+        description="where images are fetched, captioned and embedded: in this process, or on Ray",
+    )
     read_text: bool = Field(
         default=False, description="also learn from text in images; takes the extra mmrl[ocr]"
     )
@@ -271,6 +306,7 @@ class Settings(BaseSettings):
     filter: FilterSettings = FilterSettings()
     images: ImageSettings = ImageSettings()
     caption_server: CaptionServerSettings = CaptionServerSettings()
+    ray: RaySettings = RaySettings()
     label: LabelSettings = LabelSettings()
     train: TrainSettings = TrainSettings()
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -64,6 +65,7 @@ def examine(home: str, live: bool = False) -> list[Finding]:
         lambda: _encoders(settings),
         lambda: _devices(settings),
         *([_text_reader] if settings.read_text else []),
+        *([lambda: _cluster(settings)] if settings.engine == "ray" else []),
         lambda: _disk(home),
     ]
     sources = [*_credentials(home, settings), _arctic_shift(settings)]
@@ -198,6 +200,22 @@ def _text_reader() -> Finding:
         found = f"read_text is on, and {' and '.join(missing)} not installed"
         return Finding("text in images", "wrong", found, "pip install 'mmrl[ocr]'")
     return Finding("text in images", "ok", f"rapidocr {importlib.metadata.version('rapidocr')}")
+
+
+def _cluster(settings: Settings) -> Finding:
+    """What Ray is installed, and what the cluster has where one is named."""
+    from mmrl.pipeline.cluster import Cluster, what_is_there
+
+    try:
+        with closing(Cluster(settings)) as cluster:
+            version = f"Ray {importlib.metadata.version('ray')}"
+            if cluster.address is None:
+                return Finding("cluster", "ok", f"{version}, on this machine alone while it works")
+            return Finding(
+                "cluster", "ok", f"{version} at {cluster.address}: {what_is_there(cluster.nodes())}"
+            )
+    except MmrlError as error:  # its sentence says how to mend it
+        return Finding("cluster", "wrong", str(error))
 
 
 def _devices(settings: Settings) -> Finding:

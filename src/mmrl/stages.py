@@ -48,6 +48,7 @@ class StageInfo:
         role: the profile's model that it runs, such as `title`; None for none. Such a stage wants
             a GPU where there is one.
         chunked: it works on rows, chunk by chunk; otherwise it runs as a whole.
+        spreads: its chunks are done on the cluster where there is one.
     """
 
     name: str
@@ -57,6 +58,7 @@ class StageInfo:
     needs: tuple[str, ...] = ()
     role: str | None = None
     chunked: bool = True
+    spreads: bool = False
 
     @property
     def group(self) -> str:
@@ -67,7 +69,7 @@ class StageInfo:
 def _embed(space: str, does: str, needs: str) -> StageInfo:
     count = Count(EMBEDDINGS, "vectors", model="encoder")
     made_by = f"{_ROOM}.embed:EmbedStage"
-    return StageInfo(f"embed-{space}", does, made_by, count, (needs,), role=space)
+    return StageInfo(f"embed-{space}", does, made_by, count, (needs,), role=space, spreads=True)
 
 
 STAGES = (
@@ -83,6 +85,7 @@ STAGES = (
         f"{_ROOM}.fetch_images:FetchImagesStage",
         Count("post_images", "posts with image"),
         ("filter",),
+        spreads=True,
     ),
     StageInfo(
         "measure-images",
@@ -90,6 +93,7 @@ STAGES = (
         f"{_ROOM}.measure_images:MeasureImagesStage",
         Count("image_statistics", "images"),
         ("fetch-images",),
+        spreads=True,
     ),
     StageInfo(
         "read-text",
@@ -97,6 +101,7 @@ STAGES = (
         f"{_ROOM}.read_text:ReadTextStage",
         Count("image_texts", "images"),
         ("fetch-images",),
+        spreads=True,
     ),
     StageInfo(
         "caption",
@@ -105,6 +110,7 @@ STAGES = (
         Count("captions", "images", model="captioner"),
         ("fetch-images",),
         role="captioner",
+        spreads=True,
     ),
     _embed("title", "embeds titles", "filter"),
     _embed("caption", "embeds captions", "caption"),

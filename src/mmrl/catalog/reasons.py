@@ -46,6 +46,8 @@ class Reason(StrEnum):
     CAPTION_SERVER_ERROR = "caption_server_error"
     CAPTION_BUDGET_SPENT = "caption_budget_spent"
     MODEL_ERROR = "model_error"
+    # any stage on a cluster
+    WORKER_DIED = "worker_died"
     # merge: no label
     TOO_YOUNG = "too_young"
     SCORE_NOT_SETTLED = "score_not_settled"
@@ -94,6 +96,7 @@ _SENTENCES = {
     Reason.CAPTION_SERVER_ERROR: "the captioning server did not answer as it should",
     Reason.CAPTION_BUDGET_SPENT: "the budget for captions was spent; tried again in a later run",
     Reason.MODEL_ERROR: "the model failed on it",
+    Reason.WORKER_DIED: "whatever worked on it died, several times",
     Reason.TOO_YOUNG: "not matured yet",
     Reason.SCORE_NOT_SETTLED: "its score was never observed after it settled",
     Reason.NO_SUBSCRIBERS: "its subreddit's subscribers are not known",

@@ -4,7 +4,8 @@
 to `publish` is one run of the pipeline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -16,8 +17,9 @@ from mmrl.encoders.device.threads import use_threads
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
 from mmrl.images.decode import use_limit
+from mmrl.pipeline.local import work_here
 from mmrl.pipeline.runner import StageReport, run_stage
-from mmrl.pipeline.stage import Outcome, Stage, WholeRun
+from mmrl.pipeline.stage import Executor, Outcome, Stage, WholeRun
 from mmrl.runtime.lock import only_one
 from mmrl.runtime.progress import Progress
 from mmrl.stages import STAGES, StageInfo, groups, names
@@ -131,25 +133,40 @@ def run(
     use_threads(settings.threads)
     use_limit(settings.images.max_pixels)
     report = RunReport(later=posts_after(catalog, as_of))
-    for info in expand(requested):
+    with _executors(settings) as executors:
+        for info in expand(requested):
 
-        def wait(message: str, name: str = info.name) -> None:
-            progress.start(name, None)
-            progress.finish(message)
+            def wait(message: str, name: str = info.name) -> None:
+                progress.start(name, None)
+                progress.finish(message)
 
-        # Two at once, as when a scheduler retries a task that only seemed to be dead, would do
-        # everything twice.
-        with only_one(catalog.home, f"run-{info.name}", _RUNNING, wait):
-            if info.chunked:
-                stage = make_stage(info, settings)
-                report.stages.append(run_stage(stage, catalog, as_of, progress, check=check))
-            else:
-                outcome = _made_by(info)(WholeRun(catalog, settings, as_of, progress, truth))
-                report.outcomes[info.name] = outcome
-                report.stages.append(outcome.stage)
+            # Two at once, as when a scheduler retries a task that only seemed to be dead, would do
+            # everything twice.
+            with only_one(catalog.home, f"run-{info.name}", _RUNNING, wait):
+                if info.chunked:
+                    stage = make_stage(info, settings)
+                    executor = executors(info)
+                    done = run_stage(stage, catalog, as_of, progress, executor, check)
+                    report.stages.append(done)
+                else:
+                    outcome = _made_by(info)(WholeRun(catalog, settings, as_of, progress, truth))
+                    report.outcomes[info.name] = outcome
+                    report.stages.append(outcome.stage)
     if report.did_anything:
         catalog.compact()
     return report
+
+
+@contextmanager
+def _executors(settings: Settings) -> Iterator[Callable[[StageInfo], Executor]]:
+    """Where each stage's chunks are done, as the setting `engine` says."""
+    if settings.engine == "local":
+        yield lambda info: work_here
+        return
+    from mmrl.pipeline.cluster import Cluster
+
+    with closing(Cluster(settings)) as cluster:
+        yield lambda info: cluster.executor(info, make_stage) if info.spreads else work_here
 
 
 def _made_by(info: StageInfo) -> Any:

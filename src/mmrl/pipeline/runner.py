@@ -70,7 +70,8 @@ def _commit(
 ) -> None:
     """Writes the results of the keys that were tried, and counts them."""
     results = tried.results
-    stage.commit(catalog, results.done, as_of)
+    if results.done.num_rows:
+        stage.commit(catalog, results.done, as_of)
     catalog.fail(stage.name, results.failed, as_of)
     failed = {failure.key for failure in results.failed}
     catalog.clear_failures(stage.name, tried.keys - failed)

@@ -5,7 +5,7 @@ those.
 """
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ import pyarrow as pa
 from mmrl.catalog import Catalog, Failed
 from mmrl.config import Settings
 from mmrl.runtime.progress import Progress
+from mmrl.stages import StageInfo
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ class Stage(Protocol):
     def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
         """Writes one chunk's finished rows; must be safe to repeat."""
         ...
+
+
+MakeStage = Callable[[StageInfo, Settings], Stage]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import warnings
 ENVIRONMENT = {
     # Nothing of what mmrl runs on may report to anybody, and libraries' chatter helps nobody.
     "DO_NOT_TRACK": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
     "LANCE_LOG": "error",
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "0",

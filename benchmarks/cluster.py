@@ -1,0 +1,201 @@
+"""Stages on a Ray cluster of two machines, both on this one, beside the plain loop.
+
+    python -m benchmarks.cluster [--images 240] [--chunks 200] [--megabytes 8]
+
+Needs the extra `ray`. Three figures:
+
+- captions by a server that answers after 200 ms, two requests at once from each actor: seconds of
+  the plain loop, of one actor and of two; the work waits, so a busy machine shows in it little;
+- what a chunk costs more than in the plain loop, on a stage that does nothing;
+- how much the driver grows while the results of chunks go through it, by the memory that it alone
+  holds.
+
+Starting Ray and its actors is not in the first two: a first stage has started them.
+"""
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow as pa
+
+from mmrl.catalog import Catalog
+from mmrl.catalog.tables import SCHEMAS
+from mmrl.config import Settings
+from mmrl.pipeline import Results, Silent, run_stage
+from mmrl.pipeline.cluster import Cluster
+from mmrl.pipeline.run import make_stage
+from mmrl.stages import STAGES, StageInfo
+from tests.support.caption_faults import faults, grey, reply_json
+from tests.support.ray_cluster import ray_cluster
+
+AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
+LATENCY = 0.2  # seconds
+ROWS = 16  # of a chunk of the stage that does nothing
+NOTHING = StageInfo("nothing", "does nothing", "benchmarks.cluster:Nothing", None, spreads=True)
+CAPTION = next(stage for stage in STAGES if stage.name == "caption")
+
+
+class Nothing:
+    """A stage whose chunks give so many bytes, and which writes none of them."""
+
+    name = "nothing"
+    chunk = ROWS
+    rules = ""
+    reads = ("post_images",)
+    writes = "captions"
+
+    def __init__(self, chunks: int = 0, size: int = 0) -> None:
+        self.chunks, self.size = chunks, size
+
+    def pending(self, catalog: Catalog, as_of: datetime, posts: Any = None) -> pa.Table:
+        return pa.table({"key": [f"k{number}" for number in range(self.chunks * ROWS)]})
+
+    def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
+        return pending
+
+    def worker(self, as_of: datetime) -> Callable[[pa.Table], Results]:
+        return lambda batch: Results(
+            batch.append_column("bytes", pa.repeat(b"x" * (self.size // ROWS), batch.num_rows))
+        )
+
+    def commit(self, catalog: Catalog, done: pa.Table, as_of: datetime) -> None:
+        """Writes nothing."""
+
+
+def make_nothing(size: int, info: StageInfo, settings: Settings) -> Nothing:
+    """As `mmrl.pipeline.run.make_stage`."""
+    return Nothing(0, size)
+
+
+def fill(folder: Path, images: int) -> Catalog:
+    """A home of selected posts, each with an image of its own."""
+    catalog = Catalog.open(folder, create=True)
+    numbers = range(images)
+    rows = [
+        {
+            "sha256": f"{number:064x}",
+            "bytes": grey(number % 250, (64 + number // 250, 48)),
+            "format": "PNG",
+            "width": 64,
+            "height": 48,
+        }
+        for number in numbers
+    ]
+    catalog.append("images", as_rows("images", rows))
+    posts = [{"post_id": f"p{n}", "sha256": f"{n:064x}", "fetched_at": AS_OF} for n in numbers]
+    catalog.append("post_images", as_rows("post_images", posts))
+    kept = [{"post_id": f"p{n}", "rules": "r", "decided_at": AS_OF} for n in numbers]
+    catalog.append("selection", as_rows("selection", kept))
+    return catalog
+
+
+def as_rows(table: str, rows: list[dict[str, Any]]) -> pa.Table:
+    """Rows in a table's schema; what they lack is null."""
+    return pa.Table.from_pylist(rows, schema=SCHEMAS[table])
+
+
+def captions(folder: Path, images: int, url: str, actors: int | None) -> float:
+    """Seconds of the stage `caption` on a home of its own; no actors: the plain loop."""
+    catalog = fill(folder, images)
+    server = {"base_url": url, "model": "some/model", "concurrency": 2}
+    settings = Settings(caption_server=server, ray={"actors": actors, "batch": ROWS})
+    stage = make_stage(CAPTION, settings)
+    began = time.perf_counter()
+    if actors is None:
+        report = run_stage(stage, catalog, AS_OF, Silent())
+        seconds = time.perf_counter() - began
+    else:
+        with closing(Cluster(settings)) as cluster:
+            # Something to do for each actor first, so that all have started.
+            warm = partial(make_nothing, 0)
+            run_stage(Nothing(20), catalog, AS_OF, Silent(), cluster.executor(NOTHING, warm))
+            began = time.perf_counter()
+            executor = cluster.executor(CAPTION, make_stage)
+            report = run_stage(stage, catalog, AS_OF, Silent(), executor)
+            seconds = time.perf_counter() - began
+    if report.done != images:
+        raise RuntimeError(f"{report.done} of {images} captions: {report.summary()}")
+    return seconds
+
+
+def waiting(folder: Path, images: int) -> None:
+    """Prints what actors gain on a stage that waits."""
+    with faults() as server:
+        said = reply_json({"choices": [{"message": {"content": "a grey field"}}]})
+
+        def late(handler: Any) -> None:
+            threading.Event().wait(LATENCY)
+            said(handler)
+
+        server.by_shade = dict.fromkeys(range(-1, 260), late)
+        took = {
+            actors: captions(folder / f"captions-{actors}", images, server.url, actors)
+            for actors in (None, 1, 2)
+        }
+    print(f"{images} captions of {LATENCY:g} s, two at once in each process:")
+    for actors, seconds in took.items():
+        what = "the plain loop" if actors is None else f"{actors} actor(s)"
+        print(f"  {what:15} {seconds:6.1f} s, {took[1] / seconds:.2f} x one actor's rate")
+
+
+def nothing(folder: Path, chunks: int, size: int, actors: int | None) -> tuple[float, int]:
+    """Seconds a chunk of the stage that does nothing, and bytes that the driver grew by."""
+    catalog = Catalog.open(folder, create=True)
+    stage = Nothing(chunks, size)
+    if actors is None:
+        began = time.perf_counter()
+        run_stage(stage, catalog, AS_OF, Silent())
+        return (time.perf_counter() - began) / chunks, 0
+    settings = Settings(ray={"actors": actors})
+    with closing(Cluster(settings)) as cluster:
+        executor = cluster.executor(NOTHING, partial(make_nothing, size))
+        run_stage(Nothing(20, size), catalog, AS_OF, Silent(), executor)
+        held = Held()
+        began = time.perf_counter()
+        run_stage(stage, catalog, AS_OF, held, executor)
+        return (time.perf_counter() - began) / chunks, held.most - held.first
+
+
+class Held(Silent):
+    """Progress that looks at the memory which this process alone holds."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self.first = self.most = self._process.memory_full_info().uss
+
+    def advance(self, units: int) -> None:
+        self.most = max(self.most, self._process.memory_full_info().uss)
+
+
+def main() -> None:
+    """Prints all figures."""
+    parser = argparse.ArgumentParser(description="Stages on a Ray cluster beside the plain loop.")
+    parser.add_argument("--images", type=int, default=240)
+    parser.add_argument("--chunks", type=int, default=200)
+    parser.add_argument("--megabytes", type=int, default=8, help="that each chunk gives")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, ray_cluster(2):
+        folder = Path(name)
+        waiting(folder, options.images)
+        plain, _ = nothing(folder / "plain", options.chunks, 0, None)
+        for actors in (1, 2):
+            each, _ = nothing(folder / f"nothing-{actors}", options.chunks, 0, actors)
+            more = f"{1000 * (each - plain):.1f} ms more than the plain loop's"
+            print(f"a chunk of nothing, {actors} actors: {1000 * each:.1f} ms, {more}")
+        size = options.megabytes << 20
+        _, grew = nothing(folder / "bytes", options.chunks, size, 2)
+        through = options.chunks * options.megabytes
+        print(f"the driver, {through:,} MB of results through it: {grew / 2**20:.0f} MB more held")
+
+
+if __name__ == "__main__":
+    main()
