@@ -77,7 +77,8 @@ def init(home: "str | Path", *, quiet: bool = False, **settings: Any) -> "Home":
     """Makes a home where there is none, and opens it; what is there is left as it is.
 
     Args:
-        home: its folder, which gets a catalog, a commented `mmrl.toml` and a `praw.ini` to fill in.
+        home: its folder, which gets a catalog, a commented `mmrl.toml` and a `praw.ini` to fill in;
+            or its `s3://` address, which gets no `praw.ini`.
         quiet, settings: as of `open`.
 
     Raises:
@@ -87,12 +88,10 @@ def init(home: "str | Path", *, quiet: bool = False, **settings: Any) -> "Home":
         >>> mmrl.init("new", quiet=True).settings.profile
         'packaged'
     """
-    from pathlib import Path
-
     from mmrl.home.home import Home
     from mmrl.home.make import init as make
 
-    make(Path(home))
+    make(home)
     return Home.open(home, quiet=quiet, **settings)
 
 

@@ -4,6 +4,7 @@ A nested setting is `[section] name = ...` in the file and `MMRL_SECTION__NAME` 
 """
 
 import difflib
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,15 +14,16 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from mmrl.errors import ConfigError
 from mmrl.runtime.location import Location
 from mmrl.runtime.retry import CAPTIONS, IMAGES
+from mmrl.runtime.storage import storage_of
 
 DEFAULT_SUBREDDITS = [
     *("aww", "EarthPorn", "funny", "gifs", "mildlyinteresting", "pics"),
@@ -324,11 +326,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = TomlConfigSettingsSource(settings_cls, _toml_file)
-        return init_settings, env_settings, toml
+        return init_settings, env_settings, InitSettingsSource(settings_cls, _in_file)
 
 
-_toml_file: Path | None = None  # set for the time of one load_settings call
+FILE = "mmrl.toml"
+_in_file: dict[str, Any] = {}  # what the file sets, for the time of one load_settings call
 
 
 def load_settings(home: str | Path, **flags: Any) -> Settings:
@@ -337,13 +339,14 @@ def load_settings(home: str | Path, **flags: Any) -> Settings:
     Raises:
         ConfigError: the file is no TOML, or a setting is unknown or wrong; names each one.
     """
-    global _toml_file
-    path = Location.of(home).file("mmrl.toml")
-    _toml_file = path if path is not None and path.is_file() else None
+    global _in_file
+    path = Location.of(home).join(FILE)
+    data = storage_of(home).read(FILE)
     try:
+        _in_file = {} if data is None else tomllib.loads(data.decode())
         return Settings(**flags)
     except ValidationError as error:
-        where = path if _toml_file else "environment or flags"
+        where = "environment or flags" if data is None else path
         wrong = "; ".join(_complaint(item) for item in error.errors(include_input=False))
         raise ConfigError(f"Settings are wrong ({where}): {wrong}.") from None
     except SettingsError as error:  # a variable that should hold JSON
@@ -353,7 +356,7 @@ def load_settings(home: str | Path, **flags: Any) -> Settings:
     except ValueError as error:  # tomllib.TOMLDecodeError
         raise ConfigError(f"{path} is not valid TOML: {error}.") from None
     finally:
-        _toml_file = None
+        _in_file = {}
 
 
 def _complaint(item: ErrorDetails) -> str:

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Literal
 
 from mmrl.catalog import Catalog
-from mmrl.config import Settings, load_settings
+from mmrl.config import FILE, Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
 from mmrl.repair import check
 from mmrl.runtime.location import Location
+from mmrl.runtime.storage import storage_of
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.kinds import ARCTIC_SHIFT
 
@@ -50,8 +50,8 @@ def examine(home: str, live: bool = False) -> list[Finding]:
     findings = [_python(), _home(home), *_soundness(home)]
     try:
         settings = load_settings(home)
-        file = Location.of(home).file("mmrl.toml")
-        files = str(file) if file and file.is_file() else "defaults (no mmrl.toml)"
+        there = storage_of(home).exists(FILE)
+        files = str(Location.of(home).join(FILE)) if there else f"defaults (no {FILE})"
         own = sorted(
             name
             for name in os.environ
@@ -130,11 +130,13 @@ def _site(home: str, site: str) -> Finding:
     except MmrlError as error:  # its sentence says how to mend it
         return Finding("Reddit credentials", "wrong", str(error))
     if credentials is None:
+        location = Location.of(home)
+        own = location.join("praw.ini") if location.is_local else "a praw.ini here or in ~/.config"
         return Finding(
             "Reddit credentials",
             "missing",
             f"no [{site}] with client_id, client_secret in any praw.ini",
-            f"fill in {Path(home) / 'praw.ini'}; or collect from arctic-shift, which needs none",
+            f"fill in {own}; or collect from arctic-shift, which needs none",
         )
     return Finding("Reddit credentials", "ok", f"[{site}] in {credentials}")
 

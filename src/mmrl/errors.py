@@ -7,6 +7,7 @@
     │   └── NotFoundError     a model version, a post... is not there; also a LookupError
     └── Failure               something outside the user's hand broke; the command line exits with 1
         ├── CatalogError      the catalog can't be read or written (disk full, newer version)
+        ├── StorageError      the object store of a home refused, or did not answer
         ├── SourceError       Reddit or a source did not answer as it should
         └── WeightsError      a model's weights are missing or not the ones that were recorded
 
@@ -47,6 +48,10 @@ class Failure(MmrlError):  # noqa: N818 - as Unix says it: a failure is not the 
 
 class CatalogError(Failure):
     """The catalog can't be read or written."""
+
+
+class StorageError(Failure):
+    """The object store that holds a home refused, or did not answer."""
 
 
 class SourceError(Failure):

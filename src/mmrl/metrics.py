@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from mmrl.catalog import Catalog
 from mmrl.learning.registry.last_training import last_training
 from mmrl.learning.registry.registry import Registry
-from mmrl.runtime.location import Location
 from mmrl.status import Survey
 from mmrl.times import parse_time
 
@@ -90,7 +89,7 @@ def _collector(gauges: _Gauges, live: "Collecting", as_of: datetime) -> None:
 
 
 def _models(gauges: _Gauges, catalog: Catalog, as_of: datetime) -> None:
-    last = last_training(catalog.home) if Location.of(catalog.home).is_local else None
+    last = last_training(catalog.home)
     if last is not None:
         at = parse_time(last["as_of"]).timestamp()
         gauges.set("last_training_timestamp_seconds", "The last training's moment.", at)

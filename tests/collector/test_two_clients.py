@@ -17,7 +17,7 @@ from mmrl.doctor import examine
 from mmrl.home.make import init
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.handler import Handler
-from mmrl.sources.budget import budget_path
+from mmrl.sources.budget import budget_name
 from tests.support.service_trial import START, busy
 
 A_MINUTE = 6  # requests a client may send
@@ -148,7 +148,7 @@ def test_observations_go_through_the_second_client_and_discovery_through_the_fir
 def test_each_client_stays_within_a_budget_of_its_own(run: Run, home: Path, asked: Asked) -> None:
     assert run("collect", "--for", "40m")[0] == 0
     for client in SECTIONS.values():
-        assert budget_path(str(home), client).is_file()
+        assert (home / budget_name(client)).is_file()
         assert asked.most_in_a_minute(client) <= A_MINUTE
     # Together they send more than one may: neither waits for the other.
     assert asked.most_in_a_minute(*SECTIONS.values()) > A_MINUTE

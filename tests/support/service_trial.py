@@ -9,9 +9,10 @@ from mmrl.catalog import Catalog
 from mmrl.collector.service import Service
 from mmrl.collector.status import Status
 from mmrl.config import RedditSettings
+from mmrl.runtime.storage import storage_of
 from mmrl.sandbox import SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
-from mmrl.sources.budget import Budget, budget_path
+from mmrl.sources.budget import Budget, budget_name
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource, to_base36
 from mmrl.sources.transport import Transport
@@ -76,7 +77,7 @@ class Trial:
         self.clock = JumpingClock(self.server, ahead)
         given = praw_settings(self.server.url)
         transport = Transport(
-            self.clock, Budget(budget_path(self.catalog.home, given["client_id"]))
+            self.clock, Budget(storage_of(self.catalog.home), budget_name(given["client_id"]))
         )
         reddit = connect(transport=transport, **given)
         return Service(

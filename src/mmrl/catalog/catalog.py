@@ -25,6 +25,7 @@ from mmrl.catalog.query import among
 from mmrl.catalog.tables import SCHEMAS, embeddings, schema_of, table_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import ConfigError, NotFoundError
+from mmrl.runtime.bucket import Bucket
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Catalog:
                             f"`mmrl init {folder}`, or point --home (or MMRL_HOME) at one."
                         )
                     (folder / "catalog").mkdir(parents=True, exist_ok=True)
+            else:
+                Bucket.of(location).require_conditions()
             catalog = cls(str(location), Handles(location.join("catalog")))
             catalog._check_format(create)
         return catalog
@@ -372,6 +375,11 @@ class Catalog:
             if create:
                 row = {"name": ["format"], "value": [str(FORMAT)]}
                 self.insert("meta", pa.table(row, schema=SCHEMAS["meta"]))
+            elif not Location.of(self.home).is_local:
+                raise NotFoundError(
+                    f"There is no mmrl home at {self.home}: make one with "
+                    f"`mmrl init {self.home}`, or point --home (or MMRL_HOME) at one."
+                )
         elif int(written[0]) > FORMAT:
             raise ConfigError(
                 f"The home at {self.home} was written by a newer mmrl (catalog format "

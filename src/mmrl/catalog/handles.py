@@ -13,6 +13,7 @@ from mmrl.catalog.lance_errors import refuse_damaged
 from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.tables import table_of
 from mmrl.runtime.location import Location
+from mmrl.runtime.storage import storage_of
 
 if TYPE_CHECKING:
     import lance
@@ -116,16 +117,8 @@ class Handles:
 
     def names(self) -> list[str]:
         """The tables made so far, by name."""
-        if self._location.is_local:
-            return sorted(path.stem for path in self._location.path.glob("*.lance"))
-        names: list[str] = []
-        token = None
-        while True:
-            page = self._database.list_tables(page_token=token)
-            names += page.tables
-            token = page.page_token
-            if not token:
-                return sorted(names)
+        folders = storage_of(self._location).folders("")
+        return [name.removesuffix(".lance") for name in folders if name.endswith(".lance")]
 
     @property
     def _database(self) -> "lancedb.DBConnection":

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from mmrl.errors import CatalogError, MmrlError, first_line
 from mmrl.runtime.location import Location
+from mmrl.runtime.storage import storage_of
 
 _PANIC = "PanicException"  # Lance's Rust code gave up; Python sees a BaseException
 
@@ -47,10 +48,10 @@ def refuse_damaged(catalog: Location, table: str) -> None:
     Raises:
         CatalogError: it is one.
     """
-    data = catalog.file(f"{table}.lance", "data")
-    if data is not None and data.is_dir() and any(data.iterdir()):
+    data = f"{table}.lance/data"
+    if any(storage_of(catalog).walk(data)):
         raise CatalogError(
             f"The table {table} in {catalog} has lost its list of versions: its data are in "
-            f"{data}, and nothing says which of them count. `mmrl doctor` says what can be made "
-            "again."
+            f"{catalog.join(data)}, and nothing says which of them count. `mmrl doctor` says "
+            "what can be made again."
         )

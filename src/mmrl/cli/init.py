@@ -1,6 +1,5 @@
 """`mmrl init`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,23 +8,26 @@ from mmrl.cli.options import DEFAULT_HOME
 
 
 def init(
-    home: Annotated[Path, typer.Argument(help="The folder to make the home in.")] = Path(
-        DEFAULT_HOME
-    ),
+    home: Annotated[
+        str, typer.Argument(help="The folder (or s3:// address) to make the home in.")
+    ] = DEFAULT_HOME,
 ) -> None:
     """Makes a home: a catalog, a commented `mmrl.toml`, a `praw.ini` to fill in, and
     a `.gitignore` that keeps credentials and posts out of Git.
 
-    What is there already is left as it is.
+    What is there already is left as it is. In an object store, Reddit's credentials stay outside.
     """
     from mmrl.home.make import init as make
+    from mmrl.runtime.location import Location
 
     made = make(home)
     for path in made:
         typer.echo(f"made {path}")
     if not made:
         typer.echo(f"{home} is a home already; nothing was changed.")
+    location = Location.of(home)
+    own = location.join("praw.ini") if location.is_local else "praw.ini here or in ~/.config"
     typer.echo(
-        f"\nNext: put credentials into {home / 'praw.ini'} and run `mmrl collect --home {home}`,"
+        f"\nNext: put credentials into {own} and run `mmrl collect --home {home}`,"
         f"\nor import posts you have: `mmrl import table --home {home} posts.csv`."
     )

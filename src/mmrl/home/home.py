@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mmrl.images.given import GivenImage
     from mmrl.pipeline.run import RunReport
     from mmrl.pipeline.stages.train import TrainReport
+    from mmrl.runtime.location import Location
     from mmrl.serving.prediction import Draft, Prediction
     from mmrl.serving.similar import By, Neighbour
     from mmrl.status import Survey
@@ -225,11 +226,14 @@ class Home(Incoming):
         *,
         as_of: Moment = None,
         out: str | Path | None = None,
-    ) -> Path:
-        """Writes a model's report: one HTML file that opens without a network. Returns its path.
+    ) -> "Path | Location":
+        """Writes a model's report: one HTML file that opens without a network.
 
         Args:
             out: where to write it; in the home's `reports/` unless given.
+
+        Returns:
+            its path; its address where the home is in an object store.
 
         Raises:
             NotFoundError: the version does not exist.
@@ -243,7 +247,8 @@ class Home(Incoming):
 
         use_limit(self.settings.images.max_pixels)
         to = None if out is None else Path(out)
-        return write_report(self.catalog, str(version), moment(as_of), to)
+        place = write_report(self.catalog, str(version), moment(as_of), to)
+        return place.path if place.is_local else place
 
     def experiment(
         self, file: str | Path, *, out: str | Path | None = None, cell: str | None = None

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrl.errors import InputError
-from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
@@ -92,8 +91,7 @@ def read_into(
 
     for line in described:
         tell(line)
-    name = f"{as_of:%Y%m%dT%H%M%S}-{getpid()}.csv"
-    refused_rows = Location.of(catalog.home).file("refused", name)
+    refused_rows = f"refused/{as_of:%Y%m%dT%H%M%S}-{getpid()}.csv"
     return import_posts(catalog, source, as_of, progress, refused_rows)
 
 

@@ -1,4 +1,5 @@
-"""A new home: its folder, a commented `mmrl.toml`, a `praw.ini` to fill in, a `.gitignore`."""
+"""A new home: its tables and a commented `mmrl.toml`; in a folder, also a `praw.ini` to fill in
+and a `.gitignore`. Reddit's credentials are never put into an object store."""
 
 import json
 from pathlib import Path
@@ -7,8 +8,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from mmrl.catalog import Catalog
-from mmrl.config import Settings
+from mmrl.config import FILE, Settings
 from mmrl.errors import InputError
+from mmrl.runtime.location import Location
+from mmrl.runtime.storage import storage_of
 
 PRAW_INI = """\
 # Reddit's API credentials. New clients need Reddit's approval; docs say how to ask, and how to
@@ -30,7 +33,7 @@ GITIGNORE = """\
 """
 
 
-def init(home: Path) -> list[Path]:
+def init(home: str | Path) -> list[Location]:
     """Makes what a home lacks and leaves alone what it has.
 
     Returns:
@@ -39,19 +42,21 @@ def init(home: Path) -> list[Path]:
     Raises:
         InputError: `home` is a file.
     """
-    if home.exists() and not home.is_dir():
+    location = Location.of(home)
+    if location.is_local and location.path.exists() and not location.path.is_dir():
         raise InputError(f"{home} is a file; give a folder that is new, empty or a home already.")
-    made = []
-    if not (home / "catalog").is_dir():
-        made.append(home / "catalog")
+    storage = storage_of(location)
+    made = [] if storage.folders("catalog") else [location.join("catalog")]
     Catalog.open(home, create=True)
-    files = {"mmrl.toml": commented_toml(), "praw.ini": _praw_ini(), ".gitignore": GITIGNORE}
+    files = {FILE: commented_toml()}
+    if location.is_local:
+        files |= {"praw.ini": _praw_ini(), ".gitignore": GITIGNORE}
     for name, text in files.items():
-        path = home / name
-        if not path.exists():
-            path.write_text(text, encoding="utf-8")
-            path.chmod(0o600 if name == "praw.ini" else 0o644)
-            made.append(path)
+        if not storage.exists(name):
+            storage.write(name, text.encode())
+            made.append(location.join(name))
+            if name == "praw.ini":
+                (location.path / name).chmod(0o600)
     return made
 
 

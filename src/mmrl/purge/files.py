@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from mmrl.catalog import Catalog
 from mmrl.catalog.upkeep import fragments_of, index_again
 from mmrl.errors import CatalogError
-from mmrl.runtime.location import Location
 from mmrl.runtime.retry import PURGE_FILES
+from mmrl.runtime.storage import storage_of
 
 _LEFTOVER_SECONDS = 600.0  # a file that no version names by then is of a process that was killed
 Done = TypeVar("Done")
@@ -50,12 +50,9 @@ def drop_before(catalog: Catalog, table: str, version: int) -> int:
 def drop_leftovers(catalog: Catalog, table: str) -> int:
     """Deletes files that a killed process left behind and no version names; returns how many.
 
-    Lance itself would keep them for a week. On an object store they are left to it.
+    Lance itself would keep them for a week.
     """
     dataset = catalog.opened(table).to_lance()
-    root = Location.of(catalog.home).file("catalog", f"{table}.lance")
-    if root is None or not root.is_dir():
-        return 0
     named: set[str] = set()
     versions = [known["version"] for known in dataset.versions()]
     for version in versions:
@@ -63,29 +60,26 @@ def drop_leftovers(catalog: Catalog, table: str) -> int:
         for fragment in shown.get_fragments():
             named |= {Path(file.path).name for file in fragment.data_files()}
         named |= {str(index["uuid"]) for index in shown.list_indices()}
-    files = [path for path in (root / "data").glob("*") if path.name not in named]
-    for index in (root / "_indices").glob("*"):
-        files += [] if index.name in named else list(index.glob("*"))
-    for transaction in (root / "_transactions").glob("*-*.txn"):
-        if int(transaction.name.split("-")[0]) + 1 < min(versions):
-            files.append(transaction)
-    dropped = 0
-    for path in files:
-        try:
-            # A file's age is by the machine's clock, whatever time the work is done for.
-            if time.time() - path.stat().st_mtime > _LEFTOVER_SECONDS:
-                path.unlink()
-                dropped += 1
-        except FileNotFoundError:
-            continue
-    return dropped
+    storage = storage_of(catalog.home)
+    root = f"catalog/{table}.lance"
+    left = []
+    for stored in storage.walk(root):
+        kind, _, name = stored.name.removeprefix(f"{root}/").partition("/")
+        if kind == "_transactions":
+            first = name.partition("-")[0]
+            unnamed = first.isdigit() and int(first) + 1 < min(versions)
+        else:
+            unnamed = kind in ("data", "_indices") and name.partition("/")[0] not in named
+        # A file's age is by the machine's clock, whatever time the work is done for.
+        if unnamed and time.time() - stored.modified > _LEFTOVER_SECONDS:
+            left.append(stored.name)
+    storage.delete(left)
+    return len(left)
 
 
 def drop_refused_rows(catalog: Catalog) -> None:
     """Deletes the files of rows that imports refused: they may name a post, and are of no use."""
-    folder = Location.of(catalog.home).file("refused")
-    for path in folder.glob("*.csv") if folder is not None else ():
-        path.unlink(missing_ok=True)
+    storage_of(catalog.home).delete_folder("refused")
 
 
 def persist(work: Callable[[], Done]) -> Done:

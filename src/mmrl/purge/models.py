@@ -1,6 +1,5 @@
 """Models that learned from, or were judged on, posts that a purge erases."""
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,8 @@ import pyarrow as pa
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.learning.evaluation.record import Evaluation
+from mmrl.learning.registry.kept import versions_kept
 from mmrl.purge.rows import Doomed
-from mmrl.runtime.location import Location
 
 NOTE = "model"  # the kind of note: a version, with the posts it learned from and was judged on
 
@@ -56,9 +55,8 @@ def count(catalog: Catalog, doomed: Doomed, purge: str) -> None:
 
 
 def has_models(home: str) -> bool:
-    """Whether a model may have been kept; answers without importing MLflow."""
-    store = Location.of(home).file("mlflow.db")
-    return bool(os.environ.get("MLFLOW_TRACKING_URI")) or (store is not None and store.is_file())
+    """Whether a model was kept; answers without importing MLflow where no server lists them."""
+    return bool(versions_kept(home))
 
 
 def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:

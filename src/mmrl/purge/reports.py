@@ -2,12 +2,11 @@
 
 import re
 from datetime import datetime
-from pathlib import Path
 
 from mmrl.catalog import Catalog
 from mmrl.errors import MmrlError, NotFoundError
 from mmrl.purge.rows import Doomed
-from mmrl.runtime.location import Location
+from mmrl.runtime.storage import Storage, storage_of
 
 NOTE = "report"  # the kind of note: a file's name
 _POST = re.compile(r" · ([0-9A-Za-z_-]+)</p>")  # how a report names a post
@@ -15,17 +14,19 @@ _POST = re.compile(r" · ([0-9A-Za-z_-]+)</p>")  # how a report names a post
 
 def note(catalog: Catalog, doomed: Doomed) -> None:
     """Notes the reports that show any of the posts, and what killed processes left of some."""
-    for path in _reports(catalog):
-        shown = _POST.findall(path.read_text(encoding="utf-8", errors="replace"))
-        if _is_half_written(path.name) or not set(shown).isdisjoint(doomed.posts):
-            doomed.notes[NOTE][path.name] = ""
+    storage = storage_of(catalog.home)
+    for name in _reports(storage):
+        text = (storage.read(name) or b"").decode(errors="replace")
+        base = name.rpartition("/")[2]
+        if _is_half_written(base) or not set(_POST.findall(text)).isdisjoint(doomed.posts):
+            doomed.notes[NOTE][base] = ""
 
 
 def erase(catalog: Catalog, doomed: Doomed) -> None:
     """Deletes the noted reports."""
-    for path in _reports(catalog):
-        if path.name in doomed.notes[NOTE]:
-            path.unlink()
+    storage = storage_of(catalog.home)
+    noted = doomed.notes[NOTE]
+    storage.delete(name for name in _reports(storage) if name.rpartition("/")[2] in noted)
 
 
 def write_anew(
@@ -57,8 +58,5 @@ def _is_half_written(name: str) -> bool:
     return name.startswith(".")
 
 
-def _reports(catalog: Catalog) -> list[Path]:
-    folder = Location.of(catalog.home).file("reports")
-    return (
-        [] if folder is None else sorted(path for path in folder.glob("*") if ".html" in path.name)
-    )
+def _reports(storage: Storage) -> list[str]:
+    return sorted(stored.name for stored in storage.walk("reports") if ".html" in stored.name)

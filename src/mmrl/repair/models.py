@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrl.errors import MmrlError, first_line
-from mmrl.learning.registry.database import FILE, require_sound
+from mmrl.errors import CatalogError, MmrlError, first_line
+from mmrl.learning.registry.database import FILE, FILES, require_sound
 from mmrl.repair.damage import Damage
 from mmrl.runtime.location import Location
+from mmrl.runtime.storage import storage_of
 
 if TYPE_CHECKING:
     from mmrl.learning.registry.registry import Registry
@@ -16,20 +17,26 @@ if TYPE_CHECKING:
 
 def check_models(home: str | Path) -> Iterator[Damage]:
     """What is broken in the list of models and in the files of each."""
-    if os.environ.get("MLFLOW_TRACKING_URI") or not Location.of(home).is_local:
+    if os.environ.get("MLFLOW_TRACKING_URI"):
         return  # the server looks after them
     location = Location.of(home)
-    if not (location.path / FILE).exists() and not (location.path / "models").is_dir():
+    storage = storage_of(home)
+    if not storage.exists(FILE) and not storage.folders(FILES):
         return
+    from mmrl.learning.registry import list_store
+    from mmrl.learning.registry.rebuild import is_lost
     from mmrl.learning.registry.registry import Registry
 
     try:
-        require_sound(location)
+        if location.is_local:
+            require_sound(location)
+        elif is_lost(storage):
+            raise CatalogError("it is gone")
         registry = Registry(home)
         versions = registry.list()
     except MmrlError as error:
         yield Damage(
-            FILE,
+            FILE if location.is_local else list_store.FILE,
             first_line(error),
             "it is made again from the models' files; the broken one is kept beside it",
             lambda: _rebuild(home),

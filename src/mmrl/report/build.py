@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from markupsafe import Markup
@@ -25,11 +25,13 @@ from mmrl.report.sentences import differences, tiles, training_facts, verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, author_tables, made_of, metrics_rows
 from mmrl.report.unit import Unit, unit_of
+from mmrl.runtime.location import Location
+from mmrl.runtime.storage import storage_of
 from mmrl.runtime.templates import templates_of
-from mmrl.runtime.whole_files import write_whole
 from mmrl.times import iso
 
 _QUANTILES = ("q10", "q50", "q90")
+Place = TypeVar("Place", Path, Location)
 
 
 def build_report(
@@ -40,9 +42,9 @@ def build_report(
     *,
     simulated: bool,
     as_of: datetime,
-    out: Path,
+    out: Place,
     scores: Scores | None = None,
-) -> Path:
+) -> Place:
     """Writes the report of one model version; the file appears whole or not at all.
 
     Args:
@@ -71,7 +73,7 @@ def build_report(
         simulated=simulated,
         as_of=iso(as_of),
     )
-    _write(out, page)
+    _write(Location.of(out), page)
     return out
 
 
@@ -173,10 +175,9 @@ def _page(canvas: Canvas, **context: Any) -> str:
     )
 
 
-def _write(out: Path, page: str) -> None:
+def _write(out: Location, page: str) -> None:
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, page)
+        storage_of(out.parent).write(out.name, page.encode())
     except OSError as error:
         raise Failure(
             f"The report can't be written to {out} ({error.strerror or error}): free some space "

@@ -4,27 +4,23 @@ from datetime import datetime
 from pathlib import Path
 
 from mmrl.catalog import Catalog
-from mmrl.errors import InputError
 from mmrl.runtime.location import Location
 from mmrl.sources.kinds import SIMULATED
 
 
-def report_path(catalog: Catalog, version: str) -> Path:
-    """The path of a version's report."""
-    path = Location.of(catalog.home).file("reports", f"{version}.html")
-    if path is None:
-        raise InputError(
-            f"The home {catalog.home} is in an object store: say where the report is to be "
-            "written with `mmrl report --out FILE`."
-        )
-    return path
+def report_name(version: str) -> str:
+    """The name of a version's report among the home's files."""
+    return f"reports/{version}.html"
 
 
-def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | None = None) -> Path:
-    """Writes a version's report, into the home unless told where.
+def write_report(
+    catalog: Catalog, version: str, as_of: datetime, out: Path | None = None
+) -> Location:
+    """Writes a version's report, into the home unless told where; gives its place.
 
     Raises:
         NotFoundError: the version does not exist.
+        Failure: it can't be written there.
     """
     from mmrl.config import load_settings
     from mmrl.learning.evaluation.prospective import prospective
@@ -33,6 +29,7 @@ def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | No
 
     registry = Registry(catalog.home)
     shown = registry.show(version)
+    place = Location.of(catalog.home).join(report_name(shown.version))
     return build_report(
         catalog,
         shown.evaluation,
@@ -41,5 +38,5 @@ def write_report(catalog: Catalog, version: str, as_of: datetime, out: Path | No
         simulated=catalog.count("posts", SIMULATED) > 0,
         as_of=as_of,
         scores=prospective(catalog, load_settings(catalog.home), as_of),
-        out=out or report_path(catalog, shown.version),
+        out=place if out is None else Location.of(out),
     )

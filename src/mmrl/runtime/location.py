@@ -44,6 +44,18 @@ class Location:
         """The path of a file or folder in the home; None where the home is in an object store."""
         return self.path.joinpath(*parts) if self.is_local else None
 
+    @property
+    def name(self) -> str:
+        """The last part of the address."""
+        return self.address.rstrip("/").rpartition("/")[2]
+
+    @property
+    def parent(self) -> "Location":
+        """The location that this one lies in."""
+        if self.is_local:
+            return Location(str(self.path.parent))
+        return Location(self.address.rstrip("/").rpartition("/")[0])
+
     def join(self, *parts: str) -> "Location":
         """The location of something in the home."""
         return Location("/".join([self.address.rstrip("/"), *parts]))

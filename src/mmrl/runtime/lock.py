@@ -1,15 +1,16 @@
-"""Locks: files in the home that one process at a time holds, until it ends."""
+"""Locks of a home that one process at a time holds, until it ends."""
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mmrl.errors import Failure
 from mmrl.runtime.location import Location
 
 
 class Taken(Failure):
-    """Another process holds the lock; `process` is its number, where known."""
+    """Another process holds the lock; `process` is its number, where known, and its machine."""
 
     def __init__(self, message: str, process: str) -> None:
         super().__init__(message)
@@ -22,8 +23,8 @@ def only_one(
 ) -> Iterator[None]:
     """Holds the lock `name` of a home within the block.
 
-    A home in an object store has no locks: two collectors on one do no harm there, as the
-    catalog's keys keep every post once, but spend requests twice.
+    In a folder the system lets go of it when the process ends, however it does. In an object
+    store its lease ends; see `lease`.
 
     Args:
         message: said where it is held already; `{process}` in it is by whom.
@@ -31,11 +32,30 @@ def only_one(
 
     Raises:
         Taken: it is held.
+        Failure: it was lost within the block, in an object store.
     """
-    path = Location.of(home).file("locks", name)
-    if path is None:
-        yield
+    location = Location.of(home)
+    held = f"locks/{name}"
+    if location.is_local:
+        with _locked(location.path / held, message, wait):
+            yield
         return
+    from mmrl.runtime.bucket import Bucket
+    from mmrl.runtime.lease import leased
+
+    def taken(process: str) -> Taken:
+        return Taken(message.format(process=process), process)
+
+    def told(process: str) -> None:
+        if wait is not None:
+            wait(message.format(process=process))
+
+    with leased(Bucket.of(location), held, taken, None if wait is None else told):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, message: str, wait: Callable[[str], None] | None) -> Iterator[None]:
     import fcntl
 
     path.parent.mkdir(exist_ok=True)

@@ -20,7 +20,6 @@ from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.evaluation.statistics import Predicted
 from mmrl.learning.inputs import vectors_of
 from mmrl.learning.registry.registry import Registry
-from mmrl.runtime.whole_files import write_whole
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
 from mmrl.samples.vectors import join_vectors
@@ -78,12 +77,12 @@ def agreement(predictor: Predictor, *, by: By = "both", everywhere: bool = False
     Args:
         everywhere: neighbours of all subreddits; else of the test post's own.
     """
-    file = predictor.registered.folder / FILE
-    kept = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    registry, version = Registry(predictor.catalog.home), predictor.registered.version
+    kept = json.loads(registry.file(version, FILE) or b"{}")
     name = f"{by} {'everywhere' if everywhere else 'here'}"
     if name not in kept:
         kept[name] = asdict(_measure(predictor, by, everywhere))
-        write_whole(file, json.dumps(kept))
+        registry.keep_file(version, FILE, json.dumps(kept).encode())
     found = kept[name]
     spearman = None if found["spearman"] is None else Measure(**found["spearman"])
     return Agreement(by, everywhere, found["posts"], spearman)

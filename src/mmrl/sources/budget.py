@@ -1,8 +1,8 @@
 """Request budget shared by all processes of one client of a live source.
 
 A source counts requests by client. `mmrl collect`, `mmrl observe` and `mmrl purge` share the limit
-through a small SQLite file: a process asks before each request, and notes when the answer came. A
-request may be sent only if all of these hold:
+through a small file in the home: a process asks before each request, and notes when the answer
+came. A request may be sent only if all of these hold:
 
 * The limit a minute. Fewer requests than the limit are unanswered or were answered in the last
   60 seconds. A source counts a request at some time between its start and the end of its answer,
@@ -16,22 +16,22 @@ A request of a killed process counts as unanswered for 90 seconds, then as answe
 """
 
 import hashlib
+import json
 import math
-import os
-import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
-from pathlib import Path
+from typing import TypeVar
+from uuid import uuid4
 
-from mmrl.runtime.location import Location
+from mmrl.runtime.storage import Storage
 
 _MINUTE = 60.0
 _UNSTATED = 60  # requests a minute until a source has stated its limit, unless told otherwise
 _EPOCH = 1e9  # a reset that is larger is a time, not a number of seconds
 _LOST = 90.0  # seconds without an answer, after which the process is taken as killed
 _KEPT = 2 * _LOST  # seconds that requests are remembered
+_Given = TypeVar("_Given")
 
 
 class Priority(IntEnum):
@@ -78,11 +78,102 @@ class BudgetState:
     resets_in: float | None
 
 
+@dataclass
+class _Request:
+    """A request that was sent; `finished` is when its answer came, None before."""
+
+    number: int
+    started: float
+    finished: float | None = None
+
+
+@dataclass
+class _Spent:
+    """What the file holds: requests, and the source's window as last stated.
+
+    Attributes:
+        total: what the source allows in one of its windows; None before it has stated that.
+        paused_until: nobody asks before.
+        written: a random word, so that no two processes ever write the same.
+    """
+
+    requests: list[_Request] = field(default_factory=list)
+    newest: int = 0
+    remaining: float | None = None
+    total: float | None = None
+    resets_at: float | None = None
+    paused_until: float = 0.0
+    written: str = ""
+
+    @classmethod
+    def read(cls, data: bytes | None) -> "_Spent":
+        """What a file's bytes say; nothing spent where they can't be read: it was a minute's."""
+        try:
+            kept = json.loads(data or b"{}")
+            kept["requests"] = [_Request(**request) for request in kept.get("requests", [])]
+            return cls(**kept)
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def forget(self, now: float) -> None:
+        """Drops what counts no more at `now`."""
+        for request in self.requests:
+            if request.finished is None and request.started < now - _LOST:
+                request.finished = request.started + _LOST
+        # What lies ahead was written before the machine's clock was set back.
+        self.requests = [
+            request
+            for request in self.requests
+            if (request.finished is None or request.finished >= now - _KEPT)
+            and request.started <= now + _KEPT
+        ]
+        if self.paused_until > now + 2 * 3_600:
+            self.paused_until = 0.0
+
+    def recent(self, now: float, span: float) -> int:
+        """Requests that are unanswered, or were answered in the last `span` seconds."""
+        return sum(
+            request.finished is None or request.finished > now - span for request in self.requests
+        )
+
+    def until_fewer(self, now: float, span: float, allowed: int) -> float:
+        """Seconds until fewer than `allowed` requests fall into the last `span` seconds."""
+        recent = self.recent(now, span)
+        if recent < allowed:
+            return 0.0
+        answered = sorted(
+            request.finished
+            for request in self.requests
+            if request.finished is not None and request.finished > now - span
+        )
+        place = recent - allowed
+        return 1.0 if place >= len(answered) else max(answered[place] + span - now, 0.05)
+
+    def answered(
+        self, number: int, now: float, stated: tuple[float, float | None, float] | None
+    ) -> None:
+        """Notes an answer, with remaining, used and seconds to the reset where it told them."""
+        for request in self.requests:
+            if request.number == number:
+                request.finished = now
+        if stated is None:  # it may have been counted all the same
+            self.remaining = None if self.remaining is None else self.remaining - 1
+            return
+        remaining, used, reset = stated
+        self.total = None if used is None else remaining + used
+        # Answers may come in another order than they were counted in.
+        before = self.resets_at
+        if before is not None and now < before and now + reset <= before + 5:
+            remaining = min(remaining, self.remaining or 0.0)
+        self.remaining, self.resets_at = remaining, now + reset
+
+
 class Budget:
     """The budget of one client, shared through a file.
 
     Args:
-        path: the file, see `budget_path`; made where it does not exist.
+        storage: of the home that holds the file.
+        name: the file's, see `budget_name`; made where it does not exist.
         per_minute: the user's own limit, where lower than the source's.
         window_seconds: how long its windows are (its headers tell only what is left of one).
         per_second: the most in any second, whatever the source states; None for no such limit.
@@ -91,182 +182,108 @@ class Budget:
 
     def __init__(
         self,
-        path: Path,
+        storage: Storage,
+        name: str,
         *,
         per_minute: int | None = None,
         window_seconds: float = 600.0,
         per_second: int | None = None,
         unstated: int = _UNSTATED,
     ) -> None:
-        self._path = path
+        self._storage, self._name = storage, name
         self._cap = per_minute
         self._per_second = per_second
         self._unstated = unstated
         self._window = max(window_seconds, 1.0)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._connect()
-        except sqlite3.DatabaseError:  # not a database (any more): what it held was a minute's
-            path.unlink(missing_ok=True)
-            self._connect()
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._database.close()
 
     def ask(self, priority: Priority, now: float) -> Ticket | float:
         """Leave to send a request at `now` (epoch seconds), or how many seconds to wait."""
-        with self._transaction() as database:
-            self._forget(now)
-            wait = self._wait(priority, now)
+
+        def ask(spent: _Spent) -> Ticket | float:
+            spent.forget(now)
+            wait = self._wait(spent, priority, now)
             if wait > 0:
                 return wait
-            row = database.execute(
-                "INSERT INTO requests (started, priority) VALUES (?, ?)", (now, int(priority))
-            )
-            return Ticket(int(row.lastrowid or 0))
+            spent.newest += 1
+            spent.requests.append(_Request(spent.newest, now))
+            return Ticket(spent.newest)
+
+        return self._change(ask)
 
     def answered(self, ticket: Ticket, now: float, headers: Mapping[str, str] | None) -> None:
         """Notes an answer and what its headers say of the limit; None: none came."""
         stated = _stated(headers or {}, now)
-        with self._transaction() as database:
-            database.execute("UPDATE requests SET finished = ? WHERE id = ?", (now, ticket.number))
-            if stated is None:  # it may have been counted all the same
-                database.execute("UPDATE window SET remaining = remaining - 1")
-                return
-            remaining, used, reset = stated
-            resets_at = now + reset
-            before = database.execute("SELECT remaining, resets_at FROM window").fetchone()
-            # Answers may come in another order than they were counted in.
-            if before[1] is not None and now < before[1] and resets_at <= before[1] + 5:
-                remaining = min(remaining, before[0])
-            database.execute(
-                "UPDATE window SET remaining = ?, total = ?, resets_at = ?",
-                (remaining, None if used is None else stated[0] + used, resets_at),
-            )
+        self._change(lambda spent: spent.answered(ticket.number, now, stated))
 
     def pause(self, until: float) -> None:
         """Nobody asks the source anything before this time: it answered 429."""
-        with self._transaction() as database:
-            database.execute("UPDATE window SET paused_until = max(paused_until, ?)", (until,))
+
+        def pause(spent: _Spent) -> None:
+            spent.paused_until = max(spent.paused_until, until)
+
+        self._change(pause)
 
     def state(self, now: float) -> BudgetState:
         """The part of the budget that is used now."""
-        with self._transaction():
-            self._forget(now)
-            remaining, total, resets_at, _ = self._read_window()
-            left = None if resets_at is None or resets_at <= now else resets_at - now
-            return BudgetState(
-                self._recent(now, _MINUTE),
-                self._limit(total),
-                total is not None,
-                None if left is None else remaining,
-                left,
-            )
+        spent = _Spent.read(self._storage.read(self._name))
+        spent.forget(now)
+        resets_at = spent.resets_at
+        left = None if resets_at is None or resets_at <= now else resets_at - now
+        return BudgetState(
+            spent.recent(now, _MINUTE),
+            self._limit(spent.total),
+            spent.total is not None,
+            None if left is None else spent.remaining,
+            left,
+        )
 
-    def _wait(self, priority: Priority, now: float) -> float:
-        remaining, total, resets_at, paused_until = self._read_window()
-        if paused_until > now:
-            return float(paused_until - now)
-        limit = self._limit(total)
+    def _wait(self, spent: _Spent, priority: Priority, now: float) -> float:
+        if spent.paused_until > now:
+            return spent.paused_until - now
+        limit = self._limit(spent.total)
         share = _SHARE[priority]
         allowed = max(1, math.floor(limit * share))
-        if resets_at is not None and resets_at > now:
-            left = resets_at - now
-            (on_their_way,) = self._database.execute(
-                "SELECT count(*) FROM requests WHERE finished IS NULL"
-            ).fetchone()
-            spendable = remaining - on_their_way
-            spendable -= (1 - share) * (total or 0) * min(left / self._window, 1)
+        if spent.resets_at is not None and spent.resets_at > now:
+            left = spent.resets_at - now
+            on_their_way = sum(request.finished is None for request in spent.requests)
+            spendable = (spent.remaining or 0.0) - on_their_way
+            spendable -= (1 - share) * (spent.total or 0) * min(left / self._window, 1)
             if spendable < 1:
-                return float(min(left, 10.0))
+                return min(left, 10.0)
             allowed = min(allowed, max(1, math.floor(spendable * _MINUTE / max(left, _MINUTE))))
-        wait = self._until_fewer(now, _MINUTE, allowed)
+        wait = spent.until_fewer(now, _MINUTE, allowed)
         if self._per_second is not None:
-            wait = max(wait, self._until_fewer(now, 1.0, self._per_second))
+            wait = max(wait, spent.until_fewer(now, 1.0, self._per_second))
         if priority is not Priority.DISCOVERY:
-            wait = max(wait, self._until_fewer(now, _BURST, max(1, math.ceil(allowed / 3))))
+            wait = max(wait, spent.until_fewer(now, _BURST, max(1, math.ceil(allowed / 3))))
         return wait
-
-    def _until_fewer(self, now: float, span: float, allowed: int) -> float:
-        """Seconds until fewer than `allowed` requests fall into the last `span` seconds."""
-        recent = self._recent(now, span)
-        if recent < allowed:
-            return 0.0
-        finished = self._database.execute(
-            "SELECT finished FROM requests WHERE finished > ? ORDER BY finished LIMIT 1 OFFSET ?",
-            (now - span, recent - allowed),
-        ).fetchone()
-        return 1.0 if finished is None else max(float(finished[0]) + span - now, 0.05)
-
-    def _recent(self, now: float, span: float) -> int:
-        (count,) = self._database.execute(
-            "SELECT count(*) FROM requests WHERE finished IS NULL OR finished > ?", (now - span,)
-        ).fetchone()
-        return int(count)
 
     def _limit(self, total: float | None) -> int:
         stated = self._unstated if total is None else max(1, int(total * _MINUTE / self._window))
         return stated if self._cap is None else min(stated, self._cap)
 
-    def _read_window(self) -> tuple[float, float | None, float | None, float]:
-        remaining, total, resets_at, paused_until = self._database.execute(
-            "SELECT remaining, total, resets_at, paused_until FROM window"
-        ).fetchone()
-        return remaining or 0.0, total, resets_at, paused_until
+    def _change(self, note: Callable[[_Spent], _Given]) -> _Given:
+        """Reads what is spent, notes something in it and writes it; no one comes between.
 
-    def _forget(self, now: float) -> None:
-        self._database.execute(
-            "UPDATE requests SET finished = started + ? WHERE finished IS NULL AND started < ?",
-            (_LOST, now - _LOST),
-        )
-        # What lies ahead was written before the machine's clock was set back.
-        self._database.execute(
-            "DELETE FROM requests WHERE finished < ? OR started > ?", (now - _KEPT, now + _KEPT)
-        )
-        self._database.execute(
-            "UPDATE window SET paused_until = 0 WHERE paused_until > ?", (now + 2 * 3_600,)
-        )
+        Where there is only a wait to be told, nothing is written.
+        """
+        given: list[_Given] = []
 
-    def _connect(self) -> None:
-        self._database = sqlite3.connect(self._path, timeout=30, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        with self._transaction() as database:
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS requests (id INTEGER PRIMARY KEY AUTOINCREMENT, "
-                "started REAL NOT NULL, finished REAL, priority INTEGER NOT NULL)"
-            )
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS window (only INTEGER PRIMARY KEY CHECK (only = 1), "
-                "remaining REAL, total REAL, resets_at REAL, paused_until REAL NOT NULL)"
-            )
-            database.execute(
-                "INSERT OR IGNORE INTO window (only, remaining, paused_until) VALUES (1, NULL, 0)"
-            )
+        def changed(data: bytes | None) -> bytes | None:
+            spent = _Spent.read(data)
+            given.append(note(spent))
+            if isinstance(given[-1], float):
+                return None
+            spent.written = uuid4().hex
+            return json.dumps(asdict(spent)).encode()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        self._storage.change(self._name, changed)
+        return given[-1]
 
 
-def budget_path(home: str, client_id: str) -> Path:
-    """The file of a client's budget: in the home, or in the user's state folder for a remote one.
-
-    The client is named by a hash, so the file's name gives no credential away.
-    """
-    name = f"budget-{hashlib.sha256(client_id.encode()).hexdigest()[:12]}.sqlite"
-    path = Location.of(home).file(name)
-    if path is not None:
-        return path
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "mmrl" / name
+def budget_name(client_id: str) -> str:
+    """The name of a client's file; it holds a hash, so that it gives no credential away."""
+    return f"budget-{hashlib.sha256(client_id.encode()).hexdigest()[:12]}.json"
 
 
 def _stated(headers: Mapping[str, str], now: float) -> tuple[float, float | None, float] | None:

@@ -2,24 +2,22 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.sources.budget import Budget, Priority, Ticket, budget_path
+from mmrl.runtime.storage import storage_of
+from mmrl.sources.budget import Budget, Priority, Ticket, budget_name
 from tests.support.command import ending
 
 NOW = 1_780_000_000.0
 
 
 @pytest.fixture
-def budget(tmp_path: Path) -> Iterator[Budget]:
-    made = Budget(tmp_path / "budget.sqlite")
-    yield made
-    made.close()
+def budget(tmp_path: Path) -> Budget:
+    return Budget(storage_of(tmp_path), "b")
 
 
 def headers(remaining: float, used: float, reset: float) -> dict[str, str]:
@@ -50,7 +48,7 @@ def test_what_reddit_states_is_the_limit_and_before_that_sixty_a_minute(budget: 
 
 
 def test_a_users_own_limit_counts_where_it_is_lower(tmp_path: Path) -> None:
-    assert spend(Budget(tmp_path / "b", per_minute=7), NOW) == 7
+    assert spend(Budget(storage_of(tmp_path), "b", per_minute=7), NOW) == 7
 
 
 @settings(max_examples=40)
@@ -71,7 +69,7 @@ def test_no_sixty_seconds_see_more_arrivals_than_the_limit(
     wanted: list[tuple[float, float, float, Priority]],
 ) -> None:
     """However late answers are, and whenever within its flight Reddit counts a request."""
-    budget = Budget(tmp_path_factory.mktemp("b") / "b", per_minute=20)
+    budget = Budget(storage_of(tmp_path_factory.mktemp("b")), "b", per_minute=20)
     arrivals: list[float] = []
     flying: list[tuple[float, Ticket]] = []
     now = NOW
@@ -89,7 +87,6 @@ def test_no_sixty_seconds_see_more_arrivals_than_the_limit(
         assert isinstance(leave, Ticket)
         arrivals.append(now + share * latency)
         flying.append((now + latency, leave))
-    budget.close()
     arrivals.sort()
     for last, arrival in enumerate(arrivals):
         assert sum(arrival - 60 < other <= arrival for other in arrivals[: last + 1]) <= 20
@@ -145,18 +142,17 @@ def test_discovery_goes_ahead_where_observations_have_used_up_their_share(budget
 
 
 def test_a_429_holds_every_process(tmp_path: Path) -> None:
-    one, other = Budget(tmp_path / "b"), Budget(tmp_path / "b")
+    one, other = Budget(storage_of(tmp_path), "b"), Budget(storage_of(tmp_path), "b")
     one.pause(NOW + 30)
     assert other.ask(Priority.DISCOVERY, NOW) == 30
     assert isinstance(other.ask(Priority.DISCOVERY, NOW + 31), Ticket)
 
 
 def test_requests_of_a_killed_process_count_until_they_can_be_no_more(tmp_path: Path) -> None:
-    killed = Budget(tmp_path / "b", per_minute=3)
+    killed = Budget(storage_of(tmp_path), "b", per_minute=3)
     for _ in range(3):
         assert isinstance(killed.ask(Priority.DISCOVERY, NOW), Ticket)
-    killed.close()
-    other = Budget(tmp_path / "b", per_minute=3)
+    other = Budget(storage_of(tmp_path), "b", per_minute=3)
     assert not isinstance(other.ask(Priority.DISCOVERY, NOW + 80), Ticket)
     assert isinstance(other.ask(Priority.DISCOVERY, NOW + 155), Ticket)
 
@@ -178,34 +174,29 @@ def test_headers_that_cannot_be_read_are_as_none(budget: Budget, odd: dict[str, 
 
 
 def test_a_broken_file_is_made_anew(tmp_path: Path) -> None:
-    path = tmp_path / "b"
-    path.write_bytes(b"no database" * 500)
-    assert isinstance(Budget(path).ask(Priority.DISCOVERY, NOW), Ticket)
+    for broken in (b"no budget" * 500, b"[]", b'{"requests": 3}', b'{"newest": 1, "odd": 2}'):
+        (tmp_path / "b").write_bytes(broken)
+        asked = Budget(storage_of(tmp_path), "b").ask(Priority.DISCOVERY, NOW)
+        assert isinstance(asked, Ticket)
 
 
 def test_processes_share_one_budget(tmp_path: Path) -> None:
     code = """
 import sys
-from pathlib import Path
+from mmrl.runtime.storage import storage_of
 from mmrl.sources.budget import Budget, Priority, Ticket
-budget = Budget(Path(sys.argv[1]), per_minute=50)
+budget = Budget(storage_of(sys.argv[1]), "b", per_minute=50)
 count = 0
 while isinstance(budget.ask(Priority.DISCOVERY, 1_780_000_000.0), Ticket):
     count += 1
 print(count)
 """
-    command = [sys.executable, "-c", code, str(tmp_path / "b")]
+    command = [sys.executable, "-c", code, str(tmp_path)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     counts = [int(ending(process).out) for process in running]
     assert sum(counts) == 50
 
 
-def test_the_file_lies_in_the_home_and_names_the_client_by_a_hash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    here = budget_path(str(tmp_path), "my-client")
-    assert here.parent == tmp_path
-    assert "my-client" not in here.name
-    assert here.name != budget_path(str(tmp_path), "other").name
-    assert budget_path("s3://bucket/home", "my-client").parent == tmp_path / "state" / "mmrl"
+def test_the_file_names_the_client_by_a_hash() -> None:
+    assert "my-client" not in budget_name("my-client")
+    assert budget_name("my-client") != budget_name("other")

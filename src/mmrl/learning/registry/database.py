@@ -1,7 +1,7 @@
 """MLflow's SQLite file of a home, read without MLflow; its addresses are relative to the home.
 
 MLflow writes absolute addresses. A home is moved, copied and mounted elsewhere, so mmrl itself
-knows where a run's files lie (`files_of`), and the file holds addresses relative to the home: seen
+knows where a run's files lie (`folder_of`), and the file holds addresses relative to the home: seen
 from there, MLflow's own tools find the files as well.
 """
 
@@ -32,9 +32,9 @@ def database_of(home: str | Path | Location) -> Path | None:
     return Location.of(home).file(FILE)
 
 
-def files_of(home: Location, run_id: str) -> Path:
-    """The folder of a version's files in a home on a disk."""
-    return home.path.absolute() / FILES / run_id / "artifacts" / "model"
+def folder_of(run_id: str) -> str:
+    """The folder of a version's files in a home; as MLflow lays them out."""
+    return f"{FILES}/{run_id}/artifacts/model"
 
 
 def make_relative(database: Path) -> None:
@@ -52,36 +52,6 @@ def make_relative(database: Path) -> None:
                 connection.execute(
                     f"UPDATE {table} SET {column} = {relative} WHERE {absolute}"  # noqa: S608
                 )
-
-
-def holds(home: str | Path | Location, version: str, fingerprint: str) -> bool:
-    """Whether a version with that fingerprint is in the home's database.
-
-    Raises:
-        CatalogError: the file is no database, or lacks MLflow's tables.
-    """
-    found = _ask(
-        home,
-        "SELECT 1 FROM model_versions JOIN model_version_tags USING (name, version) "
-        "WHERE version = ? AND key = 'mmrl.fingerprint' AND value = ? "
-        "AND current_stage != 'Deleted_Internal'",
-        version,
-        fingerprint,
-    )
-    return bool(found)
-
-
-def version_numbers(home: str | Path | Location) -> list[int]:
-    """The numbers of the versions in the home's database, oldest first; not of those dropped.
-
-    Raises:
-        CatalogError: as `holds` does.
-    """
-    rows = _ask(
-        home,
-        "SELECT version FROM model_versions WHERE current_stage != 'Deleted_Internal' ORDER BY 1",
-    )
-    return [int(row[0]) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -110,7 +80,7 @@ def versions_of(home: str | Path | Location) -> list[Kept]:
     """The versions in the home's database, oldest first; not those dropped.
 
     Raises:
-        CatalogError: as `holds` does.
+        CatalogError: the file is no database, or lacks MLflow's tables.
     """
     tags: dict[str, dict[str, str]] = {}
     for version, key, value in _ask(home, "SELECT version, key, value FROM model_version_tags"):
@@ -130,7 +100,7 @@ def alias_of(home: str | Path | Location, alias: str) -> str | None:
     """The number of the version with an alias; None where there is none.
 
     Raises:
-        CatalogError: as `holds` does.
+        CatalogError: as `versions_of` does.
     """
     asked = "SELECT version FROM registered_model_aliases WHERE alias = ?"
     rows = _ask(home, asked, alias)
@@ -141,7 +111,7 @@ def logged_by(home: str | Path | Location, run_id: str) -> Logged:
     """What a run of the home's database logged.
 
     Raises:
-        CatalogError: as `holds` does.
+        CatalogError: as `versions_of` does.
     """
     metrics = "SELECT key, CASE WHEN is_nan THEN 'nan' ELSE value END FROM latest_metrics"
     params = "SELECT key, value FROM params"
@@ -161,7 +131,7 @@ def require_sound(home: Location) -> None:
     said = _ask(home, "PRAGMA quick_check")
     if said and said[0][0] != "ok":
         raise broken_database(home.path / FILE, str(said[0][0]))
-    version_numbers(home)
+    versions_of(home)
 
 
 def _ask(home: str | Path | Location, question: str, *values: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,5 @@
 """Registry of the models: every one ever trained, with its metrics; and which is the champion."""
 
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from functools import wraps
 from pathlib import Path
@@ -16,18 +15,19 @@ from mmrl.learning.evaluation.paired import Paired, compare_versions
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.registry.champion import Champion, Decision, Unreadable, decide
-from mmrl.learning.registry.database import Kept, files_of
-from mmrl.learning.registry.last_training import remember
-from mmrl.learning.registry.store import CHAMPION, MODEL, Store, measures_of
+from mmrl.learning.registry.database import Kept, folder_of
+from mmrl.learning.registry.last_training import FINGERPRINT, remember
+from mmrl.learning.registry.store import CHAMPION, measures_of
+from mmrl.learning.registry.stores import store_of
 from mmrl.learning.registry.version import Comparison, Registered, Shown, Version
 from mmrl.learning.train import CEILING, Trained
-from mmrl.runtime.location import Location
 from mmrl.times import iso, parse_time
 
 _TEST_FILE = "test_predictions.parquet"
 _EVALUATION_FILE = "evaluation.json"
-_FINGERPRINT, _DECISION, _AS_OF = "mmrl.fingerprint", "mmrl.decision", "mmrl.as_of"
+_DECISION, _AS_OF = "mmrl.decision", "mmrl.as_of"
 _PROMOTE = "mmrl.promote"
+_GONE = "it is gone"
 _RESAMPLES = 1000
 
 
@@ -48,14 +48,11 @@ def _reads(method: _Method) -> _Method:
 class Registry:
     """The models of one home.
 
-    Every method raises CatalogError where MLflow's records or a version's files can't be read.
-
-    Raises:
-        ConfigError: the home is in an object store and no MLFLOW_TRACKING_URI is set.
+    Every method raises CatalogError where the list of models or a version's files can't be read.
     """
 
     def __init__(self, home: str | Path) -> None:
-        self._store = Store(home)
+        self._store = store_of(home)
 
     # Keeping
 
@@ -78,7 +75,7 @@ class Registry:
     def _keep(self, trained: Trained, decision: Decision, fingerprint: str) -> str:
         as_of = iso(trained.evaluation.as_of)
         tags = {
-            _FINGERPRINT: fingerprint,
+            FINGERPRINT: fingerprint,
             _DECISION: decision.reason,
             _PROMOTE: str(decision.promote),
             _AS_OF: as_of,
@@ -87,7 +84,7 @@ class Registry:
             as_of, tags, trained.evaluation, lambda folder: self._write(trained, folder)
         )
         if decision.promote:
-            self._store.client.set_registered_model_alias(MODEL, CHAMPION, version)
+            self._store.crown(version)
         remember(self._store.home, fingerprint, as_of, version)
         return version
 
@@ -99,7 +96,7 @@ class Registry:
             NotFoundError: it does not exist.
         """
         number = self._store.version(version).version
-        self._store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+        self._store.crown(number)
         return number
 
     def drop(self, version: str) -> str | None:
@@ -118,13 +115,9 @@ class Registry:
             champion = self._store.champion_number()
             left = [one for one in self._store.versions() if one.version != kept.version]
             if champion == kept.version:
-                self._store.client.delete_registered_model_alias(MODEL, CHAMPION)
-                champion = self.promote(left[-1].version) if left else None
-            self._store.client.delete_model_version(MODEL, kept.version)
-            if not self._store.server:
-                shutil.rmtree(
-                    files_of(self._store.home, kept.run_id).parents[1], ignore_errors=True
-                )
+                champion = left[-1].version if left else None
+                self._store.crown(champion)
+            self._store.drop(kept)
             return champion
 
     # Asking
@@ -150,7 +143,7 @@ class Registry:
         """
         kept = self._store.version(version)
         described = self._describe(kept, self._store.champion_number())
-        return Shown(**vars(described), evaluation=_evaluation(self._store.folder(kept)))
+        return Shown(**vars(described), evaluation=self._evaluation(kept))
 
     @_reads
     def compare(self, a: str, b: str) -> Comparison:
@@ -161,8 +154,7 @@ class Registry:
         """
         champion = self._store.champion_number()
         kept = [self._store.version(version) for version in (a, b)]
-        files = [self._store.folder(version) / _TEST_FILE for version in kept]
-        ids = [_table(file, ["post_id"])["post_id"].to_pylist() for file in files]
+        ids = [self._tested(one)["post_id"].to_pylist() for one in kept]
         one, other = (self._describe(version, champion) for version in kept)
         return Comparison.of(one, other, same_test_posts=set(ids[0]) == set(ids[1]))
 
@@ -191,10 +183,10 @@ class Registry:
             CatalogError: its files are broken.
         """
         kept = self._store.version(version)
-        folder = self._store.folder(kept)
-        if not (folder / "model.json").is_file():
-            raise _broken_file(folder / "model.json", FileNotFoundError("it is gone"))
-        return Registered(kept.version, TrainedModel.load(folder), folder)
+        with self._store.at_hand(kept) as folder:
+            if not (folder / "model.json").is_file():
+                raise self._broken(kept, "model.json", FileNotFoundError(_GONE))
+            return Registered(kept.version, TrainedModel.load(folder))
 
     @_reads
     def test_predictions(self, version: str = CHAMPION) -> pa.Table:
@@ -203,7 +195,7 @@ class Registry:
         Raises:
             NotFoundError: it does not exist.
         """
-        return _table(self._test_file(version))
+        return self._tested(self._store.version(version))
 
     @_reads
     def erase_posts(self, version: str, posts: Collection[str]) -> None:
@@ -213,22 +205,34 @@ class Registry:
             NotFoundError: it does not exist.
         """
         kept = self._store.version(version)
-        folder = self._store.folder(kept)
-        rows = _table(folder / _TEST_FILE)
+        rows = self._tested(kept)
         purged = pc.is_in(rows["post_id"], value_set=pa.array(list(posts), pa.string()))
-        for left in folder.glob(f"{_TEST_FILE}.*"):  # of a purge that was killed just here
-            left.unlink()
-        partial = folder / f"{_TEST_FILE}.part"
-        pq.write_table(rows.filter(pc.invert(purged)), partial)
-        partial.replace(folder / _TEST_FILE)
-        if self._store.server and not _is_local(kept.source):  # what was read is a copy
-            file = str(folder / _TEST_FILE)
-            self._store.client.log_artifact(kept.run_id, file, "model")
+        left = pa.BufferOutputStream()
+        pq.write_table(rows.filter(pc.invert(purged)), left)
+        self._store.write(kept, _TEST_FILE, left.getvalue().to_pybytes())
+
+    @_reads
+    def file(self, version: str, name: str) -> bytes | None:
+        """A file beside a version's model, written by `keep_file`; None where it is not there.
+
+        Raises:
+            NotFoundError: the version does not exist.
+        """
+        return self._store.read(self._store.version(version), name)
+
+    @_reads
+    def keep_file(self, version: str, name: str, data: bytes) -> None:
+        """Keeps what was found out of a version in a file beside its model.
+
+        Raises:
+            NotFoundError: the version does not exist.
+        """
+        self._store.write(self._store.version(version), name, data)
 
     @_reads
     def has(self, fingerprint: str) -> bool:
         """Whether some version was trained on exactly that; the quick answer is `last_training`."""
-        return any(kept.tags.get(_FINGERPRINT) == fingerprint for kept in self._store.versions())
+        return any(kept.tags.get(FINGERPRINT) == fingerprint for kept in self._store.versions())
 
     @_reads
     def settle(self, fingerprint: str) -> str:
@@ -239,7 +243,7 @@ class Registry:
         """
         versions = self._store.versions()
         for kept in versions:
-            if kept.tags.get(_FINGERPRINT) == fingerprint:
+            if kept.tags.get(FINGERPRINT) == fingerprint:
                 version = kept.version
                 if kept is versions[-1] and kept.tags.get(_PROMOTE) == "True":
                     self.promote(version)
@@ -264,7 +268,7 @@ class Registry:
             return Unreadable(number, str(error))
 
     def _describe(self, kept: Kept, champion: str | None) -> Version:
-        logged = self._store.logged(kept.run_id)
+        logged = self._store.logged(kept)
         return Version(
             version=kept.version,
             run_id=kept.run_id,
@@ -276,36 +280,33 @@ class Registry:
             decision=kept.tags.get(_DECISION, ""),
         )
 
-    def _test_file(self, version: str) -> Path:
-        return self._store.folder(self._store.version(version)) / _TEST_FILE
+    def _tested(self, kept: Kept) -> pa.Table:
+        try:
+            return pq.read_table(pa.BufferReader(self._present(kept, _TEST_FILE)))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise self._broken(kept, _TEST_FILE, error) from error
+
+    def _evaluation(self, kept: Kept) -> Evaluation:
+        try:
+            data = self._present(kept, _EVALUATION_FILE)
+            return Evaluation.from_json(data.decode(errors="replace"))
+        except (OSError, CatalogError) as error:
+            raise self._broken(kept, _EVALUATION_FILE, error) from error
+
+    def _present(self, kept: Kept, name: str) -> bytes:
+        data = self._store.read(kept, name)
+        if data is None:
+            raise FileNotFoundError(_GONE)
+        return data
+
+    def _broken(self, kept: Kept, name: str, error: Exception) -> CatalogError:
+        return CatalogError(
+            f"{self._store.home.join(folder_of(kept.run_id), name)}, a file of a model version, "
+            f"can't be read ({first_line(error)}): `mmrl doctor` checks the home, and "
+            "`mmrl repair` takes the version off the list."
+        )
 
     def _write(self, trained: Trained, folder: Path) -> None:
         trained.model.save(folder)
         (folder / _EVALUATION_FILE).write_text(trained.evaluation.to_json(), encoding="utf-8")
         pq.write_table(trained.test_predictions, folder / _TEST_FILE)
-
-
-def _evaluation(folder: Path) -> Evaluation:
-    file = folder / _EVALUATION_FILE
-    try:
-        return Evaluation.from_json(file.read_bytes().decode(errors="replace"))
-    except (OSError, CatalogError) as error:
-        raise _broken_file(file, error) from error
-
-
-def _table(file: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    try:
-        return pq.read_table(file, columns=None if columns is None else list(columns))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise _broken_file(file, error) from error
-
-
-def _broken_file(file: Path, error: Exception) -> CatalogError:
-    return CatalogError(
-        f"{file}, a file of a model version, can't be read ({first_line(error)}): `mmrl doctor` "
-        "checks the home, and `mmrl repair` takes the version off the list."
-    )
-
-
-def _is_local(uri: str) -> bool:
-    return uri.startswith("file:") or Location.of(uri).is_local

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
@@ -104,4 +103,3 @@ class Registered:
 
     version: str
     model: "TrainedModel"
-    folder: Path

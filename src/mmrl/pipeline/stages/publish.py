@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, quote, without
 from mmrl.config import Settings
 from mmrl.pipeline.stage import StageReport, WholeRun
-from mmrl.report.write import report_path, write_report
+from mmrl.report.write import report_name, write_report
 from mmrl.runtime.location import Location
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
+from mmrl.runtime.storage import storage_of
 from mmrl.serving.live import live_posts, predict_live
 from mmrl.times import parse_time
 
@@ -30,7 +30,7 @@ class PublishReport:
     """
 
     stage: StageReport
-    report: Path | None = None
+    report: Location | None = None
 
 
 def publish_stage(run: WholeRun) -> PublishReport:
@@ -45,22 +45,22 @@ def publish(
     from mmrl.learning.registry.kept import versions_kept
 
     report = StageReport("publish")
-    path: Path | None = None
+    place: Location | None = None
     with Meter() as meter:
-        local = Location.of(catalog.home).is_local  # where reports are files
-        versions = versions_kept(catalog.home) if local else []
+        versions = versions_kept(catalog.home)
         if versions:
             newest = versions[-1]
             live = live_posts(catalog, settings, as_of)
-            path = report_path(catalog, newest)
-            due = not path.is_file()
+            name = report_name(newest)
+            place = Location.of(catalog.home).join(name)
+            due = not storage_of(catalog.home).exists(name)
             if due or live.num_rows:
                 _publish(catalog, settings, as_of, progress, live, newest, due, report)
     report.seconds, report.peak_bytes = meter.seconds, meter.peak_bytes
     if not report.pending:
         progress.start("publish", 0)
     progress.finish(report.summary())
-    return PublishReport(report, path)
+    return PublishReport(report, place)
 
 
 def _publish(

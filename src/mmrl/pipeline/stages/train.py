@@ -16,7 +16,6 @@ from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.library_errors import library_errors
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.pipeline.stages.fetch_images import FetchImagesStage
-from mmrl.runtime.location import Location
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 from mmrl.samples.extras import EXTRA
@@ -123,8 +122,7 @@ def _train(
     profile = load_profile(settings)
     encoders = encoders_of(profile)
     fingerprint = fingerprint_of(known, settings, encoders)
-    if Location.of(catalog.home).is_local:
-        versions_kept(catalog.home)  # a registry that can't be read is met before the work
+    versions_kept(catalog.home)  # a registry that can't be read is met before the work
     last = last_training(catalog.home)
     if not force and last is not None and last["fingerprint"] == fingerprint:
         return TrainReport(

@@ -6,9 +6,10 @@ from mmrl.config import Settings
 from mmrl.errors import ConfigError
 from mmrl.runtime.clock import Clock, SystemClock
 from mmrl.runtime.retry import ARCTIC_SHIFT
+from mmrl.runtime.storage import storage_of
 from mmrl.sources.arctic_shift.api import ArcticShift
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
-from mmrl.sources.budget import Budget, budget_path
+from mmrl.sources.budget import Budget, budget_name
 from mmrl.sources.live import LiveSource
 from mmrl.sources.transport import Transport
 
@@ -24,7 +25,8 @@ def connect_live(
     own = settings.arctic_shift
     _check(own.base_url, own.contact)
     budget = Budget(
-        budget_path(home, own.base_url),
+        storage_of(home),
+        budget_name(own.base_url),
         per_second=own.requests_per_second,
         unstated=60 * own.requests_per_second,
     )

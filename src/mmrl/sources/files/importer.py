@@ -7,7 +7,6 @@ file may be read again: known rows stay, and those that a kill or a broken file 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ from mmrl.catalog import Catalog, Failed
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
 from mmrl.runtime.progress import Progress
+from mmrl.runtime.storage import storage_of
 from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.duplicates import Duplicates, leave_open
 from mmrl.sources.files.refusals import Refusals
@@ -118,19 +118,19 @@ def import_posts(
     source: PostSource,
     as_of: datetime,
     progress: Progress,
-    refused_rows: Path | None = None,
+    refused_rows: str | None = None,
 ) -> ImportReport:
     """Reads all of a source into `posts` and `observations`; refused rows go to `failures`.
 
     Args:
         progress: is advanced in the source's units, after each batch was written.
-        refused_rows: a file to write refused rows to, where they are many.
+        refused_rows: a file of the home to write refused rows to, where they are many.
 
     Raises:
         InputError: the source can't be read (any further); says how many posts were kept.
         NothingUsableError: rows were read, and all were refused.
     """
-    work = _Import(catalog, as_of, Refusals(refused_rows))
+    work = _Import(catalog, as_of, Refusals(storage_of(catalog.home), refused_rows))
     report = work.report
     progress.start(f"import {source.name}", source.size or None)
     batches = source.batches(as_of)

@@ -1,11 +1,11 @@
 """Refused rows of an import: some as examples, all of them in a file where they are many."""
 
 import csv
+import io
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, TextIO
 
 from mmrl.runtime.foreign_text import shown
+from mmrl.runtime.storage import Storage, Stream
 from mmrl.sources.post import Refused
 
 EXAMPLES = 3
@@ -17,19 +17,19 @@ class Refusals:
     """Refused rows as they come.
 
     Args:
-        path: of the file to write them to; it is made with the first row beyond the examples. It
+        storage: of the home.
+        name: of the file to write them to; it is made with the first row beyond the examples. It
             names places and values, and nothing else of a post.
 
     Attributes:
-        file: the file's path, once there is one.
+        file: the file's place, once there is one.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, storage: Storage, name: str | None) -> None:
+        self._storage, self._name = storage, name
         self._kept: dict[tuple[str, str], list[str]] = {}
         self._first: list[tuple[str, Refused]] = []
-        self._open: TextIO | None = None
-        self._rows: Any = None
+        self._stream: Stream | None = None
         self.file: str | None = None
 
     def add(self, rows: Iterable[tuple[str, Refused]]) -> None:
@@ -40,12 +40,12 @@ class Refusals:
                 examples = self._kept.setdefault(kind, [])
                 if len(examples) < EXAMPLES:
                     examples.append(f"{shown(place, 80)} {shown(row.detail, _DETAIL)}")
-            if self._rows is not None:
-                self._write(place, row)
-            elif self._path is not None:
+            if self._stream is not None:
+                self._write(self._stream, place, row)
+            elif self._name is not None:
                 self._first.append((place, row))
                 if len(self._first) > EXAMPLES:
-                    self._begin(self._path)
+                    self._begin(self._name)
 
     def examples(self) -> list[str]:
         """The first of each kind, and then further ones, at most `EXAMPLES`."""
@@ -55,20 +55,24 @@ class Refusals:
 
     def close(self) -> None:
         """Ends the file."""
-        if self._open is not None:
-            self._open.close()
+        if self._stream is not None:
+            self._stream.close()
 
-    def _begin(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._open = path.open("w", encoding="utf-8", newline="")
-        self.file = str(path)
-        self._rows = csv.writer(self._open)
-        self._rows.writerow(["place", "reason", "field", "detail"])
+    def _begin(self, name: str) -> None:
+        self._stream = self._storage.stream(name)
+        self.file = str(self._storage.location.join(name))
+        self._stream.write(_line("place", "reason", "field", "detail"))
         for place, row in self._first:
-            self._write(place, row)
+            self._write(self._stream, place, row)
         self._first = []
 
-    def _write(self, place: str, row: Refused) -> None:
-        self._rows.writerow(
-            [shown(place, 200), str(row.reason), shown(row.field), shown(row.detail, _DETAIL)]
-        )
+    def _write(self, stream: Stream, place: str, row: Refused) -> None:
+        detail = shown(row.detail, _DETAIL)
+        stream.write(_line(shown(place, 200), str(row.reason), shown(row.field), detail))
+
+
+def _line(*values: str) -> bytes:
+    """A line of CSV."""
+    text = io.StringIO()
+    csv.writer(text).writerow(values)
+    return text.getvalue().encode()

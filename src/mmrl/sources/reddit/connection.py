@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError
 from mmrl.runtime.clock import Clock, SystemClock
-from mmrl.sources.budget import Budget, budget_path
+from mmrl.runtime.storage import storage_of
+from mmrl.sources.budget import Budget, budget_name
 from mmrl.sources.live import LiveSource
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource
@@ -37,7 +38,8 @@ def open_connection(
             "out, Reddit's windows have 600."
         ) from None
     transport.budget = Budget(
-        budget_path(home, str(reddit.config.client_id)),
+        storage_of(home),
+        budget_name(str(reddit.config.client_id)),
         per_minute=settings.requests_per_minute,
         window_seconds=window,
     )
