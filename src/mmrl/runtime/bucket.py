@@ -166,6 +166,7 @@ class Bucket:
 
         Raises:
             ConfigError: it takes a second conditional put.
+            StorageError: it may not even be read.
         """
         mine = uuid4().hex.encode()
         stale = {"e_tag": '"00000000000000000000000000000000"'}
@@ -175,6 +176,7 @@ class Bucket:
             if not twice and self.replace(PROBE, uuid4().hex.encode(), stale) is None:
                 return
         except _Refused:
+            self.read(PROBE)  # which is refused as well where the key is wrong
             return
         raise ConfigError(
             f"{self.location} can't be a home: its store lets a second writer overwrite the first "
@@ -218,16 +220,26 @@ class Bucket:
             return _Refused(f"{self.location}: {why}: {then}.")
         elif "169.254." in said or "metadata" in said.lower():
             why, then = "there are no credentials", f"set {_CREDENTIALS}"
-        elif "scheme is not allowed" in said:
+        elif _endpoint().startswith("http://") and not _allows_http():
             why = "AWS_ENDPOINT_URL is an http:// address"
             then = "set AWS_ALLOW_HTTP=true as well, or use https://"
         else:
-            endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT")
             status = re.search(r"status code: (\d{3}[^:\n]*)", said)
             answer = code[1] if code else status[1].strip() if status else None
-            why = f"it answers {answer}" if answer else f"it does not answer at {endpoint or 'S3'}"
+            why = (
+                f"it answers {answer}" if answer else f"it does not answer at {_endpoint() or 'S3'}"
+            )
             then = "see that the store runs and AWS_ENDPOINT_URL and AWS_REGION are right"
         return StorageError(f"{self.location}: {why}: {then}.")
+
+
+def _endpoint() -> str:
+    """The address of the store that the environment names; empty for Amazon's."""
+    return os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+
+
+def _allows_http() -> bool:
+    return os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
 
 
 def _version(told: Any) -> Version:
@@ -263,7 +275,7 @@ def _opened(location: Location) -> Bucket:
         store = from_url(
             location.address,
             client_options={
-                "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1"),
+                "allow_http": _allows_http(),
                 "timeout": timedelta(seconds=_ANSWER_SECONDS),
                 "connect_timeout": timedelta(seconds=_CONNECT_SECONDS),
             },

@@ -7,9 +7,9 @@ machine a killed process is known at once. A holder that finds its lock taken, o
 store for so long that it may be, is interrupted.
 """
 
-import _thread
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -99,7 +99,7 @@ class _Holder:
                     self.version, kept = version, time.monotonic()
             if version is None or time.monotonic() - kept > LEASE:
                 self.lost = True
-                _thread.interrupt_main()
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 return
 
 
