@@ -98,10 +98,12 @@ def _home(home: str) -> Finding:
 
 def _soundness(home: str) -> list[Finding]:
     """Whether tables open, models load and the images of a sample are what their hash says."""
-    folder = Location.of(home).file("catalog")
-    if folder is not None and not folder.is_dir():
-        return []
-    damages = list(check(home))
+    try:
+        if not storage_of(home).folders("catalog"):
+            return []
+        damages = list(check(home))
+    except MmrlError as error:
+        return [Finding("soundness", "wrong", str(error))]
     if not damages:
         return [Finding("soundness", "ok", "tables open, models load, images agree with hashes")]
     return [

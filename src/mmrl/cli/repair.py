@@ -25,13 +25,12 @@ def repair(
     from mmrl.errors import NotFoundError
     from mmrl.home.opened import require_folder
     from mmrl.repair import check
-    from mmrl.runtime.location import Location
     from mmrl.runtime.quiet import quiet_libraries
+    from mmrl.runtime.storage import storage_of
 
     quiet_libraries()
     require_folder(home)
-    folder = Location.of(home).file("catalog")
-    if folder is not None and not folder.is_dir():
+    if not storage_of(home).folders("catalog"):
         raise NotFoundError(f"There is no mmrl home at {home}: give --home (or MMRL_HOME) one.")
     rows = []
     for damage in check(home):

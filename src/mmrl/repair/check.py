@@ -12,19 +12,15 @@ from mmrl.repair.damage import Damage
 from mmrl.repair.images import check_images
 from mmrl.repair.models import check_models
 from mmrl.repair.tables import check_tables
-from mmrl.runtime.location import Location
 
 
 def check(home: str | Path) -> Iterator[Damage]:
     """What is broken in a home, one after the other.
 
-    A damage may be mended as soon as it comes: what is checked later then finds it mended. Tables
-    in an object store are not checked.
+    A damage may be mended as soon as it comes: what is checked later then finds it mended.
     """
-    folder = Location.of(home).file("catalog")
-    if folder is not None:
-        for damage in check_tables(folder):
-            yield _in_a_new_generation(damage, home)
+    for damage in check_tables(home):
+        yield _in_a_new_generation(damage, home)
     with contextlib.suppress(MmrlError):  # a table that can't be read has been told above
         for damage in check_images(Catalog.open(home)):
             yield _in_a_new_generation(damage, home)

@@ -1,14 +1,16 @@
 """Tables of a home: the files of each are there and readable, as its newest version names them."""
 
 import contextlib
-import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrl.catalog.columns import key_columns
 from mmrl.errors import first_line
 from mmrl.repair.damage import Damage
+from mmrl.runtime.files import Storage
+from mmrl.runtime.storage import storage_of
 
 if TYPE_CHECKING:
     import lance
@@ -32,24 +34,42 @@ _NEVER = ("meta", "purged_marks", "purging", "purge_late")  # without them purge
 _REMADE = "the next `mmrl run` makes them again"
 
 
-def check_tables(catalog: Path) -> Iterator[Damage]:
-    """What is broken in the tables under a home's `catalog` folder."""
-    for folder in sorted(catalog.glob("*.lance")):
-        yield from _check_table(folder)
+@dataclass(frozen=True)
+class _Files:
+    """The files of one table; `name` is the table's."""
+
+    storage: Storage
+    name: str
+
+    @property
+    def folder(self) -> str:
+        return f"catalog/{self.name}.lance"
+
+    def address(self, *parts: str) -> str:
+        """Where Lance finds it, or something in it."""
+        return str(self.storage.location.join(self.folder, *parts))
 
 
-def _check_table(folder: Path) -> Iterator[Damage]:
+def check_tables(home: str | Path) -> Iterator[Damage]:
+    """What is broken in the tables of a home."""
+    storage = storage_of(home)
+    for folder in storage.folders("catalog"):
+        if folder.endswith(".lance"):
+            yield from _check_table(_Files(storage, folder.removesuffix(".lance")))
+
+
+def _check_table(files: _Files) -> Iterator[Damage]:
     import lance
 
-    name = folder.stem
+    name = files.name
     again = _AGAIN.get(name, _REMADE)
     try:
         with _panics():
-            dataset = lance.dataset(str(folder))
+            dataset = lance.dataset(files.address())
     except Exception as error:
-        yield _unopened(folder, name, again, first_line(error))
+        yield _unopened(files, again, first_line(error))
         return
-    lost = [part for part in dataset.get_fragments() if not _whole(dataset, part, folder)]
+    lost = [part for part in dataset.get_fragments() if not _whole(dataset, part, files)]
     if not lost:
         return
     rows = sum(part.physical_rows for part in lost)
@@ -62,32 +82,35 @@ def _check_table(folder: Path) -> Iterator[Damage]:
         f"table {name}",
         f"{broken} ({rows:,} rows)",
         f"these rows are taken out; {again}",
-        lambda: _take_out(folder, dataset.version, numbers),
+        lambda: _take_out(files, dataset.version, numbers),
     )
 
 
-def _unopened(folder: Path, name: str, again: str, why: str) -> Damage:
-    earlier = _newest_that_opens(folder)
+def _unopened(files: _Files, again: str, why: str) -> Damage:
+    name = files.name
+    earlier = _newest_that_opens(files)
     if earlier is not None:
         return Damage(
             f"table {name}",
             f"its newest version can't be read: {why}",
             f"version {earlier}, the newest that can, is taken; of what was written since, {again}",
-            lambda: _go_back(folder, earlier),
+            lambda: _go_back(files, earlier),
         )
-    if not any((folder / "data").glob("*")):  # a process was killed as it made the table
+    if not any(
+        files.storage.walk(f"{files.folder}/data")
+    ):  # a process was killed as it made the table
         return Damage(
-            f"table {name}", "it was never finished", "it is taken away", lambda: _remove(folder)
+            f"table {name}", "it was never finished", "it is taken away", lambda: _remove(files)
         )
     broken = f"no version of it can be read: {why}"
     if name in _NEVER or name in ("posts", "observations"):
         return Damage(f"table {name}", broken, "restore the home from a copy", None)
     return Damage(
-        f"table {name}", broken, f"its rows are taken out; {again}", lambda: _remove(folder)
+        f"table {name}", broken, f"its rows are taken out; {again}", lambda: _remove(files)
     )
 
 
-def _whole(dataset: "lance.LanceDataset", part: "lance.LanceFragment", folder: Path) -> bool:
+def _whole(dataset: "lance.LanceDataset", part: "lance.LanceFragment", files: _Files) -> bool:
     """Whether a fragment's files are there, end as they should, and give up its keys."""
     from lance.file import LanceFileReader
 
@@ -95,51 +118,50 @@ def _whole(dataset: "lance.LanceDataset", part: "lance.LanceFragment", folder: P
     try:
         with _panics():
             for file in part.data_files():
-                LanceFileReader(str(folder / "data" / file.path)).metadata()
+                LanceFileReader(files.address("data", file.path)).metadata()
             part.to_table(columns=keys)
     except Exception:  # whatever it is, the file is not readable
         return False
     return True
 
 
-def _take_out(folder: Path, version: int, fragments: list[int]) -> None:
+def _take_out(files: _Files, version: int, fragments: list[int]) -> None:
     import lance
 
     lance.LanceDataset.commit(
-        str(folder), lance.LanceOperation.Delete([], fragments, "false"), read_version=version
+        files.address(), lance.LanceOperation.Delete([], fragments, "false"), read_version=version
     )
 
 
-def _versions(folder: Path) -> dict[int, Path]:
+def _versions(files: _Files) -> dict[int, str]:
     """The files of a table's versions, newest first."""
-    files = {}
-    for file in (folder / "_versions").glob("*.manifest"):
-        if file.stem.isdigit():
-            number = int(file.stem)
-            files[number if number < _NEWEST >> 1 else _NEWEST - 1 - number] = file
-    return dict(sorted(files.items(), reverse=True))
+    found = {}
+    for stored in files.storage.walk(f"{files.folder}/_versions"):
+        stem, _, ending = stored.name.rpartition("/")[2].rpartition(".")
+        if ending == "manifest" and stem.isdigit():
+            number = int(stem)
+            found[number if number < _NEWEST >> 1 else _NEWEST - 1 - number] = stored.name
+    return dict(sorted(found.items(), reverse=True))
 
 
-def _newest_that_opens(folder: Path) -> int | None:
+def _newest_that_opens(files: _Files) -> int | None:
     import lance
 
-    for number in _versions(folder):
+    for number in _versions(files):
         with contextlib.suppress(Exception), _panics():
-            dataset = lance.dataset(str(folder), version=number)
+            dataset = lance.dataset(files.address(), version=number)
             dataset.count_rows()
             return number
     return None
 
 
-def _go_back(folder: Path, version: int) -> None:
-    for number, file in _versions(folder).items():
-        if number > version:
-            file.unlink()
-    (folder / "_versions" / "latest_version_hint.json").unlink(missing_ok=True)
+def _go_back(files: _Files, version: int) -> None:
+    later = [name for number, name in _versions(files).items() if number > version]
+    files.storage.delete([*later, f"{files.folder}/_versions/latest_version_hint.json"])
 
 
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder)
+def _remove(files: _Files) -> None:
+    files.storage.delete_folder(files.folder)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from mmrl.errors import CatalogError
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.registry.database import FILES, Kept, Logged, folder_of
 from mmrl.learning.registry.store import Store, logged_of
+from mmrl.runtime.location import Location
 
 FILE = f"{FILES}/list.json"
 
@@ -43,6 +44,10 @@ class _List:
 
 class ListStore(Store):
     """Implements `Store` by the home's own list."""
+
+    def __init__(self, home: Location) -> None:
+        super().__init__(home)
+        self._known: dict[str, _Version] = {}  # as last read; what a version reached never changes
 
     def broken(self, why: str) -> CatalogError:
         return CatalogError(
@@ -92,9 +97,10 @@ class ListStore(Store):
         return str(self._change(enlist).newest)
 
     def versions(self) -> Sequence[Kept]:
+        self._known = self._read().versions
         return [
             Kept(number, one.run_id, str(self.home.join(folder_of(one.run_id))), one.tags)
-            for number, one in self._read().versions.items()
+            for number, one in self._known.items()
         ]
 
     def champion_number(self) -> str | None:
@@ -107,7 +113,7 @@ class ListStore(Store):
         self._change(crown)
 
     def logged(self, kept: Kept) -> Logged:
-        known = self._read().versions[kept.version]
+        known = self._known[kept.version]
         return Logged(known.metrics, known.params)
 
     def drop(self, kept: Kept) -> None:
