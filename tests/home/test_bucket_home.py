@@ -19,6 +19,12 @@ from tests.support.serving_home import NOW
 AS_OF = ("--as-of", NOW.isoformat())
 
 
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No purge waits for other processes."""
+    monkeypatch.setenv("MMRL_PURGE__SETTLE_SECONDS", "0")
+
+
 @pytest.fixture
 def both(serving_home: Path, bucket: str, tmp_path: Path) -> tuple[Path, str]:
     """The same home on a disk and in an object store."""

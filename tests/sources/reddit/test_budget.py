@@ -180,7 +180,11 @@ def test_a_broken_file_is_made_anew(tmp_path: Path) -> None:
         assert isinstance(asked, Ticket)
 
 
-def test_processes_share_one_budget(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+def test_processes_share_one_budget(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    home = str(tmp_path) if place == "folder" else request.getfixturevalue("bucket")
     code = """
 import sys
 from mmrl.runtime.storage import storage_of
@@ -191,7 +195,7 @@ while isinstance(budget.ask(Priority.DISCOVERY, 1_780_000_000.0), Ticket):
     count += 1
 print(count)
 """
-    command = [sys.executable, "-c", code, str(tmp_path)]
+    command = [sys.executable, "-c", code, home]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     counts = [int(ending(process).out) for process in running]
     assert sum(counts) == 50
