@@ -9,7 +9,8 @@ mmrl.learning. With --home the homes are kept, and a second run embeds nothing.
 
 Splits: `time`, the last 25% of the posts are the test posts; `authors`, five folds, each judged by
 a model that has not seen its authors' posts (sha256 of the author modulo 5; a post without an
-author is a group of its own), all folds' predictions pooled before the metrics are taken.
+author is a group of its own), its validation posts are of other authors again, all folds'
+predictions pooled before the metrics are taken.
 
 --against autogluon writes the facts that mmrl learns from as a CSV file and runs AutoGluon on them
 in the environment of --python; see benchmarks/real/against.py for how to set it up.

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import numpy as np
@@ -20,8 +20,6 @@ from mmrl.learning.evaluation.statistics import Predicted
 from mmrl.learning.splits import Split, split_by_time
 from mmrl.learning.targets import column, labelled
 from mmrl.learning.train import Trained, train
-from mmrl.samples.features import microseconds
-from mmrl.samples.known_at import label_known_at
 
 FOLDS = 5
 TEST_SHARE = 0.25
@@ -62,8 +60,11 @@ def splits_of(
             )
         ]
     ids = samples["post_id"].to_pylist()
-    fold = np.array([fold_of(authors.get(post, f"post {post}")) for post in ids])
-    return [_fold(samples, usable, fold == number, settings) for number in range(FOLDS)]
+    groups = [authors.get(post, f"post {post}") for post in ids]
+    fold = np.array([fold_of(group) for group in groups])
+    share = settings.train.validation_share
+    tuning = np.array([_drawn(group) < share for group in groups])
+    return [_fold(usable, fold == number, tuning) for number in range(FOLDS)]
 
 
 def fold_of(group: str) -> int:
@@ -71,20 +72,18 @@ def fold_of(group: str) -> int:
     return int(sha256(group.encode()).hexdigest(), 16) % FOLDS
 
 
-def _fold(samples: pa.Table, usable: np.ndarray, test: np.ndarray, settings: Settings) -> Split:
-    """Test posts by some authors; the others' split by time into training and validation posts.
+def _drawn(group: str) -> float:
+    """A place from 0 to 1 that an author always has."""
+    return int(sha256(f"tune {group}".encode()).hexdigest(), 16) / 2**256
 
-    It leaks the future, as every split by authors does, and counts as `random` for that.
+
+def _fold(usable: np.ndarray, test: np.ndarray, tuning: np.ndarray) -> Split:
+    """Test posts by some authors, validation posts by some of the others, as mmrl's own split by
+    authors has them. It leaks the future, as every such split does.
     """
-    hours = settings.label.mature_after_hours
-    others = np.flatnonzero(usable & ~test)  # samples come in time's order
-    cut = len(others) - max(1, round(len(others) * settings.train.validation_share))
-    rows, validation = others[:cut], others[cut:]
-    known = label_known_at(samples, timedelta(hours=hours))
-    in_time = known[rows] <= microseconds(samples["created_at"])[validation[0]]
-    return Split(
-        rows[in_time], validation, np.flatnonzero(usable & test), rows[~in_time], "random", hours
-    )
+    parts = (usable & ~test & ~tuning, usable & ~test & tuning, usable & test)
+    train, validation, tested = map(np.flatnonzero, parts)
+    return Split(train, validation, tested, train[:0], "author", 0.0)
 
 
 def judge_set(

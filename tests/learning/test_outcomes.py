@@ -17,7 +17,8 @@ def as_errors(rows: list[tuple[int, int, float]]) -> Outcomes:
 
 
 def errors(known: np.ndarray, subreddit: np.ndarray, error: np.ndarray) -> Outcomes:
-    return Outcomes(known, subreddit, error, np.ones(len(error)), np.ones(len(error)))
+    authors, ends = np.zeros(len(error), int), np.ones(len(error))
+    return Outcomes(known, subreddit, authors, error, ends, ends)
 
 
 @given(

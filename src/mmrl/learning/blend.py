@@ -6,6 +6,7 @@ fits predict of them, drawn towards weights by each learner's own error where su
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +21,14 @@ from mmrl.learning.learners.fitting import FittedNetwork, fit_network
 from mmrl.learning.learners.regressors import Regressor, fit_twice
 from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
-from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, levels
+from mmrl.learning.outcomes import (
+    AUTHOR_KINDS,
+    LevelOf,
+    Outcomes,
+    author_kinds,
+    choose_level,
+    levels,
+)
 from mmrl.learning.task import Part, Task
 from mmrl.runtime.extensions import extensions
 from mmrl.runtime.progress import Progress
@@ -147,19 +155,35 @@ def predict_in_time(
     else:
         created = np.full_like(created, NEVER)
     outside = outcomes.outside(levels(outcomes, outcomes.subreddit, outcomes.known, blend.level_of))
+    groups = np.stack([outcomes.subreddit, outcomes.author], axis=1)
 
-    def followed(numbers: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def followed(
+        numbers: np.ndarray, authors: np.ndarray, moments: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        asked = np.stack([numbers, authors], axis=1)
         return levels(outcomes, numbers, moments, blend.level_of), widenings(
-            outside, outcomes.known, outcomes.subreddit, numbers, moments
+            outside, outcomes.known, groups, asked, moments
         )
 
-    names = model.encoding.spec.subreddits
-    now = np.full(len(names) + 1, int(as_of.timestamp() * 1e6) if task.in_time else NEVER)
-    level, wide = followed(np.arange(len(now)), now)
+    _follow(model, followed, int(as_of.timestamp() * 1e6) if task.in_time else NEVER)
+    return model.interval(parts, *followed(subreddit, author_kinds(test.samples), created))
+
+
+def _follow(
+    model: TrainedModel,
+    followed: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    moment: int,
+) -> None:
+    """Sets the model's levels and widenings to those of one moment."""
+    names, kinds = model.encoding.spec.subreddits, np.arange(len(AUTHOR_KINDS))
+    nobody, rows = -1, len(names) + 1  # of no kind, so that no kind's widening is among these
+
+    level, wide = followed(np.arange(rows), np.full(rows, nobody), np.full(rows, moment))
     model.level, model.widening = float(level[0]), float(wide[0])
     model.levels = dict(zip(names, level[1:].tolist(), strict=True))
     model.widenings = dict(zip(names, wide[1:].tolist(), strict=True))
-    return model.interval(parts, subreddit, *followed(subreddit, created))
+    _, by_author = followed(np.zeros_like(kinds), kinds, np.full(len(kinds), moment))
+    model.author_widenings = (by_author - model.widening).tolist()
 
 
 def _outcomes(
@@ -167,9 +191,11 @@ def _outcomes(
 ) -> Outcomes:
     """What became of predictions of a part's posts, without any level or widening."""
     none = np.zeros(len(subreddit))
-    low, middle, high = model.interval(parts, subreddit, none, none)
+    low, middle, high = model.interval(parts, none, none)
     known = label_known_at(part.samples, task.mature_after)
-    return Outcomes(known, subreddit, part.target - middle, middle - low, high - middle)
+    error = part.target - middle
+    authors = author_kinds(part.samples)
+    return Outcomes(known, subreddit, authors, error, middle - low, high - middle)
 
 
 def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from mmrl.learning.learners.forward import FILE, KERAS_FILE, ForwardPass
 from mmrl.learning.learners.network import Reading
 from mmrl.learning.learners.regressors import Regressor, load_regressor
 from mmrl.learning.library_errors import library_errors
+from mmrl.learning.outcomes import AUTHOR_KINDS, author_kinds
 from mmrl.learning.projection import Projection
 from mmrl.learning.targets import TargetName, to_log_score
 
@@ -69,6 +70,7 @@ class TrainedModel:
         levels: by subreddit that the model knows, what is added to its predictions, in units of the
             target: how far the newest matured posts lay above them.
         level: the same for every other subreddit.
+        author_widenings: by kind of author (see `author_kinds`), what is added to the widening.
         point: what the model predicts for a post: the blended location; models of format 1 carry
             the network's median along.
     """
@@ -83,6 +85,7 @@ class TrainedModel:
     facts: dict[str, Any]
     levels: dict[str, float] = field(default_factory=dict)
     level: float = 0.0
+    author_widenings: list[float] = field(default_factory=lambda: [0.0] * len(AUTHOR_KINDS))
     point: Literal["location", "median"] = "location"
 
     @property
@@ -107,11 +110,13 @@ class TrainedModel:
         """Quantiles of inputs at hand.
 
         Args:
-            samples: theirs, for the subscribers.
+            samples: theirs, for the subscribers and what is known of the authors.
         """
         with library_errors("The prediction"):
             parts = self.parts(inputs)
-        low, middle, high = self.interval(parts, inputs.subreddit)
+        widening = self._of_subreddits(self.widenings, self.widening)[inputs.subreddit]
+        widening += np.array(self.author_widenings)[author_kinds(samples)]
+        low, middle, high = self.interval(parts, self.level_of(inputs.subreddit), widening)
         q10, q50, q90 = (
             to_log_score(values, samples, self.target) for values in (low, middle, high)
         )
@@ -155,25 +160,22 @@ class TrainedModel:
         blended = sum(weight * parts.of(name) for name, weight in self.weights.items())
         return np.asarray(blended)
 
+    def level_of(self, subreddit: np.ndarray) -> np.ndarray:
+        """What is added to predictions in these subreddits, (n,), numbered as inputs have them."""
+        return self._of_subreddits(self.levels, self.level)[subreddit]
+
+    def _of_subreddits(self, known: Mapping[str, float], other: float) -> np.ndarray:
+        """A value for each number of a subreddit."""
+        return np.array([known.get(name, other) for name in ("", *self.encoding.spec.subreddits)])
+
     def interval(
-        self,
-        parts: Parts,
-        subreddit: np.ndarray,
-        level: np.ndarray | None = None,
-        widening: np.ndarray | None = None,
+        self, parts: Parts, level: np.ndarray, widening: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The blend's calibrated 10, 50 and 90% quantiles, in the target's units.
 
         Args:
-            subreddit: (n,) numbers, as the inputs have them.
-            level, widening: (n,) of each prediction; the model's own by default.
+            level, widening: (n,) what each prediction is moved by, and each of its ends.
         """
-        names = ["", *self.encoding.spec.subreddits]
-        if level is None:
-            level = np.array([self.levels.get(name, self.level) for name in names])[subreddit]
-        if widening is None:
-            of_each = [self.widenings.get(name, self.widening) for name in names]
-            widening = np.array(of_each)[subreddit]
         location = self.location(parts) + level
         # The network's interval, carried along to where the blend stands.
         moved = location - parts.network[:, 0]
@@ -202,6 +204,7 @@ class TrainedModel:
             "widenings": self.widenings,
             "levels": self.levels,
             "level": self.level,
+            "author_widenings": self.author_widenings,
             "regressors": {name: one.facts() for name, one in self.regressors.items()},
             "network": {
                 "widths": {n: c.shape[1] for n, c in self.network.reading.columns.items()},
@@ -253,6 +256,7 @@ class TrainedModel:
             kept["facts"],
             kept["levels"],
             kept["level"],
+            kept.get("author_widenings", [0.0] * len(AUTHOR_KINDS)),
             kept["point"],
         )
 

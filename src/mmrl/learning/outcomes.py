@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 
+from mmrl.learning.targets import column
 from mmrl.samples.sums import Sums
 
 _NEWEST = 200  # posts, of all subreddits, and of one
 _DRAWN = 20.0  # zero counts as so many posts
 _NO_WORSE = 1.01
+
+# No author's name at all; one without a matured post before; one with such posts.
+AUTHOR_KINDS = ("anonymous", "new", "met")
 
 # Whose errors count: nobody's, those of all posts, or those and the subreddit's own.
 LevelOf = Literal["none", "all", "own"]
@@ -28,12 +33,14 @@ class Outcomes:
     Attributes:
         known: (n,) int64, when each post's label was known, in microseconds since 1970.
         subreddit: (n,) numbers.
+        author: (n,) numbers, as of `author_kinds`.
         error: (n,) truth less prediction, in the target's units.
         below, above: (n,) how far the ends of the interval lay from the prediction.
     """
 
     known: np.ndarray
     subreddit: np.ndarray
+    author: np.ndarray
     error: np.ndarray
     below: np.ndarray
     above: np.ndarray
@@ -51,6 +58,13 @@ class Outcomes:
         """
         left = self.error - level
         return np.asarray(np.maximum(-self.below - left, left - self.above))
+
+
+def author_kinds(samples: pa.Table) -> np.ndarray:
+    """What was known of each sample's author when the post went up, (n,): the place of the kind in
+    `AUTHOR_KINDS`."""
+    met = column(samples, "author_seen_before")
+    return np.where(np.isnan(met), 0, 1 + (met > 0))
 
 
 def levels(

@@ -180,7 +180,8 @@ def _middle(predictor: Predictor, inputs: Inputs) -> np.ndarray:
     """What the model predicts of each post, (n,), in its units."""
     model = predictor.registered.model
     with library_errors("The explanation"):
-        return model.interval(model.parts(inputs), inputs.subreddit)[1]
+        level = model.level_of(inputs.subreddit)
+        return model.interval(model.parts(inputs), level, np.zeros(len(inputs)))[1]
 
 
 def _background(predictor: Predictor, subreddit: str) -> tuple[str | None, Inputs]:

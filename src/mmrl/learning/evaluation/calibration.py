@@ -15,7 +15,7 @@ from mmrl.learning.evaluation.record import Calibrated
 
 NOMINAL = 0.8
 _NEWEST_POSTS = 1_000  # of all communities, and of one
-_COMMON_POSTS = 100  # a community of so many posts is half its own widening, half that of all
+_COMMON_POSTS = 100  # a group of so many posts is half its own widening, half that of all
 _LEVELS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -34,31 +34,36 @@ def widening(ordered: Sequence[float]) -> float:
 def widenings(
     outside: np.ndarray,
     known: np.ndarray,
-    community: np.ndarray,
+    groups: np.ndarray,
     asked: np.ndarray,
     moments: np.ndarray,
 ) -> np.ndarray:
     """The widening of q intervals, (q,), each by the newest truths that were known at its moment:
-    those of its community, drawn to those of all where they are few.
+    that of all of them, and by how much each of its groups' own differs from it, drawn to 0 where
+    the group's truths are few.
 
     Args:
         outside: (n,) by how much each truth lay outside its interval.
         known: (n,) int64, from when on each truth was known.
-        community: (n,) a number a truth.
-        asked: (q,) the intervals' communities.
+        groups: (n, k) the groups of each truth, a number of each of k kinds (its community...).
+        asked: (q, k) the intervals' groups.
         moments: (q,) int64.
     """
-    every, own = _Newest(), defaultdict[int, _Newest](_Newest)
+    every, own = _Newest(), defaultdict[tuple[int, int], _Newest](_Newest)
     wide, arrived, in_order = np.zeros(len(moments)), 0, np.argsort(known, kind="stable")
     for row in np.argsort(moments, kind="stable"):
         while arrived < len(in_order) and known[in_order[arrived]] <= moments[row]:
             truth = in_order[arrived]
             every.add(float(outside[truth]))
-            own[int(community[truth])].add(float(outside[truth]))
+            for group in enumerate(groups[truth].tolist()):
+                own[group].add(float(outside[truth]))
             arrived += 1
-        here = own[int(asked[row])].ordered
-        parts = len(here) * widening(here) + _COMMON_POSTS * widening(every.ordered)
-        wide[row] = parts / (len(here) + _COMMON_POSTS)
+        of_all = widening(every.ordered)
+        wide[row] = of_all
+        for group in enumerate(asked[row].tolist()):
+            here = own[group].ordered
+            share = len(here) / (len(here) + _COMMON_POSTS)
+            wide[row] += share * (widening(here) - of_all)
     return wide
 
 
