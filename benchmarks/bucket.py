@@ -1,12 +1,14 @@
 """A home in an object store against one on a disk: the whole path, its requests, kills, writers.
 
-    python -m benchmarks.bucket [--posts 200] [--kills 10] [--seed 0]
+    python -m benchmarks.bucket [--posts 1000] [--kills 10] [--seed 0] [--parts path kills writers]
 
-A real S3 server (SeaweedFS) runs on loopback. The same posts are imported into a home on a disk and
-into one in the store, and every stage is run on both; the server counts requests and bytes of each
-command. Then copies of the imported home are killed at random instants of their run and run again;
-an account's posts are purged from both homes; the home in the store is copied to a disk, and both
-predict; and several processes write the same keys and change the same object at once.
+A real S3 server (SeaweedFS) runs on loopback; it counts requests and bytes of each command.
+
+path: the same posts are imported into a home on a disk and into one in the store, and the stages
+up to merge are run on both; then the one in the store is trained, asked and copied to a disk, where
+its model predicts, too; an account's posts are purged from both homes.
+kills: copies of an imported home are killed at random instants of their run and run again.
+writers: several processes write the same keys, and spend one budget, at once.
 """
 
 import argparse
@@ -18,7 +20,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.kill import AS_OF, FAST, command, differences, kill_and_compare, write_posts
+from benchmarks.kill import (
+    FAST,
+    UNTIL_MERGE,
+    command,
+    differences,
+    kill_and_compare,
+    write_posts,
+)
 from benchmarks.s3_server import S3Server, Traffic, copy_home, s3_server
 from mmrl.catalog import Catalog
 
@@ -54,44 +63,62 @@ def timed(server: S3Server, *words: str) -> tuple[float, Traffic, str]:
     return seconds, server.traffic().since(before), done.stdout
 
 
-def path(server: S3Server, folder: Path, posts: Path, count: int) -> tuple[Path, str]:
-    """Takes a home on a disk and one in the store along the whole path, and prints the costs."""
+def path(server: S3Server, folder: Path, posts: Path, count: int) -> int:
+    """Takes both homes along the whole path and prints the costs; gives how much differs."""
     disk, bucket = folder / "disk", f"{server.bucket}/home"
-    mmrl = [sys.executable, "-m", "mmrl"]
+    image = posts.parent / "images" / "k1.jpg"
+    draft = ["predict", str(image), "--title", "A red lake", "--subreddit", "sub1"]
     images = ["--images", str(posts.parent / "images")]
-    per = 1000 / count
-    steps: list[tuple[str, list[str]]] = [
-        ("import", ["import", "table", str(posts), *images]),
-        ("run", ["run"]),
-        ("run, nothing new", ["run"]),
-        ("status", ["status"]),
-        ("models list", ["models", "list"]),
-        ("report", ["report"]),
-        ("predict", ["predict", str(posts.parent / "images" / "k1.jpg"), "--title", "A red lake"]),
+    both = (disk, bucket)
+    steps: list[tuple[str, tuple[str | Path, ...], list[str]]] = [
+        ("import", both, ["import", "table", str(posts), *images]),
+        ("run, to merge", both, ["run", *UNTIL_MERGE]),
+        ("the same again", both, ["run", *UNTIL_MERGE]),
+        ("status", both, ["status"]),
+        ("train", (bucket,), ["train"]),
+        ("publish", (bucket,), ["run", "publish"]),
+        ("report", (bucket,), ["report"]),
+        ("predict", (bucket,), draft),
     ]
-    print(f"{'':18}{'disk s':>8}{'store s':>9}{'requests':>10}{'MB in':>8}{'MB out':>8}")
-    for home in (disk, bucket):
-        subprocess.run([*mmrl, "init", str(home)], check=True, stdout=subprocess.DEVNULL)
-    for name, words in steps:
-        if words[0] == "predict":
-            words = [*words, "--subreddit", "sub1"]
-        timeless = words[0] in ("models",)
-        lines = [
-            [*mmrl, *words, "--home", str(home)] if timeless else command(home, *words)
-            for home in (disk, bucket)
-        ]
-        local, _, _ = timed(server, *lines[0])
-        remote, traffic, _ = timed(server, *lines[1])
-        figures = f"{local:8.1f}{remote:9.1f}{traffic.requests:10,}"
+    for home in both:
+        words = [sys.executable, "-m", "mmrl", "init", str(home)]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+    print(f"{count:,} posts{'disk s':>14}{'store s':>9}{'requests':>10}{'MB in':>8}{'MB out':>8}")
+    for name, homes, words in steps:
+        took = {home: timed(server, *command(home, *words)) for home in homes}
+        local = f"{took[disk][0]:8.1f}" if disk in took else f"{'':8}"
+        seconds, traffic, _ = took[bucket]
         print(
-            f"{name:18}{figures}{traffic.received / 1e6:8.1f}{traffic.sent / 1e6:8.1f}", flush=True
+            f"{name:18}{local}{seconds:9.1f}{traffic.requests:10,}{traffic.received / 1e6:8.1f}"
+            f"{traffic.sent / 1e6:8.1f}",
+            flush=True,
         )
-        if name in ("import", "run"):
-            print(
-                f"{'  of 1,000 posts':18}{'':17}{traffic.requests * per:10,.0f}"
-                f"{traffic.received * per / 1e6:8.1f}{traffic.sent * per / 1e6:8.1f}"
-            )
-    return disk, bucket
+    bad = same("the whole path", disk, bucket)
+    copied = folder / "copied"
+    copy_home(bucket, copied)
+    mmrl = [sys.executable, "-m", "mmrl"]
+    repair = [*mmrl, "repair", "--home", str(copied)]
+    subprocess.run(repair, stdout=subprocess.DEVNULL, check=True)
+    agree = predictions(bucket, image) == predictions(copied, image)
+    print(f"predictions of the store's model, and of its copy on a disk: {agree=}", flush=True)
+    for home in both:
+        erase = [*mmrl, "purge", "--author", "author3", "--home", str(home)]
+        env = {**os.environ, "MMRL_PURGE__SETTLE_SECONDS": "0"}
+        subprocess.run(erase, check=True, env=env, stdout=subprocess.DEVNULL)
+    return bad + (not agree) + same("after a purge of an account", disk, bucket)
+
+
+def kills(server: S3Server, folder: Path, count: int, posts: int, seed: int) -> int:
+    """Kills runs in the store; gives how many ended unlike the run on a disk."""
+    hits = bad = 0
+    at = f"{server.bucket}/killed"
+    for instant, hit, differing in kill_and_compare(folder, count, posts, seed, UNTIL_MERGE, at):
+        ended = "" if hit else " (had ended)"
+        print(f"killed at {instant:6.2f} s{ended}: {differing or 'equal'}", flush=True)
+        hits += hit
+        bad += bool(differing)
+    print(f"{count} runs, {hits} killed before their end, {bad} with a difference", flush=True)
+    return bad
 
 
 def same(name: str, left: str | Path, right: str | Path) -> int:
@@ -126,47 +153,25 @@ def writers(home: str) -> int:
 def main() -> None:
     """Prints the figures, and ends with 1 if anything differed, was lost or doubled."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--posts", type=int, default=200)
+    parser.add_argument("--posts", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parts = ("path", "kills", "writers")
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     arguments = parser.parse_args()
-    bad = hits = 0
+    bad = 0
     with tempfile.TemporaryDirectory() as place, s3_server(Path(place) / "server") as server:
         os.environ.update(server.env)
         folder = Path(place)
-        posts = write_posts(folder / "given", arguments.posts, arguments.seed)
-        disk, bucket = path(server, folder, posts, arguments.posts)
-        bad += same("the whole path", disk, bucket)
-        copied = folder / "copied"
-        copy_home(bucket, copied)
-        subprocess.run(
-            [sys.executable, "-m", "mmrl", "repair", "--home", str(copied)],
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        image = posts.parent / "images" / "k1.jpg"
-        agree = predictions(bucket, image) == predictions(copied, image)
-        print(f"predictions of the store's model, and of its copy on a disk: {agree=}", flush=True)
-        bad += not agree
-        for home in (disk, bucket):
-            erase = [sys.executable, "-m", "mmrl", "purge", "--author", "author3"]
-            env = {**os.environ, "MMRL_PURGE__SETTLE_SECONDS": "0"}
-            subprocess.run(
-                [*erase, "--home", str(home)], check=True, env=env, stdout=subprocess.DEVNULL
-            )
-        bad += same("after a purge of an account", disk, bucket)
-        at = f"{server.bucket}/killed"
-        kills = kill_and_compare(
-            folder / "kills", arguments.kills, arguments.posts, arguments.seed, [], at
-        )
-        for instant, hit, differing in kills:
-            ended = "" if hit else " (had ended)"
-            print(f"killed at {instant:6.2f} s{ended}: {differing or 'equal'}", flush=True)
-            hits += hit
-            bad += bool(differing)
-        print(f"{arguments.kills} runs, {hits} killed before their end", flush=True)
-        bad += writers(f"{server.bucket}/writers")
-    print(f"as of {AS_OF}: {bad} things differ, were lost or doubled")
+        if "path" in arguments.parts:
+            posts = write_posts(folder / "given", arguments.posts, arguments.seed)
+            bad += path(server, folder, posts, arguments.posts)
+        if "kills" in arguments.parts:
+            few = min(arguments.posts, 90)
+            bad += kills(server, folder / "kills", arguments.kills, few, arguments.seed)
+        if "writers" in arguments.parts:
+            bad += writers(f"{server.bucket}/writers")
+    print(f"{bad} things differ, were lost or doubled")
     sys.exit(bool(bad))
 
 

@@ -15,7 +15,7 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
 from mmrl.config import Settings
-from mmrl.errors import ConfigError, NotFoundError
+from mmrl.errors import NotFoundError
 from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.registry.champion import Champion, decide
 from mmrl.learning.registry.last_training import last_training
@@ -141,12 +141,6 @@ def test_a_home_without_models_says_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="mmrl train"):
         Registry(tmp_path).show()
     assert not (tmp_path / "mlflow.db").exists()
-
-
-def test_a_home_in_an_object_store_needs_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    with pytest.raises(ConfigError, match="MLFLOW_TRACKING_URI"):
-        Registry("s3://bucket/mmrl")
 
 
 def test_the_last_training_is_known_without_importing_heavy_libraries(home: Path) -> None:

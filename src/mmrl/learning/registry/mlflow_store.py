@@ -66,6 +66,7 @@ class MlflowStore(Store):
         """MLflow's client, imported when it is first needed."""
         os.environ["DO_NOT_TRACK"] = "true"
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         allow_pandas()
@@ -177,14 +178,11 @@ class MlflowStore(Store):
     def read(self, kept: Kept, name: str) -> bytes | None:
         if not self._uploads:
             return super().read(kept, name)
+        there = {file.path for file in self.client.list_artifacts(kept.run_id, "model")}
+        if f"model/{name}" not in there:
+            return None
         with tempfile.TemporaryDirectory(prefix="mmrl-") as place:
-            try:
-                return Path(self._download(f"{kept.source}/{name}", place)).read_bytes()
-            except (OSError, ValueError):
-                names = {file.path for file in self.client.list_artifacts(kept.run_id, "model")}
-                if f"model/{name}" in names:
-                    raise
-                return None
+            return Path(self._download(f"{kept.source}/{name}", place)).read_bytes()
 
     def write(self, kept: Kept, name: str, data: bytes) -> None:
         if not self._uploads:
