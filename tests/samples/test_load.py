@@ -163,6 +163,29 @@ def test_vectors_are_joined_by_content_and_null_where_missing(catalog: Catalog) 
     assert table["visual"].to_pylist() == [None, None, [6]]
 
 
+def test_vectors_are_read_of_the_posts_asked_for_alone(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = [post(f"p{number}", number / 100) for number in range(700)]
+    write(catalog, posts, [])
+    merge(catalog, END)
+    contents = [text_content(p["title"]) for p in posts]
+    keep_vectors(catalog, "title", "e", {content: [1.0] for content in contents})
+    read, rows = Catalog.read, []
+
+    def counted(catalog: Catalog, table: str, *args: Any, **options: Any) -> pa.Table:
+        found = read(catalog, table, *args, **options)
+        if table.startswith("embeddings"):
+            rows.append(found.num_rows)
+        return found
+
+    monkeypatch.setattr(Catalog, "read", counted)
+    asked = [p["post_id"] for p in posts[:600]]
+    table = samples.load(catalog, Settings(), END, encoders={"title": "e"}, posts=asked)
+    assert table["title"].null_count == 0
+    assert sum(rows) == len(asked) == table.num_rows
+
+
 def keep_statistics(catalog: Catalog, version: str, measured: dict[str, float]) -> None:
     """Statistics of images, the first one as given and the others each one more."""
     rows = [

@@ -109,7 +109,8 @@ class Catalog:
     ) -> pa.Table:
         """Rows whose `column` is among `values`; values that are not there are simply absent.
 
-        Few values are asked for, many are found in one pass over the table.
+        Few values are asked for, many are found in one pass over the table. Memory: the rows found,
+        and a few batches of the pass.
 
         Args:
             values: in any order; repeated and null ones count once and not at all. None: all rows.
@@ -127,8 +128,16 @@ class Catalog:
             ]
             return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
         names = None if columns is None else list(dict.fromkeys([*columns, column]))
-        rows = self.read(table, names, where)
-        rows = rows.filter(pc.is_in(rows[column], value_set=distinct))
+        dataset = self._reading(table)
+        if dataset is None:
+            return _empty(table, columns)
+        with clear_errors(self.home):
+            scanner = dataset.scanner(columns=names, filter=where)
+            parts = (
+                batch.filter(pc.is_in(batch[column], value_set=distinct))
+                for batch in scanner.to_batches()
+            )
+            rows = pa.Table.from_batches(parts, scanner.projected_schema)
         return rows if columns is None else rows.select(list(columns))
 
     def read_since(self, table: str, columns: Sequence[str], cursor: str) -> tuple[pa.Table, str]:

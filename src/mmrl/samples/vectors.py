@@ -11,8 +11,6 @@ from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import embeddings_table
 from mmrl.errors import InputError
 
-_FEW = 500  # vectors; fewer are found faster by their contents than by reading all
-
 
 def vector_dim(catalog: Catalog, space: str, encoder: str) -> int:
     """How many numbers an encoder's vectors have, as found in the catalog.
@@ -36,18 +34,11 @@ def join_vectors(
 ) -> pa.ChunkedArray:
     """The vectors of n contents, float32, null where a content is null or not embedded.
 
-    Few are asked for by their contents. Memory for many: the encoder's vectors once as read, and
-    the result; nothing else of their size.
+    Memory: the vectors of these contents once as read, and the result; nothing else of their size,
+    however many the encoder made.
     """
-    table, columns, where = (
-        embeddings_table(space, dim),
-        ["content", "vector"],
-        f"encoder = {quote(encoder)}",
-    )
-    if len(contents) <= _FEW:
-        stored = catalog.lookup(table, "content", contents, columns, where)
-    else:
-        stored = catalog.read(table, columns, where)
+    table, where = embeddings_table(space, dim), f"encoder = {quote(encoder)}"
+    stored = catalog.lookup(table, "content", contents, ["content", "vector"], where)
     if stored.num_rows == 0:
         nothing = pa.nulls(len(contents), pa.list_(pa.float32(), dim))
         return pa.chunked_array([nothing])
