@@ -278,6 +278,12 @@ class TrainSettings(Section):
         default=200, ge=50, description="with fewer labelled posts there is no training"
     )
     ablation: bool = Field(default=True, description="also measure what each kind of input adds")
+    window_days: float | None = Field(
+        default=None, gt=0, description="learn from posts of so many days; unset: of all time"
+    )
+    max_posts: int | None = Field(
+        default=100_000, ge=200, description="learn from so many: the newest, and a sample of older"
+    )
 
 
 class Settings(BaseSettings):

@@ -125,7 +125,7 @@ def test_vectors_of_another_dimension_are_refused() -> None:
 def test_components_keep_as_much_of_the_vectors_as_any_could(seed: int, most: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = (rng.normal(size=(60, 12)) @ rng.normal(size=(12, 12))).astype(np.float32)
-    short = fit_projection(vectors, most, 0)(vectors).astype(float)
+    short = fit_projection(vectors, most)(vectors).astype(float)
     centred = vectors - vectors.mean(axis=0)
     back, *_ = np.linalg.lstsq(short, centred, rcond=None)
     singular = np.linalg.svd(centred, compute_uv=False)
@@ -215,8 +215,8 @@ def test_a_post_is_encoded_alike_beside_any_others() -> None:
 def test_what_training_vectors_do_not_tell_apart_is_nothing_in_new_ones_either() -> None:
     rng = np.random.default_rng(0)
     one, other, new = rng.normal(size=(3, 24)).astype(np.float32)
-    alike = fit_projection(np.tile(one, (50, 1)), 16, 0)
+    alike = fit_projection(np.tile(one, (50, 1)), 16)
     assert not alike(np.stack([one, new])).any()
-    two = fit_projection(np.stack([one, other] * 25), 16, 0)
+    two = fit_projection(np.stack([one, other] * 25), 16)
     assert two.components.shape == (24, 1)
     assert abs(two(new[None])[0, 0]) < 10

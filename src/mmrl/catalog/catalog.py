@@ -5,7 +5,7 @@ between. Keys are Lance primary keys: two processes that insert the same new key
 with one row.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,17 +128,37 @@ class Catalog:
             ]
             return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
         names = None if columns is None else list(dict.fromkeys([*columns, column]))
+        found = [
+            batch.filter(pc.is_in(batch[column], value_set=distinct))
+            for batch in self.batches(table, names, where)
+        ]
+        rows = pa.Table.from_batches(found) if found else self.read(table, columns, "false")
+        return rows if columns is None else rows.select(list(columns))
+
+    def batches(
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        rows: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """What `read` reads, some rows at a time.
+
+        Args:
+            rows: at once, at the most.
+        """
         dataset = self._reading(table)
         if dataset is None:
-            return _empty(table, columns)
+            return
         with clear_errors(self.home):
-            scanner = dataset.scanner(columns=names, filter=where)
-            parts = (
-                batch.filter(pc.is_in(batch[column], value_set=distinct))
-                for batch in scanner.to_batches()
+            scanner = dataset.scanner(
+                columns=None if columns is None else list(columns),
+                filter=where,
+                batch_size=rows,
+                batch_readahead=2,
+                fragment_readahead=1,
             )
-            rows = pa.Table.from_batches(parts, scanner.projected_schema)
-        return rows if columns is None else rows.select(list(columns))
+            yield from scanner.to_batches()
 
     def read_since(self, table: str, columns: Sequence[str], cursor: str) -> tuple[pa.Table, str]:
         """Rows written after a cursor, and the cursor to hand in next time; "" reads all.

@@ -192,7 +192,12 @@ def _learned(version: "Shown", purged: tuple[int, int]) -> str:
         f"- {name}: {part.posts:,} posts of {iso(part.start)} to {iso(part.end)}"
         for name, part in evaluation.splits.parts.items()
     ]
-    lines.append(f"- split: {evaluation.splits.kind}" + _leaking(version))
+    splits = evaluation.splits
+    if splits.too_old:
+        lines.append(f"- left out: {splits.too_old:,} posts older than train.window_days")
+    if splits.thinned_out:
+        lines.append(f"- left out: {splits.thinned_out:,} older posts, by train.max_posts")
+    lines.append(f"- split: {splits.kind}" + _leaking(version))
     lines.append(f"- target: {evaluation.target}; profile: {evaluation.profile}")
     lines += [f"- {role}: `{shown(name, 200)}`" for role, name in evaluation.encoders.items()]
     if any(purged):

@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 
 from mmrl.catalog.columns import SPACES
-from mmrl.learning.inputs import FeatureSpec, vectors_of
+from mmrl.learning.inputs import TEXTS, Inputs
 from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
 from mmrl.runtime.extensions import extensions
-from mmrl.samples.extras import text_columns
 
-_RIDGE_PENALTIES = (1.0, 10.0, 100.0, 1000.0)  # of standardised embeddings
+_RIDGE_PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 _DRAWN_POSTS = 3.0  # an author's mean lift counts as if so many posts of no lift were there
 _MLP_EPOCHS, _MLP_PATIENCE = 12, 2
+_MLP_POSTS = 20_000
 _PREDICT_ROWS = 8192
 
 
@@ -62,22 +62,23 @@ def _means(samples: pa.Table) -> np.ndarray:
 
 
 def embedding_ridge(task: Task) -> np.ndarray:
-    """Ridge regression on all embeddings as they are, standardised, missing ones at their mean.
+    """Ridge regression on the components of all embeddings, missing ones at their mean.
 
     The penalty is the best of a few on the validation posts.
     """
-    train, scale = _embeddings(task.train.samples, None)
-    if train.shape[1] == 0:
+    embeddings = [name for name in (*SPACES, TEXTS) if name in task.modalities]
+    if not embeddings:
         return np.full(len(task.test.target), task.both.target.mean())
-    validation, _ = _embeddings(task.validation.samples, scale)
+    train, validation, both, test = (
+        _side_by_side(part.inputs, embeddings)
+        for part in (task.train, task.validation, task.both, task.test)
+    )
     mean = task.train.target.mean()
     errors = [
         float(np.mean((validation @ weights + mean - task.validation.target) ** 2))
         for weights in _ridge(train, task.train.target - mean, _RIDGE_PENALTIES)
     ]
     penalty = _RIDGE_PENALTIES[int(np.argmin(errors))]
-    both, scale = _embeddings(task.both.samples, None)
-    test, _ = _embeddings(task.test.samples, scale)
     mean = task.both.target.mean()
     (weights,) = _ridge(both, task.both.target - mean, (penalty,))
     return np.asarray(test @ weights + mean, dtype=np.float64)
@@ -87,19 +88,14 @@ def _ridge(
     values: np.ndarray, target: np.ndarray, penalties: Sequence[float]
 ) -> Iterator[np.ndarray]:
     """The weights of ridge regression at each penalty."""
-    wide = values.shape[1] > len(values)
-    gram = (values @ values.T if wide else values.T @ values).astype(np.float64)
+    gram = (values.T @ values).astype(np.float64)
     for penalty in penalties:
-        held = gram + penalty * np.eye(len(gram))
-        if wide:  # the dual: as many unknowns as posts
-            yield values.T @ np.linalg.solve(held, target)
-        else:
-            yield np.linalg.solve(held, values.T @ target)
+        yield np.linalg.solve(gram + penalty * np.eye(len(gram)), values.T @ target)
 
 
 def original_mlp(task: Task) -> np.ndarray:
     """The original system's network: 2048-512-256-128, BatchNorm, ReLU, L2 of 2e-4, mean squared
-    error, Adam, on all embeddings and metadata joined.
+    error, Adam, on the embeddings' components and metadata joined; of many posts on the newest.
 
     Its learning rate is constant here: the original multiplied it by 0.4 at every step, which
     leaves nothing to learn with after a dozen steps.
@@ -107,27 +103,30 @@ def original_mlp(task: Task) -> np.ndarray:
     from mmrl.learning.learners.keras_backend import load_keras, make_deterministic
 
     keras = load_keras(task.threads)
-    train, scale = _all_inputs(task.train, task.spec, None)
-    validation, _ = _all_inputs(task.validation, task.spec, scale)
-    mean, deviation = task.train.target.mean(), task.train.target.std() or 1.0
-    held_out = (validation, (task.validation.target - mean) / deviation)
+    train, both = _newest(task.train), _newest(task.both)
+    mean, deviation = train.target.mean(), train.target.std() or 1.0
+    held_out = _joined(task.validation, task), (task.validation.target - mean) / deviation
     stop = keras.callbacks.EarlyStopping(patience=_MLP_PATIENCE)
     make_deterministic(task.seed)
     history = _fit_mlp(
-        keras, train, (task.train.target - mean) / deviation, _MLP_EPOCHS, held_out, [stop]
+        keras,
+        _joined(train, task),
+        (train.target - mean) / deviation,
+        _MLP_EPOCHS,
+        held_out,
+        [stop],
     )[1]
     epochs = int(np.argmin(history["val_loss"])) + 1
 
-    both, scale = _all_inputs(task.both, task.spec_of_both, None)
-    test, _ = _all_inputs(task.test, task.spec_of_both, scale)
-    mean, deviation = task.both.target.mean(), task.both.target.std() or 1.0
+    mean, deviation = both.target.mean(), both.target.std() or 1.0
     make_deterministic(task.seed)
-    model, _ = _fit_mlp(keras, both, (task.both.target - mean) / deviation, epochs)
+    model, _ = _fit_mlp(keras, _joined(both, task), (both.target - mean) / deviation, epochs)
+    test = task.test
     predicted = [
-        np.asarray(model(test[start : start + _PREDICT_ROWS], training=False))[:, 0]
-        for start in range(0, len(test), _PREDICT_ROWS)
+        np.asarray(model(_joined(test.slice(start, start + _PREDICT_ROWS), task), training=False))
+        for start in range(0, len(test.target), _PREDICT_ROWS)
     ]
-    return np.concatenate(predicted).astype(np.float64) * deviation + mean
+    return np.concatenate(predicted)[:, 0].astype(np.float64) * deviation + mean
 
 
 def _fit_mlp(
@@ -146,7 +145,7 @@ def _fit_mlp(
         model.add(layers.BatchNormalization())
         model.add(layers.ReLU())
     model.add(layers.Dense(1))
-    model.compile(keras.optimizers.Adam(1e-3), "mse", steps_per_execution=8)
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
     fitted = model.fit(
         values,
         target,
@@ -168,32 +167,16 @@ BASELINES = (
 )
 
 
-def _embeddings(
-    samples: pa.Table, scale: list[tuple[np.ndarray, np.ndarray]] | None
-) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """All vectors side by side, standardised by the scale given or by their own, and that scale."""
-    names = samples.schema.names
-    spaces = [*(space for space in SPACES if space in names), *text_columns(names)]
-    parts, scales = [], []
-    for number, space in enumerate(spaces):
-        vectors, there = vectors_of(samples, space)
-        if scale is None:
-            known = vectors[there] if there.any() else vectors
-            scales.append((known.mean(axis=0), known.std(axis=0) + 1e-6))
-        else:
-            scales.append(scale[number])
-        mean, deviation = scales[-1]
-        parts.append(np.where(there[:, None], (vectors - mean) / deviation, np.float32(0)))
-    if not parts:
-        return np.zeros((samples.num_rows, 0), np.float32), scales
-    return np.concatenate(parts, axis=1), scales
+def _newest(part: Part) -> Part:
+    return part.slice(max(0, len(part.target) - _MLP_POSTS), len(part.target))
 
 
-def _all_inputs(
-    part: Part, spec: FeatureSpec, scale: list[tuple[np.ndarray, np.ndarray]] | None
-) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Embeddings as of `_embeddings`, metadata and the subreddit, side by side."""
-    vectors, scale = _embeddings(part.samples, scale)
-    hot: Any = np.eye(len(spec.subreddits) + 1, dtype=np.float32)[part.inputs.subreddit]
-    numbers = [part.inputs.values[name] for name in METADATA if name in part.inputs.values]
-    return np.concatenate([vectors, *numbers, hot], axis=1), scale
+def _joined(part: Part, task: Task) -> np.ndarray:
+    """Embeddings' components, metadata and the subreddit, side by side."""
+    names = [name for name in (*SPACES, TEXTS, *METADATA) if name in task.modalities]
+    hot: Any = np.eye(len(task.spec.subreddits) + 1, dtype=np.float32)[part.inputs.subreddit]
+    return np.concatenate([_side_by_side(part.inputs, names), hot], axis=1)
+
+
+def _side_by_side(inputs: Inputs, modalities: Sequence[str]) -> np.ndarray:
+    return np.concatenate([inputs.values[name] for name in modalities], axis=1)

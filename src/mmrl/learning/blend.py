@@ -17,7 +17,7 @@ from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.inputs import Encoding
 from mmrl.learning.learners import foreign
-from mmrl.learning.learners.fitting import FittedNetwork, fit_network
+from mmrl.learning.learners.fitting import FittedNetwork, Schedule, fit_network
 from mmrl.learning.learners.regressors import Regressor, fit_twice
 from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
@@ -128,8 +128,7 @@ def fit_blend(
         settings.train.target,
         facts,
     )
-    # Numbered as the second fits do, which learned from the training and the validation posts.
-    subreddit = task.both.inputs.subreddit[len(task.train.target) :]
+    subreddit = task.validation.inputs.subreddit
     outcomes = _outcomes(model, task, task.validation, fits.validation, subreddit)
     created = microseconds(task.validation.samples["created_at"])
     level_of = choose_level(outcomes, created) if task.in_time else "none"
@@ -226,6 +225,7 @@ def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _fit_networks(task: Task) -> _Fits:
     started = time.perf_counter()
+    schedule = Schedule.of(len(task.train.target))
     first = fit_network(
         task.train.inputs,
         task.train.target,
@@ -233,13 +233,15 @@ def _fit_networks(task: Task) -> _Fits:
         task.validation.target,
         subreddits=len(task.spec.subreddits),
         seed=task.seed,
+        schedule=schedule,
     )
     second = fit_network(
         task.both.inputs,
         task.both.target,
-        subreddits=len(task.spec_of_both.subreddits),
+        subreddits=len(task.spec.subreddits),
         seed=task.seed,
         epochs=first.epochs,
+        schedule=schedule,
     )
     second.history = first.history
     validation = Parts(first.predict(task.validation.inputs), {})

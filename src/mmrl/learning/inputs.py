@@ -15,9 +15,10 @@ import pyarrow.compute as pc
 from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TEXT
 from mmrl.errors import InputError
 from mmrl.learning.extras import ExtraFeatures, fit_extras
-from mmrl.learning.projection import Projection, fit_projection
+from mmrl.learning.projection import Projection, fit_projection, rows_to_fit
 from mmrl.learning.scale import Scale, fit_scale
 from mmrl.learning.targets import column
+from mmrl.samples.batches import HeldVectors, Vectors
 from mmrl.samples.extras import EXTRA, text_column, text_columns
 from mmrl.samples.schema import (
     AUTHOR_FEATURES,
@@ -128,8 +129,8 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.subreddit)
 
-    def take(self, rows: np.ndarray) -> "Inputs":
-        """Some of the posts."""
+    def take(self, rows: np.ndarray | slice) -> "Inputs":
+        """Some of the posts; of a slice the same arrays, not copies."""
         return Inputs(
             {name: values[rows] for name, values in self.values.items()},
             {name: present[rows] for name, present in self.present.items()},
@@ -162,15 +163,31 @@ class Encoding:
     projections: dict[str, Projection]
 
     @classmethod
-    def fit(cls, train: pa.Table, encoders: Mapping[str, str], seed: int) -> "Encoding":
-        """Fits on training posts alone."""
+    def fit(
+        cls,
+        train: pa.Table,
+        encoders: Mapping[str, str],
+        seed: int,
+        *,
+        vectors: Vectors | None = None,
+        both: pa.Table | None = None,
+    ) -> "Encoding":
+        """Fits on training posts alone.
+
+        Args:
+            vectors: of the training posts; those that the table holds for None. Projections are
+                fitted on some of them. A column of which none of these has a vector is left out.
+            both: the posts that are learned from in the end, which the vocabulary of subreddits
+                is of; the training posts for None.
+        """
+        vectors, both = vectors or HeldVectors(train), train if both is None else both
         extras = fit_extras(train)
-        spaces = [name for name in SPACES if name in train.schema.names]
-        measured = [] if train[COLOURS].null_count == train.num_rows else [COLOURS]
-        texts = [name for name in map(text_column, extras.words) if name in train.schema.names]
-        vectors = {name: vectors_of(train, name) for name in (*spaces, *measured, *texts)}
-        dims = {name: rows.shape[1] for name, (rows, _) in vectors.items()}
-        counts = pc.utf8_lower(train["subreddit"]).value_counts().to_pylist()
+        texts = list(map(text_column, extras.words))
+        projections = _projections(train, vectors, texts, seed)
+        texts = [name for name in texts if name in projections]
+        spaces = [name for name in SPACES if name in projections]
+        dims = {name: vectors.dims[name] for name in projections}
+        counts = pc.utf8_lower(both["subreddit"]).value_counts().to_pylist()
         known = sorted(item["values"] for item in counts if item["counts"] >= _LEAST_POSTS)
         numbers = {name: column(train, name) for names in NUMERIC.values() for name in names}
         scales = {
@@ -178,36 +195,38 @@ class Encoding:
             for name, values in numbers.items()
             if not np.isnan(values).all()
         }
-        projections = {
-            name: fit_projection(
-                rows[there], _TEXT_COMPONENTS if name in texts else COMPONENTS, seed
-            )
-            for name, (rows, there) in vectors.items()
-        }
-        without_image = train["log_image_pixels"].null_count
+        without_image = both["log_image_pixels"].null_count
         widths = {name: projections[name].components.shape[1] + 1 for name in texts}
-        spec = FeatureSpec({}, dims, known, scales, extras, train.num_rows, without_image, widths)
+        spec = FeatureSpec({}, dims, known, scales, extras, both.num_rows, without_image, widths)
         roles = [*spaces, *(["captioner"] if "caption" in spaces else [])]
         roles += [STATISTICS] if spec.measured else []
         roles += [TEXT] if texts else []
         spec.encoders.update({role: encoders[role] for role in roles if role in encoders})
         return cls(spec, projections)
 
-    def __call__(self, samples: pa.Table, modalities: Collection[str] = MODALITIES) -> Inputs:
+    def __call__(
+        self,
+        samples: pa.Table,
+        modalities: Collection[str] = MODALITIES,
+        *,
+        vectors: Vectors | None = None,
+    ) -> Inputs:
         """Inputs of n samples.
 
         Vectors whose column is absent are missing for all of them.
 
         Args:
             modalities: which to make; "post" is always among them.
+            vectors: of the samples; those that the table holds for None.
 
         Raises:
             InputError: vectors of another dimension than those learned from.
         """
         values, present = {}, {}
+        vectors = vectors or HeldVectors(samples)
         for name in self.projections:
             if name in _VECTORS and name in modalities:
-                values[name], there = self._vectors(samples, name)
+                values[name], there = self._vectors(samples.num_rows, vectors, name)
                 present[name] = there.astype(np.float32)
         for group, names in NUMERIC.items():
             if group in ("post", *modalities) and (group != STATISTICS or self.spec.measured):
@@ -216,7 +235,7 @@ class Encoding:
         if self.spec.extras.names and EXTRA in modalities:
             values[EXTRA], present[EXTRA] = self.spec.extras(samples)
         if text_columns(self.projections) and TEXTS in modalities:
-            values[TEXTS], present[TEXTS] = self._texts(samples)
+            values[TEXTS], present[TEXTS] = self._texts(samples.num_rows, vectors)
         # A post always has its own metadata; only an author may be unknown altogether.
         present["post"] = np.ones(samples.num_rows, np.float32)
         number = {name: index + 1 for index, name in enumerate(self.spec.subreddits)}
@@ -224,28 +243,31 @@ class Encoding:
         subreddit = [number.get(name, 0) for name in names]
         return Inputs(values, present, np.array(subreddit, np.int32))
 
-    def _vectors(self, samples: pa.Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def _vectors(self, n: int, vectors: Vectors, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Short vectors (n, k) of one column, zero where there is none, and which there are."""
         projection = self.projections[name]
-        if name not in samples.schema.names:
-            nothing = np.zeros((samples.num_rows, projection.components.shape[1]), np.float32)
-            return nothing, np.zeros(samples.num_rows, bool)
-        vectors, there = vectors_of(samples, name)
-        if vectors.shape[1] != self.spec.dims[name]:
+        values = np.zeros((n, projection.components.shape[1]), np.float32)
+        there = np.zeros(n, bool)
+        dim = vectors.dims.get(name)
+        if dim is None:
+            return values, there
+        if dim != self.spec.dims[name]:
             space = name if name in SPACES else TEXT
             raise InputError(
-                f"The {space} vectors have {vectors.shape[1]} numbers, but this model learned "
+                f"The {space} vectors have {dim} numbers, but this model learned "
                 f"from {self.spec.dims[name]}: give those of "
                 f"{self.spec.encoders.get(space, 'its encoder')}, or train anew."
             )
-        return np.where(there[:, None], projection(vectors), np.float32(0)), there
+        for rows, read in vectors.batches(name):
+            values[rows], there[rows] = projection(read), True
+        return values, there
 
-    def _texts(self, samples: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    def _texts(self, n: int, vectors: Vectors) -> tuple[np.ndarray, np.ndarray]:
         """Short vectors of the extra features side by side, each with a 1 where it is missing."""
         parts, known = [], []
         for name in text_columns(self.projections):
-            vectors, there = self._vectors(samples, name)
-            parts += [vectors, ~there[:, None]]
+            values, there = self._vectors(n, vectors, name)
+            parts += [values, ~there[:, None]]
             known.append(there)
         present = np.any(known, axis=0).astype(np.float32)
         return np.concatenate(parts, axis=1).astype(np.float32) * present[:, None], present
@@ -253,34 +275,33 @@ class Encoding:
     def _numbers(
         self, samples: pa.Table, names: tuple[str, ...], *, marked: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        scaled, missing = [], []
-        for name in names:
-            scale = self.spec.scales.get(name)
-            if scale is None:
-                continue
-            standard = scale(column(samples, name))
-            absent = np.isnan(standard)
-            scaled.append(np.where(absent, 0.0, standard))
-            missing.append(absent)
-        if not scaled:
+        known = [name for name in names if name in self.spec.scales]
+        if not known:
             nothing = np.zeros((samples.num_rows, 1), np.float32)
             return nothing, np.zeros(samples.num_rows, np.float32)
-        gone = np.stack(missing, axis=1)
-        there = np.asarray(~gone.all(axis=1), dtype=np.float32)
-        numbers = np.stack(scaled, axis=1)
-        joined = np.concatenate([numbers, gone], axis=1) if marked else numbers
-        return joined.astype(np.float32) * there[:, None], there
+        values = np.zeros((samples.num_rows, len(known) * (1 + marked)), np.float32)
+        gone = np.ones(samples.num_rows, bool)
+        for place, name in enumerate(known):
+            standard = self.spec.scales[name](column(samples, name))
+            absent = np.isnan(standard)
+            values[:, place] = np.where(absent, 0.0, standard)
+            if marked:
+                values[:, len(known) + place] = absent
+            gone &= absent
+        values[gone] = 0.0
+        return values, np.asarray(~gone, dtype=np.float32)
 
 
-def vectors_of(samples: pa.Table, space: str) -> tuple[np.ndarray, np.ndarray]:
-    """A space's vectors (n, dim) float32, zero where null, and which posts (n, bool) have one."""
-    array = samples[space].combine_chunks()
-    if isinstance(array, pa.ChunkedArray):  # no chunk at all
-        array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    there = np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
-    vectors = np.zeros((len(array), array.type.list_size), np.float32)
-    if there.any():
-        vectors[there] = (
-            array.flatten().to_numpy(zero_copy_only=False).reshape(-1, vectors.shape[1])
-        )
-    return vectors, there
+def _projections(
+    train: pa.Table, vectors: Vectors, texts: Collection[str], seed: int
+) -> dict[str, Projection]:
+    """The projection of each space, of the colours and of each column of texts that has vectors."""
+    chosen = rows_to_fit(train.num_rows, seed)
+    fitted = {}
+    for name in (*_VECTORS, *texts):
+        if name in vectors.dims:
+            read, there = vectors.take(name, chosen)
+            most = _TEXT_COMPONENTS if name in texts else COMPONENTS
+            if there.any():
+                fitted[name] = fit_projection(read[there], most)
+    return fitted

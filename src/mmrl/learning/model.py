@@ -20,6 +20,7 @@ from mmrl.learning.library_errors import library_errors
 from mmrl.learning.outcomes import AUTHOR_KINDS, author_kinds
 from mmrl.learning.projection import Projection
 from mmrl.learning.targets import TargetName, to_log_score
+from mmrl.samples.batches import Vectors
 
 FORMAT = 3
 NETWORK_NAME = "network"  # the learner's name, beside the regressors'
@@ -93,18 +94,24 @@ class TrainedModel:
         """By space, the encoder whose vectors it reads; and `captioner`, whose captions."""
         return dict(self.encoding.spec.encoders)
 
-    def predict(self, samples: pa.Table, encoders: Mapping[str, str] | None = None) -> Quantiles:
+    def predict(
+        self,
+        samples: pa.Table,
+        encoders: Mapping[str, str] | None = None,
+        vectors: Vectors | None = None,
+    ) -> Quantiles:
         """Quantiles of samples in the schema of `samples_schema`; labels are not needed.
 
         Args:
             encoders: whose vectors the samples hold, by space; checked when given.
+            vectors: of the samples; those that the table holds for None.
 
         Raises:
             InputError: the vectors are another encoder's, or of another dimension.
         """
         if encoders is not None:
             self.require_encoders(encoders)
-        return self.quantiles(self.encoding(samples), samples)
+        return self.quantiles(self.encoding(samples, vectors=vectors), samples)
 
     def quantiles(self, inputs: Inputs, samples: pa.Table) -> Quantiles:
         """Quantiles of inputs at hand.

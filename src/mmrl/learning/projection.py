@@ -12,6 +12,13 @@ _ALIKE = 1e-8  # variance, by itself or as a share of the largest, that is none
 _FIT_ROWS = 20_000  # more rows move the components by less than the noise of the labels
 
 
+def rows_to_fit(rows: int, seed: int) -> np.ndarray:
+    """Of so many rows those to fit projections on, in order: all, or as many drawn as suffice."""
+    if rows <= _FIT_ROWS:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, _FIT_ROWS, replace=False))
+
+
 @dataclass(frozen=True)
 class Projection:
     """Takes (n, dim) vectors to (n, k).
@@ -31,7 +38,7 @@ class Projection:
         return np.asarray((vectors - self.mean) @ self.components, dtype=np.float32)
 
 
-def fit_projection(vectors: np.ndarray, most: int, seed: int) -> Projection:
+def fit_projection(vectors: np.ndarray, most: int) -> Projection:
     """The first components of (n, dim) vectors, at most `most` and a third of n of them.
 
     Directions in which the vectors do not differ are left out: what lies there of a new vector, a
@@ -40,9 +47,6 @@ def fit_projection(vectors: np.ndarray, most: int, seed: int) -> Projection:
     dim = vectors.shape[1]
     if len(vectors) < 2:
         return Projection(np.zeros(dim, np.float32), np.zeros((dim, 1), np.float32))
-    if len(vectors) > _FIT_ROWS:
-        chosen = np.random.default_rng(seed).choice(len(vectors), _FIT_ROWS, replace=False)
-        vectors = vectors[np.sort(chosen)]
     mean = vectors.mean(axis=0)
     centred = (vectors - mean).astype(np.float64)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))

@@ -17,29 +17,39 @@ from mmrl.config import Settings
 from mmrl.learning.inputs import MODALITIES, Encoding, FeatureSpec, Inputs
 from mmrl.learning.splits import Split
 from mmrl.learning.targets import target_values
+from mmrl.samples.batches import HeldVectors, Vectors
 from mmrl.samples.load import mature_after
 
 
 @dataclass(frozen=True)
 class Part:
-    """Some of a split's posts: as samples, as inputs, and what is to be predicted."""
+    """Some of a split's posts: as samples without vectors, as inputs, and what to predict."""
 
     samples: pa.Table
     inputs: Inputs
     target: np.ndarray
+
+    def slice(self, start: int, stop: int) -> "Part":
+        """The posts from one place to before another; the same arrays, not copies."""
+        some = slice(start, stop)
+        return Part(
+            self.samples.slice(start, stop - start), self.inputs.take(some), self.target[some]
+        )
 
 
 @dataclass(frozen=True)
 class Task:
     """A split, ready for any learner.
 
+    All parts' inputs are slices of the same arrays, encoded as the training posts say; only which
+    subreddits are known by name is of the training and the validation posts.
+
     Attributes:
-        train, validation: for the first fit; their inputs are encoded as the training posts say.
-        both, test: for the second fit; `both` are the training and validation posts, and the
-            inputs are encoded as those say.
-        test_of_train: the test posts, encoded as the training posts say, for what is fitted once.
-        spec: of the inputs of `train`, `validation` and `test_of_train`.
-        spec_of_both: of the inputs of `both` and `test`.
+        train, validation: for the first fit.
+        both: the training and the validation posts, in this order, for the second fit.
+        test: to be judged on.
+        spec: of the inputs.
+        test_vectors: of the test posts, for models that encode them in another way.
         mature_after: the maturity age.
         in_time: whether every test post is newer than all that is learned from.
     """
@@ -48,9 +58,8 @@ class Task:
     validation: Part
     both: Part
     test: Part
-    test_of_train: Part
     spec: FeatureSpec
-    spec_of_both: FeatureSpec
+    test_vectors: Vectors
     seed: int
     mature_after: timedelta
     in_time: bool
@@ -63,30 +72,42 @@ class Task:
 
 
 def prepare(
-    samples: pa.Table, split: Split, settings: Settings, encoders: Mapping[str, str]
+    samples: pa.Table,
+    split: Split,
+    settings: Settings,
+    encoders: Mapping[str, str],
+    vectors: Vectors | None = None,
 ) -> tuple[Task, Encoding]:
-    """The task of a split, and the encoding of its test inputs; no test post is looked at."""
+    """The task of a split, and the encoding of its inputs, fitted without a look at test posts.
+
+    Args:
+        vectors: of the samples; those that the table holds for None.
+    """
     options = settings.train
-    target = target_values(samples, options.target)
-
-    def part(rows: np.ndarray, encoding: Encoding) -> Part:
-        table = samples.take(pa.array(rows))
-        return Part(table, encoding(table), target[rows])
-
-    rows = np.concatenate([split.train, split.validation])
-    first = Encoding.fit(samples.take(pa.array(split.train)), encoders, options.seed)
-    second = Encoding.fit(samples.take(pa.array(rows)), encoders, options.seed)
+    vectors = vectors or HeldVectors(samples)
+    trained, learned = len(split.train), len(split.train) + len(split.validation)
+    rows = np.concatenate([split.train, split.validation, split.test])
+    held = [name for name in samples.schema.names if name not in vectors.dims]
+    facts, vectors = samples.select(held).take(pa.array(rows)), vectors.of(rows)
+    encoding = Encoding.fit(
+        facts.slice(0, trained),
+        encoders,
+        options.seed,
+        vectors=vectors.of(np.arange(trained)),
+        both=facts.slice(0, learned),
+    )
+    target = target_values(facts, options.target)
+    every = Part(facts, encoding(facts, vectors=vectors), target)
     task = Task(
-        part(split.train, first),
-        part(split.validation, first),
-        part(rows, second),
-        part(split.test, second),
-        part(split.test, first),
-        first.spec,
-        second.spec,
+        every.slice(0, trained),
+        every.slice(trained, learned),
+        every.slice(0, learned),
+        every.slice(learned, len(rows)),
+        encoding.spec,
+        vectors.of(np.arange(learned, len(rows))),
         options.seed,
         mature_after(settings),
         not split.leaking,
         settings.threads,
     )
-    return task, second
+    return task, encoding

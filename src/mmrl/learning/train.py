@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.columns import SPACES
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
 from mmrl.learning.blend import LEARNERS, MODEL, fit_blend, predict_in_time
+from mmrl.learning.chosen_posts import Chosen, choose_posts
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate, possible
 from mmrl.learning.evaluation.calibration import calibration
@@ -35,6 +35,7 @@ from mmrl.learning.splits import Split, seen_authors, split_samples
 from mmrl.learning.targets import TargetName, labelled
 from mmrl.learning.task import Part, Task, prepare
 from mmrl.runtime.progress import Progress, Silent
+from mmrl.samples.batches import HeldVectors, Vectors
 from mmrl.version import __version__
 
 CEILING = "noise_ceiling"
@@ -46,13 +47,15 @@ class Trained:
 
     Attributes:
         test_predictions: as `mmrl.learning.evaluation.evaluate` describes.
-        test_samples: the samples it was judged on.
+        test_samples: the samples it was judged on, without vectors.
+        test_vectors: their vectors.
     """
 
     model: TrainedModel
     evaluation: Evaluation
     test_predictions: pa.Table
     test_samples: pa.Table
+    test_vectors: Vectors
 
 
 def train(
@@ -63,6 +66,7 @@ def train(
     *,
     split: Split | None = None,
     truth: pa.Table | None = None,
+    vectors: Vectors | None = None,
     table_versions: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -71,8 +75,10 @@ def train(
     Args:
         samples: in the schema of `samples_schema`; unlabelled ones are left out.
         encoders: by space, whose vectors the samples hold.
-        split: of labelled samples; made as the settings say unless given.
+        split: of labelled samples; made as the settings say unless given. A split that is given
+            stands, however many posts are in it.
         truth: post_id and expected_log_score of simulated posts, for the noise ceiling.
+        vectors: of the samples; those that the table holds for None.
         table_versions: of the catalog that the samples were drawn from.
 
     Raises:
@@ -85,9 +91,15 @@ def train(
     usable = labelled(samples, options.target)
     if usable.sum() < options.min_samples:
         raise InputError(too_few(int(usable.sum()), samples.num_rows, settings))
-    samples = _without_empty_spaces(samples)
-    split = split or split_samples(samples, usable, settings)
-    task, encoding = prepare(samples, split, settings, encoders)
+    names = samples.schema.names
+    chosen = Chosen(np.arange(samples.num_rows), 0, 0)
+    if split is None:
+        chosen, vectors = choose_posts(samples, usable, options), vectors or HeldVectors(samples)
+        vectors = vectors.of(chosen.rows)
+        samples = samples.drop_columns([name for name in vectors.dims if name in names])
+        samples = samples.take(pa.array(chosen.rows))
+        split = split_samples(samples, usable[chosen.rows], settings)
+    task, encoding = prepare(samples, split, settings, encoders, vectors)
     ablated = options.ablation and bool(possible(task))
     progress.start("train", len(LEARNERS) + len(BASELINES) + ablated)
 
@@ -107,14 +119,14 @@ def train(
         settings,
         as_of,
         table_versions=dict(table_versions or {}),
-        splits=evaluate.splits_of(split, samples),
+        splits=evaluate.splits_of(split, samples, chosen.too_old, chosen.thinned_out),
         ablation=_ablation(task, true, settings, progress) if ablated else [],
         calibration=calibration(*quantiles, task.test.target),
         seconds=fitting,
     )
     progress.finish(_summary(evaluation))
     predictions = evaluate.test_predictions(task.test.samples, seen, predictors, quantiles)
-    return Trained(model, evaluation, predictions, task.test.samples)
+    return Trained(model, evaluation, predictions, task.test.samples, task.test_vectors)
 
 
 def too_few(labelled_posts: int, posts: int, settings: Settings, imageless: int = 0) -> str:
@@ -139,16 +151,6 @@ def too_few(labelled_posts: int, posts: int, settings: Settings, imageless: int 
         f"{settings.label.mature_after_hours:g} hours old and are observed again, or lower "
         "train.min_samples."
     )
-
-
-def _without_empty_spaces(samples: pa.Table) -> pa.Table:
-    """The samples less the spaces in which none of them has a vector."""
-    empty = [
-        space
-        for space in SPACES
-        if space in samples.schema.names and samples[space].null_count == samples.num_rows
-    ]
-    return samples.drop_columns(empty)
 
 
 def _predictors(

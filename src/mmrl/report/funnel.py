@@ -81,13 +81,18 @@ def steps(catalog: Catalog, splits: Splits) -> list[Step]:
         fetched = catalog.read("post_images", ["post_id"])["post_id"]
         count = pc.sum(pc.is_in(kept, value_set=fetched.combine_chunks())).as_py() or 0
         ready = Step("with their image", count)
-    return [
+    steps = [
         Step("posts known", catalog.count("posts")),
         Step("kept by the filter", len(kept)),
         ready,
         Step("with a label", catalog.count("samples", "score IS NOT NULL")),
-        Step("in this model's splits", used),
     ]
+    chosen = used + splits.gap_posts
+    if splits.too_old:
+        steps.append(Step("within train.window_days", chosen + splits.thinned_out))
+    if splits.thinned_out:
+        steps.append(Step("of these chosen, by train.max_posts", chosen))
+    return [*steps, Step("in this model's splits", used)]
 
 
 def _sentence(code: str) -> str:

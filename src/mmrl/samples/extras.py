@@ -13,7 +13,8 @@ from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import TEXT
 from mmrl.catalog.keys import text_content
 from mmrl.encoders.image_text import READER
-from mmrl.samples.vectors import join_vectors, vector_dim
+from mmrl.samples.batches import Contents
+from mmrl.samples.vectors import vector_dim
 from mmrl.sources.extras import FLAIR, IMAGE_TEXT, number_of
 
 EXTRA = "extra"  # the column, and what they are called together
@@ -74,12 +75,12 @@ def extras_of(samples: pa.Table) -> list[dict[str, str]]:
     return [dict(of_post or ()) for of_post in samples[EXTRA].to_pylist()]
 
 
-def join_texts(
+def text_contents(
     catalog: Catalog, encoder: str, dim: int | None, extras: Sequence[Mapping[str, str]]
-) -> dict[str, pa.ChunkedArray]:
-    """Vectors of the extra features of n posts, by column; null where there is none.
+) -> dict[str, Contents]:
+    """What the vectors of the extra features of n posts are of, by column.
 
-    A feature of which no post has a vector has no column.
+    A feature that is a number wherever a post has it has no column.
 
     Args:
         dim: of the vectors; None: as the catalog has them.
@@ -88,20 +89,14 @@ def join_texts(
     Raises:
         InputError: `dim` is None, there are texts, and the encoder embedded nothing.
     """
-    names = sorted({name for of_post in extras for name in of_post})
-    keys = [
-        text_key(of_post[name]) if name in of_post else None for name in names for of_post in extras
-    ]
-    if not any(keys):
-        return {}
-    if dim is None:
-        dim = vector_dim(catalog, TEXT, encoder)
-    vectors = join_vectors(catalog, TEXT, encoder, dim, pa.array(keys, pa.string()))
-    posts = len(extras)
-    columns = {
-        text_column(name): vectors.slice(place * posts, posts) for place, name in enumerate(names)
-    }
-    return {name: column for name, column in columns.items() if column.null_count < posts}
+    found = {}
+    for name in sorted({name for of_post in extras for name in of_post}):
+        keys = [text_key(of_post[name]) if name in of_post else None for of_post in extras]
+        if any(keys):
+            dim = vector_dim(catalog, TEXT, encoder) if dim is None else dim
+            contents = pa.array(keys, pa.string())
+            found[text_column(name)] = Contents(TEXT, encoder, dim, contents)
+    return found
 
 
 def _put(

@@ -15,13 +15,13 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
 from mmrl.images.quality import VERSION
+from mmrl.samples.batches import Contents, HeldVectors, StoredVectors
 from mmrl.samples.extras import (
     EXTRA,
-    EXTRA_TYPE,
     extras_column,
     extras_of_posts,
-    join_texts,
     text_columns,
+    text_contents,
 )
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
@@ -83,22 +83,19 @@ def load(
         InputError: an unknown space or column, an encoder that embedded nothing, or several
             captioners to choose from.
     """
-    rows = read_known(catalog, settings, as_of).sort_by(_IN_TIME).combine_chunks()
-    rows = _with_history_and_labels(_with_reposts(catalog, rows, settings), settings)
-    if labelled_only:
-        rows = rows.filter(pc.is_valid(rows["score"]))
-    if posts is not None:
-        rows = rows.filter(pc.is_in(rows["post_id"], value_set=pa.array(list(posts), pa.string())))
-    spaces = _dims(catalog, rows, encoders or {}, dims or {}, columns)
-    for space, dim in spaces.items():
-        keys = _contents(catalog, space, rows, captioner, visual_text)
-        encoder = (encoders or {})[space]
-        rows = rows.append_column(space, join_vectors(catalog, space, encoder, dim, keys))
-    rows = _with_measures(catalog, rows, columns)
-    of_texts = (encoders or {}).get(TEXT), (dims or {}).get(TEXT)
-    rows = _with_extras(catalog, settings, rows, *of_texts, columns)
-    texts = {name: rows[name].type.list_size for name in text_columns(rows.schema.names)}
-    schema = samples_schema(spaces | texts)
+    rows = _asked_for(catalog, settings, as_of, labelled_only=labelled_only, posts=posts)
+    extras = _extras(catalog, settings, rows, columns)
+    contents = _vector_contents(
+        catalog, rows, extras, encoders or {}, dims or {}, captioner, visual_text, columns
+    )
+    rows = _with_measures(catalog, rows, columns).append_column(EXTRA, extras_column(extras))
+    for name, one in contents.items():
+        vectors = join_vectors(catalog, one.space, one.encoder, one.dim, one.contents)
+        if one.space != TEXT or vectors.null_count < rows.num_rows:
+            rows = rows.append_column(name, vectors)
+    schema = samples_schema(
+        {name: one.dim for name, one in contents.items() if name in rows.schema.names}
+    )
     rows = rows.select(schema.names).cast(schema)
     if columns is None:
         return rows
@@ -127,6 +124,20 @@ def samples_with_vectors(
     """The samples at `as_of` with all the vectors of a profile's encoders."""
     vectors = vectors_of(profile)
     return load(catalog, settings, as_of, **vectors, labelled_only=labelled_only, posts=posts)
+
+
+def samples_and_vectors(
+    catalog: Catalog, settings: Settings, as_of: datetime, profile: Profile
+) -> tuple[pa.Table, StoredVectors]:
+    """The labelled samples at `as_of` without vectors, and the vectors of a profile's encoders,
+    which are read when they are asked for."""
+    rows = _asked_for(catalog, settings, as_of, labelled_only=True)
+    extras = _extras(catalog, settings, rows)
+    contents = _vector_contents(catalog, rows, extras, **vectors_of(profile))
+    rows = _with_measures(catalog, rows, None).append_column(EXTRA, extras_column(extras))
+    schema = samples_schema({})
+    rows = rows.select(schema.names).cast(schema)
+    return rows, StoredVectors(catalog, contents, HeldVectors(rows))
 
 
 def vectors_of(profile: Profile) -> dict[str, Any]:
@@ -226,24 +237,52 @@ def _with_measures(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | No
     return rows
 
 
-def _with_extras(
+def _asked_for(
     catalog: Catalog,
     settings: Settings,
-    rows: pa.Table,
-    encoder: str | None,
-    dim: int | None,
-    columns: Sequence[str] | None,
+    as_of: datetime,
+    *,
+    labelled_only: bool,
+    posts: Collection[str] | None = None,
 ) -> pa.Table:
-    """The rows with their extra features and, by an encoder, those features' vectors."""
-    if not (columns is None or EXTRA in columns or text_columns(columns)):
-        return rows.append_column(EXTRA, pa.nulls(rows.num_rows, EXTRA_TYPE))
-    posts = rows["post_id"]
-    extras = list(extras_of_posts(catalog, posts, image_texts=settings.read_text).values())
-    rows = rows.append_column(EXTRA, extras_column(extras))
-    if encoder is not None and (columns is None or text_columns(columns)):
-        for name, vectors in join_texts(catalog, encoder, dim, extras).items():
-            rows = rows.append_column(name, vectors)
+    """Those rows of `read_known` that are asked for, in time's order, with history and labels."""
+    rows = read_known(catalog, settings, as_of).sort_by(_IN_TIME).combine_chunks()
+    rows = _with_history_and_labels(_with_reposts(catalog, rows, settings), settings)
+    if labelled_only:
+        rows = rows.filter(pc.is_valid(rows["score"]))
+    if posts is not None:
+        rows = rows.filter(pc.is_in(rows["post_id"], value_set=pa.array(list(posts), pa.string())))
     return rows
+
+
+def _extras(
+    catalog: Catalog, settings: Settings, rows: pa.Table, columns: Sequence[str] | None = None
+) -> list[dict[str, str]]:
+    """Each row's extra features by name; none of any where no column of them is asked for."""
+    if not (columns is None or EXTRA in columns or text_columns(columns)):
+        return [{} for _ in range(rows.num_rows)]
+    posts = rows["post_id"]
+    return list(extras_of_posts(catalog, posts, image_texts=settings.read_text).values())
+
+
+def _vector_contents(
+    catalog: Catalog,
+    rows: pa.Table,
+    extras: Sequence[Mapping[str, str]],
+    encoders: Mapping[str, str],
+    dims: Mapping[str, int],
+    captioner: str | None,
+    visual_text: str,
+    columns: Sequence[str] | None = None,
+) -> dict[str, Contents]:
+    """What the vectors of each column are of; the arguments are those of `load`."""
+    contents = {}
+    for space, dim in _dims(catalog, rows, encoders, dims, columns).items():
+        keys = _contents(catalog, space, rows, captioner, visual_text)
+        contents[space] = Contents(space, encoders[space], dim, keys)
+    if TEXT in encoders and (columns is None or text_columns(columns)):
+        contents |= text_contents(catalog, encoders[TEXT], dims.get(TEXT), extras)
+    return contents
 
 
 def _contents(

@@ -18,8 +18,8 @@ from mmrl.learning.evaluation.evaluate import truth_of
 from mmrl.learning.evaluation.judge import judge
 from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.evaluation.statistics import Predicted
-from mmrl.learning.inputs import vectors_of
 from mmrl.learning.registry.registry import Registry
+from mmrl.samples.batches import as_arrays
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
 from mmrl.samples.vectors import join_vectors
@@ -123,7 +123,7 @@ def _unit(predictor: Predictor, space: str, posts: pa.Table) -> np.ndarray:
     joined = join_vectors(
         predictor.catalog, space, profile.ids[space], profile.dims[space], contents
     )
-    vectors, there = vectors_of(pa.table({space: joined}), space)
+    vectors, there = as_arrays(joined)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = vectors / np.maximum(lengths, np.float32(1e-12))
     return np.asarray(np.where(there[:, None], vectors, np.float32(np.nan)))

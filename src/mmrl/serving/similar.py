@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from mmrl.catalog import among, quote
 from mmrl.catalog.tables import embeddings_table
 from mmrl.errors import InputError
-from mmrl.learning.inputs import vectors_of
+from mmrl.samples.batches import as_arrays
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
 from mmrl.samples.known_at import label_known_at
@@ -173,7 +173,7 @@ def likeness(predictor: Predictor, space: str, vector: np.ndarray, posts: pa.Tab
         profile.dims[space],
         posts[f"{space}_content"].combine_chunks(),
     )
-    vectors, there = vectors_of(pa.table({space: joined}), space)
+    vectors, there = as_arrays(joined)
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
     cosine = vectors @ vector / np.maximum(lengths, 1e-12)
     return np.asarray(np.where(there, cosine, np.nan), dtype=np.float64)

@@ -14,7 +14,7 @@ from mmrl.learning.registry.registry import Registry
 from mmrl.pipeline.stages import train as stage
 from mmrl.runtime.progress import Silent
 from tests.support.filled_home import SETTINGS, fill_samples, packaged_samples
-from tests.support.learning_samples import AS_OF, make_samples, take_images
+from tests.support.learning_samples import AS_OF, take_images
 
 
 @pytest.mark.slow
@@ -93,19 +93,3 @@ def test_too_short_a_time_is_no_error_in_a_daily_run_but_one_when_forced(
     assert "over a longer time" in report.message
     with pytest.raises(InputError, match="over a longer time"):
         stage.train_if_new(catalog, SETTINGS, AS_OF, Silent(), force=True)
-
-
-def test_a_fingerprint_changes_with_a_label_a_feature_a_setting_and_an_encoder() -> None:
-    samples = make_samples(60)
-    encoders = {"title": "one"}
-    first = stage.fingerprint_of(samples, SETTINGS, encoders)
-    assert stage.fingerprint_of(make_samples(60), SETTINGS, encoders) == first
-    others = [
-        stage.fingerprint_of(make_samples(60, seed=1), SETTINGS, encoders),
-        stage.fingerprint_of(samples, Settings(train={"seed": 1}), encoders),
-        stage.fingerprint_of(samples, SETTINGS, {"title": "other"}),
-    ]
-    at = samples.schema.get_field_index("over_18")
-    changed = samples.set_column(at, "over_18", pa.nulls(60, pa.float32()))
-    others.append(stage.fingerprint_of(changed, SETTINGS, encoders))
-    assert len({first, *others}) == 5

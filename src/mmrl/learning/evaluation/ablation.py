@@ -91,7 +91,7 @@ def ablate(
         reading=reading,
         teams=teams,
     )
-    predicted = network.predict_members(task.test_of_train.inputs)[:, :, 0]
+    predicted = network.predict_members(task.test.inputs)[:, :, 0]
     names = [metric.name for metric in METRICS.values() if metric.ablated]
     judged = [
         [

@@ -165,8 +165,12 @@ def _by_metric(names: Mapping[str, list[str]]) -> str:
     return "; ".join(f"{_listed(listed)} by {metric}" for metric, listed in names.items())
 
 
-def splits_of(split: Split, samples: pa.Table) -> Splits:
-    """The split for an evaluation: posts and dates of each part, authors seen and unseen."""
+def splits_of(split: Split, samples: pa.Table, too_old: int, thinned_out: int) -> Splits:
+    """The split for an evaluation: posts and dates of each part, authors seen and unseen.
+
+    Args:
+        too_old, thinned_out: posts that were left out before the split.
+    """
     seen = seen_authors(split, samples)
     authors = np.array(samples["author_id"].to_pylist(), dtype=object)[split.test]
     return Splits(
@@ -181,6 +185,8 @@ def splits_of(split: Split, samples: pa.Table) -> Splits:
         posts_of_unseen_authors=int((~seen).sum()),
         authors_seen=len(set(authors[seen])),
         authors_unseen=len({author for author in authors[~seen] if author is not None}),
+        too_old=too_old,
+        thinned_out=thinned_out,
     )
 
 

@@ -77,6 +77,8 @@ class Splits:
         kind: all but "time" leak the future, and `leaking` then says so wherever results are shown.
         posts_of_seen_authors: test posts by authors of training or validation posts.
         authors_seen: how many authors those are.
+        too_old: labelled posts left out because they are older than `train.window_days`.
+        thinned_out: labelled posts left out because there are more than `train.max_posts`.
     """
 
     train: Part
@@ -90,6 +92,8 @@ class Splits:
     posts_of_unseen_authors: int
     authors_seen: int
     authors_unseen: int
+    too_old: int = 0
+    thinned_out: int = 0
 
     @property
     def parts(self) -> dict[str, Part]:

@@ -20,14 +20,25 @@ _PREDICT_ROWS = (
 )
 
 
+_EPOCHS, _LEAST_EPOCHS = 50, 15
+_FEW_POSTS = 5_000
+_PATIENCE = 0.3  # of all epochs
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast. The learning rate falls as a half cosine over all epochs."""
 
-    epochs: int = 50
-    patience: int = 15
+    epochs: int = _EPOCHS
+    patience: int = round(_PATIENCE * _EPOCHS)
     rate: float = 3e-3
     batch: int = 128
+
+    @classmethod
+    def of(cls, posts: int) -> Self:
+        """Fewer epochs for many posts, of which each has more steps."""
+        epochs = min(_EPOCHS, max(_LEAST_EPOCHS, _EPOCHS * _FEW_POSTS // posts))
+        return cls(epochs, patience=round(_PATIENCE * epochs))
 
 
 @dataclass
@@ -100,7 +111,9 @@ def fit_network(
 
     Args:
         validation: posts on which to choose the epoch that is kept; with `epochs`, none are needed.
-        epochs: exactly so many; the learning rate falls as it did in the fit that chose them.
+        epochs: exactly so many; the learning rate falls as it did in the fit that chose them, if
+            the schedule is the same.
+        schedule: that for so many training posts by default.
         reading: what each member may read; everything by default.
         teams: (members,) a number a member; each team keeps the epoch at which the mean of its
             own members did best. One team by default.
@@ -108,7 +121,7 @@ def fit_network(
     from mmrl.learning.learners.keras_backend import make_deterministic
 
     make_deterministic(seed)
-    shape, schedule = shape or NetworkShape(), schedule or Schedule()
+    shape, schedule = shape or NetworkShape(), schedule or Schedule.of(len(train))
     widths = {name: values.shape[1] for name, values in train.values.items()}
     reading = reading or Reading.everything(widths, shape.members)
     teams = np.zeros(shape.members, int) if teams is None else teams

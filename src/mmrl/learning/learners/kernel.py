@@ -105,7 +105,7 @@ def choose_kernel(
     count = min(len(target), _CHOSEN_ON)
     rows = np.sort(np.random.default_rng(seed).choice(len(target), count, replace=False))
     values, chosen = _values(inputs.take(rows), blocks), target[rows]
-    scales = _scales(values, seed)
+    scales = _scales(inputs.take(rows), blocks, seed)
     distances = {name: _distances(values[name], values[name]) / scales[name] for name in scales}
     best = KernelChoice(dict.fromkeys(scales, _START), _PENALTY)
     least = _unlikeliness(best, distances, chosen)
@@ -127,30 +127,35 @@ def fit_kernel(
     landmarks: int = LANDMARKS,
 ) -> KernelRidge:
     """Fits on n posts; of more than `landmarks`, as many are drawn."""
-    values = _values(inputs, blocks)
-    scales = _scales(values, seed)
+    from scipy.linalg.blas import dsyrk
+
+    n, mean = len(target), float(target.mean())
     factors = {
         name: float(np.sqrt(choice.weights.get(name, _START) / scale))
-        for name, scale in scales.items()
+        for name, scale in _scales(inputs, blocks, seed).items()
     }
-    points = _multiplied(values, factors)
-    mean = float(target.mean())
-    centred = target - mean
     used = tuple(block for block in blocks if block.name in factors)
-    if len(points) <= landmarks:
-        kernel = _kernel(points, points)
-        held = kernel + np.float32(choice.penalty) * np.eye(len(points), dtype=np.float32)
-        return KernelRidge(used, factors, points, _solve(held, centred), mean)
+
+    def points(rows: np.ndarray | slice) -> np.ndarray:
+        return _multiplied(_values(inputs.take(rows), used), factors)
+
+    centred = target - mean
+    if n <= landmarks:
+        every = points(slice(None))
+        kernel = _kernel(every, every)
+        held = kernel + np.float32(choice.penalty) * np.eye(n, dtype=np.float32)
+        return KernelRidge(used, factors, every, _solve(held, centred), mean)
     rng = np.random.default_rng(seed)
-    drawn = points[np.sort(rng.choice(len(points), landmarks, replace=False))]
-    gram = choice.penalty * (_kernel(drawn, drawn).astype(np.float64))
-    gram += _JITTER * len(points) * np.eye(landmarks)
+    drawn = points(np.sort(rng.choice(n, landmarks, replace=False)))
+    gram = choice.penalty * _kernel(drawn, drawn).astype(np.float64)
+    gram = np.asfortranarray(gram + _JITTER * n * np.eye(landmarks))
     right = np.zeros(landmarks)
-    for start in range(0, len(points), _PREDICT_ROWS):
+    for start in range(0, n, _PREDICT_ROWS):
+        rows = slice(start, start + _PREDICT_ROWS)
         # In float32 the sums' rounding alone makes eigenvalues of less than zero.
-        part = _kernel(points[start : start + _PREDICT_ROWS], drawn).astype(np.float64)
-        gram += part.T @ part
-        right += part.T @ centred[start : start + _PREDICT_ROWS]
+        part = _kernel(points(rows), drawn).astype(np.float64)
+        gram = dsyrk(1.0, part.T, beta=1.0, c=gram, lower=True, overwrite_c=True)
+        right += part.T @ centred[rows]
     return KernelRidge(used, factors, drawn, _solve(gram, right), mean)
 
 
@@ -176,15 +181,12 @@ def _unlikeliness(
     return float(likelihood + 0.5 * sum(drawn))
 
 
-def _scales(values: Mapping[str, np.ndarray], seed: int) -> dict[str, float]:
+def _scales(inputs: Inputs, blocks: Sequence[Block], seed: int) -> dict[str, float]:
     """By block, the mean squared distance of two posts; blocks in which all are alike are left
     out."""
-    rows = len(next(iter(values.values())))
-    one, other = np.random.default_rng(seed).integers(0, rows, (2, _PAIRS))
-    scales = {
-        name: float(((block[one] - block[other]) ** 2).sum(axis=1).mean())
-        for name, block in values.items()
-    }
+    one, other = np.random.default_rng(seed).integers(0, len(inputs), (2, _PAIRS))
+    ones, others = _values(inputs.take(one), blocks), _values(inputs.take(other), blocks)
+    scales = {name: float(((ones[name] - others[name]) ** 2).sum(axis=1).mean()) for name in ones}
     return {name: scale for name, scale in scales.items() if scale > 1e-9}
 
 

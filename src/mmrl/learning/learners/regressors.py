@@ -58,5 +58,4 @@ def _kernel_twice(task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, R
     blocks = blocks_of(task.spec, train.inputs, modalities)
     choice = choose_kernel(train.inputs, train.target, blocks, task.seed)
     first = fit_kernel(train.inputs, train.target, blocks, choice, task.seed)
-    again = blocks_of(task.spec_of_both, both.inputs, modalities)
-    return first, fit_kernel(both.inputs, both.target, again, choice, task.seed)
+    return first, fit_kernel(both.inputs, both.target, blocks, choice, task.seed)

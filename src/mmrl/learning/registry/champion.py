@@ -86,7 +86,7 @@ def decide(
         )
     try:
         champion.model.require_encoders(trained.model.encoders)
-        theirs = champion.model.predict(test_samples)
+        theirs = champion.model.predict(test_samples, vectors=trained.test_vectors)
     except InputError:
         return Decision(
             True,
@@ -98,7 +98,7 @@ def decide(
         return _alone(version, str(error))
     truth = truth_of(test_samples)
     seed = trained.evaluation.training.seed
-    ours = trained.model.predict(test_samples)
+    ours = trained.model.predict(test_samples, vectors=trained.test_vectors)
     lead = difference(
         judge(truth, _order(ours), _RESAMPLES, seed),
         judge(truth, _order(theirs), _RESAMPLES, seed),

@@ -1,30 +1,23 @@
 """The `train` stage: trains a model when there is something new to learn from, and keeps it."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import pyarrow as pa
 
 from mmrl.catalog import Catalog, Reason, quote
-from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.library_errors import library_errors
+from mmrl.pipeline import fingerprint as fingerprints
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.pipeline.stages.fetch_images import FetchImagesStage
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
-from mmrl.samples.extras import EXTRA
-from mmrl.samples.load import encoders_of, load, samples_with_vectors
-from mmrl.samples.schema import NUMERIC_FEATURES
-
-_STATISTIC = IMAGE_STATISTICS[0]  # the others are there, and change, with it
-_VALUES = ("post_id", "subreddit", "author_id", "score", *NUMERIC_FEATURES, _STATISTIC, EXTRA)
-_PRESENCE = (COLOURS,)  # a vector comes from an image, which other values tell; not when it is made
+from mmrl.samples.load import encoders_of, samples_and_vectors
 
 
 @dataclass
@@ -109,19 +102,15 @@ def _train(
     from mmrl.learning.registry.registry import Registry
     from mmrl.learning.train import too_few, train
 
-    known = load(
-        catalog, settings, as_of, columns=[*_VALUES, *_PRESENCE, "subscribers"], labelled_only=True
-    )
-    if known.num_rows < settings.train.min_samples:
-        message = too_few(
-            known.num_rows, catalog.count("samples"), settings, _imageless(catalog, settings)
-        )
+    profile = load_profile(settings)
+    encoders = encoders_of(profile)
+    labelled, fingerprint = astuple(fingerprints.take(catalog, settings, encoders, as_of))
+    if labelled < settings.train.min_samples:
+        imageless = _imageless(catalog, settings)
+        message = too_few(labelled, catalog.count("samples"), settings, imageless)
         if force:
             raise InputError(message)
         return TrainReport(report, message, too_few=True)
-    profile = load_profile(settings)
-    encoders = encoders_of(profile)
-    fingerprint = fingerprint_of(known, settings, encoders)
     versions_kept(catalog.home)  # a registry that can't be read is met before the work
     last = last_training(catalog.home)
     if not force and last is not None and last["fingerprint"] == fingerprint:
@@ -134,8 +123,8 @@ def _train(
         version = registry.settle(fingerprint)
         return TrainReport(report, f"Version {version} has learned from all there is.")
 
-    report.pending = known.num_rows
-    samples = samples_with_vectors(catalog, settings, as_of, profile, labelled_only=True)
+    report.pending = labelled
+    samples, vectors = samples_and_vectors(catalog, settings, as_of, profile)
     try:
         with library_errors("The training"):
             trained = train(
@@ -144,6 +133,7 @@ def _train(
                 encoders,
                 as_of,
                 truth=truth,
+                vectors=vectors,
                 table_versions=catalog.versions(),
                 progress=progress,
             )
@@ -165,19 +155,3 @@ def _imageless(catalog: Catalog, settings: Settings) -> int:
     reasons = f"reason IN ({quote(Reason.NO_IMAGE)}, {quote(Reason.HOST_NOT_ALLOWED)})"
     not_fetched = catalog.count("failures", f"stage = {quote(FetchImagesStage.name)}")
     return catalog.count("selection", reasons) + not_fetched
-
-
-def fingerprint_of(samples: pa.Table, settings: Settings, encoders: dict[str, str]) -> str:
-    """Of all that a model would learn from but the vectors: the same posts, the same model.
-
-    A vector comes from an image or a title, and whether those are there the features tell.
-    """
-    digest = sha256()
-    for part in (settings.train.model_dump_json(), settings.label.model_dump_json()):
-        digest.update(part.encode())
-    digest.update(repr(sorted(encoders.items())).encode())
-    for name in _VALUES:
-        digest.update(repr(samples[name].to_pylist()).encode())
-    for name in _PRESENCE:
-        digest.update(repr(samples[name].is_valid().to_pylist()).encode())
-    return digest.hexdigest()

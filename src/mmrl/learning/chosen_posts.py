@@ -1,0 +1,85 @@
+"""The posts that a training uses, where there are more than it may: the newest, and of the older
+ones a sample.
+
+The newest half of what may be used is kept whole, for levels move and the posts to be judged on are
+the newest. The rest is drawn from the older posts, from each subreddit's posts of each month as
+large a share as from any other. A post's place in the draw is its own, given by the seed, so that
+most of what is drawn today is drawn tomorrow, too.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.config import TrainSettings
+from mmrl.samples.features import microseconds
+
+_NEWEST = 0.5  # share of the posts used
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows of samples that a training uses.
+
+    Attributes:
+        rows: in the order of the samples.
+        too_old: labelled posts older than the window.
+        thinned_out: labelled posts within it that were not drawn.
+    """
+
+    rows: np.ndarray
+    too_old: int
+    thinned_out: int
+
+
+def choose_posts(samples: pa.Table, usable: np.ndarray, options: TrainSettings) -> Chosen:
+    """Chooses among n samples.
+
+    Args:
+        usable: which (n, bool) have the label that the target needs; others are never chosen.
+        options: `window_days`, counted back from the newest of them, `max_posts` and `seed`.
+    """
+    rows = np.flatnonzero(usable)
+    created = microseconds(samples["created_at"])
+    within = rows
+    if options.window_days is not None and len(rows):
+        span = timedelta(days=options.window_days) // timedelta(microseconds=1)
+        within = rows[created[rows] >= created[rows].max() - span]
+    most = options.max_posts
+    chosen = within
+    if most is not None and len(within) > most:
+        in_time = within[np.argsort(created[within], kind="stable")]
+        newest = round(most * _NEWEST)
+        older = in_time[: len(in_time) - newest]
+        drawn = _drawn(samples.take(pa.array(older)), most - newest, options.seed)
+        chosen = np.sort(np.concatenate([older[drawn], in_time[len(in_time) - newest :]]))
+    return Chosen(chosen, len(rows) - len(within), len(within) - len(chosen))
+
+
+def _drawn(samples: pa.Table, count: int, seed: int) -> np.ndarray:
+    """So many rows, from each subreddit's posts of each month as large a share as can be."""
+    key = f"{seed}\n".encode()
+    draws = np.array(
+        [
+            int.from_bytes(blake2b(key + post_id.encode(), digest_size=8).digest(), "big")
+            for post_id in samples["post_id"].to_pylist()
+        ],
+        np.uint64,
+    )
+    names = pc.utf8_lower(samples["subreddit"]).combine_chunks().dictionary_encode()
+    months = samples["created_at"].cast(pa.timestamp("us")).to_numpy().astype("datetime64[M]")
+    _, stratum = np.unique(
+        names.indices.to_numpy().astype(np.int64) * 1_000_000 + months.astype(np.int64),
+        return_inverse=True,
+    )
+    order = np.lexsort((draws, stratum))
+    sizes = np.bincount(stratum)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    of = stratum[order]
+    # How far down its stratum a post stands, 0 to 1: the same line drawn through all of them.
+    depth = (np.arange(len(order)) - starts[of] + draws[order] / 2.0**64) / sizes[of]
+    return np.asarray(order[np.lexsort((draws[order], depth))[:count]])

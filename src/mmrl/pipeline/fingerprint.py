@@ -1,0 +1,72 @@
+"""Fingerprint of a training: the same fingerprint, the same model.
+
+It is of the rules (settings of training and labels, encoders) and of the rows that labelled samples
+are made of. A home notes in `models/last_reading.json` at which versions of its tables it was last
+taken, so that it needs no row to be read again where nothing was written since.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from mmrl.catalog import Catalog
+from mmrl.config import Settings
+from mmrl.runtime.location import Location
+from mmrl.runtime.whole_files import write_whole
+from mmrl.samples.digest import digest, is_as_it_was, versions_read
+from mmrl.times import iso, parse_time
+
+_FILE = "last_reading.json"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Labelled samples as they were found.
+
+    Attributes:
+        labelled: how many there are.
+    """
+
+    labelled: int
+    fingerprint: str
+
+
+def take(
+    catalog: Catalog, settings: Settings, encoders: dict[str, str], as_of: datetime
+) -> Reading:
+    """The fingerprint of what a model would learn from at `as_of`, and how many samples that is."""
+    rules = _rules(settings, encoders)
+    path = Location.of(catalog.home).file("models", _FILE)
+    if path is not None and (noted := _noted(path, catalog, rules, as_of)):
+        return noted
+    tables = versions_read(catalog)  # before the rows, so that what is written meanwhile is new
+    labelled, digested = digest(catalog, settings, as_of)
+    reading = Reading(labelled, sha256(f"{rules}\n{digested}".encode()).hexdigest())
+    if path is not None:
+        note = {"rules": rules, "tables": tables, "as_of": iso(as_of), **vars(reading)}
+        path.parent.mkdir(exist_ok=True)
+        write_whole(path, json.dumps(note))
+    return reading
+
+
+def _noted(path: Path, catalog: Catalog, rules: str, as_of: datetime) -> Reading | None:
+    """The last reading, if this one would find the same; None where that can't be told."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        then, reading = parse_time(note["as_of"]), Reading(note["labelled"], note["fingerprint"])
+        if note["rules"] == rules and is_as_it_was(catalog, note["tables"], then, as_of):
+            return reading
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def _rules(settings: Settings, encoders: dict[str, str]) -> str:
+    found = sha256()
+    for part in (settings.train.model_dump_json(), settings.label.model_dump_json()):
+        found.update(part.encode())
+    asked = [settings.filter.require_image, settings.read_text, *sorted(encoders.items())]
+    found.update(repr(asked).encode())
+    return found.hexdigest()
