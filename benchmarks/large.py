@@ -78,7 +78,7 @@ def measure(home: Path, most: int | None) -> None:
     )
     print(
         f"{parts} posts, {splits['thinned_out']:,} left out: {found['seconds']:.0f} s, "
-        f"{used:.0f} s of CPU, 
+        f"{used:.0f} s of CPU, "
         f"peak {found['peak_bytes'] / 1e9:.2f} GB; {reached}",
         flush=True,
     )

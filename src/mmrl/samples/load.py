@@ -41,6 +41,7 @@ _OF_FIRST = (
     "author_created_at",
 )
 _IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
+_OF_HISTORY = ("subreddit", "author_id", "created_at", "score", "image_content")
 _OF_LABEL = ("score", "label_subscribers", "label_observed_at")
 
 
@@ -151,20 +152,30 @@ def vectors_of(profile: Profile) -> dict[str, Any]:
 
 
 def read_known(
-    catalog: Catalog, settings: Settings, as_of: datetime, columns: Sequence[str] | None = None
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    columns: Sequence[str] | None = None,
+    posts: Collection[str] | None = None,
 ) -> pa.Table:
     """The `samples` rows of selected posts, without what was observed after `as_of`.
 
     Args:
         columns: which to return, besides those that say when something was observed.
+        posts: only these.
     """
     if columns is not None:
         columns = list(dict.fromkeys([*columns, "post_id", "first_look_at", "label_observed_at"]))
     where = f"first_seen_at <= {moment(as_of)}"
     if settings.filter.require_image:  # there may be others, from when it was not
         where += " AND image_content IS NOT NULL"
-    rows = catalog.read("samples", columns, where)
-    kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
+    selected = ["post_id"], "reason IS NULL"
+    if posts is None:
+        rows = catalog.read("samples", columns, where)
+        kept = catalog.read("selection", *selected)["post_id"]
+    else:
+        rows = catalog.lookup("samples", "post_id", posts, columns, where)
+        kept = catalog.lookup("selection", "post_id", posts, *selected)["post_id"]
     rows = rows.filter(pc.is_in(rows["post_id"], value_set=kept.combine_chunks()))
     limit = pa.scalar(as_of, rows.schema.field("first_look_at").type)
     for when, names in (
@@ -201,8 +212,9 @@ def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.Chunk
     )
 
 
-def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
-    history = history_of(rows, settings)
+def _with_history_and_labels(rows: pa.Table, known: pa.Table, settings: Settings) -> pa.Table:
+    """The rows with the history that all known ones tell, and with their labels."""
+    history = history_of(known, settings)
     created = microseconds(rows["created_at"])
     for name, values in history.features(rows["subreddit"], rows["author_id"], created).items():
         rows = rows.append_column(name, nullable(values))
@@ -221,10 +233,15 @@ def _with_history_and_labels(rows: pa.Table, settings: Settings) -> pa.Table:
     return rows.append_column("percentile", pa.array(percentile, from_pandas=True))
 
 
-def _with_reposts(catalog: Catalog, rows: pa.Table, settings: Settings) -> pa.Table:
-    keys = image_keys(catalog, rows["image_content"])
-    reposts = Reposts(rows, keys, mature_after(settings))
-    for name, values in reposts.features(keys, microseconds(rows["created_at"])).items():
+def _with_reposts(
+    catalog: Catalog, rows: pa.Table, known: pa.Table, settings: Settings
+) -> pa.Table:
+    """The rows with what all known ones tell of their images."""
+    keys = image_keys(catalog, known["image_content"])
+    reposts = Reposts(known, keys, mature_after(settings))
+    place = pc.index_in(rows["post_id"], value_set=known["post_id"].combine_chunks())
+    asked = keys.take(place)
+    for name, values in reposts.features(asked, microseconds(rows["created_at"])).items():
         rows = rows.append_column(name, nullable(values))
     return rows
 
@@ -245,14 +262,19 @@ def _asked_for(
     labelled_only: bool,
     posts: Collection[str] | None = None,
 ) -> pa.Table:
-    """Those rows of `read_known` that are asked for, in time's order, with history and labels."""
-    rows = read_known(catalog, settings, as_of).sort_by(_IN_TIME).combine_chunks()
-    rows = _with_history_and_labels(_with_reposts(catalog, rows, settings), settings)
-    if labelled_only:
-        rows = rows.filter(pc.is_valid(rows["score"]))
-    if posts is not None:
-        rows = rows.filter(pc.is_in(rows["post_id"], value_set=pa.array(list(posts), pa.string())))
-    return rows
+    """Those rows of `read_known` that are asked for, in time's order, with history and labels.
+
+    Of the posts that only history is of, a few columns are read.
+    """
+    if posts is None:
+        known = rows = read_known(catalog, settings, as_of)
+    else:
+        known = read_known(catalog, settings, as_of, _OF_HISTORY)
+        rows = read_known(catalog, settings, as_of, posts=posts)
+    rows = rows.sort_by(_IN_TIME).combine_chunks()
+    rows = _with_reposts(catalog, rows, known, settings)
+    rows = _with_history_and_labels(rows, known, settings)
+    return rows.filter(pc.is_valid(rows["score"])) if labelled_only else rows
 
 
 def _extras(
