@@ -21,7 +21,7 @@ _PREDICT_ROWS = (
 
 
 _EPOCHS, _LEAST_EPOCHS = 50, 15
-_FEW_POSTS = 5_000
+_FEW_POSTS = 3_000
 _PATIENCE = 0.3  # of all epochs
 
 
