@@ -65,8 +65,11 @@ class HeldVectors:
         step = _rows_at_once(self.dims[column])
         for start in range(0, count, step):
             rows = np.arange(start, min(start + step, count))
-            vectors, there = self.take(column, rows)
-            yield rows[there], vectors[there]
+            if self.rows is None:
+                vectors, there = as_arrays(self.table[column].slice(start, step))
+            else:
+                vectors, there = self.take(column, rows)
+            yield (rows, vectors) if there.all() else (rows[there], vectors[there])
 
 
 @dataclass(frozen=True)
