@@ -16,6 +16,7 @@ NAMES = (
     "store",
     "sandbox_signal",
     "learning",
+    "large",
     "kill",
     "collect",
     "airflow",
