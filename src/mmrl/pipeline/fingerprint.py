@@ -9,16 +9,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.runtime.location import Location
-from mmrl.runtime.whole_files import write_whole
+from mmrl.runtime.storage import storage_of
 from mmrl.samples.digest import digest, is_as_it_was, versions_read
 from mmrl.times import iso, parse_time
 
-_FILE = "last_reading.json"
+_FILE = "models/last_reading.json"
 
 
 @dataclass(frozen=True)
@@ -38,27 +36,25 @@ def take(
 ) -> Reading:
     """The fingerprint of what a model would learn from at `as_of`, and how many samples that is."""
     rules = _rules(settings, encoders)
-    path = Location.of(catalog.home).file("models", _FILE)
-    if path is not None and (noted := _noted(path, catalog, rules, as_of)):
+    if noted := _noted(catalog, rules, as_of):
         return noted
     tables = versions_read(catalog)  # before the rows, so that what is written meanwhile is new
     labelled, digested = digest(catalog, settings, as_of)
     reading = Reading(labelled, sha256(f"{rules}\n{digested}".encode()).hexdigest())
-    if path is not None:
-        note = {"rules": rules, "tables": tables, "as_of": iso(as_of), **vars(reading)}
-        path.parent.mkdir(exist_ok=True)
-        write_whole(path, json.dumps(note))
+    note = {"rules": rules, "tables": tables, "as_of": iso(as_of), **vars(reading)}
+    storage_of(catalog.home).write(_FILE, json.dumps(note).encode())
     return reading
 
 
-def _noted(path: Path, catalog: Catalog, rules: str, as_of: datetime) -> Reading | None:
+def _noted(catalog: Catalog, rules: str, as_of: datetime) -> Reading | None:
     """The last reading, if this one would find the same; None where that can't be told."""
+    data = storage_of(catalog.home).read(_FILE)
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
+        note = json.loads(data or b"")
         then, reading = parse_time(note["as_of"]), Reading(note["labelled"], note["fingerprint"])
         if note["rules"] == rules and is_as_it_was(catalog, note["tables"], then, as_of):
             return reading
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         pass
     return None
 
