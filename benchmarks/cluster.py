@@ -29,7 +29,8 @@ import pyarrow as pa
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS
-from mmrl.config import Settings
+from mmrl.config import ImageSettings, Settings
+from mmrl.images.probe import probe
 from mmrl.pipeline import Results, Silent, run_stage
 from mmrl.pipeline.cluster import Cluster
 from mmrl.pipeline.run import make_stage
@@ -49,12 +50,12 @@ class Nothing:
 
     name = "nothing"
     chunk = ROWS
-    rules = ""
     reads = ("post_images",)
     writes = "captions"
 
     def __init__(self, chunks: int = 0, size: int = 0) -> None:
         self.chunks, self.size = chunks, size
+        self.rules = str(chunks)  # so that another number of them is other work
 
     def pending(self, catalog: Catalog, as_of: datetime, posts: Any = None) -> pa.Table:
         return pa.table({"key": [f"k{number}" for number in range(self.chunks * ROWS)]})
@@ -80,18 +81,19 @@ def fill(folder: Path, images: int) -> Catalog:
     """A home of selected posts, each with an image of its own."""
     catalog = Catalog.open(folder, create=True)
     numbers = range(images)
-    rows = [
+    files = [grey(number % 250, (64 + number // 250, 48)) for number in numbers]
+    facts = [vars(probe(file, ImageSettings())) for file in files]
+    rows = [{**fact, "bytes": file} for fact, file in zip(facts, files, strict=True)]
+    catalog.append("images", as_rows("images", rows))
+    posts = [
         {
-            "sha256": f"{number:064x}",
-            "bytes": grey(number % 250, (64 + number // 250, 48)),
-            "format": "PNG",
-            "width": 64,
-            "height": 48,
+            "post_id": f"p{number}",
+            "sha256": facts[number]["sha256"],
+            "final_url": f"https://i.redd.it/{number}.png",
+            "fetched_at": AS_OF,
         }
         for number in numbers
     ]
-    catalog.append("images", as_rows("images", rows))
-    posts = [{"post_id": f"p{n}", "sha256": f"{n:064x}", "fetched_at": AS_OF} for n in numbers]
     catalog.append("post_images", as_rows("post_images", posts))
     kept = [{"post_id": f"p{n}", "rules": "r", "decided_at": AS_OF} for n in numbers]
     catalog.append("selection", as_rows("selection", kept))
@@ -161,7 +163,9 @@ def nothing(folder: Path, chunks: int, size: int, actors: int | None) -> tuple[f
         run_stage(Nothing(20, size), catalog, AS_OF, Silent(), executor)
         held = Held()
         began = time.perf_counter()
-        run_stage(stage, catalog, AS_OF, held, executor)
+        report = run_stage(stage, catalog, AS_OF, held, executor)
+        if report.done != chunks * ROWS:
+            raise RuntimeError(f"not all was done: {report.summary()}")
         return (time.perf_counter() - began) / chunks, held.most - held.first
 
 

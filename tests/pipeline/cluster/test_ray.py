@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from benchmarks.kill import AS_OF, differences, prepare, write_posts
+from benchmarks.s3_server import copy_home
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
+from mmrl.doctor import examine
 from mmrl.errors import Failure, WeightsError
 from mmrl.pipeline import Silent, StageReport, run_stage
 from mmrl.pipeline.cluster import Cluster
@@ -161,8 +163,24 @@ def test_the_stages_from_images_to_vectors_give_the_plain_loop_s_rows(
         assert here.pending > 0 or here.name in ("read-text", "embed-text")
 
 
-def test_a_run_starts_a_ray_of_its_own_that_listens_on_loopback_alone(tmp_path: Path) -> None:
+def test_the_doctor_says_what_the_cluster_has(
+    machines: Any, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMRL_ENGINE", "ray")
+    monkeypatch.setenv("MMRL_RAY__ADDRESS", machines.address)
+    (found,) = [found for found in examine(catalog.home) if found.what == "cluster"]
+    assert found.state == "ok"
+    assert f"at {machines.address}: 2 machines with 2 CPUs, 0 GPUs, " in found.detail
+
+
+def test_a_run_on_a_bucket_starts_a_ray_of_its_own_that_listens_on_loopback_alone(
+    bucket: str, tmp_path: Path
+) -> None:
     posts = write_posts(tmp_path, posts=20, seed=4)
     prepare(tmp_path / "home", posts)
-    said = printed(LISTENS, tmp_path / "home", MMRL_ENGINE="ray", MMRL_RAY__ACTORS="1")
+    copy_home(tmp_path / "home", bucket)
+    said = printed(LISTENS, bucket, MMRL_ENGINE="ray", MMRL_RAY__ACTORS="1")
     assert json.loads(said) == {"done": 20, "addresses": ["127.0.0.1"]}
+    here = Catalog.open(tmp_path / "home")
+    run(here, Settings(threads=1), ["filter", "embed-title"], parse_time(AS_OF), Silent())
+    assert differences(here, Catalog.open(bucket)) == []

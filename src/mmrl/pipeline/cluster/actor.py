@@ -22,12 +22,14 @@ class Job:
     """What an actor is to do.
 
     Attributes:
+        number: higher than that of the job before.
         make: makes the stage.
         settings: the actor's share of the home's.
         home: the catalog's location.
         version: of the driver's mmrl.
     """
 
+    number: int
     make: "partial[Stage]"
     settings: Settings
     home: str
@@ -45,9 +47,12 @@ class StageActor:
         self._reading = threading.Lock()
         self._working = threading.Lock()
         self._worker: Worker | None = None
+        self._number = -1
 
     def start(self, job: Job) -> None:
         """Opens the catalog and makes the stage, in the place of an earlier one.
+
+        A job that comes late, when a newer one has begun, is left.
 
         Raises:
             ConfigError: this machine has another mmrl.
@@ -58,12 +63,15 @@ class StageActor:
                 f"The machines of the Ray cluster have mmrl {__version__}, and this one has "
                 f"{job.version}: install the same."
             )
-        use_threads(job.settings.threads)
-        use_limit(job.settings.images.max_pixels)
-        self._as_of = job.as_of
-        self._catalog = Catalog.open(job.home)
-        self._stage = job.make()
-        self._worker = None
+        with self._working:
+            if job.number < self._number:
+                return
+            use_threads(job.settings.threads)
+            use_limit(job.settings.images.max_pixels)
+            self._number, self._as_of = job.number, job.as_of
+            self._catalog = Catalog.open(job.home)
+            self._stage = job.make()
+            self._worker = None
 
     def work(self, chunk: pa.Table) -> tuple[float | None, Results]:
         """Reads a chunk's inputs and does it.

@@ -5,6 +5,7 @@ import os
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
+from itertools import count
 from typing import Any
 
 from mmrl.catalog import Catalog
@@ -37,6 +38,7 @@ class Cluster:
             )
         self._settings = settings
         self._connected = False
+        self._numbers = count()
         self._idle: list[Any] = []
         self._idle_shares = (0.0, 0.0)
 
@@ -88,7 +90,14 @@ class Cluster:
         return Pool(
             partial(_actor, shares),
             self._idle_for(shares),
-            Job(partial(make_stage, info, own), own, catalog.home, as_of, __version__),
+            Job(
+                next(self._numbers),
+                partial(make_stage, info, own),
+                own,
+                catalog.home,
+                as_of,
+                __version__,
+            ),
             shares.actors,
             self._settings.ray.start_seconds,
             replaces=not budget,

@@ -112,9 +112,11 @@ class Pool:
         import ray
 
         busy = {chunk.actor for chunk in line.chunks}
-        self._idle += [actor for actor in self._ready if actor not in busy]
-        for actor in {*busy.intersection(self._ready), *self._starting.values()}:
-            ray.kill(actor)
+        for actor in [*self._ready, *self._starting.values()]:
+            if actor in busy:
+                ray.kill(actor)
+            else:
+                self._idle.append(actor)
 
     def _free(self, line: Line, alone: bool) -> Any:
         """The actor with the least to do, where one has room."""
