@@ -6,7 +6,7 @@ Needs the extra `ray`. Three figures:
 
 - captions by a server that answers after 200 ms, two requests at once from each actor: seconds of
   the plain loop, of one actor and of two; the work waits, so a busy machine shows in it little;
-- what a chunk costs more than in the plain loop, on a stage that does nothing;
+- what a chunk costs, beside the plain loop's, on a stage that does nothing;
 - how much the driver grows while the results of chunks go through it, by the memory that it alone
   holds.
 
@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,9 @@ from mmrl.config import ImageSettings, Settings
 from mmrl.images.probe import probe
 from mmrl.pipeline import Results, Silent, run_stage
 from mmrl.pipeline.cluster import Cluster
+from mmrl.pipeline.local import work_here
 from mmrl.pipeline.run import make_stage
+from mmrl.pipeline.stage import Executor
 from mmrl.stages import STAGES, StageInfo
 from tests.support.caption_faults import faults, grey, reply_json
 from tests.support.ray_cluster import ray_cluster
@@ -149,54 +152,73 @@ def waiting(folder: Path, images: int) -> None:
         print(f"  {what:15} {seconds:6.1f} s, {took[1] / seconds:.2f} x one actor's rate")
 
 
-def nothing(folder: Path, chunks: int, size: int, actors: int | None) -> tuple[float, int]:
-    """Seconds a chunk of the stage that does nothing, and bytes that the driver grew by."""
+@dataclass(frozen=True)
+class Cost:
+    """What a chunk of nothing costs: seconds by the clock, of them this process's CPU.
+
+    Attributes:
+        grew: bytes that this process grew by, over all chunks.
+    """
+
+    seconds: float
+    cpu: float
+    grew: int
+
+
+def nothing(folder: Path, chunks: int, size: int, actors: int | None) -> Cost:
+    """The cost of the stage that does nothing; no actors: the plain loop."""
     catalog = Catalog.open(folder, create=True)
-    stage = Nothing(chunks, size)
     if actors is None:
-        began = time.perf_counter()
-        run_stage(stage, catalog, AS_OF, Silent())
-        return (time.perf_counter() - began) / chunks, 0
+        return cost(catalog, Nothing(chunks, size), chunks)
     settings = Settings(ray={"actors": actors})
     with closing(Cluster(settings)) as cluster:
         executor = cluster.executor(NOTHING, partial(make_nothing, size))
         run_stage(Nothing(20, size), catalog, AS_OF, Silent(), executor)
-        held = Held()
-        began = time.perf_counter()
-        report = run_stage(stage, catalog, AS_OF, held, executor)
-        if report.done != chunks * ROWS:
-            raise RuntimeError(f"not all was done: {report.summary()}")
-        return (time.perf_counter() - began) / chunks, held.most - held.first
+        return cost(catalog, Nothing(chunks, size), chunks, executor)
+
+
+def cost(catalog: Catalog, stage: Nothing, chunks: int, executor: Executor = work_here) -> Cost:
+    """Runs the stage once."""
+    held = Held(looks=stage.size > 0)
+    began, cpu = time.perf_counter(), time.process_time()
+    report = run_stage(stage, catalog, AS_OF, held, executor)
+    if report.done != chunks * ROWS:
+        raise RuntimeError(f"not all was done: {report.summary()}")
+    seconds = time.perf_counter() - began
+    return Cost(seconds / chunks, (time.process_time() - cpu) / chunks, held.most - held.first)
 
 
 class Held(Silent):
-    """Progress that looks at the memory which this process alone holds."""
+    """Progress that looks at the memory which this process alone holds, which takes a while."""
 
-    def __init__(self) -> None:
+    def __init__(self, looks: bool) -> None:
+        self._looks = looks
         self._process = psutil.Process()
         self.first = self.most = self._process.memory_full_info().uss
 
     def advance(self, units: int) -> None:
-        self.most = max(self.most, self._process.memory_full_info().uss)
+        if self._looks:
+            self.most = max(self.most, self._process.memory_full_info().uss)
 
 
 def main() -> None:
     """Prints all figures."""
     parser = argparse.ArgumentParser(description="Stages on a Ray cluster beside the plain loop.")
-    parser.add_argument("--images", type=int, default=240)
+    parser.add_argument("--images", type=int, default=240, help="0: no captions")
     parser.add_argument("--chunks", type=int, default=200)
     parser.add_argument("--megabytes", type=int, default=8, help="that each chunk gives")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ray_cluster(2):
         folder = Path(name)
-        waiting(folder, options.images)
-        plain, _ = nothing(folder / "plain", options.chunks, 0, None)
-        for actors in (1, 2):
-            each, _ = nothing(folder / f"nothing-{actors}", options.chunks, 0, actors)
-            more = f"{1000 * (each - plain):.1f} ms more than the plain loop's"
-            print(f"a chunk of nothing, {actors} actors: {1000 * each:.1f} ms, {more}")
+        if options.images:
+            waiting(folder, options.images)
+        for actors in (None, 1, 2):
+            each = nothing(folder / f"nothing-{actors}", options.chunks, 0, actors)
+            where = "in the plain loop" if actors is None else f"on {actors} actor(s)"
+            cpu = f"{1000 * each.cpu:.1f} ms of them this process's CPU"
+            print(f"a chunk of nothing {where}: {1000 * each.seconds:.1f} ms, {cpu}")
         size = options.megabytes << 20
-        _, grew = nothing(folder / "bytes", options.chunks, size, 2)
+        grew = nothing(folder / "bytes", options.chunks, size, 2).grew
         through = options.chunks * options.megabytes
         print(f"the driver, {through:,} MB of results through it: {grew / 2**20:.0f} MB more held")
 
