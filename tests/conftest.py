@@ -43,6 +43,7 @@ LONGEST = (
     "tests/deploy/test_airflow_run.py",
     "tests/cli/test_weights.py",
     "tests/pipeline/test_kill.py",
+    "tests/pipeline/cluster/test_ray.py",
     "tests/cli/test_cli.py",
     "tests/test_earlier_home.py",
     "tests/learning/registry/test_registry.py",
