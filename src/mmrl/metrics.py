@@ -68,6 +68,8 @@ def _stages(gauges: _Gauges, survey: Survey) -> None:
 def _collector(gauges: _Gauges, live: "Collecting", as_of: datetime) -> None:
     source = {"source": live.traits.label}
     gauges.set("gaps_open", "Gaps that listings left.", len(live.gaps), source)
+    about = "Gaps that can't be asked for, as ids had no order."
+    gauges.set("gaps_unlisted", about, len(live.unlisted), source)
     unit = "seconds" if live.traits.timed else "ids"
     about = "Places of gaps that are still to be asked for."
     gauges.set("gaps_left", about, live.left, {**source, "unit": unit})

@@ -4,7 +4,7 @@ import socket
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mmrl.catalog import Catalog, Reason, quote
@@ -74,6 +74,7 @@ class Collecting:
         gaps: the open ones; `left` places of them are still to be asked for, each counted once:
             ids, or seconds where the source counts by time.
         filled: how many were filled.
+        unlisted: those that can't be asked for, as ids had no order.
     """
 
     traits: Traits
@@ -81,6 +82,7 @@ class Collecting:
     gaps: list[Gap]
     left: int
     filled: int
+    unlisted: list[Gap]
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
@@ -96,7 +98,12 @@ class Collecting:
         ]
         return {
             "collector": None if self.collector is None else self.collector.as_dict(),
-            "gaps": {"open": opened, unit: self.left, "filled": self.filled},
+            "gaps": {
+                "open": opened,
+                unit: self.left,
+                "filled": self.filled,
+                "unlisted": [_time_span(gap) for gap in self.unlisted],
+            },
         }
 
 
@@ -193,7 +200,13 @@ def _collecting(catalog: Catalog, traits: Traits) -> Collecting:
         sorted(gaps.open, key=lambda gap: gap.found_at),
         gaps.left,
         gaps.filled(),
+        sorted(gaps.unlisted, key=lambda gap: gap.from_id),
     )
+
+
+def _time_span(gap: Gap) -> dict[str, Any]:
+    since, until = (datetime.fromtimestamp(at, UTC) for at in (gap.from_id, gap.to_id))
+    return {"subreddits": gap.subreddits.split("+"), "from": iso(since), "to": iso(until)}
 
 
 def _profile(settings: Settings) -> tuple[Profile | None, str | None]:

@@ -196,7 +196,7 @@ GAPS = pa.schema(
         pa.field("to_id", pa.int64(), nullable=False),  # the oldest id seen after; not in it
         pa.field("filled_to", pa.int64(), nullable=False),  # ids from here up have been asked for
         pa.field("found_at", TIME, nullable=False),
-        pa.field("state", pa.string(), nullable=False),  # open, filled
+        pa.field("state", pa.string(), nullable=False),  # open, filled; unlisted: ids are seconds
         ("kept", pa.int64()),  # posts that were found in it
     ]
 )

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,14 @@ def sandbox(
             "--subreddit", help="With --replay: for rows that name none; of a dump, only this one."
         ),
     ] = None,
+    unordered_after: Annotated[
+        float | None,
+        typer.Option(
+            "--ids-unordered-after",
+            min=0,
+            help="From so many days on, ids no longer count up.",
+        ),
+    ] = None,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
     as_json: Json = False,
 ) -> None:
@@ -54,6 +63,8 @@ def sandbox(
         world, told = World.make(posts, seed, days), f"{posts:,} made-up posts"
     else:
         world, told = _replayed(replay, images, subreddit)
+    if unordered_after is not None:
+        world = world.without_id_order(world.start + timedelta(days=unordered_after), seed)
     with SandboxServer(world, port=port, speed=speed) as server:
         if as_json:
             typer.echo(json.dumps({"url": server.url}))

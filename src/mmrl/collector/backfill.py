@@ -88,7 +88,7 @@ class Backfill:
                 self._gaps.add([name], start, end, self._now())
             if self._cursors.of(name).frontier is None:
                 # What comes from now on is the collector's to find.
-                self._cursors.advance(name, last)
+                self._cursors.advance(name, last, None)
         self._gaps.save()
         self._cursors.save(self._now())
         self._asked = {gap.subreddits for gap in self._gaps.open}

@@ -1,9 +1,10 @@
 """Cursors: how far each subreddit was read, and which are closed; kept over restarts.
 
 A subreddit's frontier is the newest place of the last poll that reached back to the frontier before
-it: for Reddit an id, for an archive a time. Each source has cursors of its own. Every post up to
-the frontier has been seen. A known post proves less: it may have been found another way, or written
-just before a kill, with the posts below it still unseen.
+it: for Reddit an id, with the time of creation that polls compare; for an archive a time. Each
+source has cursors of its own. Every post up to the frontier has been seen. A known post proves
+less: it may have been found another way, or written just before a kill, with the posts below it
+still unseen.
 """
 
 import json
@@ -21,7 +22,8 @@ from mmrl.times import iso, parse_time
 TABLE = "service"
 STATUS = "collect"  # the row that holds the service's status
 RULES = "rules"  # the row that holds when rules were last asked for
-_TIMES = ("retry_at", "checked_at", "full_check_at")
+_TIMES = ("retry_at", "checked_at", "full_check_at", "unordered_since")
+_COUNTS = ("fresh", "checked_to", "checked_before")
 _SUBREDDIT = "subreddit/"
 
 
@@ -31,16 +33,20 @@ class Cursor:
 
     Attributes:
         frontier: every post up to this place has been seen; None: never read.
-        confirmed: the frontier when the subreddit was last known to be open. Polls do not tell
-            this: a multireddit leaves out a closed subreddit silently.
+        seen_to: the same as a time of creation, in epoch seconds; None where places are times.
+        confirmed, confirmed_to: both when the subreddit was last known to be open. Polls do not
+            tell this: a multireddit leaves out a closed subreddit silently.
         closed: the source's answer where it does not show the subreddit; asked again at `retry_at`.
         fresh: its posts found since its own listing was last read.
         checked_to, checked_before: the newest place at the last check, and at the one before.
         checked_at, full_check_at: when the last check and the last daily check were.
+        unordered_since: when ids were found to have no order; None where they count up.
     """
 
     frontier: int | None = None
+    seen_to: int | None = None
     confirmed: int | None = None
+    confirmed_to: int | None = None
     closed: str | None = None
     retry_at: datetime | None = None
     fresh: int = 0
@@ -48,6 +54,7 @@ class Cursor:
     checked_before: int = 0
     checked_at: datetime | None = None
     full_check_at: datetime | None = None
+    unordered_since: datetime | None = None
 
     def as_json(self) -> str:
         """The value for the table `service`."""
@@ -78,10 +85,12 @@ class Cursors:
         """A subreddit's cursor; a new one where it was never read."""
         return self._cursors.setdefault(subreddit.lower(), Cursor())
 
-    def advance(self, subreddit: str, frontier: int) -> None:
-        """Notes that every post of a subreddit up to this place has been seen."""
+    def advance(self, subreddit: str, frontier: int, seen_to: int | None) -> None:
+        """Notes that every post of a subreddit up to this place, and time, has been seen."""
         cursor = self.of(subreddit)
         cursor.frontier = max(frontier, cursor.frontier or 0)
+        if seen_to is not None:
+            cursor.seen_to = max(seen_to, cursor.seen_to or 0)
 
     def rules_asked_at(self) -> datetime | None:
         """When subreddits' rules were last asked for; None: never."""
@@ -121,16 +130,10 @@ def _read(value: str) -> Cursor:
     try:
         saved = json.loads(value)
         times = {name: parse_time(saved[name]) for name in _TIMES if name in saved}
-        frontier = saved.get("frontier")
-        confirmed = saved.get("confirmed")
-        return Cursor(
-            None if frontier is None else int(frontier),
-            None if confirmed is None else int(confirmed),
-            saved.get("closed"),
-            fresh=int(saved.get("fresh", 0)),
-            checked_to=int(saved.get("checked_to", 0)),
-            checked_before=int(saved.get("checked_before", 0)),
-            **times,
-        )
+        names = ("frontier", "seen_to", "confirmed", "confirmed_to")
+        reached = {name: int(saved[name]) for name in names if saved.get(name) is not None}
+        counts = {name: int(saved.get(name, 0)) for name in _COUNTS}
+        values: dict[str, Any] = {**times, **reached, **counts}
+        return Cursor(closed=saved.get("closed"), **values)
     except (ValueError, TypeError, InputError):
         return Cursor()

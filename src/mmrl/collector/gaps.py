@@ -4,10 +4,13 @@ A place is what a source tells posts' order by: for Reddit the id, which counts 
 so that one request answers for a hundred ids of any subreddit; for an archive the time. A gap is
 written to the table `gaps` before the frontier moves past it. It is filled newest first as the
 budget allows, and work on it goes on after a restart. A backfill is a gap that somebody asked for.
+
+Where ids have no order, nothing can be asked for between two of them: such a gap is kept as a
+stretch of time, is never filled, and is told by `collect` and `status`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -18,12 +21,15 @@ from mmrl.collector.writer import Keeper
 from mmrl.sources.live import LiveSource, Traits
 
 TABLE = "gaps"
-OPEN, FILLED = "open", "filled"
+OPEN, FILLED, UNLISTED = "open", "filled", "unlisted"
 
 
 @dataclass
 class Gap:
-    """Places above `from_id` and below `filled_to` are still to be asked for; see the schema."""
+    """Places above `from_id` and below `filled_to` are still to be asked for; see the schema.
+
+    Of an unlisted gap, `from_id` and `to_id` are epoch seconds.
+    """
 
     gap: str
     subreddits: str
@@ -48,6 +54,8 @@ class Gaps:
         self._traits = traits
         rows = catalog.read(TABLE, where="state = 'open'").to_pylist()
         self.open = [Gap(**row) for row in rows if _mark(row["gap"]) == traits.mark]
+        rows = catalog.read(TABLE, where=f"state = '{UNLISTED}'").to_pylist()
+        self.unlisted = [Gap(**row) for row in rows if _mark(row["gap"]) == traits.mark]
         self._changed: dict[str, Gap] = {}
 
     def add(self, subreddits: Sequence[str], from_id: int, to_id: int, at: datetime) -> None:
@@ -61,6 +69,29 @@ class Gaps:
         # Found again before it was saved, or by a process that was killed: it is the same one.
         self.open = [other for other in self.open if other.gap != gap.gap] + [gap]
         self._changed[gap.gap] = gap
+
+    def add_unlisted(self, subreddit: str, since: int, until: int, at: datetime) -> bool:
+        """Notes that a subreddit was not read between two times, and can't be: ids have no order.
+
+        Args:
+            since, until: epoch seconds.
+
+        Returns:
+            False where it only widens a gap that was noted before.
+        """
+        name = subreddit.lower()
+        gap = Gap(f"{self._traits.mark}{name}:t{since}", name, since, until, until, at, UNLISTED)
+        others = []
+        for other in self.unlisted:
+            if other.subreddits == name and _overlap(gap, other):
+                ends = min(gap.from_id, other.from_id), max(gap.to_id, other.to_id)
+                gap = replace(other, from_id=ends[0], to_id=ends[1], filled_to=ends[1])
+            else:
+                others.append(other)
+        news = len(others) == len(self.unlisted)
+        self.unlisted = [*others, gap]
+        self._changed[gap.gap] = gap
+        return news
 
     @property
     def left(self) -> int:
@@ -118,6 +149,10 @@ class Gaps:
         rows = [vars(gap) for gap in self._changed.values()]
         self._catalog.upsert(TABLE, pa.Table.from_pylist(rows, schema=SCHEMAS[TABLE]))
         self._changed = {}
+
+
+def _overlap(one: Gap, other: Gap) -> bool:
+    return one.from_id <= other.to_id and other.from_id <= one.to_id
 
 
 def _mark(gap: str) -> str:

@@ -1,10 +1,11 @@
 """Discovery of new posts in the listings of the followed subreddits.
 
 Polls. Subreddits are polled together where the source can: Reddit's multireddits. A poll reads
-back, a page at a time, until it meets posts below the frontier: the newest place of the last poll
+back, a page at a time, until it meets posts below the frontier: the newest time of the last poll
 that got this far. Then no post lies between the two polls. A listing is read back to 1,000 posts:
 Reddit shows no more. Where it ends above the frontier, each subreddit's own listing is read, which
-reaches further back. What that does not show either is a gap (see `gaps`). A group is polled again
+reaches further back. What that does not show either is a gap (see `gaps`); it can be asked for
+only as long as ids count up. A group is polled again
 when about half a page of new posts is expected, so that each page overlaps the one before.
 
 Checks. Some posts are held back, or archived late, and then listed by their time of creation,
@@ -15,11 +16,12 @@ day back past the last daily check, by as long as the source may be late.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mmrl.collector.cursors import Cursors
 from mmrl.collector.gaps import Gaps, in_words
+from mmrl.collector.reading import Frontier, Reading
 from mmrl.collector.writer import Keeper
 from mmrl.sources.fields import Unreadable, moment
 from mmrl.sources.live import LiveSource, Unreachable
@@ -91,7 +93,9 @@ class Discovery:
                 self._keeper.report.unreachable[name] = why
         # When and at which place the last post was created of a listing that ended at the limit.
         self._oldest: tuple[datetime, int] | None = None
-        self._highest = 0  # the newest place seen so far, in whichever listing
+        self._highest, self._latest = 0, 0  # the newest place and time seen, in whichever listing
+        marks = [self._cursors.of(name).unordered_since for name in self._names]
+        self._unordered_since = max(filter(None, marks), default=None)
         self.newest_age: timedelta | None = None
         self.polled_at: datetime | None = None
 
@@ -146,7 +150,7 @@ class Discovery:
         if cursor.closed is None:
             if self._oldest is not None and self._oldest[0] > last - _HELD_BACK:
                 # So much was posted that what was held back then is beyond its listing.
-                self._gaps.add([name], cursor.checked_before, self._oldest[1], now)
+                self._add_gap(name, cursor.checked_before, last - _HELD_BACK, self._oldest, now)
             cursor.checked_before = cursor.checked_to
             cursor.checked_to = max(cursor.checked_to, highest)
             cursor.checked_at, cursor.fresh = now, 0
@@ -169,7 +173,7 @@ class Discovery:
         for name in self._names:
             cursor = self._cursors.of(name)
             if cursor.closed is None and name.lower() in shown:
-                cursor.confirmed = cursor.frontier
+                cursor.confirmed, cursor.confirmed_to = cursor.frontier, cursor.seen_to
             elif name.lower() in shown:
                 cursor.retry_at = self._now()
         for group in list(self._groups):
@@ -204,14 +208,12 @@ class Discovery:
         Args:
             since: read on, to posts that are older than this.
         """
-        frontiers = [self._cursors.of(name).frontier for name in names]
-        frontier = None if None in frontiers else min(filter(None, frontiers), default=None)
+        frontier = self._frontier(names)
         floor = self._floor(frontier, since)
-        after, read, below = None, 0, 0
-        newest, oldest = 0, 0
+        after, reading = None, Reading(frontier)
         interval = self._longest
-        # Places are of all subreddits: what this listing will ever show below that is there by now.
-        highest = self._highest
+        # Times are of all subreddits: what this listing will ever show below that is there by now.
+        highest, latest = self._highest, self._latest
         while True:
             self._keeper.report.requests += 1
             try:
@@ -221,40 +223,84 @@ class Discovery:
             now = self._now()
             for name in self._keeper.offer(posts):
                 self._cursors.of(name).fresh += 1
-            numbers = [number for post in posts if (number := self._source.place(post)) is not None]
-            if read == 0:
+            if reading.read == 0:
                 interval = self._interval(posts, now)
-                newest = max(numbers, default=0)
-                self._highest = max(self._highest, newest)
-            read += len(posts)
-            oldest = min(numbers, default=oldest)
-            below += sum(number <= (frontier or 0) for number in numbers)
-            ended = after is None or not posts or read >= self._traits.reach
+            reading.take(self._places(posts, now), len(posts))
+            self._highest = max(self._highest, reading.newest)
+            self._latest = max(self._latest, reading.newest_at)
+            ended = after is None or not posts or reading.read >= self._traits.reach
             early = since is not None and posts and _created(posts[-1], now) > since
-            if (below >= _OVERLAP and not early) or ended:
+            if (reading.below >= _OVERLAP and not early) or ended:
                 break
-        nearly = read >= _NEARLY * self._traits.reach
+        self._note_order(reading)
+        nearly = reading.read >= _NEARLY * self._traits.reach
         if nearly and early:
-            self._oldest = _created(posts[-1], now) if posts else now, oldest
-        if not below and frontier is not None and nearly:
-            self._fall_short(names, frontier, oldest, newest)
+            self._oldest = _created(posts[-1], now) if posts else now, reading.oldest
+        if not reading.below and frontier is not None and nearly:
+            self._fall_short(names, frontier, reading)
         else:
-            for name in names:
-                self._reopen(name)
-                self._cursors.advance(name, max(newest, highest))
-                cursor = self._cursors.of(name)
-                if len(names) == 1:
-                    cursor.confirmed = cursor.frontier
-                if cursor.checked_at is None and max(newest, highest):  # else it bounds nothing
-                    cursor.checked_at = cursor.full_check_at = self._now()
-                    cursor.checked_before = cursor.checked_to = max(newest, highest)
+            self._reached(names, max(reading.newest, highest), max(reading.newest_at, latest))
         return interval
 
-    def _floor(self, frontier: int | None, since: datetime | None) -> int | None:
+    def _reached(self, names: list[str], place: int, seconds: int) -> None:
+        """Notes that subreddits were read back to their frontier."""
+        for name in names:
+            self._reopen(name)
+            self._advance(name, place, seconds)
+            cursor = self._cursors.of(name)
+            if len(names) == 1:
+                cursor.confirmed, cursor.confirmed_to = cursor.frontier, cursor.seen_to
+            if cursor.checked_at is None and place:  # else it bounds nothing
+                cursor.checked_at = cursor.full_check_at = self._now()
+                cursor.checked_before = cursor.checked_to = place
+
+    def _advance(self, name: str, place: int, seconds: int) -> None:
+        self._cursors.advance(name, place, None if self._traits.timed else seconds)
+
+    def _frontier(self, names: list[str]) -> Frontier | None:
+        """The lowest frontier of subreddits; None where one was never read, or none has posts."""
+        cursors = [self._cursors.of(name) for name in names]
+        if any(cursor.frontier is None for cursor in cursors):
+            return None
+        cursors = [cursor for cursor in cursors if cursor.frontier]
+        if not cursors:
+            return None
+        seconds = [cursor.seen_to for cursor in cursors]
+        return Frontier(
+            min(cursor.frontier or 0 for cursor in cursors),
+            None if None in seconds else min(filter(None, seconds), default=None),
+        )
+
+    def _places(self, posts: list[dict[str, Any]], now: datetime) -> list[tuple[int, int]]:
+        """Time (epoch seconds) and place of each post that has a place."""
+        return [
+            (int(min(_created(post, now), now).timestamp()), place)
+            for post in posts
+            if (place := self._source.place(post)) is not None
+        ]
+
+    def _note_order(self, reading: Reading) -> None:
+        """Keeps in mind whether ids count up; gaps can be asked for only as long as they do."""
+        if self._traits.timed:
+            return
+        since = self._unordered_since
+        if since is None and not reading.in_order():
+            self._unordered_since = self._now()
+            self._tell(
+                f"{self._traits.label}'s ids no longer count up: gaps can't be asked for by their "
+                "ids, so let the collector run without long breaks."
+            )
+        elif since is not None and reading.in_order_since(int(since.timestamp())):
+            self._unordered_since = None
+        if since != self._unordered_since:
+            for name in self._names:
+                self._cursors.of(name).unordered_since = self._unordered_since
+
+    def _floor(self, frontier: Frontier | None, since: datetime | None) -> int | None:
         """The place below which nothing is to be read; None where only posts can tell it."""
         if frontier is None or not self._traits.timed:
             return None
-        floor = frontier - _READ_AGAIN
+        floor = frontier.place - _READ_AGAIN
         return floor if since is None else min(floor, int(since.timestamp()))
 
     def _part(self, names: list[str], since: datetime | None, why: str) -> timedelta:
@@ -266,27 +312,51 @@ class Discovery:
         parts = names[:half], names[half:]
         return min(self._read(part, since) for part in parts)
 
-    def _fall_short(self, names: list[str], frontier: int, oldest: int, newest: int) -> None:
+    def _fall_short(self, names: list[str], frontier: Frontier, reading: Reading) -> None:
         """Reads single listings where a listing ended above the frontier; then notes a gap."""
         if len(names) > 1:
             for name in names:
                 self._read([name])
             return
         self._keeper.report.gap = True
-        self._gaps.add(names, frontier, oldest, self._now())
+        since = datetime.fromtimestamp(frontier.seconds or 0, UTC)
+        until = datetime.fromtimestamp(reading.oldest_at, UTC)
+        if self._add_gap(names[0], frontier.place, since, (until, reading.oldest), self._now()):
+            self._tell(
+                f"r/{names[0]}: too much was posted since it was last read; "
+                f"{in_words(self._gaps.left, self._traits.timed)} are left to ask for."
+            )
         self._reopen(names[0])
-        self._cursors.advance(names[0], newest)
-        self._tell(
-            f"r/{names[0]}: too much was posted since it was last read; "
-            f"{in_words(self._gaps.left, self._traits.timed)} are left to ask for."
-        )
+        self._advance(names[0], reading.newest, reading.newest_at)
+
+    def _add_gap(
+        self,
+        name: str,
+        place: int,
+        since: datetime,
+        oldest: tuple[datetime, int],
+        now: datetime,
+    ) -> bool:
+        """Notes a gap between a place, or a time, and a listing's end; whether it can be filled."""
+        until, bottom = oldest
+        if self._traits.timed or (self._unordered_since is None and place < bottom):
+            self._gaps.add([name], place, bottom, now)
+            return True
+        ends = int(since.timestamp()), int(until.timestamp())
+        if self._gaps.add_unlisted(name, *ends, now):
+            self._tell(
+                f"r/{name}: too much was posted from {since:%Y-%m-%d %H:%M} to {until:%H:%M} UTC, "
+                f"and {self._traits.label}'s ids have no order to ask for it by: what later "
+                "readings of its listing don't show is missing."
+            )
+        return False
 
     def _close(self, name: str, why: str) -> None:
         cursor = self._cursors.of(name)
         news = cursor.closed is None
         cursor.closed = why
         if news:  # polls since then may have missed its posts
-            cursor.frontier = cursor.confirmed
+            cursor.frontier, cursor.seen_to = cursor.confirmed, cursor.confirmed_to
         self._keeper.report.unreachable[name] = why
         others = any(self._cursors.of(other).closed is None for other in self._names)
         cursor.retry_at = self._now() + (_CLOSED_FOR if others else _ALL_CLOSED_FOR)

@@ -361,6 +361,7 @@ class Service:
         status.newest_age = None if age is None else round(age.total_seconds(), 1)
         status.polled_at = self._finder.polled_at
         status.gap_ids = self._gaps.left
+        status.gaps_unlisted = len(self._gaps.unlisted)
         status.gaps_timed = self._source.traits.timed
         status.skew = round(self._transport.skew, 1)
         status.failing = any(task.failures for task in self._tasks)

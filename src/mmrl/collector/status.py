@@ -37,6 +37,7 @@ class Status:
         newest_age: seconds between a post's creation and its first sight, the newest one lately.
         polled_at: when discovery last read back to what it knew.
         gap_ids: places that gaps leave to ask for: ids, or seconds where `gaps_timed`.
+        gaps_unlisted: gaps that can't be asked for, as ids had no order.
         left_out: subreddits that the source does not show, with its answer.
         last_error, last_error_at: the newest failure; `failing` while it lasts.
         skew: seconds that the source's clock is ahead of this machine's, where they don't agree.
@@ -60,6 +61,7 @@ class Status:
     polled_at: datetime | None = None
     gap_ids: int = 0
     gaps_timed: bool = False
+    gaps_unlisted: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     last_error: str | None = None
     last_error_at: datetime | None = None

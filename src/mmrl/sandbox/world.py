@@ -123,7 +123,8 @@ class World:
     """Subreddits, authors and posts of a simulated Reddit, with all their future.
 
     Attributes:
-        posts: in the order of their creation; ids grow with it, as Reddit's do.
+        posts: in the order of their creation; ids grow with it, as Reddit's do, unless
+            `without_id_order`.
         start, end: of the time posts are made in; scores go on growing for two days more.
     """
 
@@ -238,6 +239,22 @@ class World:
         start = datetime.fromtimestamp(math.floor(began), tz=UTC)
         end = datetime.fromtimestamp(math.ceil(posts[-1].created), tz=UTC)
         return cls(posts, authors, subreddits, start, end, None)
+
+    def without_id_order(self, after: datetime, seed: int = 0) -> "World":
+        """The same world, but ids of the posts made after a moment don't count up.
+
+        They are drawn from the seven-digit ids, above and below those before.
+        """
+        dice, taken = Random(f"mmrl ids {seed}"), {post.id for post in self.posts}
+        posts = []
+        for post in self.posts:
+            if post.created > after.timestamp():
+                while (drawn := _base36(dice.randrange(36**6, 36**7))) in taken:
+                    pass
+                taken.add(drawn)
+                post = replace(post, id=drawn)
+            posts.append(post)
+        return replace(self, posts=posts)
 
     def truth(self) -> pa.Table:
         """The law's terms of every post: never part of the API that posts are collected by.

@@ -1,6 +1,6 @@
 """A collector's status in words: the lines that `mmrl collect` shows as it runs, and a table."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import typer
@@ -77,6 +77,8 @@ def line(status: "Status") -> str:
     ]
     if status.gap_ids:
         parts.append(f"gaps: {in_words(status.gap_ids, status.gaps_timed)} to ask for")
+    if status.gaps_unlisted:
+        parts.append(f"gaps that can't be asked for: {status.gaps_unlisted:,}")
     if status.left_out:
         parts.append("left out: " + ", ".join(f"r/{name}" for name in sorted(status.left_out)))
     if status.failing:
@@ -109,6 +111,9 @@ def facts(status: "Status") -> list[tuple[str, str]]:
     if status.gap_ids:
         words = in_words(status.gap_ids, status.gaps_timed)
         shown.append(("gaps", f"{words} left to ask for"))
+    if status.gaps_unlisted:
+        words = f"{status.gaps_unlisted:,} can't be asked for: ids had no order"
+        shown.append(("gaps", words))
     shown += [("left out", f"r/{name}: {why}") for name, why in sorted(status.left_out.items())]
     if status.last_error is not None and status.last_error_at is not None:
         shown.append(("error", f"{status.last_error} ({_when(status)})"))
@@ -165,7 +170,7 @@ def collector(survey: "Survey") -> "Table":
         rows = []
         if live.collector is not None:
             # The table of gaps is newer than the account, and says more.
-            account = replace(live.collector, gap_ids=0)
+            account = replace(live.collector, gap_ids=0, gaps_unlisted=0)
             label = live.traits.mark and f", {live.traits.label}"
             rows = [("collector", _state(account) + label), *facts(account)]
         for name, words in [*rows, *_gaps(live)]:
@@ -184,7 +189,7 @@ def _state(status: "Status") -> str:
 
 
 def _gaps(live: "Collecting") -> list[tuple[str, str]]:
-    if not live.gaps and not live.filled:
+    if not live.gaps and not live.filled and not live.unlisted:
         return []
     left = ""
     if live.gaps:
@@ -198,6 +203,10 @@ def _gaps(live: "Collecting") -> list[tuple[str, str]]:
         shown.append(("", f"{names}, found {_time(gap.found_at)}: {words}"))
     if len(live.gaps) > _GAPS_NAMED:
         shown.append(("", f"and {len(live.gaps) - _GAPS_NAMED:,} more"))
+    for gap in live.unlisted[-_GAPS_NAMED:]:
+        since, until = (datetime.fromtimestamp(at, UTC) for at in (gap.from_id, gap.to_id))
+        span = f"{_time(since)} to {_time(until)}"
+        shown.append(("", f"r/{gap.subreddits}, {span}: can't be asked for, as ids had no order"))
     return shown
 
 
