@@ -12,6 +12,14 @@ if [[ $MMRL_HOME != *://* && ! -d $MMRL_HOME/catalog ]]; then
 fi
 log=$AIRFLOW_HOME/logs/airflow.log
 mkdir -p "$AIRFLOW_HOME/logs"
+served=$AIRFLOW_HOME/mmrl-home
+if [[ -s $served && $(<"$served") != "$MMRL_HOME" ]]; then
+    echo "The history in $AIRFLOW_HOME is of $(<"$served"): its runs and dates would pass for those of" \
+        "$MMRL_HOME. Give each home an AIRFLOW_HOME of its own, or remove $served if the home" \
+        "was moved." >&2
+    exit 2
+fi
+echo "$MMRL_HOME" >"$served"
 echo "Setting up Airflow's database ..."
 if ! { airflow db migrate && airflow pools import "$project/deploy/airflow/pools.json"; } >"$log" 2>&1; then
     tail -n 20 "$log" >&2

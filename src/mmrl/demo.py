@@ -20,6 +20,7 @@ from mmrl.learning.evaluation.record import as_json
 from mmrl.pipeline import Meter, Progress, StageReport
 from mmrl.pipeline import run as pipeline
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
+from mmrl.sandbox.images import Drawing, render
 from mmrl.sources.kinds import SIMULATED
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource
@@ -32,13 +33,18 @@ _MARK = "# Written by `mmrl demo`: this home holds simulated posts."
 
 @dataclass
 class DemoReport:
-    """Results of the demo; see `as_dict`."""
+    """Results of the demo; see `as_dict`.
+
+    Attributes:
+        pictures: two files to try predictions with.
+    """
 
     catalog: Catalog
     as_of: datetime
     collected: StageReport
     requests: int
     run: pipeline.RunReport
+    pictures: list[Path]
 
     def as_dict(self) -> dict[str, Any]:
         """Counts a stage and table, splits, metrics, the noise ceiling, version, report, costs."""
@@ -89,7 +95,18 @@ def run_demo(home: Path, posts: int, seed: int, progress: Progress) -> DemoRepor
         progress.finish(f"{collected.done:,} posts in {requests:,} requests")
         as_of = sandbox.now
         run = pipeline.run(catalog, settings, [], as_of, progress, truth=sandbox.truth())
-    return DemoReport(catalog, as_of, collected, requests, run)
+    return DemoReport(catalog, as_of, collected, requests, run, _leave_pictures(home))
+
+
+def _leave_pictures(home: Path) -> list[Path]:
+    """Draws two images that nobody posted into the home's folder `pictures`."""
+    folder = home / "pictures"
+    folder.mkdir(exist_ok=True)
+    pictures = []
+    for number, drawing in enumerate((Drawing(0, 0.5, -0.2, 1), Drawing(5, -0.4, 0.3, 2)), 1):
+        pictures.append(folder / f"{number}.jpg")
+        pictures[-1].write_bytes(render(drawing))
+    return pictures
 
 
 def _collect(

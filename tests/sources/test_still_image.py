@@ -224,3 +224,8 @@ def test_the_signed_preview_stays_known_for_an_image_that_is_gone() -> None:
     assert itself.preview_url == "https://preview.redd.it/t-v0-abc.jpg?width=9&s=2"
     foreign = {"images": [{"source": {"url": "https://evil.example/x.jpg"}}]}
     assert find_media({"url": "https://i.redd.it/abc.jpg", "preview": foreign}).preview_url is None
+
+
+def test_a_suffix_may_be_written_with_escapes() -> None:
+    address = "https://example.org/x%2ejpg"
+    assert find_media({"url": address}).image_url == address

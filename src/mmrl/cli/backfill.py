@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home, suggested
 from mmrl.cli.spans import SandboxTime
 from mmrl.home import signals
 
@@ -74,7 +74,8 @@ def backfill(
         return
     for name in work.empty:
         typer.echo(f"r/{name}: no post of that time is archived; check its name.", err=True)
-    typer.echo(f"{report.seen:,} posts, {report.new:,} of them new. Next: mmrl run --home {home}")
+    following = suggested("run", "--home", home)
+    typer.echo(f"{report.seen:,} posts, {report.new:,} of them new. Next: {following}")
 
 
 def bring(work: "Backfill", bars: "Bars", quiet: bool, stop: Callable[[], bool]) -> bool:

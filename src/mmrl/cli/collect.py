@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, open_home
+from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, open_home, suggested
 from mmrl.cli.spans import SandboxTime, span
 
 if TYPE_CHECKING:
@@ -69,4 +69,4 @@ def _show_end(status: "Status", home: str, once: bool, as_json: bool) -> None:
         return
     typer.echo(f"{line(status)}.")
     if once:
-        typer.echo(f"Next: mmrl run --home {home}")
+        typer.echo(f"Next: {suggested('run', '--home', home)}")

@@ -2,7 +2,7 @@
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home, suggested
 
 
 def communities(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
@@ -36,4 +36,5 @@ def communities(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     for name, count, day in zip(names, counts, newest, strict=True):
         typer.echo(f"{name}  {count:,} posts, the newest of {day}")
     if not names:
-        typer.echo(f"No post is known yet: mmrl import table FILE --home {home}")
+        following = suggested("import", "table", "FILE", "--home", home)
+        typer.echo(f"No post is known yet: {following}")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import Json, Posts, Seed
+from mmrl.cli.options import Json, Posts, Seed, suggested
 
 
 def demo(
@@ -44,10 +44,10 @@ def demo(
         typer.echo(trained.message)
     if report.run.published is not None:
         typer.echo(f"\nReport: {report.run.published.report}")
+    place = ("--home", home, "--as-of", f"{report.as_of:%Y-%m-%dT%H:%M}")
+    draft = ("predict", *report.pictures, "--title", "...", "--subreddit", "SimPics")
     typer.echo(
-        f"Next: mmrl status --home {home}\n"
-        f"      mmrl predict IMAGE --title '...' --subreddit SimPics --home {home} "
-        f"--as-of {report.as_of:%Y-%m-%dT%H:%M}\n"
-        f"      mmrl serve --home {home} --as-of {report.as_of:%Y-%m-%dT%H:%M}"
-        "   (the page: which picture, which title, where, when)"
+        f"Next: {suggested('status', '--home', home)}\n"
+        f"      {suggested(*draft, *place)}\n"
+        f"      {suggested('serve', *place)}   (the page: which picture, which title, where, when)"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import mmrl
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, pairs
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, pairs, suggested
 from mmrl.sources.kinds import FILES, TABLE, Kind
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _shown(read: "Callable[[], ImportReport]", home: str, as_json: bool) -> None
     _show_range(report)
     _show_refused(report)
     _show_doubts(report)
-    typer.echo(f"Next: mmrl run --home {home}")
+    typer.echo(f"Next: {suggested('run', '--home', home)}")
     if report.images_found is not None:
         typer.echo(f"Images found: {report.images_found:,}; missing: {report.images_missing:,}.")
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME
+from mmrl.cli.options import DEFAULT_HOME, suggested
 
 
 def init(
@@ -27,7 +27,9 @@ def init(
         typer.echo(f"{home} is a home already; nothing was changed.")
     location = Location.of(home)
     own = location.join("praw.ini") if location.is_local else "praw.ini here or in ~/.config"
+    collect = suggested("collect", "--home", home)
+    table = suggested("import", "table", "--home", home, "posts.csv")
     typer.echo(
-        f"\nNext: put credentials into {own} and run `mmrl collect --home {home}`,"
-        f"\nor import posts you have: `mmrl import table --home {home} posts.csv`."
+        f"\nNext: put credentials into {own} and run `{collect}`,"
+        f"\nor import posts you have: `{table}`."
     )

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, Version, open_home, say_if_simulated
+from mmrl.cli.options import (
+    DEFAULT_HOME,
+    Home,
+    Json,
+    Version,
+    open_home,
+    say_if_simulated,
+    suggested,
+)
 
 app = typer.Typer(
     help="Lists, shows, compares and promotes the models that were kept.", no_args_is_help=True
@@ -32,7 +40,7 @@ def list_models(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([version.as_dict() for version in versions]))
     elif not versions:
-        typer.echo(f"No model was trained yet: `mmrl train --home {home}`.")
+        typer.echo(f"No model was trained yet: `{suggested('train', '--home', home)}`.")
     else:
         Console().print(versions_table(versions))
         say_if_simulated(opened)

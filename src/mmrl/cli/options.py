@@ -1,5 +1,6 @@
 """Options that many commands share, and the first steps of a command."""
 
+import shlex
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,11 @@ Seed = Annotated[int, typer.Option("--seed", help="Another seed makes another wo
 Version = Annotated[
     str, typer.Argument(help="A version number, `champion`, or `latest`.", show_default=True)
 ]
+
+
+def suggested(*words: object) -> str:
+    """A command to be copied: each word quoted where a shell would take it apart."""
+    return shlex.join(["mmrl", *map(str, words)])
 
 
 def pairs(option: str, texts: "Sequence[str] | None", expected: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, say_if_later
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, say_if_later, suggested
 from mmrl.stages import STAGES, groups
 
 
@@ -60,4 +60,4 @@ def run(
         if report.published is not None and report.published.report is not None:
             typer.echo(f"Report: {report.published.report}")
         say_if_later(report.later, at)
-        typer.echo(f"Next: mmrl status --home {home}")
+        typer.echo(f"Next: {suggested('status', '--home', home)}")

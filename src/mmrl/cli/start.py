@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, suggested
 from mmrl.cli.spans import SandboxTime
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def _summary(report: "StartReport", home: str, names: list[str]) -> None:
         typer.echo(trained.message)
     if published is not None and published.report is not None:
         typer.echo(f"Report: {published.report}")
+    draft = ("predict", "IMAGE", "--title", "...", "--subreddit", names[0])
     typer.echo(
-        f"Next: mmrl predict IMAGE --title '...' --subreddit {names[0]} --home {home}\n"
-        f"      mmrl collect --home {home}, to keep it up to date"
+        f"Next: {suggested('serve', '--home', home)}   (which picture, which title, where, when)\n"
+        f"      {suggested(*draft, '--home', home)}\n"
+        f"      {suggested('collect', '--home', home)}   (keeps it up to date)"
     )

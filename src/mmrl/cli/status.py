@@ -12,6 +12,7 @@ from mmrl.cli.options import (
     open_home,
     say_if_later,
     say_if_simulated,
+    suggested,
 )
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
     say_if_simulated(opened)
     say_if_later(state.later, at)
     if not state.stages[0].done:
-        typer.echo(f"Next: mmrl import table FILE --home {home}, or mmrl collect --home {home}")
+        imported = suggested("import", "table", "FILE", "--home", home)
+        collect = suggested("collect", "--home", home)
+        typer.echo(f"This home is empty: no post came in yet.\nNext: {imported}, or {collect}")
     elif any(row.pending for row in state.stages):
-        typer.echo(f"Next: mmrl run --home {home}")
+        typer.echo(f"Next: {suggested('run', '--home', home)}")
 
 
 def _counts(rows: "list[StageStatus]") -> "Table":

@@ -15,6 +15,7 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import InputError
 from mmrl.samples.load import load, read_known
+from mmrl.samples.statistics import join_measures
 
 _ROWS = 4_096  # of samples and predictions at a time
 _VECTORS = 1_024  # posts at a time, with four vectors each
@@ -77,6 +78,7 @@ def _vectors(home: Exporting) -> Iterator[pa.Table]:
         }
         for space in SPACES:
             columns[space] = _lookup_vectors(home, space, contents[space])
+        columns[COLOURS] = _lookup_colours(home, part["image_content"])
         yield pa.table(columns)
 
 
@@ -130,8 +132,8 @@ CONTENTS = (
     ),
     Content(
         "vectors",
-        "A row is a post with the vectors of its title, caption, image, and image with text, "
-        "float32; null where it has no such content.",
+        "A row is a post with the vectors of its title, caption, image, and image with text, and "
+        "its image's colours (shares of a histogram), float32; null where it has no such content.",
         ("parquet", "hf", "webdataset"),
         _vectors,
     ),
@@ -236,3 +238,8 @@ def _lookup_vectors(
     found = home.catalog.lookup(table, "content", contents, ["content", "vector"], encoder)
     place = pc.index_in(contents, value_set=found["content"].combine_chunks(), skip_nulls=True)
     return found["vector"].cast(pa.list_(pa.float32(), dim)).take(place).cast(VECTOR)
+
+
+def _lookup_colours(home: Exporting, images: pa.ChunkedArray) -> pa.Array:
+    found = join_measures(home.catalog, images.combine_chunks(), [COLOURS])[COLOURS]
+    return found.cast(VECTOR)

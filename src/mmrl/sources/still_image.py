@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
 from mmrl.sources.fields import text, unescaped
 
@@ -101,7 +101,7 @@ def _on(parts: SplitResult, hosts: tuple[str, ...]) -> bool:
 
 
 def _suffix(parts: SplitResult) -> str:
-    return PurePosixPath(parts.path).suffix.lower()
+    return PurePosixPath(unquote(parts.path)).suffix.lower()
 
 
 def _reddit_path(parts: SplitResult | None) -> str:
