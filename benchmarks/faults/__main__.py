@@ -34,8 +34,7 @@ KINDS: dict[str, tuple[Trials, int]] = {
 def probed(trials: Trials, seed: int, tries: int) -> tuple[int, list[str]]:
     """One kind: how many were tried, and what was lost, in words."""
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = list(trials(Random(seed), Path(folder), tries))
-    return len(outcomes), [outcome for outcome in outcomes if outcome is not None]
+        return _counted(trials(Random(seed), Path(folder), tries))
 
 
 def _kills(folder: Path, kills: int, seed: int) -> Iterator[str | None]:
@@ -50,23 +49,32 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kills", type=int, default=4)
     arguments = parser.parse_args()
-    rows = {}
+    lost = []
+    print("| kind | tried | held | lost |\n|---|---|---|---|", flush=True)
     for name, (trials, tries) in KINDS.items():
-        rows[name] = probed(trials, arguments.seed, max(1, round(tries * arguments.scale)))
+        found = probed(trials, arguments.seed, max(1, round(tries * arguments.scale)))
+        lost += _row(name, *found)
     with tempfile.TemporaryDirectory() as folder:
-        found = list(broken_files.commands(Path(folder)))
-        rows["commands on broken model files"] = len(found), [one for one in found if one]
+        lost += _row(
+            "commands on broken model files", *_counted(broken_files.commands(Path(folder)))
+        )
     if arguments.kills:
         with tempfile.TemporaryDirectory() as folder:
-            found = list(_kills(Path(folder), arguments.kills, arguments.seed))
-            rows["kills of a run"] = len(found), [one for one in found if one]
-    print("| kind | tried | held | lost |\n|---|---|---|---|")
-    for name, (tried, lost) in rows.items():
-        print(f"| {name} | {tried:,} | {tried - len(lost):,} | {len(lost):,} |")
-    for name, (_, lost) in rows.items():
-        for words in lost[:5]:
-            print(f"{name}: {words}")
-    sys.exit(any(lost for _, lost in rows.values()))
+            kills = _kills(Path(folder), arguments.kills, arguments.seed)
+            lost += _row("kills of a run", *_counted(kills))
+    print("\n".join(lost))
+    sys.exit(bool(lost))
+
+
+def _counted(outcomes: Iterator[str | None]) -> tuple[int, list[str]]:
+    listed = list(outcomes)
+    return len(listed), [outcome for outcome in listed if outcome is not None]
+
+
+def _row(name: str, tried: int, lost: list[str]) -> list[str]:
+    """Prints a row; returns the first losses, each with its kind."""
+    print(f"| {name} | {tried:,} | {tried - len(lost):,} | {len(lost):,} |", flush=True)
+    return [f"{name}: {words}" for words in lost[:5]]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from mmrl.collector.gaps import in_words
+from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SUBREDDITS = 6  # shown by name in the live lines
 _GAPS_NAMED = 5
+_LONGEST = 400  # signs of a sentence that may hold a source's own words
 
 
 class Watch:
@@ -58,7 +60,8 @@ class Watch:
             typer.echo(line(status), err=True)
 
     def say(self, sentence: str) -> None:
-        """Prints what happened; it stays on the screen."""
+        """Prints what happened; it stays on the screen. A source's words in it are made harmless."""
+        sentence = shown(sentence, _LONGEST)
         if self._shown is not None:
             self._console.print(sentence, highlight=False, markup=False)
         else:
@@ -82,7 +85,7 @@ def line(status: "Status") -> str:
     if status.left_out:
         parts.append("left out: " + ", ".join(f"r/{name}" for name in sorted(status.left_out)))
     if status.failing:
-        parts.append(f"failing: {status.last_error}")
+        parts.append(f"failing: {shown(status.last_error, _LONGEST)}")
     return "; ".join(part for part in parts if part)
 
 
@@ -103,21 +106,25 @@ def facts(status: "Status") -> list[tuple[str, str]]:
         f"{status.observations:,} taken, {status.observations_due:,} due, "
         f"{status.observations_late:,} late"
     )
-    shown = [
+    told = [
         ("posts", posts),
         ("observed", observed),
         ("requests", f"{requests(status)}; {lag(status) or 'no poll yet'}"),
     ]
     if status.gap_ids:
         words = in_words(status.gap_ids, status.gaps_timed)
-        shown.append(("gaps", f"{words} left to ask for"))
+        told.append(("gaps", f"{words} left to ask for"))
     if status.gaps_unlisted:
         words = f"{status.gaps_unlisted:,} can't be asked for: ids had no order"
-        shown.append(("gaps", words))
-    shown += [("left out", f"r/{name}: {why}") for name, why in sorted(status.left_out.items())]
+        told.append(("gaps", words))
+    told += [
+        ("left out", f"r/{name}: {shown(why, _LONGEST)}")
+        for name, why in sorted(status.left_out.items())
+    ]
     if status.last_error is not None and status.last_error_at is not None:
-        shown.append(("error", f"{status.last_error} ({_when(status)})"))
-    return shown
+        error = shown(status.last_error, _LONGEST)
+        told.append(("error", f"{error} ({_when(status)})"))
+    return told
 
 
 def _when(status: "Status") -> str:
@@ -196,18 +203,18 @@ def _gaps(live: "Collecting") -> list[tuple[str, str]]:
         left = f", {in_words(live.left, live.traits.timed)} left to ask for"
     if live.gaps and not live.traits.timed:
         left += f" ({-(-live.left // live.traits.batch):,} requests)"
-    shown = [("gaps", f"{len(live.gaps):,} open{left}; {live.filled:,} filled")]
+    told = [("gaps", f"{len(live.gaps):,} open{left}; {live.filled:,} filled")]
     for gap in live.gaps[:_GAPS_NAMED]:
         names = ", ".join(f"r/{name}" for name in gap.subreddits.split("+"))
         words = in_words(gap.left, live.traits.timed)
-        shown.append(("", f"{names}, found {_time(gap.found_at)}: {words}"))
+        told.append(("", f"{names}, found {_time(gap.found_at)}: {words}"))
     if len(live.gaps) > _GAPS_NAMED:
-        shown.append(("", f"and {len(live.gaps) - _GAPS_NAMED:,} more"))
+        told.append(("", f"and {len(live.gaps) - _GAPS_NAMED:,} more"))
     for gap in live.unlisted[-_GAPS_NAMED:]:
         since, until = (datetime.fromtimestamp(at, UTC) for at in (gap.from_id, gap.to_id))
         span = f"{_time(since)} to {_time(until)}"
-        shown.append(("", f"r/{gap.subreddits}, {span}: can't be asked for, as ids had no order"))
-    return shown
+        told.append(("", f"r/{gap.subreddits}, {span}: can't be asked for, as ids had no order"))
+    return told
 
 
 def _time(time: datetime | None) -> str:
