@@ -33,6 +33,27 @@ def test_stages_failures_and_gaps_are_counted(catalog: Catalog) -> None:
     assert not [name for name, *_ in found if name.startswith("mmrl_champion")]
 
 
+def test_the_last_run_is_told_with_its_outcome(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_posts(catalog, SAMPLES.slice(0, 5))
+    home = mmrl.open(catalog.home, quiet=True)
+    assert not [name for name, *_ in values(home.metrics(AS_OF)) if "last_run" in name]
+    home.run("filter", as_of=AS_OF)
+    found = values(home.metrics(AS_OF))
+    assert found["mmrl_last_run_ok",] == 1
+    assert found["mmrl_last_run_rows", "done"] == 5
+    assert found["mmrl_last_run_timestamp_seconds",] > AS_OF.timestamp()
+
+    def broken(*_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("mmrl.pipeline.run.run_stage", broken)
+    with pytest.raises(OSError, match="no room"):
+        home.run("filter", as_of=AS_OF)
+    assert values(home.metrics(AS_OF))["mmrl_last_run_ok",] == 0
+
+
 @pytest.mark.slow
 def test_the_champion_has_an_age_and_scores(trained_home: Path) -> None:
     later = AS_OF + timedelta(days=3)

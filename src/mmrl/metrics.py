@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from mmrl.catalog import Catalog
 from mmrl.learning.registry.last_training import last_training
 from mmrl.learning.registry.registry import Registry
+from mmrl.pipeline.last_run import last_run
 from mmrl.status import Survey
 from mmrl.times import parse_time
 
@@ -43,6 +44,7 @@ def prometheus_text(catalog: Catalog, survey: Survey, as_of: datetime) -> str:
     _stages(gauges, survey)
     for live in survey.live:
         _collector(gauges, live, as_of)
+    _last_run(gauges, catalog)
     _models(gauges, catalog, as_of)
     return generate_latest(gauges.registry).decode()
 
@@ -88,6 +90,18 @@ def _collector(gauges: _Gauges, live: "Collecting", as_of: datetime) -> None:
     if status.polled_at is not None:
         lag = (as_of - status.polled_at).total_seconds()
         gauges.set("collector_lag_seconds", "Time since its last poll.", lag, source)
+
+
+def _last_run(gauges: _Gauges, catalog: Catalog) -> None:
+    run = last_run(catalog.home)
+    if run is None:
+        return
+    at = run.ended_at.timestamp()
+    gauges.set("last_run_timestamp_seconds", "When the last run of stages ended.", at)
+    gauges.set("last_run_ok", "1 where it came to its end, 0 where an error ended it.", not run.why)
+    gauges.set("last_run_seconds", "How long it took.", run.seconds)
+    for outcome, rows in (("done", run.done), ("failed", run.failed)):
+        gauges.set("last_run_rows", "Rows of its stages.", rows, {"outcome": outcome})
 
 
 def _models(gauges: _Gauges, catalog: Catalog, as_of: datetime) -> None:

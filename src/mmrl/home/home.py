@@ -1,6 +1,7 @@
 """A home from Python; the command line does its work through it, too."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +55,15 @@ class Home(Incoming):
         from mmrl.pipeline import run as pipeline
 
         pipeline.expand(stages)
-        with self._bars() as bars:
-            return pipeline.run(
-                self.catalog, self.settings, stages, moment(as_of), bars, check=check
-            )
+        began, at = moment(None), moment(as_of)
+        try:
+            with self._bars() as bars:
+                report = pipeline.run(self.catalog, self.settings, stages, at, bars, check=check)
+        except BaseException as error:
+            self._note_run(began, error)
+            raise
+        self._note_run(began, report)
+        return report
 
     def status(self, as_of: Moment = None) -> "Survey":
         """Each stage's work: done, pending, left out and failed, by reason; and the collector's.
@@ -320,3 +326,9 @@ class Home(Incoming):
         from mmrl.samples.load import vectors_of
 
         return vectors_of(load_profile(self.settings))
+
+    def _note_run(self, began: datetime, ended: "RunReport | BaseException") -> None:
+        from mmrl.pipeline.last_run import remember_run
+
+        now = moment(None)
+        remember_run(self.catalog.home, now, (now - began).total_seconds(), ended)
