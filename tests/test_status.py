@@ -197,7 +197,7 @@ def test_a_broken_profile_leaves_the_other_stages_counted(
 def test_a_home_without_a_collector_has_no_lines_of_one(show: Show) -> None:
     said = json.loads(show("--json"))
     assert said["collector"] is None
-    assert said["gaps"] == {"open": [], "ids": 0, "filled": 0}
+    assert said["gaps"] == {"open": [], "ids": 0, "filled": 0, "unlisted": []}
     shown, _, _ = show().partition("Next: ")
     assert "collector" not in shown
     assert "gaps" not in shown

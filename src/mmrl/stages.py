@@ -103,18 +103,18 @@ STAGES = (
         ("fetch-images",),
         spreads=True,
     ),
+    _embed("image", "embeds images", "fetch-images"),
     StageInfo(
         "caption",
         "puts images into words",
         f"{_ROOM}.caption:CaptionStage",
         Count("captions", "images", model="captioner"),
-        ("fetch-images",),
+        ("embed-image",),  # whose vectors tell the packaged captioner all that it needs
         role="captioner",
         spreads=True,
     ),
     _embed("title", "embeds titles", "filter"),
     _embed("caption", "embeds captions", "caption"),
-    _embed("image", "embeds images", "fetch-images"),
     _embed("visual", "embeds images together with a text", "caption"),
     _embed("text", "embeds flair, tags, texts that people bring and text in images", "read-text"),
     StageInfo(

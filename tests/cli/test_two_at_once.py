@@ -64,6 +64,6 @@ def test_two_commands_at_once_lose_and_double_nothing(
     ids = catalog.read("posts", ["post_id"])["post_id"].to_pylist()
     assert len(ids) == len(set(ids)) == posts
     observed = catalog.read("observations", ["post_id", "observed_at"]).to_pylist()
-    assert len({tuple(row.values()) for row in observed}) == len(observed) == posts
+    assert len({tuple(row.values()) for row in observed}) == len(observed) >= posts
     decided = catalog.read("selection", ["post_id"])["post_id"].to_pylist()
     assert len(set(decided)) == len(decided)

@@ -11,7 +11,7 @@ Change what comes out, and the id must change.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -114,6 +114,23 @@ class VisualEncoder(Encoder, Protocol):
         Raises:
             UnreadableImagesError: at least one image does not decode.
         """
+        ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """What a captioner or a visual encoder has that follows from an image encoder's vectors.
+
+    An image whose vector is stored then needs no further pass of the network.
+
+    Attributes:
+        follows: that encoder's id.
+    """
+
+    follows: str
+
+    def remember(self, images: Sequence[str], vectors: np.ndarray) -> None:
+        """Takes stored vectors, (n, dim), of images by their SHA-256."""
         ...
 
 

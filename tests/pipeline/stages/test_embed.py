@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from mmrl.catalog import Catalog, Reason
@@ -15,6 +16,7 @@ from mmrl.catalog.columns import EMBEDDED, SPACES
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.tables import CAPTIONS, IMAGES, POST_IMAGES, POSTS, SCHEMAS, SELECTION
 from mmrl.config import ImageSettings, Settings
+from mmrl.encoders.packaged.efficientnet import Backbone, backbone
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.encoders.protocols import Caption, Phrase, Uncaptioned
 from mmrl.errors import InputError
@@ -190,6 +192,30 @@ def test_an_image_is_captioned_once_and_an_abstention_is_kept(filled: Catalog) -
     expected = PROFILE.captioner().caption([GOOD])[0].text
     assert [(row["sha256"], row["text"]) for row in rows] == [(image_content(GOOD), expected)]
     assert stage.pending(filled, AS_OF).num_rows == 0
+
+
+def test_tags_and_label_bridge_follow_from_stored_vectors_without_another_pass(
+    filled: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def passed(*_: object) -> None:
+        raise AssertionError("another pass of the network")
+
+    run(filled, EmbedStage("image", PROFILE))
+    for stage in (CaptionStage("captioner", PROFILE), EmbedStage("visual", PROFILE)):
+        rows = stage.load(filled, stage.pending(filled, AS_OF))
+        rows = rows.filter(pc.is_valid(rows["seen"]))  # all but the broken image
+        backbone().memo.forget()  # as in a process of its own
+        with monkeypatch.context() as patch:
+            patch.setattr(Backbone, "forward", passed)
+            followed = stage.worker(AS_OF)(rows).done
+        backbone().memo.forget()
+        fresh = stage.worker(AS_OF)(rows.drop_columns(["seen"])).done
+        assert followed.num_rows == rows.num_rows > 0
+        columns = [name for name in fresh.column_names if name != "vector"]
+        assert followed.select(columns).equals(fresh.select(columns))
+        if "vector" in fresh.column_names:
+            vectors = [np.stack(one["vector"].to_numpy()) for one in (followed, fresh)]
+            np.testing.assert_allclose(*vectors, atol=1e-5)
 
 
 def test_an_empty_caption_is_never_pending_and_has_no_vector(filled: Catalog) -> None:

@@ -60,7 +60,7 @@ class Watch:
             typer.echo(line(status), err=True)
 
     def say(self, sentence: str) -> None:
-        """Prints what happened; it stays on the screen. A source's words in it are made harmless."""
+        """Prints what happened, a source's words made harmless; it stays on the screen."""
         sentence = shown(sentence, _LONGEST)
         if self._shown is not None:
             self._console.print(sentence, highlight=False, markup=False)

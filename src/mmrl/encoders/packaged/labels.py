@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from mmrl.encoders.packaged.efficientnet import CLASSES, REVISION, backbone
+from mmrl.encoders.packaged.efficientnet import CLASSES, REVISION, EfficientNetLite2, backbone
 from mmrl.encoders.packaged.minilm import DIM, MiniLM
 from mmrl.encoders.packaged.weights import EFFICIENTNET_LITE2, MINILM
 from mmrl.encoders.protocols import Caption, Uncaptioned
@@ -37,6 +37,11 @@ def _label_revision() -> str:
     return hashlib.sha256(_label_file()).hexdigest()[:6]
 
 
+def _remember(images: Sequence[str], vectors: np.ndarray) -> None:
+    for image, vector in zip(images, vectors, strict=True):
+        backbone().memo.keep(image, vector)
+
+
 class Tags:
     """A Captioner: the surest labels as a phrase such as `espresso, tea cup`; "" when unsure.
 
@@ -46,6 +51,8 @@ class Tags:
         most: how many labels at most.
     """
 
+    follows = EfficientNetLite2.id  # a linear layer makes labels of its vector
+
     def __init__(self, sure: float = SURE, also: float = ALSO, most: int = MOST) -> None:
         self.sure, self.also, self.most = sure, also, most
         self.id = f"imagenet-tags@{REVISION},labels{_label_revision()},sure{sure},also{also},{most}"
@@ -53,6 +60,10 @@ class Tags:
     def check(self) -> None:
         """Raises WeightsError where the weights are missing or not the recorded ones."""
         EFFICIENTNET_LITE2.path()
+
+    def remember(self, images: Sequence[str], vectors: np.ndarray) -> None:
+        """Takes stored vectors of images, which then need no pass of the network."""
+        _remember(images, vectors)
 
     def caption(self, images: Sequence[bytes]) -> list[Caption | Uncaptioned]:
         """One phrase an image, the surest label first.
@@ -84,6 +95,7 @@ class LabelBridge:
     """
 
     dim = DIM
+    follows = EfficientNetLite2.id
 
     def __init__(self) -> None:
         self.truncated = 0  # the title's own encoder counts those
@@ -97,6 +109,10 @@ class LabelBridge:
         """Raises WeightsError where the weights are missing or not the recorded ones."""
         EFFICIENTNET_LITE2.path()
         MINILM.path()
+
+    def remember(self, images: Sequence[str], vectors: np.ndarray) -> None:
+        """Takes stored vectors of images, which then need no pass of the network."""
+        _remember(images, vectors)
 
     def encode(self, images: Sequence[bytes], texts: Sequence[str]) -> np.ndarray:
         """Vectors of shape (len(images), 384), float32, each of length 1.

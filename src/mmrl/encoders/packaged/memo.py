@@ -30,7 +30,9 @@ class Memo:
         return {name: self._vectors[name] for name in set(names) if name in self._vectors}
 
     def keep(self, name: str, vector: np.ndarray) -> None:
-        """Remembers a vector under a name that is not remembered yet."""
+        """Remembers a vector under a name, unless it is remembered already."""
+        if name in self._vectors:
+            return
         if len(self._names) < self._most:
             self._names.append(name)
         else:

@@ -21,7 +21,14 @@ from mmrl.config import CaptionServerSettings, Settings
 from mmrl.encoders.hub.checkpoint import Checkpoint, checkpoint
 from mmrl.encoders.profile_files import profile_files
 from mmrl.encoders.profiles.moved import MOVED
-from mmrl.encoders.protocols import Captioner, Encoder, ImageEncoder, TextEncoder, VisualEncoder
+from mmrl.encoders.protocols import (
+    Captioner,
+    Encoder,
+    Follower,
+    ImageEncoder,
+    TextEncoder,
+    VisualEncoder,
+)
 from mmrl.errors import ConfigError
 
 ROLES = (*SPACES, "captioner")
@@ -54,6 +61,11 @@ class Profile:
         """Each space's number of dimensions; `text` has the title's."""
         dims = {space: cast(TextEncoder, self._encoders[space]).dim for space in SPACES}
         return {**dims, TEXT: dims["title"]}
+
+    def follows(self, role: str) -> bool:
+        """Whether a role's model makes what it makes of the vectors of this image encoder."""
+        model = self._encoders[role]
+        return isinstance(model, Follower) and model.follows == self._encoders["image"].id
 
     def title(self) -> TextEncoder:
         """Encodes titles, and flair, tags and texts that people bring."""

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 from datetime import datetime
+from typing import cast
 
 import pyarrow as pa
 
@@ -10,9 +11,16 @@ from mmrl.catalog import Catalog, quote
 from mmrl.catalog.tables import CAPTIONS
 from mmrl.encoders.contents import caption_images
 from mmrl.encoders.profiles import Profile
-from mmrl.encoders.protocols import Phrase
+from mmrl.encoders.protocols import Follower, Phrase
 from mmrl.pipeline.stage import Results
-from mmrl.pipeline.stages.images import add_bytes, failed, images_of, to_do
+from mmrl.pipeline.stages.images import (
+    add_bytes,
+    add_seen,
+    failed,
+    images_of,
+    remember_seen,
+    to_do,
+)
 
 
 class CaptionStage:
@@ -27,6 +35,7 @@ class CaptionStage:
 
     def __init__(self, role: str, profile: Profile) -> None:
         self._profile = profile
+        self._role = role
         self._captioner = self.rules = profile.ids[role]
         self.reads = ("selection", "post_images")
         self.writes = "captions"
@@ -38,8 +47,9 @@ class CaptionStage:
         return to_do(catalog, images_of(catalog, posts), done, failures, posts is not None)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
-        """Adds `bytes`."""
-        return add_bytes(catalog, pending, "key")
+        """Adds `bytes`, and `seen` where the captioner follows from stored vectors."""
+        rows = add_bytes(catalog, pending, "key")
+        return add_seen(catalog, rows, "key", self._profile, self._role)
 
     def worker(self, as_of: datetime) -> "CaptionWorker":
         """Makes the captioner."""
@@ -63,6 +73,8 @@ class CaptionWorker:
         )
 
     def __call__(self, batch: pa.Table) -> Results:
+        if "seen" in batch.column_names:
+            remember_seen(cast(Follower, self._captioner), batch, "key")
         captioned = caption_images(self._captioner, batch["bytes"].to_pylist())
         images = batch["key"].to_pylist()
         rows = [

@@ -10,6 +10,7 @@ caption; where it is the caption, it waits for that.
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +22,15 @@ from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.tables import embeddings, embeddings_table
 from mmrl.encoders.contents import embed
 from mmrl.encoders.profiles import Profile
+from mmrl.encoders.protocols import Follower
 from mmrl.errors import InputError
 from mmrl.pipeline.stage import Results
 from mmrl.pipeline.stages.images import (
     add_bytes,
+    add_seen,
     failed,
     images_of,
+    remember_seen,
     selected,
     selected_images,
     to_do,
@@ -70,10 +74,11 @@ class EmbedStage:
         return to_do(catalog, contents, done, (self.name, as_of, None), posts is not None)
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
-        """Adds `bytes` where the space has images."""
-        return (
-            add_bytes(catalog, pending, "sha256") if "sha256" in pending.column_names else pending
-        )
+        """Adds `bytes` where the space has images, and `seen` where it follows their vectors."""
+        if "sha256" not in pending.column_names:
+            return pending
+        rows = add_bytes(catalog, pending, "sha256")
+        return add_seen(catalog, rows, "sha256", self._profile, self._space)
 
     def worker(self, as_of: datetime) -> "EmbedWorker":
         """Makes the encoder."""
@@ -94,6 +99,8 @@ class EmbedWorker:
         self._schema = embeddings(profile.dims[space])
 
     def __call__(self, batch: pa.Table) -> Results:
+        if "seen" in batch.column_names:
+            remember_seen(cast(Follower, self._profile.visual()), batch, "sha256")
         embedded = embed(
             self._profile, self._space, _listed(batch, "text"), _listed(batch, "bytes")
         )

@@ -6,10 +6,12 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, Failed, without
+from mmrl.catalog import Catalog, Failed, quote, without
+from mmrl.catalog.tables import embeddings_table
 from mmrl.config import ImageSettings
 from mmrl.encoders.contents import Unencoded
-from mmrl.encoders.protocols import Uncaptioned
+from mmrl.encoders.profiles import Profile
+from mmrl.encoders.protocols import Follower, Uncaptioned
 from mmrl.images.image import Refused
 from mmrl.images.safety import check_url
 from mmrl.sources.kinds import may_name_files
@@ -73,6 +75,31 @@ def add_bytes(catalog: Catalog, rows: pa.Table, column: str) -> pa.Table:
     images = catalog.lookup("images", "sha256", rows[column].to_pylist(), ["sha256", "bytes"])
     place = pc.index_in(rows[column], value_set=_array(images["sha256"]))
     return rows.append_column("bytes", images["bytes"].take(place))
+
+
+def add_seen(
+    catalog: Catalog, rows: pa.Table, column: str, profile: Profile, role: str
+) -> pa.Table:
+    """The rows with their images' stored vectors as `seen`, where the role's model follows them.
+
+    Args:
+        column: holds the images' SHA-256.
+    """
+    if not profile.follows(role):
+        return rows
+    table = embeddings_table("image", profile.dims["image"])
+    where = f"encoder = {quote(profile.ids['image'])}"
+    found = catalog.lookup(table, "content", rows[column].to_pylist(), ["content", "vector"], where)
+    place = pc.index_in(rows[column], value_set=_array(found["content"]))
+    return rows.append_column("seen", found["vector"].take(place))
+
+
+def remember_seen(model: Follower, batch: pa.Table, column: str) -> None:
+    """Hands the vectors of `add_seen` to the model."""
+    there = batch.filter(pc.is_valid(batch["seen"]))
+    if there.num_rows:
+        vectors = there["seen"].combine_chunks().flatten().to_numpy()
+        model.remember(there[column].to_pylist(), vectors.reshape(there.num_rows, -1))
 
 
 def failed(
