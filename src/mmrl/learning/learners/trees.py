@@ -5,6 +5,7 @@ error hardly rises after its least, and a few hundred validation posts tell less
 than the rule does (docs/decisions.md has the figures).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,7 @@ class Trees:
         library: Library = facts["library"]
         path = str(stem.with_suffix(_ENDINGS[library]))
         if library == "lightgbm":
+            _require_whole(Path(path).read_bytes())
             import lightgbm
 
             model: Any = lightgbm.Booster(model_file=path)
@@ -83,6 +85,31 @@ class Trees:
         return cls(library, model, modalities, facts["components"])
 
 
+def _require_whole(text: bytes) -> None:
+    """Refuses a LightGBM file whose trees are not all there.
+
+    LightGBM reads trees in threads of its own, and an error there ends the whole process.
+
+    Raises:
+        ValueError: the file is cut, or its trees have other sizes than its head says.
+    """
+    head, _, rest = text.partition(b"\n\n")
+    sizes = re.search(rb"^tree_sizes=([0-9 ]+)$", head, re.MULTILINE)
+    place = 0
+    for number, size in enumerate(sizes[1].split() if sizes else ()):
+        tree = rest[place : place + int(size)]
+        single = b"\nnum_leaves=1\n" in tree
+        names = (b"leaf_value",) if single else _TREE
+        if not tree.startswith(b"Tree=%d\n" % number) or any(
+            b"\n%s=" % name not in tree for name in names
+        ):
+            raise ValueError(f"tree {number} of the LightGBM file is broken")
+        place += int(size)
+    if not sizes or not rest[place:].startswith(b"end of trees"):
+        raise ValueError("the LightGBM file is cut")
+
+
+_TREE = (b"split_feature", b"threshold", b"left_child", b"right_child", b"leaf_value")
 _ENDINGS: dict[Library, str] = {"catboost": ".cbm", "lightgbm": ".txt"}
 
 
