@@ -20,33 +20,15 @@ def observe(
     import json
 
     from mmrl.collector.observations import ObserveReport
-    from mmrl.collector.once import observe as take_observations
-    from mmrl.home import signals
-    from mmrl.home.collecting import OBSERVED_ELSEWHERE, lock
-    from mmrl.home.moments import moment
-    from mmrl.runtime.lock import Taken, only_one
-    from mmrl.sources.budget import Priority
-    from mmrl.sources.connection import connect_live, live_kind
+    from mmrl.home import collecting
+    from mmrl.runtime.lock import Taken
 
     opened = open_home(home)
-    catalog, settings = opened.catalog, opened.settings
-    kind = live_kind(source, settings)
-    live, transport = connect_live(kind, settings, catalog.home, observing=True)
-    clock = transport.clock = signals.clock(sandbox_clock, live, transport.clock)
-    at = moment(as_of) if as_of is not None or sandbox_clock is None else transport.now()
-    transport.priority = Priority.OBSERVATIONS
     try:
-        with (
-            only_one(catalog.home, lock(live.traits.mark, "looks"), OBSERVED_ELSEWHERE),
-            signals.stopped_by_signals(clock, [transport]),
-        ):
-            report = take_observations(
-                live, catalog, settings, at, None if as_of else transport.now
-            )
+        report = collecting.observe(opened.catalog, opened.settings, source, as_of, sandbox_clock)
     except Taken as taken:
         report, message = ObserveReport(), str(taken)
     else:
-        catalog.compact()
         message = (
             f"{report.due:,} observations due, {report.written:,} taken, {report.absent:,} posts "
             f"gone, {report.requests} requests."

@@ -1,48 +1,13 @@
 """`mmrl purge`."""
 
-import re
-from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, open_home
 from mmrl.cli.spans import SandboxTime, span
-from mmrl.home import signals
-from mmrl.home.moments import moment
 from mmrl.runtime.foreign_text import shown
-
-if TYPE_CHECKING:
-    from mmrl.catalog import Catalog
-    from mmrl.config import Settings
-    from mmrl.errors import MmrlError
-    from mmrl.purge.recheck import RecheckReport
-    from mmrl.runtime.bars import Bars
-    from mmrl.sources.kinds import Kind
-
-_RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
-_POST = re.compile(r"(?:.*/comments/)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
-_ACCOUNT = re.compile(r"(?:/?u/)?([0-9A-Za-z_-]{1,64})")
-
-
-@dataclass(frozen=True)
-class _Limits:
-    """Limits of a round of checks.
-
-    Attributes:
-        requests: the most to send; None for no limit.
-        span: the longest time to go on for; None for no limit.
-        sandbox_clock: the hidden option of that name.
-        source: the name of the live source to ask; None for the home's own.
-    """
-
-    requests: int | None
-    span: timedelta | None
-    sandbox_clock: str | None
-    source: str | None
 
 
 def purge(
@@ -77,20 +42,20 @@ def purge(
     """
     import json
 
+    from mmrl.home.purging import Limits
+    from mmrl.home.purging import purge as erase
     from mmrl.runtime.bars import Bars
-    from mmrl.runtime.lock import only_one
 
-    longest = span(duration, "--for")
+    limits = Limits(requests, span(duration, "--for"), sandbox_clock, source)
     opened = open_home(home)
-    catalog, settings = opened.catalog, opened.settings
-    with only_one(catalog.home, "purge", _RUNNING), Bars(quiet=as_json) as bars:
-        if posts or authors:
-            outcome = _on_request(catalog, settings, posts or [], authors or [], dry_run, bars)
-        elif dry_run:
-            outcome = _dry_run(catalog, settings, moment(None))
-        else:
-            limits = _Limits(requests, longest, sandbox_clock, source)
-            outcome = _all(catalog, settings, limits, bars)
+    with Bars(quiet=as_json) as bars:
+        outcome = erase(
+            *(opened.catalog, opened.settings, bars),
+            posts=posts or [],
+            authors=authors or [],
+            dry_run=dry_run,
+            limits=limits,
+        )
     error = outcome.pop("error")
     if as_json:
         typer.echo(json.dumps({**outcome, "error": str(error) if error else None}))
@@ -98,126 +63,6 @@ def purge(
         typer.echo(_summary(outcome))
     if error is not None:
         raise error
-
-
-def _on_request(
-    catalog: "Catalog",
-    settings: "Settings",
-    posts: list[str],
-    authors: list[str],
-    dry_run: bool,
-    bars: "Bars",
-) -> dict[str, Any]:
-    from mmrl.catalog.fullnames import POST, bare_id
-    from mmrl.purge.run import REQUESTED, erase, posts_of
-
-    names = [_read(_ACCOUNT, name, "--author", "an account's name") for name in authors]
-    addresses = [_read(_POST, post, "--post", "a post's id or address") for post in posts]
-    ids = [bare_id(POST, address) for address in addresses]
-    chosen = dict.fromkeys([*ids, *(one for name in names for one in posts_of(catalog, name))])
-    reasons = dict.fromkeys(chosen, REQUESTED)
-    known = catalog.lookup("posts", "post_id", reasons, ["post_id"]).num_rows
-    outcome: dict[str, Any] = {"dry_run": dry_run, "unknown": len(reasons) - known, "error": None}
-    if dry_run:
-        return {**outcome, "erased": {REQUESTED: known} if known else {}}
-    report = erase(catalog, settings, reasons, moment(None), bars, frozenset(names))
-    return {**outcome, **report.as_dict()}
-
-
-def _dry_run(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, Any]:
-    from mmrl.purge.recheck import due
-    from mmrl.purge.removals import find_gone
-
-    gone = find_gone(catalog, settings.purge, at)
-    return {
-        "dry_run": True,
-        "erased": dict(Counter(gone.erase.values())),
-        "waiting": dict(gone.waiting),
-        "kept": dict(gone.kept),
-        "due": len(due(catalog, timedelta(days=settings.purge.recheck_days), at)),
-        "error": None,
-    }
-
-
-def _all(catalog: "Catalog", settings: "Settings", limits: _Limits, bars: "Bars") -> dict[str, Any]:
-    """Re-checks where there are credentials, then erases what is known to be gone."""
-    from mmrl.errors import ConfigError, SourceError
-    from mmrl.purge.recheck import RecheckReport
-    from mmrl.purge.removals import find_gone
-    from mmrl.purge.run import erase
-    from mmrl.runtime.clock import Halt
-    from mmrl.sources.connection import live_kind
-
-    checked = RecheckReport()
-    error: MmrlError | None = None
-    stopped = False
-    at = moment(None)
-    has_credentials = True
-    try:
-        kind = live_kind(limits.source, settings)
-        has_credentials = _can_ask(kind, catalog, settings)
-        if has_credentials:
-            at = _recheck(kind, catalog, settings, limits, bars, checked)
-    except Halt:
-        stopped = True
-    except (ConfigError, SourceError) as failed:  # what is known is erased all the same
-        error = failed
-    gone = find_gone(catalog, settings.purge, at)
-    outcome: dict[str, Any] = {
-        "dry_run": False,
-        "credentials": has_credentials,
-        "site": settings.reddit.site,
-        "stopped": stopped,
-        "checks": {**vars(checked), "gone": dict(checked.gone)},
-        "waiting": dict(gone.waiting),
-        "kept": dict(gone.kept),
-        "error": error,
-    }
-    if stopped:
-        return {**outcome, "erased": {}, "left": len(gone.erase)}
-    return {**outcome, **erase(catalog, settings, gone.erase, at, bars).as_dict()}
-
-
-def _recheck(
-    kind: "Kind",
-    catalog: "Catalog",
-    settings: "Settings",
-    limits: _Limits,
-    bars: "Bars",
-    report: "RecheckReport",
-) -> datetime:
-    """Checks what is due; returns the time by the source's clock when it ended."""
-    from mmrl.purge.recheck import recheck
-    from mmrl.sources.budget import Priority
-    from mmrl.sources.connection import connect_live
-
-    source, transport = connect_live(kind, settings, catalog.home)
-    clock = transport.clock = signals.clock(limits.sandbox_clock, source, transport.clock)
-    transport.priority = Priority.PURGE
-    until = None if limits.span is None else transport.now() + limits.span
-    every = timedelta(days=settings.purge.recheck_days)
-    with signals.stopped_by_signals(clock, [transport]):
-        recheck(source, catalog, every, transport.now, bars, report, limits.requests, until)
-    return transport.now()
-
-
-def _can_ask(kind: "Kind", catalog: "Catalog", settings: "Settings") -> bool:
-    """Whether there are the credentials that a source needs."""
-    from mmrl.sources.kinds import REDDIT
-    from mmrl.sources.reddit.credentials import find_credentials
-
-    if kind is not REDDIT:
-        return True
-    return find_credentials(catalog.home, settings.reddit.site) is not None
-
-
-def _read(pattern: re.Pattern[str], text: str, option: str, expected: str) -> str:
-    from mmrl.errors import InputError
-
-    match = pattern.fullmatch(text.strip())
-    if match is None:
-        raise InputError(f"{option} is {text!r}, expected {expected}.")
-    return match[1]
 
 
 def _summary(outcome: dict[str, Any]) -> str:

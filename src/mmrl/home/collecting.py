@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mmrl.home import signals
+from mmrl.home.moments import Moment, moment
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
+    from mmrl.collector.observations import ObserveReport
     from mmrl.collector.status import Status
     from mmrl.config import Settings
     from mmrl.sources.kinds import Kind
@@ -129,3 +131,39 @@ def _connect(
         return source, transport, None
     observer = connect_live(kind, settings, catalog.home, observing=True, clock=transport.clock)
     return source, transport, observer
+
+
+def observe(
+    catalog: "Catalog",
+    settings: "Settings",
+    source: str | None,
+    as_of: Moment,
+    sandbox_clock: str | None = None,
+) -> "ObserveReport":
+    """Takes the observations that are due.
+
+    Args:
+        as_of: every observation is dated so; the time of each answer for None.
+
+    Raises:
+        Taken: another process takes them.
+        ConfigError, SourceError: credentials are missing or wrong; no answer.
+    """
+    from mmrl.collector.once import observe as take_observations
+    from mmrl.runtime.lock import only_one
+    from mmrl.sources.budget import Priority
+    from mmrl.sources.connection import connect_live, live_kind
+
+    kind = live_kind(source, settings)
+    live, transport = connect_live(kind, settings, catalog.home, observing=True)
+    clock = transport.clock = signals.clock(sandbox_clock, live, transport.clock)
+    at = moment(as_of) if as_of is not None or sandbox_clock is None else transport.now()
+    transport.priority = Priority.OBSERVATIONS
+    with (
+        only_one(catalog.home, lock(live.traits.mark, "looks"), OBSERVED_ELSEWHERE),
+        signals.stopped_by_signals(clock, [transport]),
+    ):
+        now = None if as_of is not None else transport.now
+        report = take_observations(live, catalog, settings, at, now)
+    catalog.compact()
+    return report

@@ -1,22 +1,23 @@
-"""Posts come into a home: from tables and dumps, and live."""
+"""Posts come into a home, from tables and dumps and live, and leave it again."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmrl.errors import InputError
 from mmrl.home.moments import Moment, moment, optional
 from mmrl.home.opened import OpenHome
 
 if TYPE_CHECKING:
+    from mmrl.collector.observations import ObserveReport
     from mmrl.collector.status import Status
     from mmrl.home.importing import Files
     from mmrl.sources.files.importer import ImportReport
 
 
 class Incoming(OpenHome):
-    """The part of `Home` that takes posts in."""
+    """The part of `Home` that takes posts in, and erases them."""
 
     def import_table(
         self,
@@ -168,3 +169,69 @@ class Incoming(OpenHome):
             once=once,
             observing=observing,
         )
+
+    def observe(self, *, source: str | None = None, as_of: Moment = None) -> "ObserveReport":
+        """Takes the observations that are due: at each checkpoint age of every collected post.
+
+        A collector takes them as well, unless told not to.
+
+        Args:
+            source: as in `collect`.
+
+        Returns:
+            how many were due and taken, and posts that are gone.
+
+        Raises:
+            ConfigError: credentials are missing or wrong.
+            Failure: another process takes them.
+
+        Example:
+            >>> home.observe().written  # doctest: +SKIP
+            250
+        """
+        from mmrl.home import collecting
+
+        return collecting.observe(self.catalog, self.settings, source, as_of)
+
+    def purge(
+        self,
+        *,
+        posts: Sequence[str] = (),
+        authors: Sequence[str] = (),
+        dry_run: bool = False,
+        source: str | None = None,
+    ) -> dict[str, Any]:
+        """Erases posts from every table, version, report and file.
+
+        Args:
+            posts: ids or addresses of posts to erase now.
+            authors: names of accounts whose posts to erase now.
+            dry_run: say what would be erased; ask and change nothing.
+            source: the live source that is asked whether posts still stand, where neither posts nor
+                authors are given; as in `collect`.
+
+        Returns:
+            counts, as `mmrl purge --json` prints them: `erased` by reason, and others.
+
+        Raises:
+            InputError: an id, an address or a name can't be one.
+            Failure: another purge of this home is under way.
+
+        Example:
+            >>> home.purge(posts=["zz9"], dry_run=True)["erased"]
+            {}
+        """
+        from mmrl.home.purging import Limits, purge
+
+        with self._bars() as bars:
+            outcome = purge(
+                *(self.catalog, self.settings, bars),
+                posts=posts,
+                authors=authors,
+                dry_run=dry_run,
+                limits=Limits(source=source),
+            )
+        error = outcome.pop("error")
+        if error is not None:
+            raise error
+        return outcome
