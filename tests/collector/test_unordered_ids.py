@@ -66,4 +66,4 @@ def test_a_few_posts_of_another_time_are_no_change_of_order() -> None:
     reading = Reading(Frontier(0, None))
     reading.take([(2_000 - n, 2_000 - n + 50 * (n in (20, 70))) for n in range(100)], 100)
     assert reading.in_order()
-    assert reading.in_order_since(1_900) is False  # too few to say
+    assert reading.in_order_since(1_901) is False  # too few to say

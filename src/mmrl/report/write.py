@@ -30,7 +30,7 @@ def write_report(
     registry = Registry(catalog.home)
     shown = registry.show(version)
     place = Location.of(catalog.home).join(report_name(shown.version))
-    return build_report(
+    written = build_report(
         catalog,
         shown.evaluation,
         registry.test_predictions(version),
@@ -40,3 +40,6 @@ def write_report(
         scores=prospective(catalog, load_settings(catalog.home), as_of),
         out=place if out is None else Location.of(out),
     )
+    if out is None and place.is_local:
+        registry.attach_report(shown.version, place.path)
+    return written

@@ -116,6 +116,9 @@ class ListStore(Store):
         known = self._known[kept.version]
         return Logged(known.metrics, known.params)
 
+    def attach_report(self, kept: Kept, report: Path) -> None:
+        pass  # it has no page
+
     def drop(self, kept: Kept) -> None:
         def drop(known: _List) -> None:
             known.versions.pop(kept.version, None)

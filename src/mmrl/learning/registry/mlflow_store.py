@@ -28,12 +28,16 @@ from mmrl.learning.registry.database import (
     make_relative,
     versions_of,
 )
+from mmrl.learning.registry.flavour import write_flavour
 from mmrl.learning.registry.store import CHAMPION, MODEL, Store, logged_of
 from mmrl.runtime.lean import allow_pandas
 from mmrl.runtime.location import Location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+NOTE = "mlflow.note.content"  # the tag that MLflow shows as a run's description
+REPORT = "report.html"  # among a run's files
 
 
 class MlflowStore(Store):
@@ -67,6 +71,7 @@ class MlflowStore(Store):
         os.environ["DO_NOT_TRACK"] = "true"
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         logging.getLogger("alembic").setLevel(logging.WARNING)
         allow_pandas()
@@ -106,25 +111,41 @@ class MlflowStore(Store):
         write: Callable[[Path], None],
     ) -> str:
         self.make_relative()
-        run = self.client.create_run(self.experiment, tags=dict(tags), run_name=name)
+        about = {NOTE: evaluation.verdict, **tags}
+        run = self.client.create_run(self.experiment, tags=about, run_name=name)
         run_id = str(run.info.run_id)
         self._log(run_id, evaluation)
         source = f"{run.info.artifact_uri}/model"
         if self._uploads:
             with tempfile.TemporaryDirectory() as folder:
                 write(Path(folder))
+                write_flavour(Path(folder), run_id)
                 self.client.log_artifacts(run_id, folder, "model")
         else:
             with self.storage.filled(folder_of(run_id)) as place:
                 write(place)
+                write_flavour(place, run_id)
             if not self.home.is_local:
                 source = str(self.home.join(folder_of(run_id)))
         self.client.set_terminated(run_id)
         self.ensure_model()
-        made = self.client.create_model_version(MODEL, source, run_id, tags=dict(tags))
+        made = self.client.create_model_version(
+            MODEL, source, run_id, tags=dict(tags), description=evaluation.verdict
+        )
         if not self._uploads:
             self.record(run_id, str(made.version), tags)
         return str(made.version)
+
+    def attach_report(self, kept: Kept, report: Path) -> None:
+        if self._uploads:
+            text = report.read_text(encoding="utf-8")
+            self.client.log_text(kept.run_id, text, REPORT)
+        elif (
+            self.home.is_local
+        ):  # a link, so that what a purge takes out of the report is gone here
+            link = self.home.path.absolute() / FILES / kept.run_id / "artifacts" / REPORT
+            link.unlink(missing_ok=True)
+            link.symlink_to(os.path.relpath(report.absolute(), link.parent))
 
     def ensure_model(self) -> None:
         """Makes the registered model that versions belong to, unless it is there."""

@@ -229,6 +229,15 @@ class Registry:
         """
         self._store.write(self._store.version(version), name, data)
 
+    def attach_report(self, version: str, report: Path) -> None:
+        """Puts a version's report, a file of the home, among its files in MLflow.
+
+        Raises:
+            NotFoundError: the version does not exist.
+        """
+        with self._store.keeping():
+            self._store.attach_report(self._store.version(version), report)
+
     @_reads
     def has(self, fingerprint: str) -> bool:
         """Whether some version was trained on exactly that; the quick answer is `last_training`."""

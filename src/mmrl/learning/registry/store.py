@@ -82,6 +82,10 @@ class Store(ABC):
     def drop(self, kept: Kept) -> None:
         """Takes a version off the list and deletes its files; its number is not given again."""
 
+    @abstractmethod
+    def attach_report(self, kept: Kept, report: Path) -> None:
+        """Shows a version's report, a file on this machine, where the list has a page."""
+
     def version(self, version: str) -> Kept:
         """A version by its number, or by `champion` or `latest`.
 
