@@ -11,6 +11,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from mmrl.cli.app import app
+from mmrl.errors import MmrlError
 from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 
 COMMANDS = (
@@ -58,7 +59,7 @@ def _said(whole: Path, home: Path, file: Path, harm: str, words: list[str]) -> s
     result = CliRunner().invoke(app, [*words, "--home", str(home)])
     shutil.rmtree(home)
     what = f"mmrl {' '.join(words)} with {file.name} {harm}"
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
+    if not isinstance(result.exception, SystemExit | MmrlError | None):  # those print a sentence
         return f"{what}: {type(result.exception).__name__}: {result.exception}"
     if "Traceback" in result.output:
         return f"{what}: a traceback"

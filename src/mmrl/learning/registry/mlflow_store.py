@@ -140,9 +140,7 @@ class MlflowStore(Store):
         if self._uploads:
             text = report.read_text(encoding="utf-8")
             self.client.log_text(kept.run_id, text, REPORT)
-        elif (
-            self.home.is_local
-        ):  # a link, so that what a purge takes out of the report is gone here
+        elif self.home.is_local:  # a link: what a purge takes out of the report is gone here
             link = self.home.path.absolute() / FILES / kept.run_id / "artifacts" / REPORT
             link.unlink(missing_ok=True)
             link.symlink_to(os.path.relpath(report.absolute(), link.parent))
