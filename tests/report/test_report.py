@@ -1,6 +1,7 @@
 """The report: whole, escaped, and nothing loaded from anywhere."""
 
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -375,3 +376,12 @@ def test_importing_the_report_loads_no_plotting_library() -> None:
 
 def test_plain_titles_come_through_unchanged() -> None:
     assert [clean_title(title) for title in PLAIN_TITLES] == list(PLAIN_TITLES)
+
+
+def test_steps_say_what_the_window_and_the_most_posts_left_out(catalog: Catalog) -> None:
+    splits = dataclasses.replace(make_evaluation().splits, too_old=500, thinned_out=66)
+    by_name = {step.name: step.posts for step in steps(catalog, splits)}
+    chosen = 1_180 + 170 + 400 + 84  # the gap's posts are chosen, too
+    assert by_name["within train.window_days"] == chosen + 66
+    assert by_name["of these chosen, by train.max_posts"] == chosen
+    assert by_name["in this model's splits"] == chosen - 84
