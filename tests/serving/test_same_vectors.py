@@ -22,7 +22,8 @@ from mmrl.encoders import profiles
 from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
-from mmrl.serving.contents import Content, EncodedContents, read_image
+from mmrl.serving.content_memo import ContentMemo
+from mmrl.serving.contents import Content, EncodedContents, read_images
 from mmrl.serving.drafts import ImageFile
 from tests.support.image_server import image_file
 
@@ -92,9 +93,11 @@ def test_a_draft_gets_the_caption_vectors_and_statistics_of_a_stored_post_with_t
         }
         measured = catalog.read("image_statistics").to_pylist()
     statistics = {row["sha256"]: [row[name] for name in IMAGE_STATISTICS] for row in measured}
+    memo = ContentMemo()
     for title, sha256 in posts:
-        read = read_image(ImageFile("drafted.png", IMAGES[sha256]), options.images)
-        encoded = EncodedContents(profile, {sha256: read})
+        file = ImageFile("drafted.png", IMAGES[sha256])
+        (read,) = read_images([file], options.images, memo)
+        encoded = EncodedContents(profile, {sha256: read}, memo)
         draft = encoded.columns([Content(sha256, title, (("flair", title[::-1]),))])
         assert [draft[name][0].as_py() for name in IMAGE_STATISTICS] == statistics[sha256]
         caption = encoded.captions[sha256]

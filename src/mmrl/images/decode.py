@@ -306,7 +306,16 @@ def _on_white(image: Image.Image) -> Image.Image:
     return ground
 
 
+Given = TypeVar("Given")
 Prepared = TypeVar("Prepared")
+
+
+def in_threads(work: Callable[[Given], Prepared], items: Sequence[Given]) -> list[Prepared]:
+    """What each item comes to, in their order; the first error is raised."""
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="decode") as pool:
+        return list(pool.map(work, items))
 
 
 def decode_ahead(

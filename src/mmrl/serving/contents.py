@@ -1,6 +1,7 @@
 """Contents of drafts: images and titles, read, measured and encoded as the stages do a post's."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +11,14 @@ import numpy as np
 
 from mmrl.catalog import Reason
 from mmrl.catalog.columns import SPACES, TEXT
+from mmrl.catalog.keys import image_content
 from mmrl.config import ImageSettings
 from mmrl.encoders.contents import Encoded, caption_images, embed
 from mmrl.encoders.image_text import read_texts
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Uncaptioned
 from mmrl.errors import Failure, InputError
+from mmrl.images.decode import in_threads
 from mmrl.images.fetch import Fetcher
 from mmrl.images.given import image_bytes
 from mmrl.images.image import FetchedImage, ImageFacts, UnreadableError
@@ -24,6 +27,7 @@ from mmrl.images.quality import Measures, measure_file
 from mmrl.samples import measures_columns, vector_column
 from mmrl.samples.extras import text_column, text_key
 from mmrl.samples.reposts import image_key
+from mmrl.serving.content_memo import ContentMemo
 from mmrl.serving.drafts import ImageFile
 
 if TYPE_CHECKING:
@@ -103,12 +107,31 @@ def images_of(addresses: Sequence[str], images: ImageSettings) -> list[ImageFile
     return files
 
 
-def read_image(file: ImageFile, images: ImageSettings) -> ReadImage:
-    """Reads an image's facts.
+def read_images(
+    files: Sequence[ImageFile], images: ImageSettings, memo: ContentMemo
+) -> list[ReadImage]:
+    """Reads the facts of images.
+
+    Args:
+        memo: what was read of contents before.
 
     Raises:
-        InputError: it is no usable image.
+        InputError: one is no usable image.
     """
+    contents = in_threads(lambda file: image_content(file.data), files)
+    first = dict(zip(reversed(contents), reversed(files), strict=True))
+
+    def read(new: list[str]) -> list[ImageFacts]:
+        return in_threads(lambda content: _facts(first[content], images), new)
+
+    facts = memo.of("facts", contents, read)
+    return [
+        ReadImage(file, facts[content], image_key(content, facts[content].phash))
+        for file, content in zip(files, contents, strict=True)
+    ]
+
+
+def _facts(file: ImageFile, images: ImageSettings) -> ImageFacts:
     _check_size(file.name, len(file.data), images)
     facts = probe(file.data, images)
     if not isinstance(facts, ImageFacts):
@@ -116,7 +139,7 @@ def read_image(file: ImageFile, images: ImageSettings) -> ReadImage:
             f"{file.name}: {facts.reason.sentence} ({facts.detail}). "
             f"{_ADVICE.get(facts.reason, 'Give a still JPEG, PNG or WebP image.')}"
         )
-    return ReadImage(file, facts, image_key(facts.sha256, facts.phash))
+    return facts
 
 
 class EncodedContents:
@@ -124,23 +147,28 @@ class EncodedContents:
 
     Args:
         images: by SHA-256.
+        memo: what was made of contents before.
 
     Raises (each of its methods):
         InputError: an encoder can't read an image.
         Failure: the captioner gave nothing.
     """
 
-    def __init__(self, profile: Profile, images: Mapping[str, ReadImage]) -> None:
-        self._profile, self._images = profile, images
-        self._texts: dict[tuple[str, str], np.ndarray] = {}
+    def __init__(
+        self, profile: Profile, images: Mapping[str, ReadImage], memo: ContentMemo
+    ) -> None:
+        self._profile, self._images, self._memo = profile, images, memo
 
     @cached_property
     def captions(self) -> dict[str, str]:
         """By image; "" where the captioner abstains."""
-        if not self._images:
-            return {}
-        made = self._whole(caption_images(self._profile.captioner(), self._files()))
-        return {image: caption.text for image, caption in zip(self._images, made, strict=True)}
+
+        def made(images: list[str]) -> list[str]:
+            captioner = self._profile.captioner()
+            captions = self._whole(caption_images(captioner, self._files(images)), images)
+            return [caption.text for caption in captions]
+
+        return self._memo.of("caption", self._images, made)
 
     @cached_property
     def image_texts(self) -> dict[str, str]:
@@ -149,26 +177,38 @@ class EncodedContents:
         Raises:
             ConfigError: the extra that reads it is not installed.
         """
-        if not self._images:
-            return {}
-        return dict(zip(self._images, self._whole(read_texts(self._files())), strict=True))
+
+        def made(images: list[str]) -> list[str]:
+            texts: list[str] = self._whole(read_texts(self._files(images)), images)
+            return texts
+
+        return self._memo.of("image_text", self._images, made)
 
     @cached_property
     def _vectors(self) -> dict[str, np.ndarray]:
-        if not self._images:
-            return {}
-        made = self._whole(embed(self._profile, "image", None, self._files()))
-        return dict(zip(self._images, made, strict=True))
+        def made(images: list[str]) -> list[np.ndarray]:
+            encoded = embed(self._profile, "image", None, self._files(images))
+            return _apart(self._whole(encoded, images))
+
+        return self._memo.of(_vectors_of("image"), self._images, made)
 
     @cached_property
     def _measured(self) -> dict[str, Measures]:
-        return {image: self._measure(read) for image, read in self._images.items()}
+        return self._memo.of("measures", self._images, self._measure)
 
     def columns(self, contents: Sequence[Content]) -> dict[str, Any]:
         """Vectors by space, or column of an extra feature, and statistics: columns of n samples.
 
         They are null where a content has no such thing.
         """
+        with ThreadPoolExecutor(1, "measure") as aside:  # models and decoders leave Python's lock
+            measuring = aside.submit(lambda: self._measured)
+            columns = self._vector_columns(contents)
+            of_images = measuring.result()
+        measured = [None if one.image is None else of_images[one.image] for one in contents]
+        return columns | dict(measures_columns(measured))
+
+    def _vector_columns(self, contents: Sequence[Content]) -> dict[str, Any]:
         dims = self._profile.dims
         images = [content.image for content in contents]
         captions = [None if image is None else self.captions[image] for image in images]
@@ -188,17 +228,17 @@ class EncodedContents:
             ]
             if any(texts):
                 columns[text_column(name)] = vector_column(self._of_texts(TEXT, texts), dims[TEXT])
-        measured = [None if image is None else self._measured[image] for image in images]
-        return columns | dict(measures_columns(measured))
+        return columns
 
     def _of_texts(self, space: str, texts: Sequence[str | None]) -> list[np.ndarray | None]:
-        """The vectors of texts; None for None. Those that were encoded before are remembered."""
-        asked = {text for text in texts if text is not None}
-        new = sorted(text for text in asked if (space, text) not in self._texts)
-        if new:
-            made = embed(self._profile, space, new).results
-            self._texts |= {(space, text): vector for text, vector in zip(new, made, strict=True)}
-        return [None if text is None else self._texts[space, text] for text in texts]
+        """The vectors of texts; None for None."""
+        asked = sorted({text for text in texts if text is not None})
+
+        def made(new: list[str]) -> list[np.ndarray]:
+            return _apart(embed(self._profile, space, new).results)
+
+        vectors = self._memo.of(_vectors_of(space), asked, made)
+        return [None if text is None else vectors[text] for text in texts]
 
     def _visual(
         self, contents: Sequence[Content], captions: Sequence[str | None]
@@ -207,36 +247,36 @@ class EncodedContents:
         titles = [content.title for content in contents]
         texts = titles if self._profile.visual_text == "title" else captions
         pairs = [
-            (content.image, text)
-            for content, text in zip(contents, texts, strict=True)
-            if content.image is not None
-        ]
-        distinct = list(dict.fromkeys(pairs))
-        if not distinct:
-            return [None for _ in contents]
-        files = [self._images[image].file.data for image, _ in distinct]
-        encoded = embed(self._profile, "visual", [text or "" for _, text in distinct], files)
-        made = self._whole(encoded, [image for image, _ in distinct])
-        vectors = dict(zip(distinct, made, strict=True))
-        return [
-            None if content.image is None else vectors[content.image, text]
+            None if content.image is None else (content.image, text)
             for content, text in zip(contents, texts, strict=True)
         ]
 
-    def _measure(self, read: ReadImage) -> Measures:
-        try:
-            return measure_file(read.file.data)
-        except UnreadableError as error:
-            raise _unreadable(read, error) from error
+        def made(new: list[tuple[str, str | None]]) -> list[np.ndarray]:
+            images = [image for image, _ in new]
+            words = [text or "" for _, text in new]
+            encoded = embed(self._profile, "visual", words, self._files(images))
+            return _apart(self._whole(encoded, images))
 
-    def _files(self) -> list[bytes]:
-        return [read.file.data for read in self._images.values()]
+        asked = [pair for pair in pairs if pair is not None]
+        vectors = self._memo.of(_vectors_of("visual"), asked, made)
+        return [None if pair is None else vectors[pair] for pair in pairs]
 
-    def _whole(self, encoded: Encoded[Any], images: Sequence[str] | None = None) -> Any:
-        """The results of a batch in which nothing may fail, of all images or of these."""
-        names = list(self._images) if images is None else images
+    def _measure(self, images: list[str]) -> list[Measures]:
+        def measured(image: str) -> Measures:
+            try:
+                return measure_file(self._images[image].file.data)
+            except UnreadableError as error:
+                raise _unreadable(self._images[image], error) from error
+
+        return in_threads(measured, images)
+
+    def _files(self, images: Sequence[str]) -> list[bytes]:
+        return [self._images[image].file.data for image in images]
+
+    def _whole(self, encoded: Encoded[Any], images: Sequence[str]) -> Any:
+        """The results of a batch of images in which nothing may fail."""
         for place, failure in encoded.failures.items():
-            read = self._images[names[place]]
+            read = self._images[images[place]]
             if isinstance(failure, Uncaptioned):
                 raise Failure(
                     f"{read.file.name} got no caption: {failure.reason.sentence} "
@@ -244,6 +284,16 @@ class EncodedContents:
                 )
             raise _unreadable(read, failure)
         return encoded.results
+
+
+def _vectors_of(space: str) -> str:
+    """The kind of a space's vectors in the memo."""
+    return f"vectors of {space}"
+
+
+def _apart(vectors: np.ndarray) -> list[np.ndarray]:
+    """Each vector by itself: a view would hold its whole batch in memory."""
+    return [vector.copy() for vector in vectors]
 
 
 def _check_size(name: str, size: int, images: ImageSettings) -> None:

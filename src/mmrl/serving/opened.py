@@ -22,7 +22,8 @@ from mmrl.samples import Known, extras_column, text_column
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.load import encoders_of
 from mmrl.serving.combine import Combinations, Facts
-from mmrl.serving.contents import Content, EncodedContents, ReadImage, read_image
+from mmrl.serving.content_memo import ContentMemo
+from mmrl.serving.contents import Content, EncodedContents, ReadImage, read_images
 from mmrl.serving.drafts import Drafts, check_drafts
 from mmrl.sources.extras import FLAIR, IMAGE_TEXT, extra_value
 from mmrl.sources.kinds import SIMULATED
@@ -40,6 +41,7 @@ class Opened:
         known: of authors, subreddits and images, as of its time.
         simulated: whether the home holds posts that nobody ever wrote.
         memo: what was worked out of what is known, for as long as that is not read anew.
+        contents: what was made of drafts' contents, whatever is known.
     """
 
     catalog: Catalog
@@ -49,6 +51,7 @@ class Opened:
     known: Known
     simulated: bool
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    contents: ContentMemo = field(default_factory=ContentMemo, repr=False, compare=False)
 
     @classmethod
     def open(
@@ -79,12 +82,16 @@ class Opened:
         return self.known.as_of
 
     def combine(
-        self, drafts: Sequence[Drafts], images: Sequence[Sequence[ReadImage]] | None = None
+        self,
+        drafts: Sequence[Drafts],
+        images: Sequence[Sequence[ReadImage]] | None = None,
+        memo: ContentMemo | None = None,
     ) -> tuple[Combinations, EncodedContents]:
         """Every combination of the drafts' choices, and what makes their vectors.
 
         Args:
             images: those of each of the drafts, where they are read already.
+            memo: another than `contents`, for images that nobody asks for again.
 
         Raises:
             InputError: see `Predictor.rank`.
@@ -113,7 +120,8 @@ class Opened:
             images = [[] for _ in drafts]
         by_hash = {image.facts.sha256: image for of_drafts in images for image in of_drafts}
         combined = Combinations.of(drafts, facts, images, self.as_of)
-        return combined, EncodedContents(self.profile, dict(sorted(by_hash.items())))
+        kept = self.contents if memo is None else memo
+        return combined, EncodedContents(self.profile, dict(sorted(by_hash.items())), kept)
 
     def read_images(self, drafts: Sequence[Drafts]) -> list[list[ReadImage]]:
         """The images of each of the drafts; each file is read once.
@@ -121,12 +129,9 @@ class Opened:
         Raises:
             InputError: one is no usable image.
         """
-        read: dict[bytes, ReadImage] = {}
-        for each in drafts:
-            for file in each.images:
-                if file.data not in read:
-                    read[file.data] = read_image(file, self.settings.images)
-        return [[replace(read[file.data], file=file) for file in each.images] for each in drafts]
+        files = [file for each in drafts for file in each.images]
+        read = iter(read_images(files, self.settings.images, self.contents))
+        return [[next(read) for _ in each.images] for each in drafts]
 
     def inputs(
         self, combined: Combinations, contents: Inputs, rows: np.ndarray

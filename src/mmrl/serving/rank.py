@@ -16,6 +16,7 @@ from mmrl.learning.targets import column, to_popularity
 from mmrl.serving import notes
 from mmrl.serving.combine import Combinations
 from mmrl.serving.compare import Compared, compare, shared_error
+from mmrl.serving.content_memo import ContentMemo
 from mmrl.serving.contents import EncodedContents, ReadImage
 from mmrl.serving.drafts import Drafts
 from mmrl.serving.opened import Opened
@@ -66,7 +67,7 @@ class Predictor(Opened):
             drafts: of one title, subreddit and hour.
             images: its images, read already.
         """
-        combined, encoded = self.combine([drafts], [images])
+        combined, encoded = self.combine([drafts], [images], ContentMemo())
         columns = self._columns(combined, encoded)
         return columns.quantiles[np.argsort(columns.image), 1], self._unit
 

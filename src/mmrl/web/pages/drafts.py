@@ -13,7 +13,7 @@ from mmrl.images.image import ImageFacts
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.runtime.foreign_text import shown
 from mmrl.samples.reposts import image_key
-from mmrl.serving.contents import read_image
+from mmrl.serving.contents import read_images
 from mmrl.serving.drafts import ImageFile
 from mmrl.serving.posted_before import posted_before
 from mmrl.web.facts.communities import search
@@ -188,10 +188,12 @@ async def _form(
 async def _keep(request: Request, service: Service, form: Form) -> tuple[list[Picture], list[str]]:
     """Keeps the usable pictures of a form; says of each other one why it is none."""
 
+    memo = service.champion.current.contents  # so that the ranking need not read them again
+
     def probed(upload: Upload) -> ImageFacts:
-        return read_image(
-            ImageFile(shown(upload.name, 80), upload.data), service.settings.images
-        ).facts
+        file = ImageFile(shown(upload.name, 80), upload.data)
+        (read,) = read_images([file], service.settings.images, memo)
+        return read.facts
 
     added, refused = [], []
     for upload in form.files:
