@@ -14,7 +14,8 @@ def fails(keys: list[str]) -> list[str]:
 
 
 def test_a_value_is_made_once_and_those_that_lack_are_made_together() -> None:
-    memo, asked = ContentMemo(), []
+    memo = ContentMemo()
+    asked: list[list[str]] = []
 
     def make(keys: list[str]) -> list[str]:
         asked.append(keys)
@@ -35,12 +36,10 @@ def test_the_longest_unused_is_forgotten_and_what_is_asked_for_comes_all_the_sam
     memo = ContentMemo(most=2)
     memo.of("kind", ["a", "b"], doubled)
     memo.of("kind", ["a"], doubled)
-    assert memo.of("kind", ["c", "d", "e"], doubled) == {"c": "cc", "d": "dd", "e": "ee"}
-    assert len(memo) == 2
-    memo.of("kind", ["a", "b"], doubled)
-    memo.of("kind", ["a"], doubled)
     memo.of("kind", ["c"], doubled)
     assert memo.of("kind", ["a", "c"], fails) == {"a": "aa", "c": "cc"}
+    assert memo.of("kind", ["d", "e", "f"], doubled) == {"d": "dd", "e": "ee", "f": "ff"}
+    assert len(memo) == 2
 
 
 def test_what_fails_is_not_remembered() -> None:
