@@ -3,7 +3,7 @@
 Everything fitted here (means, spreads, vocabulary, components) is fitted on the training posts.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS, POST_FEATURES, SPACES, TEXT
 from mmrl.errors import InputError
 from mmrl.learning.extras import ExtraFeatures, fit_extras
+from mmrl.learning.grid import Grid
 from mmrl.learning.projection import Projection, fit_projection, rows_to_fit
 from mmrl.learning.scale import Scale, fit_scale
 from mmrl.learning.targets import column
@@ -120,11 +121,13 @@ class Inputs:
             not to be read.
         present: by modality, (n,) 1 where the post has it, 0 where it has not.
         subreddit: (n,) int32; 0 for one that the spec doesn't know.
+        grid: what the posts have in common with each other, where that is known.
     """
 
     values: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
     subreddit: np.ndarray
+    grid: Grid | None = None
 
     def __len__(self) -> int:
         return len(self.subreddit)
@@ -135,20 +138,27 @@ class Inputs:
             {name: values[rows] for name, values in self.values.items()},
             {name: present[rows] for name, present in self.present.items()},
             self.subreddit[rows],
+            None if self.grid is None else self.grid.take(rows),
         )
 
-    def with_modalities(self, other: "Inputs", rows: np.ndarray) -> "Inputs":
-        """With further modalities, each post's those of a row of other inputs.
+    @classmethod
+    def of_grid(cls, parts: Sequence["Inputs"], grid: Grid) -> "Inputs":
+        """The posts of a grid.
 
         Args:
-            rows: (n,) of the other inputs; their modalities that these have already are not taken.
+            parts: of each part, as its numbers count them; each has the modalities that it has
+                columns of.
         """
-        names = [name for name in other.values if name not in self.values]
-        return Inputs(
-            {**self.values, **{name: other.values[name][rows] for name in names}},
-            {**self.present, **{name: other.present[name][rows] for name in names}},
-            self.subreddit,
-        )
+        values, present = {}, {}
+        for name, part_of in grid.part_of.items():
+            first, *others = np.unique(part_of)
+            values[name] = parts[first].values[name][grid.numbers[first]]
+            present[name] = parts[first].present[name][grid.numbers[first]]
+            for part in others:
+                columns = np.flatnonzero(part_of == part)
+                values[name][:, columns] = parts[part].values[name][:, columns][grid.numbers[part]]
+        subreddit = parts[grid.subreddit].subreddit[grid.numbers[grid.subreddit]]
+        return cls(values, present, subreddit, grid)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,11 @@ class Combinations:
         facts: of each `Drafts`.
         image, title, subreddit: (n,) numbers; -1 without an image.
         hour: (n,) int64 microseconds since 1970.
-        content: (n,) which image with which title, as a number from 0.
+        content: (n,) which image with which title, as a number from 0; of hours that were before
+            what is known, also when, for an image may have been posted since.
         example: of each content, a draft that has it.
+        place: (n,) which subreddit at which hour, as a number from 0.
+        there: of each place, a draft that is at it.
     """
 
     images: Sequence[tuple[int, int, ReadImage]]
@@ -51,6 +54,8 @@ class Combinations:
     hour: np.ndarray
     content: np.ndarray
     example: np.ndarray
+    place: np.ndarray
+    there: np.ndarray
 
     @classmethod
     def of(
@@ -81,22 +86,16 @@ class Combinations:
         image, title, subreddit, hour = (
             numbers[order] for numbers in (image, title, subreddit, hour)
         )
+        moment = np.unique(hour, return_inverse=True)[1]
+        at = subreddit * (moment.max() + 1) + moment
         pairs = (image + 1) * len(titles) + title
-        _, first, content = np.unique(pairs, return_index=True, return_inverse=True)
-        met = np.argsort(first)
-        place = np.empty_like(met)
-        place[met] = np.arange(len(met))
+        if hour.min() < microseconds_of(as_of):
+            pairs = pairs * (moment.max() + 1) + moment
         return cls(
-            shown,
-            titles,
-            subreddits,
-            facts,
-            image,
-            title,
-            subreddit,
-            hour,
-            place[content],
-            first[met],
+            *(shown, titles, subreddits, facts),
+            *(image, title, subreddit, hour),
+            *_as_met(pairs),
+            *_as_met(at),
         )
 
     def __len__(self) -> int:
@@ -127,6 +126,15 @@ class Combinations:
         for name in ("width", "height", "byte_size"):
             columns[name] = _taken([getattr(facts, name) for facts in of_image], image, pa.int64())
         return pa.table(columns)
+
+
+def _as_met(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same numbers counted from 0 in the order in which they are met, and the first of each."""
+    _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
+    met = np.argsort(first)
+    place = np.empty_like(met)
+    place[met] = np.arange(len(met))
+    return place[which], first[met]
 
 
 def microseconds_of(moment: datetime) -> int:

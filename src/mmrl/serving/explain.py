@@ -109,8 +109,7 @@ def explain(predictor: Predictor, drafts: Drafts, *, words: bool = True) -> Expl
     """
     one = single(drafts, drafts.hours[:1])
     combined, encoded = predictor.combine([one])
-    contents = predictor.inputs_of_contents(combined, encoded)
-    draft, _ = predictor.inputs(combined, contents, np.zeros(1, np.int64))
+    draft = predictor.inputs(combined, encoded).of(np.zeros(1, np.int64))
     subreddit, background = _background(predictor, combined.subreddits[0][2])
     visual_text = predictor.profile.visual_text
     grouping = grouping_of(predictor.registered.model.encoding.spec, draft, visual_text)

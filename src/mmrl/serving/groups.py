@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmrl.catalog.columns import COLOURS, SPACES
+from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import NUMERIC, TEXTS, FeatureSpec, Inputs
 from mmrl.samples.extras import EXTRA, text_column
 from mmrl.samples.schema import SUBREDDIT_FEATURES, TIME_FEATURES
@@ -62,9 +63,20 @@ class Grouping:
                 of_others = np.tile(background.present[name], len(sets))
                 there = np.maximum(there, np.where(taken, draft.present[name], of_others))
             present[name] = there
-        here = np.repeat(sets[:, self.names.index("community")], posts)
+        community = self.names.index("community")
+        here = np.repeat(sets[:, community], posts)
         subreddit = np.where(here, draft.subreddit, np.tile(background.subreddit, len(sets)))
-        return Inputs(values, present, subreddit.astype(np.int32))
+        grid = None
+        if all(self._is_sure(name, draft, background) for name in self.columns):
+            whose = np.tile(np.arange(posts) + 1, len(sets))  # 0 is the draft
+            numbers = tuple(np.where(np.repeat(own, posts), 0, whose) for own in sets.T)
+            grid = Grid(numbers, self.columns, community)
+        return Inputs(values, present, subreddit.astype(np.int32), grid)
+
+    def _is_sure(self, name: str, draft: Inputs, background: Inputs) -> bool:
+        """Whether a group alone tells whether its modality is there."""
+        alone = len(np.unique(self.columns[name])) == 1
+        return alone or bool(draft.present[name].all() and background.present[name].all())
 
 
 def grouping_of(spec: FeatureSpec, inputs: Inputs, visual_text: str) -> Grouping:
@@ -92,6 +104,13 @@ def grouping_of(spec: FeatureSpec, inputs: Inputs, visual_text: str) -> Grouping
             for name, groups in named.items()
         },
     )
+
+
+def columns_of_places(spec: FeatureSpec) -> np.ndarray:
+    """Which of the post's numbers follow from its subreddit and its hour alone, (width,) bool."""
+    names = [name for name in NUMERIC["post"] if name in spec.scales]
+    of_place = [_group_of(name) in ("community", "time") for name in names]
+    return np.array(of_place * 2, bool)  # the numbers, then a column where each is missing
 
 
 def _groups(spec: FeatureSpec, modality: str, width: int) -> list[str]:

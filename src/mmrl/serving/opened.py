@@ -15,6 +15,7 @@ from mmrl.encoders.device.threads import use_threads
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import InputError
 from mmrl.images.decode import use_limit
+from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import MODALITIES, Inputs
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.registry.version import Registered
@@ -25,6 +26,7 @@ from mmrl.serving.combine import Combinations, Facts
 from mmrl.serving.content_memo import ContentMemo
 from mmrl.serving.contents import Content, EncodedContents, ReadImage, read_images
 from mmrl.serving.drafts import Drafts, check_drafts
+from mmrl.serving.groups import columns_of_places
 from mmrl.sources.extras import FLAIR, IMAGE_TEXT, extra_value
 from mmrl.sources.kinds import SIMULATED
 
@@ -133,19 +135,22 @@ class Opened:
         read = iter(read_images(files, self.settings.images, self.contents))
         return [[next(read) for _ in each.images] for each in drafts]
 
-    def inputs(
-        self, combined: Combinations, contents: Inputs, rows: np.ndarray
-    ) -> tuple[Inputs, pa.Table]:
-        """What the model reads of some of the drafts, and their samples without vectors.
+    def inputs(self, combined: Combinations, encoded: EncodedContents) -> "DraftInputs":
+        """What the model reads of the drafts."""
+        at = combined.table(combined.there)
+        samples = self.known.features(at, extras=False)
+        places = self.registered.model.encoding(samples, _OF_DRAFT)
+        contents = self._inputs_of_contents(combined, encoded)
+        part_of = {name: np.zeros(made.shape[1], int) for name, made in contents.values.items()}
+        part_of["post"] = columns_of_places(self.registered.model.encoding.spec).astype(int)
+        part_of["author"] = np.ones(places.values["author"].shape[1], int)
+        return DraftInputs(
+            (contents, places),
+            Grid((combined.content, combined.place), part_of, subreddit=1),
+            samples.select(["subreddit", "subscribers"]),
+        )
 
-        Args:
-            contents: as `inputs_of_contents` made them.
-        """
-        samples = self.known.features(combined.table(rows), extras=False)
-        inputs = self.registered.model.encoding(samples, _OF_DRAFT)
-        return inputs.with_modalities(contents, combined.content[rows]), samples
-
-    def inputs_of_contents(self, combined: Combinations, encoded: EncodedContents) -> Inputs:
+    def _inputs_of_contents(self, combined: Combinations, encoded: EncodedContents) -> Inputs:
         """The inputs of each content, without those that depend on where and when it is posted."""
         encoding = self.registered.model.encoding
         parts = []
@@ -172,6 +177,25 @@ class Opened:
             text = encoded.image_texts[combined.images[image][2].facts.sha256]
             return {IMAGE_TEXT: text, **extras} if text else extras
         return extras
+
+
+@dataclass(frozen=True)
+class DraftInputs:
+    """What a model reads of n drafts.
+
+    Attributes:
+        parts: of contents and of places.
+        grid: the drafts as contents at places.
+        samples: of each place, subreddit and subscribers.
+    """
+
+    parts: tuple[Inputs, Inputs]
+    grid: Grid
+    samples: pa.Table
+
+    def of(self, rows: np.ndarray) -> Inputs:
+        """Of some of the drafts."""
+        return Inputs.of_grid(self.parts, self.grid.take(rows))
 
 
 def _content(

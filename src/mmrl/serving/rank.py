@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from mmrl.learning.inputs import Inputs
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.targets import column, to_popularity
 from mmrl.serving import notes
@@ -19,7 +18,7 @@ from mmrl.serving.compare import Compared, compare, shared_error
 from mmrl.serving.content_memo import ContentMemo
 from mmrl.serving.contents import EncodedContents, ReadImage
 from mmrl.serving.drafts import Drafts
-from mmrl.serving.opened import Opened
+from mmrl.serving.opened import DraftInputs, Opened
 from mmrl.serving.posted_before import note_of, posted_before
 from mmrl.serving.ranking import Choice, Columns, Ranked, Ranking
 from mmrl.serving.spread import chance_above
@@ -73,9 +72,12 @@ class Predictor(Opened):
 
     def _columns(self, combined: Combinations, encoded: EncodedContents) -> Columns:
         """Predictions of all combinations, a part at a time, in their order."""
-        inputs = self.inputs_of_contents(combined, encoded)
+        inputs = self.inputs(combined, encoded)
+        levels = self._top_levels(combined, inputs)
         parts = [
-            self._predict(combined, inputs, np.arange(start, min(start + _DRAFTS, len(combined))))
+            self._predict(
+                combined, inputs, levels, np.arange(start, min(start + _DRAFTS, len(combined)))
+            )
             for start in range(0, len(combined), _DRAFTS)
         ]
         return Columns(
@@ -90,39 +92,49 @@ class Predictor(Opened):
         """Of the quantiles that the model predicts."""
         return "percentile" if self.registered.model.target == "percentile" else "log_score"
 
-    def _predict(self, combined: Combinations, contents: Inputs, rows: np.ndarray) -> Columns:
-        """Predictions of some of the drafts, in the order of the rows."""
-        model = self.registered.model
-        inputs, samples = self.inputs(combined, contents, rows)
-        found = model.quantiles(inputs, samples)
+    def _predict(
+        self, combined: Combinations, inputs: DraftInputs, levels: np.ndarray, rows: np.ndarray
+    ) -> Columns:
+        """Predictions of some of the drafts, in the order of the rows.
+
+        Args:
+            levels: of each place, what the scores of its top tenth begin with.
+        """
+        places = combined.place[rows]
+        samples = inputs.samples.take(places)
+        found = self.registered.model.quantiles(inputs.of(rows), samples)
         quantiles = np.stack([found.q10, found.q50, found.q90], axis=1).astype(np.float64)
         hour = combined.hour[rows]
-        outcomes = self._outcomes(samples, hour, quantiles, found.unit)
         return Columns(
             combined.image[rows],
             combined.title[rows],
             combined.subreddit[rows],
             hour,
             quantiles,
-            *outcomes,
+            *self._outcomes(samples, hour, quantiles, found.unit),
+            chance_above(quantiles, levels[places]),
         )
+
+    def _top_levels(self, combined: Combinations, inputs: DraftInputs) -> np.ndarray:
+        """Of each place, what the top tenth of its posts begins with, in the model's unit."""
+        if self._unit == "percentile":
+            return np.full(len(combined.there), _TOP)
+        hours = combined.hour[combined.there]
+        return self.known.standings.level(inputs.samples["subreddit"], hours, _TOP)
 
     def _outcomes(
         self, samples: pa.Table, hour: np.ndarray, quantiles: np.ndarray, unit: str
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Percentile, score and popularity, (n, 3) each, and the chance of the top tenth, (n,)."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Percentile, score and popularity, (n, 3) each."""
         if unit == "percentile":
             nothing = np.full(quantiles.shape, np.nan)
-            top = chance_above(quantiles, np.full(len(quantiles), _TOP))
-            return quantiles.clip(0.0, 1.0), nothing, nothing, top
-        standings, subreddits = self.known.standings, samples["subreddit"]
+            return quantiles.clip(0.0, 1.0), nothing, nothing
         levels = np.maximum(quantiles, 0.0)  # a score under 0 counts as 0
-        percentile = standings.percentiles(subreddits, hour, levels)
+        percentile = self.known.standings.percentiles(samples["subreddit"], hour, levels)
         # A model of popularity tells nothing where the subscribers are not known.
         percentile[np.isnan(quantiles)] = np.nan
         subscribers = column(samples, "subscribers")[:, None]
-        top = chance_above(quantiles, standings.level(subreddits, hour, _TOP))
-        return percentile, np.expm1(levels), to_popularity(levels, subscribers), top
+        return percentile, np.expm1(levels), to_popularity(levels, subscribers)
 
     def _ranking(
         self,

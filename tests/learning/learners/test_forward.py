@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmrl.errors import CatalogError
+from mmrl.learning.grid import Grid
 from mmrl.learning.learners.forward import ForwardPass
 from mmrl.learning.learners.network import NetworkShape, Reading, build, spread
 from mmrl.learning.model import TrainedModel
@@ -50,21 +51,34 @@ def test_it_equals_keras_within_1e_5_whatever_is_missing_or_may_not_be_read() ->
 
 
 @pytest.mark.slow
-def test_rows_that_repeat_what_the_row_before_has_get_what_they_get_alone() -> None:
+def test_posts_of_a_grid_get_what_each_gets_alone_whatever_is_the_content_s_or_the_place_s() -> (
+    None
+):
     shape = NetworkShape(members=3, tower=6, rank=4)
-    forward = ForwardPass.of(build(WIDTHS, SUBREDDITS, shape, seed=1), tuple(WIDTHS))
+    model = build(WIDTHS, SUBREDDITS, shape, seed=1)
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape).astype(np.float32))
+    forward = ForwardPass.of(model, tuple(WIDTHS))
     reading = Reading.everything(WIDTHS, shape.members)
-    given = batch(12, seed=3)
-    row = np.repeat(np.arange(12), [1, 5, 1, 1, 9, 2, 1, 1, 1, 3, 1, 4])
-    repeated = {name: values[row] for name, values in given.items()}
-    repeated["post"] = batch(len(row), seed=4)["post"]  # what differs in every row
+    contents, places = batch(4, seed=3), batch(5, seed=4)
+    part_of = {"title": np.zeros(7, int), "image": np.ones(5, int), "post": np.array([1, 0, 1])}
+    rows = rng.permutation(20)[:17]
+    content, place = rows // 5, rows % 5
+    grid = Grid((content, place), part_of, subreddit=1)
+    posts = {name: values[content] for name, values in contents.items()}
+    for name in ("subreddit", "image", "has_image"):
+        posts[name] = places[name][place]
+    posts["post"] = np.where(part_of["post"], places["post"][place], contents["post"][content])
     alone = [
-        forward({name: values[[n]] for name, values in repeated.items()}, reading)
-        for n in range(len(row))
+        forward({name: values[[row]] for name, values in posts.items()}, reading)
+        for row in range(len(rows))
     ]
-    assert np.allclose(forward(repeated, reading), np.concatenate(alone), rtol=1e-5, atol=1e-6)
-    nothing = {name: values[:0] for name, values in given.items()}
-    assert forward(nothing, reading).shape == (0, 3, 4)
+    found = forward.of_grid(posts, reading, grid, rows=6)
+    assert np.allclose(found, np.concatenate(alone), rtol=1e-5, atol=1e-5)
+    nothing = {name: values[:0] for name, values in posts.items()}
+    none = grid.take(rows[:0])
+    assert forward.of_grid(nothing, reading, none, rows=6).shape == (0, 3, 4)
 
 
 def test_a_kept_model_predicts_as_the_trained_one_and_without_tensorflow(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import Block
 from mmrl.learning.learners.kernel import KernelChoice, KernelRidge, choose_kernel, fit_kernel
@@ -80,3 +81,24 @@ def test_landmarks_that_hardly_differ_are_solved_all_the_same() -> None:
     fitted = fit_kernel(inputs, target, BLOCKS, smooth, 0, landmarks=400)
     assert np.isfinite(fitted.predict(inputs)).all()
     assert error(fitted) < 1.01 * float(np.std(target))
+
+
+def test_posts_of_a_grid_get_what_they_get_without_it() -> None:
+    learned, target = posts(300, 0)
+    fitted = fit_kernel(learned, target, BLOCKS, choose_kernel(learned, target, BLOCKS, 0), 0)
+    (contents, _), (places, _) = posts(4, 1), posts(5, 2)
+    part_of = {"title": np.array([0, 1]), "image": np.ones(8, int)}
+    rows = np.random.default_rng(0).permutation(20)[:17]
+    grid = Grid((rows // 5, rows % 5), part_of, subreddit=1)
+    at_places = Inputs(places.values, places.present, places.subreddit)
+    of_contents = Inputs(
+        {"title": contents.values["title"]}, {"title": contents.present["title"]}, np.zeros(4, int)
+    )
+    inputs = Inputs.of_grid((of_contents, at_places), grid)
+    assert (inputs.values["title"][:, 0] == contents.values["title"][rows // 5, 0]).all()
+    assert (inputs.values["title"][:, 1] == places.values["title"][rows % 5, 1]).all()
+    assert (inputs.values["image"] == places.values["image"][rows % 5]).all()
+    plain = Inputs(inputs.values, inputs.present, inputs.subreddit)
+    np.testing.assert_allclose(fitted.predict(inputs), fitted.predict(plain), atol=1e-4)
+    few = inputs.take(np.array([0, 7, 12]))  # of far fewer posts than pairs, each is worked on
+    np.testing.assert_allclose(fitted.predict(few), fitted.predict(plain)[[0, 7, 12]], atol=1e-4)

@@ -131,13 +131,26 @@ class LabelBridge:
     def _joined(self, probabilities: np.ndarray) -> np.ndarray:
         likeliest = np.argpartition(probabilities, CLASSES - _BRIDGED, axis=1)[:, -_BRIDGED:]
         weights = np.take_along_axis(probabilities, likeliest, axis=1)
-        return _unit(np.einsum("nk,nkd->nd", weights, _label_vectors()[likeliest]))
+        return _unit(np.einsum("nk,nkd->nd", weights, _label_vectors(likeliest)))
+
+
+def _label_vectors(labels: np.ndarray) -> np.ndarray:
+    """MiniLM vectors of labels, (*labels.shape, 384).
+
+    Each is made once a process, when it is first met: all thousand take a second or two, which a
+    prediction of one image need not wait for.
+    """
+    known = _known_vectors()
+    if new := sorted(set(labels.ravel().tolist()) - known.keys()):
+        names = label_names()
+        known |= zip(new, MiniLM().encode([names[label] for label in new]), strict=True)
+    return np.stack([known[label] for label in labels.ravel().tolist()]).reshape(*labels.shape, -1)
 
 
 @cache
-def _label_vectors() -> np.ndarray:
-    """MiniLM vectors of the labels, (1000, 384); made once a process, in a second or two."""
-    return MiniLM().encode(label_names())
+def _known_vectors() -> dict[int, np.ndarray]:
+    """Those that were made so far, by label."""
+    return {}
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from mmrl.learning.grid import Grid, is_dense
 from mmrl.learning.inputs import Inputs
-from mmrl.learning.learners.blocks import Block
+from mmrl.learning.learners.blocks import SUBREDDIT, Block
 
 LANDMARKS = 3_000
 _CHOSEN_ON = 1_000  # training posts, by which weights are chosen
@@ -67,11 +68,37 @@ class KernelRidge:
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """(n,) predictions, in the target's units."""
+        if inputs.grid is not None:
+            return self._of_grid(inputs, inputs.grid)
         predicted = np.full(len(inputs), self.mean)
         for start in range(0, len(inputs), _PREDICT_ROWS):
             rows = np.arange(start, min(start + _PREDICT_ROWS, len(inputs)))
             values = _multiplied(_values(inputs.take(rows), self.blocks), self.factors)
             predicted[rows] += _kernel(values, self.landmarks) @ self.coefficients
+        return predicted
+
+    def _of_grid(self, inputs: Inputs, grid: Grid) -> np.ndarray:
+        """The kernel of a post that is made of parts is a product: of each part's."""
+        part_of = np.concatenate([_part_of(block, grid) for block in self.blocks])
+        examples = grid.examples()
+
+        def kernel(part: int) -> np.ndarray:
+            rows, columns = examples[part][0], part_of == part
+            values = _multiplied(_values(inputs.take(rows), self.blocks), self.factors)
+            return _kernel(values[:, columns], self.landmarks[:, columns])
+
+        kernels = [kernel(part) for part in grid.parts()]
+        if len(kernels) == 2 and is_dense(examples, len(inputs)):
+            one, other = (each.astype(np.float64) for each in kernels)
+            table = (one * self.coefficients) @ other.T
+            return np.asarray(self.mean + table[examples[0][1], examples[1][1]])
+        predicted = np.full(len(inputs), self.mean)
+        for start in range(0, len(inputs), _PREDICT_ROWS):
+            rows = slice(start, start + _PREDICT_ROWS)
+            product = kernels[0][examples[0][1][rows]]
+            for each, (_, which) in zip(kernels[1:], examples[1:], strict=True):
+                product *= each[which[rows]]
+            predicted[rows] += product @ self.coefficients
         return predicted
 
     def save(self, stem: Path) -> None:
@@ -157,6 +184,13 @@ def fit_kernel(
         gram = dsyrk(1.0, part.T, beta=1.0, c=gram, lower=True, overwrite_c=True)
         right += part.T @ centred[rows]
     return KernelRidge(used, factors, drawn, _solve(gram, right), mean)
+
+
+def _part_of(block: Block, grid: Grid) -> np.ndarray:
+    """Which part of the posts each of a block's columns is of, (width,)."""
+    if block.name == SUBREDDIT:
+        return np.full(len(block.columns), grid.subreddit)
+    return grid.part_of[block.modality][list(block.columns)]
 
 
 def _values(inputs: Inputs, blocks: Sequence[Block]) -> dict[str, np.ndarray]:

@@ -5,17 +5,21 @@ error hardly rises after its least, and a few hundred validation posts tell less
 than the rule does (docs/decisions.md has the figures).
 """
 
+import json
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from mmrl.catalog.columns import SPACES
+from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import COMPONENTS
+from mmrl.learning.learners.forest import Forest, of_catboost, of_lightgbm
 from mmrl.learning.task import Part
 from mmrl.runtime.lean import allow_pandas
 from mmrl.samples.extras import EXTRA
@@ -27,36 +31,46 @@ _FEW_POSTS = 5_000
 _CATBOOST_SHRINKAGE, _LIGHTGBM_SHRINKAGE = 25.0, 20.0  # steps times learning rate
 
 
-class _Booster(Protocol):
-    def predict(self, data: np.ndarray) -> Any: ...
-
-
 @dataclass
 class Trees:
     """Fitted trees.
 
     Attributes:
+        forest: the trees, which predict.
         modalities: those that they read, beside the subreddit.
         components: how many of each space's, from the first; None for all.
+        model: the library's own; None where only the trees were loaded.
     """
 
     library: Library
-    model: Any
+    forest: Forest
     modalities: tuple[str, ...]
     components: int | None = COMPONENTS
+    model: Any = None
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """(n,) predictions, in the target's units."""
-        if not len(inputs):
-            return np.zeros(0)
-        values = cast(_Booster, self.model).predict(
-            matrix(inputs, self.modalities, self.components)
-        )
-        return np.asarray(values, dtype=np.float64)
+        if inputs.grid is None:
+            return self.forest.predict(self._matrix(inputs))
+        examples = [self._matrix(inputs.take(rows)) for rows, _ in inputs.grid.examples()]
+        return self.forest.of_grid(examples, self._part_of(inputs.grid), inputs.grid)
+
+    def _matrix(self, inputs: Inputs) -> np.ndarray:
+        return matrix(inputs, self.modalities, self.components)
+
+    def _part_of(self, grid: Grid) -> np.ndarray:
+        """Which part of the posts each column of `matrix` is of."""
+        parts = [
+            grid.part_of[name][: self.components if name in SPACES else None]
+            for name in self.modalities
+        ]
+        return np.concatenate([*parts, [grid.subreddit]])
 
     def save(self, stem: Path) -> None:
-        """Writes `STEM.cbm` or `STEM.txt`."""
-        self.model.save_model(str(stem.with_suffix(_ENDINGS[self.library])))
+        """Writes `STEM.npz`, and the library's own file beside it: `STEM.cbm` or `STEM.txt`."""
+        if self.model is not None:
+            self.model.save_model(str(stem.with_suffix(_ENDINGS[self.library])))
+        self.forest.save(stem.with_suffix(".npz"))
 
     def facts(self) -> dict[str, Any]:
         """What `load` needs besides the file, as JSON can hold it."""
@@ -68,27 +82,30 @@ class Trees:
 
     @classmethod
     def load(cls, stem: Path, facts: Mapping[str, Any]) -> "Trees":
-        """Reads what `save` wrote; raises the library's own error for a broken file."""
-        library: Library = facts["library"]
-        path = str(stem.with_suffix(_ENDINGS[library]))
-        if library == "lightgbm":
-            _require_whole(Path(path).read_bytes())
-            import lightgbm
+        """Reads what `save` wrote; raises the library's own error for a broken file.
 
-            model: Any = lightgbm.Booster(model_file=path)
+        Models of an earlier mmrl have the library's file alone.
+        """
+        library: Library = facts["library"]
+        arrays, path = stem.with_suffix(".npz"), stem.with_suffix(_ENDINGS[library])
+        if arrays.is_file():
+            forest = Forest.load(arrays)
+        elif library == "lightgbm":
+            written = path.read_bytes()
+            _require_whole(written)
+            forest = of_lightgbm(written.decode())
         else:
             allow_pandas()
             import catboost
 
-            model = catboost.CatBoostRegressor().load_model(path)
-        modalities = tuple(facts["modalities"])
-        return cls(library, model, modalities, facts["components"])
+            forest = _of_catboost(catboost.CatBoostRegressor().load_model(str(path)))
+        return cls(library, forest, tuple(facts["modalities"]), facts["components"])
 
 
 def _require_whole(text: bytes) -> None:
     """Refuses a LightGBM file whose trees are not all there.
 
-    LightGBM reads trees in threads of its own, and an error there ends the whole process.
+    What is left of a cut one could be read, and would predict something else.
 
     Raises:
         ValueError: the file is cut, or its trees have other sizes than its head says.
@@ -111,6 +128,13 @@ def _require_whole(text: bytes) -> None:
 
 _TREE = (b"split_feature", b"threshold", b"left_child", b"right_child", b"leaf_value")
 _ENDINGS: dict[Library, str] = {"catboost": ".cbm", "lightgbm": ".txt"}
+
+
+def _of_catboost(model: Any) -> Forest:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trees.json"
+        model.save_model(str(file), format="json")
+        return of_catboost(json.loads(file.read_bytes()))
 
 
 def matrix(
@@ -138,8 +162,13 @@ def fit_trees(
     """Trees on the given modalities and the subreddit: many small steps."""
     wide = any(name not in METADATA for name in modalities)
     values = matrix(learn.inputs, modalities)
-    fit = _fit_lightgbm if library == "lightgbm" else _fit_catboost
-    return Trees(library, fit(values, learn.target, wide, seed, threads), modalities)
+    if library == "lightgbm":
+        model = _fit_lightgbm(values, learn.target, wide, seed, threads)
+        forest = of_lightgbm(model.model_to_string())
+    else:
+        model = _fit_catboost(values, learn.target, wide, seed, threads)
+        forest = _of_catboost(model)
+    return Trees(library, forest, modalities, model=model)
 
 
 def steps_of(posts: int, most: int) -> int:
