@@ -22,6 +22,10 @@ def sandbox(
     speed: Annotated[
         float, typer.Option("--speed", min=0, help="Simulated seconds a second; 0 stands still.")
     ] = 0.0,
+    removals: Annotated[
+        float,
+        typer.Option("--removals", min=0, max=0.5, help="Share that is removed by a law."),
+    ] = 0.0,
     replay: Annotated[
         Path | None,
         typer.Option("--replay", help="Real posts instead: a dump or a table of them."),
@@ -60,7 +64,7 @@ def sandbox(
     if replay is None and (images or subreddit):
         raise InputError("--images and --subreddit go with --replay FILE, which is missing.")
     if replay is None:
-        world, told = World.make(posts, seed, days), f"{posts:,} made-up posts"
+        world, told = World.make(posts, seed, days, removals=removals), f"{posts:,} made-up posts"
     else:
         world, told = _replayed(replay, images, subreddit)
     if unordered_after is not None:

@@ -19,6 +19,7 @@ from mmrl.learning.learners.regressors import Regressor, load_regressor
 from mmrl.learning.library_errors import library_errors
 from mmrl.learning.outcomes import AUTHOR_KINDS, author_kinds
 from mmrl.learning.projection import Projection
+from mmrl.learning.removals import RemovalModel
 from mmrl.learning.targets import TargetName, to_log_score
 from mmrl.samples.batches import Vectors
 
@@ -74,6 +75,8 @@ class TrainedModel:
         author_widenings: by kind of author (see `author_kinds`), what is added to the widening.
         point: what the model predicts for a post: the blended location; models of format 1 carry
             the network's median along.
+        removals: the chance that a post is removed; None where too few removed posts were known,
+            and in models of earlier versions.
     """
 
     encoding: Encoding
@@ -88,6 +91,7 @@ class TrainedModel:
     level: float = 0.0
     author_widenings: list[float] = field(default_factory=lambda: [0.0] * len(AUTHOR_KINDS))
     point: Literal["location", "median"] = "location"
+    removals: RemovalModel | None = None
 
     @property
     def encoders(self) -> dict[str, str]:
@@ -223,6 +227,7 @@ class TrainedModel:
             },
             "features": self.encoding.spec.as_json(),
             "facts": self.facts,
+            "removals": None if self.removals is None else self.removals.as_json(),
         }
         (folder / "model.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
 
@@ -245,6 +250,8 @@ class TrainedModel:
                 )
             kept = _as_format_3(_as_format_2(kept))
             encoding, network, regressors = _read_parts(folder, kept)
+            told = kept.get("removals")
+            removals = None if told is None else RemovalModel.from_json(told)
         except CatalogError:
             raise
         except Exception as error:  # a broken file is met by json, NumPy, Keras and the trees
@@ -265,6 +272,7 @@ class TrainedModel:
             kept["level"],
             kept.get("author_widenings", [0.0] * len(AUTHOR_KINDS)),
             kept["point"],
+            removals,
         )
 
 

@@ -25,12 +25,14 @@ from mmrl.learning.evaluation.record import (
     Calibrated,
     Evaluation,
     Kind,
+    RemovalResult,
     Splits,
     Training,
 )
 from mmrl.learning.evaluation.statistics import Predicted, Truth
 from mmrl.learning.learners.keras_backend import load_keras
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
+from mmrl.learning.removals import learn_removals
 from mmrl.learning.splits import Split, seen_authors, split_samples
 from mmrl.learning.targets import TargetName, labelled
 from mmrl.learning.task import Part, Task, prepare
@@ -67,6 +69,7 @@ def train(
     split: Split | None = None,
     truth: pa.Table | None = None,
     vectors: Vectors | None = None,
+    fates: pa.Table | None = None,
     table_versions: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -79,6 +82,8 @@ def train(
             stands, however many posts are in it.
         truth: post_id and expected_log_score of simulated posts, for the noise ceiling.
         vectors: of the samples; those that the table holds for None.
+        fates: which posts were removed, of `posts_with_fates`; without it, nothing is learned of
+            removals.
         table_versions: of the catalog that the samples were drawn from.
 
     Raises:
@@ -106,6 +111,9 @@ def train(
     started = time.perf_counter()
     blend = fit_blend(task, encoding, settings, as_of, progress)
     fitting, model = time.perf_counter() - started, blend.model
+    removals = None
+    if fates is not None:
+        model.removals, removals = learn_removals(fates, options.seed)
     parts = model.parts(task.test.inputs)
     quantiles = predict_in_time(blend, task, parts, as_of)
     predictors = _predictors(task, parts, quantiles, blend.seconds, options.target, progress)
@@ -123,6 +131,7 @@ def train(
         ablation=_ablation(task, true, settings, progress) if ablated else [],
         calibration=calibration(*quantiles, task.test.target),
         seconds=fitting,
+        removals=removals,
     )
     progress.finish(_summary(evaluation))
     predictions = evaluate.test_predictions(task.test.samples, seen, predictors, quantiles)
@@ -227,6 +236,7 @@ def _evaluation(
     ablation: list[AblationRow],
     calibration: list[Calibrated],
     seconds: float,
+    removals: RemovalResult | None,
 ) -> Evaluation:
     compared = evaluate.differences(judged)
     labels = {name: result.label for name, result in judged.results.items()}
@@ -258,6 +268,7 @@ def _evaluation(
             seed=settings.train.seed,
         ),
         noise_ceiling=None if ceiling is None else ceiling.metrics,
+        removals=removals,
     )
 
 

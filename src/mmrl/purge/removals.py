@@ -8,9 +8,7 @@ from datetime import datetime, timedelta
 from mmrl.catalog import Catalog
 from mmrl.collector.observations import ABSENT
 from mmrl.config import PurgeSettings
-
-# What moderators and Reddit's filters take away they may give back; all else is for good.
-MODERATED = frozenset({"moderator", "automod_filtered", "reddit"})
+from mmrl.samples.removals import MODERATED
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def _last(states: Iterable[State]) -> tuple[str | None, datetime]:
 
 
 def _judge(gone: Gone, purge: PurgeSettings, post_id: str, reason: str, lasts: timedelta) -> None:
-    moderated = reason in MODERATED
+    moderated = reason in MODERATED  # that may be given back; all else is for good
     wait = timedelta(0)
     if moderated:
         wait = timedelta(hours=purge.moderated_after_hours)

@@ -21,7 +21,8 @@ from mmrl.report import plots_data, plots_models, plots_predictions
 from mmrl.report.data import by_subreddit, complete, posts_a_day
 from mmrl.report.examples import find_misses
 from mmrl.report.funnel import left_out, steps
-from mmrl.report.sentences import differences, tiles, training_facts, verdict
+from mmrl.report.plots_predictions import reliability
+from mmrl.report.sentences import differences, removals_in_short, tiles, training_facts, verdict
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, author_tables, made_of, metrics_rows
 from mmrl.report.unit import Unit, unit_of
@@ -88,6 +89,7 @@ def _content(
     judged = complete(predictions, unit)
     subreddits, more_subreddits = by_subreddit(judged, unit)
     days = posts_a_day(catalog, evaluation.splits)
+    removals = evaluation.removals
     spans = [(name, part.start, part.end) for name, part in evaluation.splits.parts.items()]
     return {
         "evaluation": evaluation,
@@ -107,6 +109,8 @@ def _content(
         "more_subreddits": more_subreddits,
         "made_of": made_of(evaluation),
         "training": training_facts(evaluation.training),
+        "removals": None if removals is None else removals_in_short(removals),
+        "reliability": None if removals is None else reliability(canvas, removals.reliability),
         **_model_plots(canvas, evaluation, history),
         **_prediction_plots(canvas, evaluation, judged, unit),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from mmrl.learning.evaluation.record import Calibrated
+from mmrl.learning.evaluation.record import Calibrated, Reliability
 from mmrl.report.svg import INK, MODEL, MUTED, RULE, Canvas
 from mmrl.report.unit import Unit
 
@@ -92,6 +92,32 @@ def calibration(canvas: Canvas, points: Sequence[Calibrated]) -> Markup:
         for promise, seen in zip(nominal, observed, strict=True)
     )
     return canvas.draw(paint, width=400, height=310, alt=f"Calibration: {sentence}.")
+
+
+def reliability(canvas: Canvas, parts: Sequence[Reliability]) -> Markup:
+    """Share of posts that were removed, by the chance that was said, with Wilson's intervals."""
+    said, came = [part.said for part in parts], [part.came for part in parts]
+    spans = [_wilson(round(part.came * part.posts), part.posts) for part in parts]
+    most = max(*said, *(high for _, high in spans)) * 1.05
+
+    def paint(figure: "Figure") -> None:
+        axes = figure.subplots()
+        axes.plot([0, most], [0, most], "--", color=INK, linewidth=1)
+        below = [share - low for share, (low, _) in zip(came, spans, strict=True)]
+        above = [high - share for share, (_, high) in zip(came, spans, strict=True)]
+        axes.errorbar(said, came, yerr=[below, above], fmt="o-", color=MODEL, markersize=6)
+        axes.set_xlim(0, most)
+        axes.set_ylim(0, most)
+        axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.grid()
+        axes.set_xlabel("chance of removal that was said")
+        axes.set_ylabel("share that was removed")
+
+    sentence = "; ".join(
+        f"said {one:.1%}, came {other:.1%}" for one, other in zip(said, came, strict=True)
+    )
+    return canvas.draw(paint, width=400, height=310, alt=f"Reliability: {sentence}.")
 
 
 def coverage_by_level(canvas: Canvas, predictions: Mapping[str, np.ndarray], unit: Unit) -> Markup:

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from mmrl.learning.evaluation.metrics import METRICS, Metric, best, leading
-from mmrl.learning.evaluation.record import Evaluation, Measure, Measures, ModelResult, Training
+from mmrl.learning.evaluation.record import (
+    Evaluation,
+    Measure,
+    Measures,
+    ModelResult,
+    RemovalResult,
+    Training,
+)
 
 
 @dataclass(frozen=True)
@@ -173,3 +180,24 @@ def _verdict(metric: Metric, lead: Measure) -> str:
 
 def _signed(metric: Metric, value: float) -> str:
     return ("+" if value > 0 else "") + metric.written(value)
+
+
+def removals_in_short(result: RemovalResult) -> str:
+    """How chances of removal did on later posts, in two sentences."""
+
+    def said(measure: Measure, digits: int) -> str:
+        low, high = measure.low, measure.high
+        return f"{measure.value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+    verdict = (
+        "It is better than the subreddits' rates, and is shown."
+        if result.shown
+        else "That is not surely better than the subreddits' rates, so chances are not shown."
+    )
+    return (
+        f"Learned from {result.posts:,} posts, {result.removed:,} of them removed. On "
+        f"{result.test_posts:,} later posts ({result.test_removed:,} removed) the Brier score is "
+        f"{said(result.brier, 4)}, that of the subreddits' rates {said(result.brier_of_rate, 4)}, "
+        f"the difference {said(result.difference, 4)}; the AUC is {said(result.auc, 2)} against "
+        f"{said(result.auc_of_rate, 2)}. {verdict}"
+    )

@@ -18,6 +18,7 @@ import pyarrow as pa
 from mmrl.errors import InputError
 from mmrl.sandbox import law, titles
 from mmrl.sandbox.images import Drawing, render
+from mmrl.sandbox.removals import removed
 from mmrl.sandbox.traits import Contents, Numbers
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -137,12 +138,19 @@ class World:
 
     @classmethod
     def make(
-        cls, posts: int = 2_000, seed: int = 0, days: int = DAYS, start: datetime = START
+        cls,
+        posts: int = 2_000,
+        seed: int = 0,
+        days: int = DAYS,
+        start: datetime = START,
+        removals: float = 0.0,
     ) -> "World":
         """Makes a world by the law.
 
         Args:
             posts: all of them, also the few that are no usable image posts.
+            removals: the share of image posts that moderators remove by a law of its own
+                (`mmrl.sandbox.removals`), besides the few that they remove for no reason.
 
         Raises:
             InputError: there are too few posts or days for a law to show.
@@ -188,6 +196,11 @@ class World:
             )
             for n in range(posts)
         ]
+        if removals:
+            image = [post for post in made if post.kind == "image"]
+            for place in np.flatnonzero(removed(image, len(subreddits), removals, seed)):
+                made[image[place].number] = replace(image[place], kind="removed")
+            with_image = np.array([post.kind in WITH_IMAGE for post in made])
         end = start + timedelta(days=days)
         return cls(made, authors, subreddits, start, end, {**terms, "with_image": with_image})
 

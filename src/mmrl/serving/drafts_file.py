@@ -60,7 +60,11 @@ def write_ranking(ranking: Ranking, path: Path) -> None:
     """Writes a ranking, the best first; what is not known is empty."""
     outcomes = ("percentile", "score", "popularity")
     names = ["place", "image", "title", "subreddit", "posted_at"]
-    names += [f"{name}_{end}" for name in outcomes for end in _ENDS] + ["top_tenth", "notes"]
+    names += [f"{name}_{end}" for name in outcomes for end in _ENDS] + [
+        "top_tenth",
+        "removal",
+        "notes",
+    ]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(names)
@@ -74,7 +78,10 @@ def write_ranking(ranking: Ranking, path: Path) -> None:
                         for interval in intervals
                         for end in _ENDS
                     ),
-                    None if row.top_tenth is None else f"{row.top_tenth:.4f}",
+                    *(
+                        None if share is None else f"{share:.4f}"
+                        for share in (row.top_tenth, row.removal)
+                    ),
                     " ".join([*ranking.notes, *row.notes]),
                 ]
             )

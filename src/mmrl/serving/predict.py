@@ -79,4 +79,5 @@ def prediction_of(ranking: Ranking, ranked: Ranked) -> Prediction:
         caption_kind=ranking.caption_kind,
         simulated=ranking.simulated,
         notes=[*ranking.notes, *ranked.notes],
+        removal=ranked.removal,
     )

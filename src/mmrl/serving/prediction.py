@@ -70,6 +70,7 @@ class Prediction:
         caption_kind: what such a caption is, such as `tags` for the packaged profile's.
         simulated: the model has learned from the sandbox's posts, which nobody ever wrote.
         notes: what a reader should know, in sentences, such as that the subreddit was never seen.
+        removal: the chance that moderators or filters remove it; None where nothing is said of it.
     """
 
     title: str
@@ -83,6 +84,7 @@ class Prediction:
     caption_kind: str
     simulated: bool
     notes: list[str] = field(default_factory=list)
+    removal: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""

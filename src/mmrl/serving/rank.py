@@ -21,6 +21,7 @@ from mmrl.serving.drafts import Drafts
 from mmrl.serving.opened import DraftInputs, Opened
 from mmrl.serving.posted_before import note_of, posted_before
 from mmrl.serving.ranking import Choice, Columns, Ranked, Ranking
+from mmrl.serving.removal import removal_chances
 from mmrl.serving.spread import chance_above
 from mmrl.times import parse_time
 
@@ -80,12 +81,12 @@ class Predictor(Opened):
             )
             for start in range(0, len(combined), _DRAFTS)
         ]
-        return Columns(
-            **{
-                name: np.concatenate([getattr(part, name) for part in parts])
-                for name in vars(parts[0])
-            }
-        )
+        joined = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in vars(parts[0])
+            if name != "removal"
+        }
+        return Columns(**joined, removal=removal_chances(self, combined))
 
     @property
     def _unit(self) -> str:
@@ -113,6 +114,7 @@ class Predictor(Opened):
             quantiles,
             *self._outcomes(samples, hour, quantiles, found.unit),
             chance_above(quantiles, levels[places]),
+            np.full(len(rows), np.nan),
         )
 
     def _top_levels(self, combined: Combinations, inputs: DraftInputs) -> np.ndarray:

@@ -33,6 +33,8 @@ class Ranked:
         popularity: score per 1,000 subscribers; None where it or they are not known.
         top_tenth: the chance, 0 to 1, of ending among the best tenth of the subreddit's posts of
             the last 90 days; None where the percentile is.
+        removal: the chance, 0 to 1, that moderators or filters remove it; None where the model
+            knows nothing of removals, or knows no more than the subreddit's rate.
         notes: what a reader should know beside the numbers, in sentences.
         spread: the distribution that the model predicts, which `compare` reads.
     """
@@ -50,6 +52,7 @@ class Ranked:
     score: Interval | None
     popularity: Interval | None
     top_tenth: float | None
+    removal: float | None
     notes: tuple[str, ...]
     spread: Spread = field(repr=False)
 
@@ -89,6 +92,7 @@ class Columns:
         image, title, subreddit: places in the ranking's choices; -1 without an image.
         hour: int64 microseconds since 1970.
         quantiles: in the model's unit.
+        removal: the chance that moderators or filters remove it.
     """
 
     image: np.ndarray
@@ -100,6 +104,7 @@ class Columns:
     score: np.ndarray
     popularity: np.ndarray
     top_tenth: np.ndarray
+    removal: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Columns":
         """Some of the drafts."""
@@ -168,7 +173,7 @@ class Ranking(Sequence[Ranked]):
         subreddit = self.subreddits[int(columns.subreddit[row])]
         number = int(columns.image[row])
         image = None if number < 0 else self.images[number]
-        top = float(columns.top_tenth[row])
+        top, removal = float(columns.top_tenth[row]), float(columns.removal[row])
         low, middle, high = map(float, columns.quantiles[row])
         return Ranked(
             place=row + 1,
@@ -184,6 +189,7 @@ class Ranking(Sequence[Ranked]):
             score=_interval(columns.score[row]),
             popularity=_interval(columns.popularity[row]),
             top_tenth=None if np.isnan(top) else top,
+            removal=None if np.isnan(removal) else removal,
             notes=(*subreddit.notes, *(() if image is None else image.notes), *title.notes),
             spread=Spread(low, middle, high, self.unit),
         )

@@ -80,6 +80,9 @@ class RankedDraft(BaseModel):
     score: Range | None = Field(description="upvotes less downvotes, once settled")
     popularity: Range | None = Field(description="score per 1,000 subscribers")
     top_tenth: Share | None = Field(description="the chance of the community's top tenth")
+    removal: Share | None = Field(
+        description="the chance of being removed by moderators or filters"
+    )
     caption: str | None = Field(description="what the captioner saw in the picture")
     notes: list[str] = Field(description="what to mind, in sentences")
 

@@ -39,6 +39,9 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
     table.add_column("likely")
     table.add_column("score", justify="right")
     table.add_column("in the top tenth", justify="right")
+    removals = any(row.removal is not None for row in rows)
+    if removals:
+        table.add_column("removed", justify="right")
     for name in ("image", "title", f"hour ({zone})"):
         table.add_column(name)
     for row in rows:
@@ -47,6 +50,7 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
             Text(shown(better_than(row), 120), style="bold" if row.place == 1 else ""),
             score_of(row),
             chance(row.top_tenth),
+            *([chance(row.removal)] if removals else []),
             Text(shown(row.image or "none", 40)),
             Text(shown(row.title, 60)),
             hour_of(row.posted_at, place),

@@ -11,6 +11,7 @@ from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_termina
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.evaluation.written import paired_rows
 from mmrl.runtime.foreign_text import shown
+from mmrl.serving.wording import chance
 
 if TYPE_CHECKING:
     from mmrl.learning.evaluation.paired import Paired
@@ -181,6 +182,8 @@ def prediction_table(prediction: "Prediction") -> Table:
                 Text(form.format(interval.middle), style="bold"),
                 f"{form.format(interval.low)} to {form.format(interval.high)}",
             )
+    if prediction.removal is not None:
+        table.add_row("removed by moderators or filters", chance(prediction.removal), "")
     if prediction.caption is not None:
         caption = Text(shown(prediction.caption or "not sure", 300))
         table.add_row(f"the image's {prediction.caption_kind}", caption, "")

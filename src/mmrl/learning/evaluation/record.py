@@ -179,6 +179,40 @@ def _flat(row: AblationRow, write: SerializerFunctionWrapHandler) -> dict[str, A
 
 
 @dataclass(frozen=True)
+class Reliability:
+    """Test posts of like chances: the chance that was said, the share that was removed."""
+
+    said: float
+    came: float
+    posts: int
+
+
+@dataclass(frozen=True)
+class RemovalResult:
+    """How chances of removal did on later posts, beside the subreddits' rates as they were known.
+
+    Attributes:
+        posts, removed: that it learned from.
+        brier, brier_of_rate: mean squared errors of chances; the less the better.
+        difference: the first less the second, on the same resamples.
+        auc, auc_of_rate: how often a removed post had the larger chance than one that stayed.
+        shown: whether it is better than the rates beyond chance, so that people are shown it.
+    """
+
+    posts: int
+    removed: int
+    test_posts: int
+    test_removed: int
+    brier: Measure
+    brier_of_rate: Measure
+    difference: Measure
+    auc: Measure
+    auc_of_rate: Measure
+    reliability: list[Reliability]
+    shown: bool
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How a trained model did on its test posts.
 
@@ -191,6 +225,8 @@ class Evaluation:
         verdict: a sentence on whether it beats all baselines.
         ablation: a row a group of inputs; empty where it was turned off.
         noise_ceiling: the metrics of the model of that name; None for real posts.
+        removals: how chances of removal did; None where too few removed posts are known, and in
+            evaluations of earlier versions.
     """
 
     format: int
@@ -209,6 +245,7 @@ class Evaluation:
     calibration: list[Calibrated]
     training: Training
     noise_ceiling: Measures | None
+    removals: RemovalResult | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -18,6 +18,7 @@ from mmrl.pipeline.stages.fetch_images import FetchImagesStage
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 from mmrl.samples.load import encoders_of, samples_and_vectors
+from mmrl.samples.removals import posts_with_fates
 
 
 @dataclass
@@ -134,6 +135,7 @@ def _train(
                 as_of,
                 truth=truth,
                 vectors=vectors,
+                fates=posts_with_fates(catalog, settings, as_of),
                 table_versions=catalog.versions(),
                 progress=progress,
             )

@@ -6,18 +6,21 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from mmrl.report.sentences import removals_in_short
 from mmrl.serving.agreement import agreement
 from mmrl.serving.drafts import Drafts
 from mmrl.serving.explain import explain
 from mmrl.serving.occlude import occlude
 from mmrl.serving.rank import Predictor
+from mmrl.serving.removal import removal
 from mmrl.serving.similar import By, similar
 from mmrl.serving.when import when
 from mmrl.web.facts.posts import Outcome, Post, posts_of
 from mmrl.web.form import Asked
-from mmrl.web.pages import draw
+from mmrl.web.pages import draw, wording
 from mmrl.web.pages.templates import is_partial, page
 from mmrl.web.requests.problems import Problem
 from mmrl.web.service import Service
@@ -69,6 +72,20 @@ async def squares(request: Request) -> Response:
         "trust": found.trust,
     }
     return _panel(request, one, "squares", context)
+
+
+@router.get("/stay")
+async def stay(request: Request) -> Response:
+    """The chance that moderators or filters remove it, and what would change that."""
+    one = _one(request)
+    service: Service = request.app.state.service
+    found = await _ask(request, partial(removal, one.predictor, one.drafts))
+    judged = (await run_in_threadpool(service.shown)).evaluation.removals
+    changes = [
+        {"says": change.says, "chance": wording.chance(change.chance)} for change in found.changes
+    ]
+    record = None if judged is None else removals_in_short(judged)
+    return _panel(request, one, "stay", {"stay": found, "changes": changes, "record": record})
 
 
 @router.get("/like")

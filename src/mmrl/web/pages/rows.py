@@ -39,6 +39,7 @@ class Row:
     says: str
     score: str
     top_tenth: str
+    removal: str | None
     compared: str
     unclear: bool
     notes: tuple[str, ...]
@@ -127,6 +128,7 @@ class _Maker:
             says=wording.better_than(row),
             score=wording.score_of(row),
             top_tenth=wording.chance(row.top_tenth),
+            removal=None if row.removal is None else wording.chance(row.removal),
             compared=compared,
             unclear=unclear,
             notes=row.notes,
