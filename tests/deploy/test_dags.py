@@ -83,7 +83,8 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_every_dag_loads_and_runs_once_at_a_time(airflow: dict[str, Any]) -> None:
     assert airflow["errors"] == {}
-    assert set(airflow["dags"]) == {"mmrl_collect", "mmrl_daily", "mmrl_observe", "mmrl_purge"}
+    kinds = ("collect", "daily", "observe", "purge", "scores")
+    assert set(airflow["dags"]) == {f"mmrl_{kind}" for kind in kinds}
     assert {dag["max_active_runs"] for dag in airflow["dags"].values()} == {1}
 
 
@@ -131,7 +132,7 @@ def test_the_pools_that_tasks_ask_for_are_those_that_are_made(airflow: dict[str,
     made = json.loads((ROOT / "deploy" / "airflow" / "pools.json").read_text())
     asked = {t["pool"] for dag in airflow["dags"].values() for t in dag["tasks"].values()}
     assert asked == {*made, "default_pool"}
-    reddit = [name for name in airflow["dags"] if name != "mmrl_daily"]
+    reddit = [name for name in airflow["dags"] if name not in ("mmrl_daily", "mmrl_scores")]
     for name in reddit:
         assert {t["pool"] for t in airflow["dags"][name]["tasks"].values()} == {"reddit_api"}
 

@@ -2,39 +2,32 @@
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home, suggested
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, suggested
 
 
-def communities(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Lists the communities that posts are known of, the largest first.
+def communities(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False) -> None:
+    """Lists the communities that posts are known of, the best known first.
 
-    These are the names for `mmrl predict --subreddit`.
+    These are the names for `mmrl predict --subreddit`. Posts count that the filter keeps; matured
+    ones have a settled score.
     """
     import json
 
-    import pyarrow.compute as pc
+    from mmrl.home.moments import moment
+    from mmrl.serving.communities import communities as known_communities
+    from mmrl.times import iso
 
-    posts = open_home(home).catalog.read("posts", ["subreddit", "created_at"])
-    rows = (
-        posts.group_by("subreddit", use_threads=False)
-        .aggregate([("created_at", "count"), ("created_at", "max")])
-        .sort_by([("created_at_count", "descending"), ("subreddit", "ascending")])
-    )
-    newest = pc.strftime(rows["created_at_max"], "%Y-%m-%d").to_pylist()
-    counts = rows["created_at_count"].to_pylist()
-    names = rows["subreddit"].to_pylist()
+    opened = open_home(home)
+    known = known_communities(opened.catalog, opened.settings, moment(as_of))
     if as_json:
-        typer.echo(
-            json.dumps(
-                [
-                    {"subreddit": name, "posts": count, "newest": day}
-                    for name, count, day in zip(names, counts, newest, strict=True)
-                ]
-            )
-        )
+        told = [{**one.as_dict(), "newest": iso(one.newest)} for one in known]
+        typer.echo(json.dumps(told))
         return
-    for name, count, day in zip(names, counts, newest, strict=True):
-        typer.echo(f"{name}  {count:,} posts, the newest of {day}")
-    if not names:
+    for one in known:
+        typer.echo(
+            f"{one.name}  {one.posts:,} posts, {one.matured:,} matured, the newest of "
+            f"{one.newest:%Y-%m-%d}"
+        )
+    if not known:
         following = suggested("import", "table", "FILE", "--home", home)
-        typer.echo(f"No post is known yet: {following}")
+        typer.echo(f"No post is known that the filter keeps: {following}, then mmrl run")

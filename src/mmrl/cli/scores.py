@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 def scores(
     days: Annotated[int, typer.Option("--days", min=1, help="Posts of so many days.")] = 28,
+    alarm: Annotated[
+        bool,
+        typer.Option("--alarm", help="Fail where the last week was worse than the baseline."),
+    ] = False,
     home: Home = DEFAULT_HOME,
     as_of: AsOf = None,
     as_json: Json = False,
@@ -28,11 +32,14 @@ def scores(
 
     from rich.console import Console
 
+    from mmrl.errors import Failure
     from mmrl.home.moments import moment
     from mmrl.learning.evaluation.prospective import prospective
 
     at, opened = moment(as_of), open_home(home)
     found = prospective(opened.catalog, opened.settings, at, at - timedelta(days=days))
+    if alarm and found.warning is not None:
+        raise Failure(found.warning)
     if as_json:
         typer.echo(json.dumps(found.as_dict()))
         return

@@ -13,9 +13,9 @@ from mmrl.learning.registry.registry import Registry
 from mmrl.learning.registry.version import Shown
 from mmrl.report.data import SubredditResult, by_subreddit, complete
 from mmrl.report.unit import unit_of
+from mmrl.serving.communities import Community, communities
 from mmrl.sources.kinds import SIMULATED
 from mmrl.web.champion import Champion
-from mmrl.web.facts.communities import Community, communities
 from mmrl.web.facts.community import samples_of
 from mmrl.web.pictures import Pictures
 from mmrl.web.remembered import Remembered

@@ -27,16 +27,24 @@ def test_a_community_that_is_not_known_is_said(client: TestClient) -> None:
     assert "No post of r/nowhere is known" in answer.text
 
 
-def test_hours_are_told_as_csv_in_a_zone(client: TestClient, service: Service) -> None:
+def test_a_community_is_told_as_csv_its_hours_in_a_zone(
+    client: TestClient, service: Service
+) -> None:
     answer = client.get("/communities/SimPics.csv?zone=Asia/Kolkata")
     assert answer.headers["content-type"].startswith("text/csv")
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    told = list(csv.DictReader(io.StringIO(answer.text)))
+    kinds = {row["kind"] for row in told}
+    assert {"hour", "title_length", "did_well", "watched"} <= kinds
+    assert kinds <= {"hour", "subject", "title_length", "did_well", "removed", "watched"}
+    watched = sum(int(row["posts"]) for row in told if row["kind"] == "watched")
+    assert sum(int(row["posts"]) for row in told if row["kind"] == "removed") <= watched
+    rows = [row for row in told if row["kind"] == "hour"]
     assert len(rows) == 7 * 24
     assert {row["time_zone"] for row in rows} == {"Asia/Kolkata"}
     known = {one.name: one for one in service.known()}
     assert sum(int(row["posts"]) for row in rows) == known["SimPics"].matured
     other = csv.DictReader(io.StringIO(client.get("/communities/SimPics.csv").text))
-    assert [row["posts"] for row in other] != [row["posts"] for row in rows]
+    assert [row["posts"] for row in other][: len(rows)] != [row["posts"] for row in rows]
     assert client.get("/communities/SimPics.csv?zone=Mars").status_code == 422
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, quote
+from mmrl.catalog import Catalog, moment, quote
 from mmrl.collector.observations import ABSENT
 from mmrl.collector.rules import newest_rules
 from mmrl.config import Settings
@@ -92,7 +92,7 @@ def lately(
     stands = mine["percentile"].to_numpy(zero_copy_only=False).astype(np.float64)
     hours = _hours(local, stands)
     named = [group for day in hours for group in day if group.posts >= _FEW and group.median]
-    removed, watched = _removed(catalog, name)
+    removed, watched = _removed(catalog, name, as_of)
     return Lately(
         hours=hours,
         best=sorted(named, key=lambda group: -(group.median or 0.0))[:3],
@@ -172,12 +172,13 @@ def _well(catalog: Catalog, mine: pa.Table, as_of: datetime) -> list[Post]:
     return posts_of(catalog, [Outcome(**{name: row[name] for name in names}) for row in rows])
 
 
-def _removed(catalog: Catalog, name: str) -> tuple[list[tuple[str, int]], int]:
-    """How many of a community's kept posts were gone when last seen, by what removed them."""
-    ids = catalog.read("posts", ["post_id"], f"lower(subreddit) = {quote(name.lower())}")["post_id"]
-    seen = catalog.lookup(
-        "observations", "post_id", ids, ["post_id", "observed_at", "removed_by"]
-    ).sort_by("observed_at")
+def _removed(catalog: Catalog, name: str, as_of: datetime) -> tuple[list[tuple[str, int]], int]:
+    """How many of a community's posts were gone when last seen by a time, by what removed them."""
+    where = f"lower(subreddit) = {quote(name.lower())} AND first_seen_at <= {moment(as_of)}"
+    ids = catalog.read("posts", ["post_id"], where)["post_id"]
+    columns = ["post_id", "observed_at", "removed_by"]
+    by_then = f"observed_at <= {moment(as_of)}"
+    seen = catalog.lookup("observations", "post_id", ids, columns, by_then).sort_by("observed_at")
     last: dict[str, str | None] = dict(
         zip(seen["post_id"].to_pylist(), seen["removed_by"].to_pylist(), strict=True)
     )

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from mmrl.serving.communities import Community
 from mmrl.serving.drafts import subreddit_name
 from mmrl.serving.hours import zone_of
-from mmrl.web.facts.communities import Community
 from mmrl.web.facts.community import Lately, lately
 from mmrl.web.form import ZONES
 from mmrl.web.pages import draw
@@ -29,18 +29,23 @@ async def all_communities(request: Request) -> Response:
 
 
 @router.get("/communities/{name}.csv")
-async def hours_csv(request: Request, name: str, zone: str = "UTC") -> Response:
-    """The hours of a community: weekday, hour, posts, median percentile."""
+async def community_csv(request: Request, name: str, zone: str = "UTC") -> Response:
+    """What a community's page tells: hours, subjects, titles' lengths, what did well, removals."""
     facts, found = await run_in_threadpool(_lately, request.app.state.service, name, zone_of(zone))
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["weekday", "hour", "time_zone", "posts", "median_percentile"])
-    for day in found.hours:
-        for group in day:
-            weekday, hour = group.name.split()
-            median = "" if group.median is None else f"{100 * group.median:.1f}"
-            table.writerow([weekday, hour, zone, group.posts, median])
-    headers = {"Content-Disposition": f'attachment; filename="{facts.name}-hours.csv"'}
+    table.writerow(["kind", "name", "time_zone", "posts", "median_percentile"])
+    groups = [("hour", group, zone) for day in found.hours for group in day]
+    groups += [("subject", group, "") for group in found.subjects]
+    groups += [("title_length", group, "") for group in found.lengths]
+    for kind, group, of_zone in groups:
+        table.writerow([kind, group.name, of_zone, group.posts, _percent(group.median)])
+    for post in found.well:
+        table.writerow(["did_well", post.title, "", 1, _percent(post.percentile)])
+    for removed_by, posts in found.removed:
+        table.writerow(["removed", removed_by, "", posts, ""])
+    table.writerow(["watched", "", "", found.watched, ""])
+    headers = {"Content-Disposition": f'attachment; filename="{facts.name}.csv"'}
     return Response(out.getvalue(), media_type="text/csv", headers=headers)
 
 
@@ -71,3 +76,7 @@ def _lately(service: Service, name: str, zone: ZoneInfo) -> tuple[Community, Lat
         service.catalog, service.settings, service.now(), service.samples(), facts.name, zone
     )
     return facts, found
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"

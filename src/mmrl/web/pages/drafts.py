@@ -13,10 +13,10 @@ from mmrl.images.image import ImageFacts
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.runtime.foreign_text import shown
 from mmrl.samples.reposts import image_key
+from mmrl.serving.communities import search
 from mmrl.serving.contents import read_images
 from mmrl.serving.drafts import ImageFile
 from mmrl.serving.posted_before import posted_before
-from mmrl.web.facts.communities import search
 from mmrl.web.form import ZONES, Asked
 from mmrl.web.pages import wording
 from mmrl.web.pages.record import record

@@ -7,10 +7,10 @@ from markupsafe import Markup
 
 from mmrl.report.data import SubredditResult
 from mmrl.runtime.foreign_text import shown
+from mmrl.serving.communities import Community
 from mmrl.serving.posted_before import Before
 from mmrl.serving.prediction import Interval
 from mmrl.serving.wording import better_than, chance, hour_of, percents, score_of
-from mmrl.web.facts.communities import Community
 
 __all__ = ["better_than", "chance", "hour_of", "percents", "score_of"]  # said here, too
 
