@@ -177,6 +177,13 @@ def test_every_figure_and_image_says_what_it_shows(page: Page) -> None:
     assert all(attributes["alt"] for attributes in image_files)
 
 
+def test_chances_of_removal_are_told_beside_the_rates_with_their_reliability(page: Page) -> None:
+    told = " ".join(page.text.split())
+    assert "the Brier score is 0.0520 (0.0460 to 0.0580), that of the subreddits' rates" in told
+    assert "the AUC is 0.77 (0.72 to 0.82) against 0.58" in told
+    assert "said 11.0%, came 12.0%" in str(page.tags)
+
+
 def test_simulated_data_is_called_simulated_and_real_data_is_not(
     filled: tuple[Catalog, pa.Table], page: Page, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from mmrl.learning.evaluation.record import (
     Measures,
     ModelResult,
     Part,
+    Reliability,
+    RemovalResult,
     Splits,
     Training,
 )
@@ -157,6 +159,19 @@ def make_evaluation(*, ceiling: bool = True, wins: bool = True) -> Evaluation:
         ],
         training=Training([1.5, 1.2], [1.6, 1.4], 31, 0.6, 0.1, 12.5, 0),
         noise_ceiling=noise.metrics if ceiling else None,
+        removals=RemovalResult(
+            posts=2_000,
+            removed=130,
+            test_posts=500,
+            test_removed=31,
+            brier=_interval(0.052, 0.006),
+            brier_of_rate=_interval(0.058, 0.007),
+            difference=_interval(-0.006, 0.002),
+            auc=_interval(0.77, 0.05),
+            auc_of_rate=_interval(0.58, 0.06),
+            reliability=[Reliability(0.02, 0.01, 250), Reliability(0.11, 0.12, 250)],
+            shown=True,
+        ),
     )
 
 
