@@ -11,7 +11,6 @@ from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_termina
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.evaluation.written import paired_rows
 from mmrl.runtime.foreign_text import shown
-from mmrl.serving.wording import chance
 
 if TYPE_CHECKING:
     from mmrl.learning.evaluation.paired import Paired
@@ -183,6 +182,8 @@ def prediction_table(prediction: "Prediction") -> Table:
                 f"{form.format(interval.low)} to {form.format(interval.high)}",
             )
     if prediction.removal is not None:
+        from mmrl.serving.wording import chance
+
         table.add_row("removed by moderators or filters", chance(prediction.removal), "")
     if prediction.caption is not None:
         caption = Text(shown(prediction.caption or "not sure", 300))
