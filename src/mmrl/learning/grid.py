@@ -29,7 +29,7 @@ class Grid:
     part_of: Mapping[str, np.ndarray]
     subreddit: int
 
-    def take(self, rows: np.ndarray) -> "Grid":
+    def take(self, rows: np.ndarray | slice) -> "Grid":
         """Some of the posts."""
         return Grid(tuple(each[rows] for each in self.numbers), self.part_of, self.subreddit)
 
