@@ -13,6 +13,7 @@ NAMES = (
     "embed",
     "encoders",
     "merge",
+    "increments",
     "store",
     "sandbox_signal",
     "learning",

@@ -455,3 +455,18 @@ def test_threads_that_insert_the_same_observations_at_once_make_no_duplicates(
         assert sum(threads.map(work, range(3))) == 200
     ids = Catalog.open(tmp_path).read("observations", ["post_id"])["post_id"].to_pylist()
     assert len(ids) == len(set(ids)) == 201
+
+
+def test_joining_files_of_an_indexed_table_brings_no_row_again(catalog: Catalog) -> None:
+    catalog.append("selection", selection([f"p{number:06}" for number in range(12_000)]))
+    catalog.compact()
+    assert catalog.opened("selection").list_indices()
+    for number in range(25):
+        catalog.append("selection", selection([f"q{number}"]))
+    cursor = catalog.last_written("selection")
+    catalog.compact()
+    assert len(catalog.opened("selection").to_lance().get_fragments()) < 3
+    rows, later = catalog.read_since("selection", ["post_id"], cursor)
+    assert rows.num_rows == 0
+    catalog.append("selection", selection(["new"]))
+    assert catalog.read_since("selection", ["post_id"], later)[0]["post_id"].to_pylist() == ["new"]

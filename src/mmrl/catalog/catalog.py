@@ -311,9 +311,7 @@ class Catalog:
             opened = self.opened(name)
             if opened is not None:
                 with clear_errors(self.home):
-                    before = int(opened.version)
-                    upkeep.compact(opened, name)
-                    Ages(self, name).note(opened.to_lance(), before)
+                    upkeep.compact(opened, name, Ages(self, name).note)
 
     def drop_versions(self, tables: Sequence[str], older_than: timedelta) -> int:
         """Drops versions of tables that are older than this, and the files only they hold.

@@ -1,13 +1,13 @@
 """Files of a table that were joined from older ones: how new their rows are.
 
 Lance numbers a table's fragments upwards in the order of commits, so the rows written after a
-moment are those of later fragments. Joining small files gives old rows a new fragment. What it was
-joined from is kept in `meta` by the file's name, which is never given twice; a fragment that
-nothing is known of counts as new, which costs reading it and misses nothing.
+moment are those of later fragments. Joining small files gives old rows a new fragment. How new they
+are is kept in `meta` by the file's name, which is never given twice; a fragment that nothing is
+known of counts as new, which costs reading it and misses nothing.
 """
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -31,25 +31,19 @@ class Ages:
 
     def of(self, fragment: "lance.LanceFragment") -> int:
         """The number of the fragment that the newest of its rows were written in."""
-        return self._newest.get(fragment.data_files()[0].path, fragment.fragment_id)
+        return self._newest.get(_path(fragment), fragment.fragment_id)
 
-    def note(self, dataset: "lance.LanceDataset", since: int) -> None:
-        """Keeps what the versions after `since` have joined."""
-        from lance import LanceOperation
-
-        found = False
-        for version in range(since + 1, dataset.version + 1):
-            written = dataset.read_transaction(version)
-            if written is not None and isinstance(written.operation, LanceOperation.Rewrite):
-                found = True
-                for group in written.operation.groups:
-                    newest = max(map(self._of_metadata, group.old_fragments))
-                    self._newest |= {one.files[0].path: newest for one in group.new_fragments}
-        if found:
-            there = {fragment.data_files()[0].path for fragment in dataset.get_fragments()}
-            kept = {path: newest for path, newest in self._newest.items() if path in there}
+    def note(self, before: "list[lance.LanceFragment]", after: "list[lance.LanceFragment]") -> None:
+        """Keeps that the fragments that are new were all joined from those that are gone."""
+        there = {_path(fragment) for fragment in after}
+        gone = [self.of(fragment) for fragment in before if _path(fragment) not in there]
+        if gone:
+            made = there.difference(map(_path, before))
+            kept = {path: age for path, age in self._newest.items() if path in there}
+            kept |= dict.fromkeys(sorted(made), max(gone))
             row = {"name": [self._name], "value": [json.dumps(kept)]}
             self._catalog.upsert("meta", pa.table(row, schema=META))
 
-    def _of_metadata(self, fragment: Any) -> int:
-        return self._newest.get(fragment.files[0].path, fragment.id)
+
+def _path(fragment: "lance.LanceFragment") -> str:
+    return str(fragment.data_files()[0].path)

@@ -1,11 +1,13 @@
 """Upkeep of a table's files: small ones joined, keys indexed, old versions dropped."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from mmrl.catalog.tables import indexed_columns
 
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
+_JOINING = 2  # versions that joining makes: one reserves numbers of fragments, one rewrites
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
 # Rows a page of an index. A look-up reads a page for each value; Lance's own 4,096 make looking up
@@ -15,12 +17,21 @@ _MOVED_SHARE = 0.2  # of the vectors may be missing in their index; these are co
 VECTOR = "vector"  # the column of an embedding table
 
 
-def compact(opened: Any, table: str) -> None:
-    """Joins the small files of a LanceDB table and keeps its indices; see `Catalog.compact`."""
+def compact(opened: Any, table: str, joined: Callable[[list[Any], list[Any]], None]) -> None:
+    """Joins the small files of a LanceDB table and keeps its indices; see `Catalog.compact`.
+
+    Args:
+        joined: is told the fragments before and after, where nobody else wrote meanwhile.
+    """
     try:
         if opened.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FILES:
-            opened.to_lance().optimize.compact_files(**fragments_of(table))
+            dataset = opened.to_lance()
+            version, before = dataset.version, dataset.get_fragments()
+            dataset.optimize.compact_files(**fragments_of(table))
             opened.checkout_latest()
+            after = opened.to_lance()
+            if after.version == version + _JOINING:
+                joined(before, after.get_fragments())
         if opened.count_rows() >= _INDEXED_ROWS:
             for column in indexed_columns(table):
                 _index(opened, column)
