@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from datetime import datetime
 from functools import partial
 from importlib.util import find_spec
@@ -18,6 +19,10 @@ from mmrl.pipeline.cluster.shares import Shares, share_of, shares_of
 from mmrl.pipeline.stage import Executor, MakeStage
 from mmrl.stages import StageInfo
 from mmrl.version import __version__
+
+# Of a Ray that is mmrl's own, read as Ray is imported: it listens on loopback alone, which is what
+# Ray means by the first; and its actors have this process's priority, as the plain loop has.
+_OWN = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_worker_niceness": "0"}
 
 Nodes = list[dict[str, float]]
 """What each machine has, as Ray counts it, such as `{"CPU": 8.0, "GPU": 1.0}`."""
@@ -119,8 +124,7 @@ class Cluster:
         os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")
         address = self.address
         if address is None:
-            # Ray's name for: listen on loopback alone. It is read as Ray is imported.
-            os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+            os.environ.update(_OWN)
         import ray
 
         if ray.is_initialized():
@@ -129,7 +133,11 @@ class Cluster:
         if address is None:
             how |= {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
         try:
-            ray.init(address=address or "local", **how)
+            with warnings.catch_warnings():
+                warnings.simplefilter(
+                    "ignore"
+                )  # Lance's, of the forks by which Ray's programs start
+                ray.init(address=address or "local", **how)
         except Exception as error:  # of a dozen kinds
             raise Failure(
                 f"Ray can't be reached at {address or 'this machine'}: {first_line(error)}. Set "
