@@ -133,10 +133,8 @@ class Cluster:
         if address is None:
             how |= {"_node_ip_address": "127.0.0.1", "include_dashboard": False}
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # Lance's, of the forks by which Ray's programs start
+            with warnings.catch_warnings():  # Lance's, of the forks by which Ray's programs start
+                warnings.simplefilter("ignore")
                 ray.init(address=address or "local", **how)
         except Exception as error:  # of a dozen kinds
             raise Failure(
