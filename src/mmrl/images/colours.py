@@ -28,8 +28,9 @@ def histogram(pixels: np.ndarray) -> np.ndarray:
     """
     shifted = pixels.reshape(-1, 3).astype(np.int32) >> (8 - _BITS)
     number = (shifted[:, 0] << 2 * _BITS) | (shifted[:, 1] << _BITS) | shifted[:, 2]
-    colours, counts = np.unique(number, return_counts=True)
-    shares = (counts / len(number)).astype(np.float32)
+    counts = np.bincount(number)
+    colours = np.flatnonzero(counts)
+    shares = (counts[colours] / len(number)).astype(np.float32)
     return np.sqrt(shares @ _nearness()[colours])
 
 

@@ -16,6 +16,7 @@ from mmrl.catalog.columns import IMAGE_STATISTICS
 from mmrl.images.colours import histogram
 from mmrl.images.decode import open_rgb
 from mmrl.images.lab import lab, lightness
+from mmrl.images.median_cut import median_cut
 
 STATISTICS = IMAGE_STATISTICS
 VERSION = "1"  # raised when any number changes: all images are measured again
@@ -67,7 +68,7 @@ def measure(rgb: Image.Image) -> Measures:
         **_colour(light, red_green, yellow_blue, chroma),
         **_hues(red_green, yellow_blue, chroma),
         **_as_displayed(pixels),
-        **_main_colours(smaller),
+        **_main_colours(pixels),
         **_form(detail),
         **_text_and_emptiness(detail),
     }
@@ -176,13 +177,17 @@ def _counts(flat: np.ndarray, bits: int) -> np.ndarray:
     return np.bincount((red << 2 * bits) | (green << bits) | blue, minlength=1 << 3 * bits)
 
 
-def _main_colours(small: Image.Image) -> dict[str, float]:
-    """The image's palette: at most 16 colours by median cut (Heckbert 1982), each counted once.
+def _main_colours(pixels: np.ndarray) -> dict[str, float]:
+    """The image's palette: at most 16 colours by median cut, each counted once.
+
+    Those of hardly any pixel are left out.
 
     Distances, gaps and the like are 0 for a single colour. `main_line_share` is the share of the
     colours' variance along their first principal axis: 1 for shades of one colour.
     """
-    light, red_green, yellow_blue = (axis.astype(np.float64) for axis in lab(_median_cut(small)))
+    palette, counts = median_cut(pixels, _MAIN_COLOURS)
+    main = palette[counts > _MAIN_SHARE * counts.sum()]
+    light, red_green, yellow_blue = (axis.astype(np.float64) for axis in lab(main))
     order = np.argsort(light, kind="stable")
     points = np.stack([light, red_green, yellow_blue], axis=1)[order]
     light, chroma = points[:, 0], np.hypot(points[:, 1], points[:, 2])
@@ -209,14 +214,6 @@ def _main_colours(small: Image.Image) -> dict[str, float]:
         "main_line_share": variances[-1] / max(variances.sum(), 1e-3),
         "main_log_volume": np.log(np.maximum(variances, 1e-3)).sum(),
     }
-
-
-def _median_cut(small: Image.Image) -> np.ndarray:
-    """The main colours, (n, 3) uint8, n >= 1, without those of hardly any pixel."""
-    cut = small.quantize(_MAIN_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette = np.array(cut.getpalette() or [], np.uint8).reshape(-1, 3)
-    counts = np.bincount(np.asarray(cut).ravel(), minlength=len(palette))
-    return palette[counts > _MAIN_SHARE * counts.sum()]
 
 
 def _form(light: np.ndarray) -> dict[str, float]:
