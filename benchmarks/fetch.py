@@ -1,4 +1,4 @@
-"""Speed of fetching pictures, beside img2dataset, from a server on loopback.
+"""Speed of fetching pictures, beside img2dataset, from a server on loopback; and of measuring them.
 
     python -m benchmarks.fetch [--pictures 4000] [--at-once 64] [--rounds 1] [--json]
         [--img2dataset .venv-img2dataset/bin/img2dataset]
@@ -8,6 +8,7 @@ its own:
 
 - `mmrl`: `mmrl run fetch-images` on a home that has these posts: decodes each picture, takes its
   perceptual hash, keeps equal ones once, and writes a reason for each that failed.
+- `mmrl, measured`: then `mmrl run measure-images` on that home, which no other way has.
 - `img2dataset`: two processes of 32 threads, no resizing: decodes and encodes each picture anew.
 - `img2dataset, as they are`: the same, but pictures that are JPEGs keep their bytes.
 - `img2dataset, undecoded`: nothing is looked at, the bytes are written.
@@ -29,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +137,10 @@ def timed(command: list[str], environment: dict[str, str]) -> tuple[float, float
     return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
 
-def by_mmrl(port: int, pictures: int, at_once: int) -> tuple[float, float, float]:
-    """`mmrl run fetch-images` on a home whose filter has kept these posts."""
+def by_mmrl(
+    port: int, pictures: int, at_once: int, stages: tuple[str, ...] = ("fetch-images",)
+) -> tuple[float, float, float]:
+    """`mmrl run` of these stages on a home whose filter has kept these posts; the last is timed."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         catalog = Catalog.open(home, create=True)
@@ -152,8 +156,9 @@ def by_mmrl(port: int, pictures: int, at_once: int) -> tuple[float, float, float
         (home / "mmrl.toml").write_text(
             f"[images]\nallow_loopback = true\nconcurrency = {at_once}\nper_host = {at_once}\n"
         )
-        command = [sys.executable, "-m", "mmrl", "run", "fetch-images", "--home", str(home)]
-        took = timed(command, {"DO_NOT_TRACK": "true"})
+        for stage in stages:
+            command = [sys.executable, "-m", "mmrl", "run", stage, "--home", str(home)]
+            took = timed(command, {"DO_NOT_TRACK": "true"})
         kept = Catalog.open(home).count("images")
         if kept != pictures:
             raise SystemExit(f"mmrl kept {kept} of {pictures} pictures")
@@ -213,7 +218,11 @@ def main() -> None:
     if given.serve:
         asyncio.run(serve())
         return
-    ways: dict[str, Callable[[int, int, int], Any]] = {"mmrl": by_mmrl}
+    both = ("fetch-images", "measure-images")
+    ways: dict[str, Callable[[int, int, int], Any]] = {
+        "mmrl": by_mmrl,
+        "mmrl, measured": partial(by_mmrl, stages=both),
+    }
     if given.img2dataset.is_file():
         program = given.img2dataset.absolute()
         keep = ("--skip_reencode", "True")
