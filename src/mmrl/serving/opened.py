@@ -22,6 +22,7 @@ from mmrl.learning.registry.version import Registered
 from mmrl.samples import Known, extras_column, text_column
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.load import encoders_of
+from mmrl.samples.schema import AUTHOR_FEATURES
 from mmrl.serving.combine import Combinations, Facts
 from mmrl.serving.content_memo import ContentMemo
 from mmrl.serving.contents import Content, EncodedContents, ReadImage, read_images
@@ -147,7 +148,7 @@ class Opened:
         return DraftInputs(
             (contents, places),
             Grid((combined.content, combined.place), part_of, subreddit=1),
-            samples.select(["subreddit", "subscribers"]),
+            samples.select(["subreddit", "subscribers", *AUTHOR_FEATURES]),
         )
 
     def _inputs_of_contents(self, combined: Combinations, encoded: EncodedContents) -> Inputs:
@@ -186,7 +187,7 @@ class DraftInputs:
     Attributes:
         parts: of contents and of places.
         grid: the drafts as contents at places.
-        samples: of each place, subreddit and subscribers.
+        samples: of each place, subreddit, subscribers and what is known of the author.
     """
 
     parts: tuple[Inputs, Inputs]
