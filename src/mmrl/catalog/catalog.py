@@ -1,8 +1,7 @@
 """The catalog: everything mmrl knows, in LanceDB tables under one home.
 
 Writes are single commits of Lance, so a kill leaves a table as it was before or after one, never
-between. Keys are Lance primary keys: two processes that insert the same new key at once end up
-with one row.
+between. Two processes that write the same new key at once end up with one row: see `insertion`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -242,24 +241,18 @@ class Catalog:
     # Writing
 
     def upsert(self, table: str, rows: pa.Table) -> None:
-        """Inserts rows, or replaces those whose key is there, in one commit.
+        """Inserts the rows whose key is not there, and then replaces those that are.
 
-        Rows of posts that were purged are left out, as in `insert` and `append`.
+        One commit, or one for each kind where there are rows of both. Rows of posts that were
+        purged are left out, as in `insert` and `append`.
         """
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
-        opened = self._open_or_create(table)
-        keys, rows = key_columns(opened.schema), _fit(rows, opened.schema)
-        with clear_errors(self.home):
-            if len(keys) > 1 and self._insert_new(table, keys, rows, whole=True) is not None:
-                return
-            (
-                opened.merge_insert(keys)
-                .when_matched_update_all()
-                .when_not_matched_insert_all()
-                .execute(rows)
-            )
+        keys, known = self._insert_new(table, rows)
+        if known.num_rows:
+            with clear_errors(self.home):
+                self.opened(table).merge_insert(keys).when_matched_update_all().execute(known)
 
     def insert(self, table: str, rows: pa.Table) -> int:
         """Inserts the rows whose key is not there, in one commit; changes no row that is.
@@ -270,24 +263,17 @@ class Catalog:
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return 0
-        opened = self._open_or_create(table)
-        keys, rows = key_columns(opened.schema), _fit(rows, opened.schema)
-        with clear_errors(self.home):
-            if len(keys) > 1:
-                inserted = self._insert_new(table, keys, rows)
-                if inserted is not None:
-                    return inserted
-            merged = opened.merge_insert(keys).when_not_matched_insert_all().execute(rows)
-        return int(merged.num_inserted_rows)
+        _, known = self._insert_new(table, rows)
+        return rows.num_rows - known.num_rows
 
     def append(self, table: str, rows: pa.Table) -> None:
         """Adds rows whose keys the caller knows to be new, in one commit, and looks up none."""
         rows = not_purged(self, table, rows)
         if rows.num_rows == 0:
             return
-        opened = self._open_or_create(table)
+        made = self._open_or_create(table)
         with clear_errors(self.home):
-            opened.add(_fit(rows, opened.schema))
+            self.opened(table).add(_fit(rows, made.schema))
 
     def delete(self, table: str, where: str) -> None:
         """Deletes the rows that meet a filter."""
@@ -371,22 +357,25 @@ class Catalog:
         with clear_errors(self.home):
             self._handles.drop(name)
 
-    def _insert_new(
-        self, table: str, keys: Sequence[str], rows: pa.Table, whole: bool = False
-    ) -> int | None:
-        def reading() -> "lance.LanceDataset | None":
-            return self._handles.reading(table)
+    def _insert_new(self, table: str, rows: pa.Table) -> tuple[list[str], pa.Table]:
+        """Inserts the rows that are not there; the table's keys, and the rows that are there."""
+        made = self._open_or_create(table)
+        keys = key_columns(made.schema)
 
-        return insert_new(self, reading, table, keys, rows, whole)
+        def newest() -> "lance.LanceDataset":
+            return self._open_or_create(table)
+
+        with clear_errors(self.home):
+            return keys, insert_new(self, newest, table, keys, _fit(rows, made.schema))
 
     def _reading(self, name: str) -> "lance.LanceDataset | None":
         with clear_errors(self.home):
             return self._handles.reading(name)
 
-    def _open_or_create(self, name: str) -> Any:
-        opened = self.opened(name)
-        if opened is not None:
-            return opened
+    def _open_or_create(self, name: str) -> "lance.LanceDataset":
+        dataset = self._reading(name)
+        if dataset is not None:
+            return dataset
         schema = schema_of(name)
         with clear_errors(self.home):
             try:
@@ -394,7 +383,9 @@ class Catalog:
             except (OSError, RuntimeError):
                 if self._handles.reading(name) is None:  # not even another process has made it
                     raise
-        return self.opened(name)
+            dataset = self._handles.reading(name)
+        assert dataset is not None
+        return dataset
 
     def _check_format(self, create: bool) -> None:
         written = self.read("meta", ["value"], "name = 'format'")["value"].to_pylist()

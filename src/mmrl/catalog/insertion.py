@@ -1,10 +1,11 @@
-"""Rows with keys of several columns, inserted by looking them up.
+"""Rows inserted by looking up their keys, so that none is in a table twice.
 
-LanceDB's own insert finds out by the index whether a key of one column is there; for one of several
-it reads all keys, for every batch. Here one column is looked up by its index, and what is not there
-is added, on condition that nothing was committed in between that touches the table's first
-fragment. Every such commit says that it does, though it leaves the fragment as it is: so of two
-that begin at once one has to look again.
+Lance's own insert tells of two writers of one key at once only where it reads all keys for every
+batch: not with an index, and not of any other kind of commit. Here one column is looked up by its
+index, and what is not there is added, on condition that nothing was committed in between that
+touches the table's first fragment. Every such commit says that it does, though it leaves the
+fragment as it is: so of two that begin at once one has to look again. In an empty table it is the
+first commit on its version, or none. No other insert may be made beside these.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,60 +26,65 @@ _ROW = "row"
 
 def insert_new(
     catalog: Tables,
-    reading: "Callable[[], lance.LanceDataset | None]",
+    newest: "Callable[[], lance.LanceDataset]",
     table: str,
     keys: Sequence[str],
     rows: pa.Table,
-    whole: bool = False,
-) -> int | None:
+) -> pa.Table:
     """Inserts the rows whose key is not there, in one commit.
 
     Args:
-        reading: gives the table at its newest version.
+        newest: gives the table at its newest version.
         rows: with the table's columns; no key is in them twice.
-        whole: only if none is there.
 
     Returns:
-        how many were inserted; None where it can't be done so and nothing was: the table is empty,
-        or, of the whole, some are there.
+        the rows whose key was there.
     """
-    from lance import LanceDataset, LanceOperation
     from lance.fragment import write_fragments
 
-    tried, written = -1, []
+    tried, written = None, []
     for _ in range(_TRIES):
-        dataset = reading()
-        fragments = [] if dataset is None else dataset.get_fragments()
-        if dataset is None or not fragments:
-            return None
-        new = absent(catalog, table, keys, rows)
-        if whole and new.num_rows < rows.num_rows:
-            return None
+        dataset = newest()
+        new, known = _apart(catalog, table, keys, rows)
         if not new.num_rows:
-            return 0
-        if new.num_rows != tried:  # else what was written before will do
-            written, tried = list(write_fragments(new, dataset, mode="append")), new.num_rows
-        first = fragments[0].metadata
-        try:
-            LanceDataset.commit(
-                dataset,
-                LanceOperation.Update(updated_fragments=[first], new_fragments=written),
-                read_version=dataset.version,
-                max_retries=0,
-            )
-            return new.num_rows
-        except (OSError, RuntimeError) as error:
-            if "conflict" not in str(error).lower():
-                raise
+            return known
+        if tried is None or not new.select(keys).equals(tried):  # else what was written will do
+            written, tried = list(write_fragments(new, dataset, mode="append")), new.select(keys)
+        if _commit(dataset, written):
+            return known
     raise OSError(f"commit conflict: other processes never left a moment to write to {table}")
 
 
-def absent(catalog: Tables, table: str, keys: Sequence[str], rows: pa.Table) -> pa.Table:
-    """The rows whose key a table does not hold."""
+def _commit(dataset: "lance.LanceDataset", written: "list[lance.FragmentMetadata]") -> bool:
+    """Adds new fragments to the version that was looked at; false where another commit came in."""
+    from lance import LanceDataset, LanceOperation
+
+    fragments = dataset.get_fragments()
+    operation: LanceOperation.BaseOperation
+    if fragments:
+        first = fragments[0].metadata
+        operation = LanceOperation.Update(updated_fragments=[first], new_fragments=written)
+    else:
+        operation = LanceOperation.Overwrite(dataset.schema, written)
+    try:
+        LanceDataset.commit(dataset, operation, read_version=dataset.version, max_retries=0)
+    except (OSError, RuntimeError) as error:
+        if "conflict" not in str(error).lower():
+            raise
+        return False
+    return True
+
+
+def _apart(
+    catalog: Tables, table: str, keys: Sequence[str], rows: pa.Table
+) -> tuple[pa.Table, pa.Table]:
+    """The rows whose key a table does not hold, and those whose key it does, each in order."""
     column = next(name for name in (*indexed_columns(table), *keys) if name in keys)
     there = catalog.lookup(table, column, rows[column], keys)
     if not there.num_rows:
-        return rows
-    numbered = rows.select(keys).append_column(_ROW, pa.array(range(rows.num_rows), pa.int64()))
+        return rows, rows.slice(0, 0)
+    numbers = pa.array(range(rows.num_rows), pa.int64())
+    numbered = rows.select(keys).append_column(_ROW, numbers)
     left = numbered.join(there, list(keys), join_type="left anti")[_ROW]
-    return rows.take(left.take(pc.sort_indices(left)))
+    is_new = pc.is_in(numbers, value_set=left.combine_chunks())
+    return rows.filter(is_new), rows.filter(pc.invert(is_new))
