@@ -51,14 +51,16 @@ class Handles:
         """A table as a dataset at its newest version; None where it has not been made."""
         dataset = self._datasets.get(name)
         if dataset is not None:
-            newest = dataset.latest_version
+            newest = _newest(dataset)
             if newest == dataset.version:
                 return dataset
-            # A lower number: another process has made the table anew.
+            # A lower number: another process has dropped the table, or made it anew.
             dataset = dataset.checkout_version(newest) if newest > dataset.version else None
         if dataset is None:
             dataset = self._open(name)
-        if dataset is not None:
+        if dataset is None:
+            self._datasets.pop(name, None)
+        else:
             self._datasets[name] = dataset
         return dataset
 
@@ -81,12 +83,19 @@ class Handles:
 
     def writing(self, name: str) -> Any:
         """LanceDB's table at its newest version; None where it has not been made."""
-        if name not in self._tables:
-            if self.reading(name) is None:
-                return None
-            self._tables[name] = self._database.open_table(name)
-        table = self._tables[name]
-        table.checkout_latest()
+        table = self._tables.get(name)
+        if table is not None:
+            try:
+                table.checkout_latest()
+                return table
+            except (OSError, RuntimeError, ValueError) as error:
+                if not _is_missing(error):
+                    raise
+                del self._tables[name]  # another process has dropped it
+        if self.reading(name) is None:
+            return None
+        table = self._database.open_table(name)
+        self._tables[name] = table
         return table
 
     def create(self, name: str, schema: pa.Schema) -> None:
@@ -137,7 +146,7 @@ class Handles:
         try:
             dataset = lance.dataset(self._address(name), session=self._session)
         except ValueError as error:
-            if "not found" not in str(error).lower():
+            if not _is_missing(error):
                 raise
             refuse_damaged(self._location, name)
             return None
@@ -150,3 +159,17 @@ class Handles:
 
     def _address(self, name: str) -> str:
         return str(self._location.join(f"{name}.lance"))
+
+
+def _newest(dataset: "lance.LanceDataset") -> int:
+    """The newest version of a table; 0 where it is not there any more."""
+    try:
+        return int(dataset.latest_version)
+    except (OSError, ValueError) as error:
+        if not _is_missing(error):
+            raise
+        return 0
+
+
+def _is_missing(error: Exception) -> bool:
+    return "not found" in str(error).lower()
