@@ -282,7 +282,7 @@ TABLES: dict[str, Table] = {
     "posts": Table(
         POSTS,
         OfPost(author="author_name", mentions=("crosspost_parent",)),
-        ("post_id", "image_url", "first_seen_at"),
+        ("post_id", "image_url", "first_seen_at", "image_known_at"),
     ),
     "observations": Table(OBSERVATIONS, OfPost()),
     "extra_features": Table(EXTRA_FEATURES, OfPost()),
