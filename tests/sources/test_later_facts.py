@@ -1,14 +1,17 @@
 """Facts that a post's first answer lacked, and that a later one has."""
 
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.pipeline import Silent, run_stage
+from mmrl.pipeline import Silent, Stage, run_stage
+from mmrl.pipeline.stage import Tried
 from mmrl.pipeline.stages.filter import FilterStage
 from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import import_posts
@@ -78,3 +81,34 @@ def test_both_answers_may_stand_in_one_file(catalog: Catalog, tmp_path: Path) ->
     post = read(catalog, tmp_path / "both", gallery(0, "unprocessed"), gallery(36, "valid"))
     assert post["image_url"] == "https://i.redd.it/m1.jpg"
     assert post["image_known_at"] == AT + timedelta(hours=36)
+
+
+def test_an_image_that_comes_while_the_filter_decides_is_seen_by_its_next_run(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    later = AT + timedelta(hours=36)
+    read(catalog, tmp_path / "first", gallery(0, "unprocessed"))
+
+    def work(
+        stage: Stage, catalog: Catalog, as_of: datetime, pending: pa.Table
+    ) -> Generator[Tried, None, None]:
+        loaded = stage.load(catalog, pending)
+        read(catalog, tmp_path / "second", gallery(36, "valid"))
+        yield Tried(set(pending["key"].to_pylist()), stage.worker(as_of)(loaded))
+
+    run_stage(FilterStage(Settings()), catalog, later, Silent(), work)
+    assert catalog.read("selection", ["reason"])["reason"].to_pylist() == ["gallery_unfinished"]
+    assert decided(catalog, later) == [None]
+    assert run_stage(FilterStage(Settings()), catalog, later, Silent()).pending == 0
+
+
+def test_a_gallery_of_which_only_the_size_came_later_is_decided_once(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    later = AT + timedelta(hours=36)
+    nothing = {"gallery_data": None, "media_metadata": None}
+    read(catalog, tmp_path / "first", gallery(0, "unprocessed", **nothing))
+    assert decided(catalog, AT) == ["gallery_unfinished"]
+    post = read(catalog, tmp_path / "second", gallery(36, "unprocessed"))
+    assert (post["image_url"], post["gallery_size"], post["image_known_at"]) == (None, 1, later)
+    assert run_stage(FilterStage(Settings()), catalog, later, Silent()).pending == 0

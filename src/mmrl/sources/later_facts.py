@@ -22,7 +22,7 @@ def tells_more(before: Post, post: Post) -> bool:
 
 
 def fill(catalog: Catalog, answers: Iterable[tuple[Post, datetime]]) -> int:
-    """Fills in what kept posts lack; a post whose image came is decided again by the filter.
+    """Fills in what kept posts lack, in one commit; the filter decides those pictured anew.
 
     Args:
         answers: posts as later answers tell them, with the time of each answer.
@@ -45,20 +45,12 @@ def fill(catalog: Catalog, answers: Iterable[tuple[Post, datetime]]) -> int:
         if any(tells_more(row, post) for post, _ in told[row["post_id"]])
     ]
     rows = catalog.lookup("posts", "post_id", more).to_pylist()
-    pictured = []
     for row in rows:
-        had_image = row["image_url"] is not None
         for post, at in sorted(told[row["post_id"]], key=lambda answer: answer[1]):
             for name, known_at in FACTS.items():
                 if row[name] is None and _of_the_net(post[name]):
                     row[name], row[known_at] = post[name], at
-        if not had_image and row["image_url"] is not None:
-            pictured.append(row["post_id"])
     catalog.upsert("posts", pa.Table.from_pylist(rows, schema=SCHEMAS["posts"]))
-    undecided = catalog.lookup("selection", "post_id", pictured).to_pylist()
-    for row in undecided:
-        row["rules"] = ""  # of no rules, so the filter decides the post again
-    catalog.upsert("selection", pa.Table.from_pylist(undecided, schema=SCHEMAS["selection"]))
     return len(rows)
 
 

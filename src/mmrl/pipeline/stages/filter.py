@@ -1,8 +1,9 @@
 """The `filter` stage: selects the posts to work on, and keeps a reason for each one left out.
 
-A decision is made once per post and set of rules. It reads the post's facts and its first
-observation, so it does not change with the post's later fate. Rules are the settings and the
-version of the code that decides; when either changes, all posts are decided again.
+A decision is made once per post and set of rules, and once more where a post was left out for want
+of an image that came later. It reads the post's facts and its first observation, so it does not
+change with the post's later fate. Rules are the settings and the version of the code that decides;
+when either changes, all posts are decided again.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from mmrl.pipeline import Results
 from mmrl.pipeline.stages.images import may_fetch
 
 DECISIONS_VERSION = 3  # raised with the code of a rule: all posts are decided again
+_IMAGELESS = (Reason.GALLERY_UNFINISHED, Reason.NO_IMAGE)
 _FACTS = ("post_id", "subreddit", "over_18", "is_video", "is_gallery", "image_url", "source")
 _BATCH_SCHEMA = pa.schema(
     [
@@ -45,7 +47,7 @@ class FilterStage:
         self.writes = "selection"
 
     def pending(self, catalog: Catalog, as_of: datetime, posts: pa.Array | None = None) -> pa.Table:
-        """Posts first seen by `as_of` that the present rules have not decided.
+        """Posts first seen by `as_of` that the present rules have not decided as they now are.
 
         A post whose image came later waits until then.
         """
@@ -55,11 +57,22 @@ class FilterStage:
             "posts",
             "post_id",
             posts,
-            ["post_id", "first_seen_at"],
+            ["post_id", "first_seen_at", "image_known_at"],
             f"first_seen_at <= {moment(as_of)} AND "
             f"(image_known_at IS NULL OR image_known_at <= {moment(as_of)})",
         )
-        return without(seen, "post_id", decided["post_id"]).rename_columns(["key", "first_seen_at"])
+        stands = without(decided, "post_id", self._pictured_since(catalog, seen))
+        pending = without(seen, "post_id", stands["post_id"])
+        return pending.select(["post_id", "first_seen_at"]).rename_columns(["key", "first_seen_at"])
+
+    def _pictured_since(self, catalog: Catalog, seen: pa.Table) -> pa.ChunkedArray:
+        """Posts that the present rules left out for want of an image, and that have one now."""
+        told_more = seen.filter(pc.is_valid(seen["image_known_at"]))["post_id"]
+        has_image = "image_url IS NOT NULL"
+        pictured = catalog.lookup("posts", "post_id", told_more, ["post_id"], has_image)["post_id"]
+        reasons = ", ".join(quote(reason) for reason in _IMAGELESS)
+        left_out = f"rules = {quote(self.rules)} AND reason IN ({reasons})"
+        return catalog.lookup("selection", "post_id", pictured, ["post_id"], left_out)["post_id"]
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Adds the posts' facts, and score and removal at their first observation."""
