@@ -265,3 +265,27 @@ def test_posts_whose_images_do_not_fit_into_memory_come_next_in_the_same_run(
     assert (report.pending, report.done) == (9, 9)
     assert len(shown(catalog)) == 9
     assert len(sizes) > 2
+
+
+def test_a_chunk_that_comes_late_brings_its_own_bytes_as_the_later_one_is_not_committed_yet(
+    catalog: Catalog, image_host: ImageServer
+) -> None:
+    url = image_host.serve("/a.jpg", image_file())
+    posts(catalog, {"a": url, "b": url, "c": url}, "reddit")
+    stage = FetchImagesStage(Settings.model_validate({"images": {"allow_loopback": True}}))
+    pending, worker = stage.pending(catalog, NOW), stage.worker(NOW)
+    brought = [worker(pending.slice(row, 1)).done["bytes"][0].is_valid for row in (1, 0, 1, 2)]
+    assert brought == [True, True, False, False]
+    assert image_host.asked.total() == 2
+
+
+def test_an_address_whose_image_is_not_in_the_catalog_is_asked_for(
+    catalog: Catalog, image_host: ImageServer
+) -> None:
+    url = image_host.serve("/a.jpg", image_file())
+    post(catalog, "first", url)
+    run(catalog)
+    catalog.delete("images", "true")
+    post(catalog, "second", url)
+    assert run(catalog).done == 1
+    assert catalog.count("images") == 1

@@ -66,7 +66,7 @@ class FetchImagesStage:
 
         Columns: key, image_url, preview_url, source; `sha256` and `final_url` where the same
         address has given another post its image; `comes_again`: more than one of these posts has
-        that address.
+        that address; `place`: in the order in which they are committed.
         """
         kept = selected(catalog, posts).rename_columns({"post_id": "key"})
         done = ("post_images", "post_id", "true")
@@ -84,7 +84,9 @@ class FetchImagesStage:
         for name in ("sha256", "final_url"):
             waiting = waiting.append_column(name, known[name].take(row))
         again = _repeated(waiting["image_url"])
-        return waiting.append_column("comes_again", again).rename_columns({"post_id": "key"})
+        places = pa.array(range(waiting.num_rows), pa.int64())
+        waiting = waiting.append_column("comes_again", again).append_column("place", places)
+        return waiting.rename_columns({"post_id": "key"})
 
     def load(self, catalog: Catalog, pending: pa.Table) -> pa.Table:
         """Nothing to add: the worker brings the images."""
@@ -113,6 +115,8 @@ class FetchImagesStage:
             posts["post_id"],
             ["post_id", "sha256", "final_url"],
         )
+        stored = catalog.lookup("images", "sha256", shown["sha256"], ["sha256"])["sha256"]
+        shown = shown.filter(pc.is_in(shown["sha256"], value_set=_array(stored)))
         row = pc.index_in(shown["post_id"], value_set=_array(posts["post_id"]))
         return shown.append_column("image_url", posts["image_url"].take(row))
 
@@ -123,7 +127,10 @@ class FetchImagesWorker:
     def __init__(self, images: ImageSettings, fetcher: "Fetcher") -> None:
         self._images = images
         self._fetcher = fetcher
-        self._seen: dict[str, _Found] = {}  # only addresses that come again in this run
+        # Only addresses that come again in this run, each with the place of the first post that it
+        # was brought for. On a cluster an earlier chunk may come after a later one, and be the one
+        # to be committed: it must not rely on what is not in the catalog yet.
+        self._seen: dict[str, tuple[int, _Found]] = {}
 
     def __call__(self, batch: pa.Table) -> Results:
         """Rows of `_DONE`, one a post; bytes and facts only where an image is first met.
@@ -136,7 +143,9 @@ class FetchImagesWorker:
             for post in posts
             if post["sha256"] is not None
         }
-        outcomes: dict[str, _Found] = {**known, **self._seen}
+        first = min(post["place"] for post in posts)
+        seen = {url: found for url, (place, found) in self._seen.items() if place <= first}
+        outcomes: dict[str, _Found] = {**known, **seen}
         urls = {post["image_url"] for post in posts if _may_ask(post)}
         fetched = self._bring(sorted(urls - outcomes.keys()))
         outcomes.update({url: _kept(url, got) for url, got in fetched.items()})
@@ -145,9 +154,9 @@ class FetchImagesWorker:
         outcomes.update({url: _kept(url, got) for url, got in previews.items()})
         self._seen.update(
             {
-                post["image_url"]: outcomes[post["image_url"]]
+                post["image_url"]: (first, outcomes[post["image_url"]])
                 for post in posts
-                if post["comes_again"] and post["image_url"] in outcomes
+                if post["comes_again"] and post["image_url"] in outcomes.keys() - seen.keys()
             }
         )
         images = [*fetched.values(), *previews.values()]
