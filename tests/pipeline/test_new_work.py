@@ -1,13 +1,13 @@
 """Pending work is found by what is new, and is the same that looking at everything finds."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from mmrl.catalog import Catalog
+from mmrl.catalog import Catalog, Failed, Reason
 from mmrl.catalog.tables import META
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.new_work import NewWork
@@ -83,3 +83,19 @@ def test_a_day_is_found_without_looking_at_any_other_post(tmp_path: Path) -> Non
     asked.clear()
     run_stage(stage, home.catalog, home.now, Silent())
     assert sorted(asked[0].to_pylist()) == sorted(set(after) - set(before))
+
+
+def test_a_due_failure_of_what_nobody_wants_any_more_is_forgotten_and_no_doubt_for_ever(
+    tmp_path: Path,
+) -> None:
+    home = ChangingHome(Catalog.open(tmp_path, create=True), 2)
+    home.new_posts()
+    home.run_all()
+    stage = next(one for one in home.stages() if one.name == "embed-title")
+    lost = Failed("of no post", Reason.WORKER_DIED, transient=True)
+    home.catalog.fail(stage.name, [lost], home.now)
+    later = home.now + timedelta(days=2)
+    assert home.catalog.due_failures(stage.name, later).to_pylist() == ["of no post"]
+    home.run(stage, later)
+    home.run(stage, later)
+    assert home.catalog.due_failures(stage.name, later).to_pylist() == []

@@ -65,6 +65,7 @@ class NewWork:
         self._read: dict[str, str] = {}
         self.missed = 0
         posts = self._touched() if self._trusted else self._all()
+        self._looked_at_all = posts is None or check
         self.pending = self._among(posts)
         if check and posts is not None:
             found = self.pending
@@ -77,7 +78,13 @@ class NewWork:
             self._catalog.delete("meta", f"name = {quote(_name(self._stage.name))}")
 
     def end(self) -> None:
-        """To be called when all pending work is done or has failed: leaves the mark."""
+        """To be called when all pending work is done or has failed: leaves the mark.
+
+        After a look at everything a failure that is still due is of what nobody wants any more; it
+        goes, or it would be a doubt for ever.
+        """
+        if self._looked_at_all:
+            self._catalog.clear_failures(self._stage.name, self._due().to_pylist())
         rows = self._catalog.count(self._stage.writes)
         mark = Mark(self._stage.rules, self._generation, rows, self._as_of, self._read)
         before = self._kept if self._trusted else None
