@@ -4,12 +4,16 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.generation import generation
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
 from mmrl.errors import CatalogError, MmrlError
 from mmrl.learning.registry.registry import Registry
@@ -141,3 +145,24 @@ def test_a_sound_home_is_told_to_be_sound_and_a_dry_run_changes_nothing(home: Pa
     assert said.exit_code == 1
     assert "would be mended" in said.output
     assert (home / "mlflow.db").read_bytes() == before
+
+
+def test_a_stage_that_begins_between_a_repair_and_its_end_looks_at_everything_once_more(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {
+        "post_id": "p",
+        "sha256": "lost",
+        "final_url": "",
+        "fetched_at": datetime(2026, 5, 4, tzinfo=UTC),
+    }
+    rows = pa.Table.from_pylist([row], schema=SCHEMAS["post_images"])
+    catalog.insert("post_images", rows)
+    generations = [generation(catalog)]
+    take_out = "mmrl.repair.images.take_out"
+    monkeypatch.setattr(take_out, lambda *_: generations.append(generation(catalog)))
+    (damage,) = check(catalog.home)
+    assert damage.mend is not None
+    damage.mend()
+    generations.append(generation(catalog))
+    assert len(generations) == len(set(generations)) == 3

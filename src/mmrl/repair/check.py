@@ -28,14 +28,22 @@ def check(home: str | Path) -> Iterator[Damage]:
 
 
 def _in_a_new_generation(damage: Damage, home: str | Path) -> Damage:
-    """The damage; mending it has stages look at everything once more."""
+    """The damage; mending it has stages look at everything once more.
+
+    A new generation is begun before, in case the mending is cut off, and after, for a stage that
+    has begun to read in between.
+    """
     mend = damage.mend
     if mend is None:
         return damage
 
-    def begin_and_mend() -> None:
+    def begin() -> None:
         with contextlib.suppress(MmrlError):  # the table that would say so is the broken one
             begin_generation(Catalog.open(home))
+
+    def begin_and_mend() -> None:
+        begin()
         mend()
+        begin()
 
     return replace(damage, mend=begin_and_mend)
