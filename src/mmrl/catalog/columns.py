@@ -1,7 +1,6 @@
 """Columns that several tables or packages share: keys, times, spaces and the lists of numbers.
 
-Keys carry Lance's unenforced-primary-key mark, without which two processes that insert the same
-new key at once would both succeed.
+Keys carry Lance's unenforced-primary-key mark, by which a table tells its key.
 """
 
 import pyarrow as pa
