@@ -22,6 +22,7 @@ from mmrl.catalog import Catalog, Failed, Reason, quote, without
 from mmrl.catalog.columns import SPACES, key, key_columns
 from mmrl.catalog.holds import OfContent, OfNoPost, OfPost
 from mmrl.catalog.tables import SCHEMAS, TABLES, embeddings, embeddings_table, table_of
+from mmrl.catalog.upkeep import joined_below
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -548,3 +549,32 @@ def test_joining_files_of_an_indexed_table_brings_no_row_again(catalog: Catalog)
     assert rows.num_rows == 0
     catalog.append("selection", selection(["new"]))
     assert catalog.read_since("selection", ["post_id"], later)[0]["post_id"].to_pylist() == ["new"]
+
+
+def test_joining_few_rows_leaves_a_large_file_as_it_was_and_brings_none_of_its_rows_again(
+    catalog: Catalog,
+) -> None:
+    catalog.append("selection", selection([f"p{number:06}" for number in range(3_000)]))
+    cursor = catalog.last_written("selection")
+    late = [f"q{number:02}" for number in range(25)]
+    for post in late:
+        catalog.append("selection", selection([post]))
+    catalog.compact()
+    assert len(catalog.opened("selection").to_lance().get_fragments()) == 2
+    rows, _ = catalog.read_since("selection", ["post_id"], cursor)
+    assert sorted(rows["post_id"].to_pylist()) == late
+
+
+def test_a_table_that_grows_by_small_files_stays_of_few_and_writes_each_row_a_few_times() -> None:
+    files: list[int] = []
+    written = 0
+    for _ in range(2_000):
+        files += [7] * 21
+        bound = joined_below(files, 131_072)
+        small = sum(rows for rows in files if rows < bound)
+        assert bound == 131_072 or small <= bound
+        files = [rows for rows in files if rows >= bound] + [small]
+        written += small
+        assert len([rows for rows in files if rows < 131_072]) < 20
+    assert written < 15 * sum(files)
+    assert max(files) < 3 * 131_072

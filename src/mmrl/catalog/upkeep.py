@@ -1,12 +1,13 @@
 """Upkeep of a table's files: small ones joined, keys indexed, old versions dropped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from mmrl.catalog.tables import indexed_columns
 
 _SMALL_FILES = 20  # a table with more of them than this is worth compacting
+_FEWEST_FILES = 10  # that are joined, where they are not all of like size
 _JOINING = 2  # versions that joining makes: one reserves numbers of fragments, one rewrites
 _INDEXED_ROWS = 10_000  # smaller tables are read faster than an index is kept
 _UNINDEXED_ROWS = 2_000  # newer rows than the index knows are read one by one; so many at most
@@ -24,10 +25,14 @@ def compact(opened: Any, table: str, joined: Callable[[list[Any], list[Any]], No
         joined: is told the fragments before and after, where nobody else wrote meanwhile.
     """
     try:
-        if opened.stats()["fragment_stats"]["num_small_fragments"] > _SMALL_FILES:
-            dataset = opened.to_lance()
-            version, before = dataset.version, dataset.get_fragments()
-            done = dataset.optimize.compact_files(**fragments_of(table))
+        dataset, options = opened.to_lance(), fragments_of(table)
+        version, before = dataset.version, dataset.get_fragments()
+        files, whole = [one.physical_rows for one in before], options["target_rows_per_fragment"]
+        if sum(rows < whole for rows in files) > _SMALL_FILES:
+            options["target_rows_per_fragment"] = joined_below(files, whole)
+            # Else a large file of which rows were deleted would be cut into small ones.
+            take_out = options["target_rows_per_fragment"] == whole
+            done = dataset.optimize.compact_files(**options, materialize_deletions=take_out)
             opened.checkout_latest()
             after = opened.to_lance()
             # Where there was nothing to join, the same number of versions may be others' commits.
@@ -41,6 +46,25 @@ def compact(opened: Any, table: str, joined: Callable[[list[Any], list[Any]], No
     except (OSError, RuntimeError) as error:
         if "commit conflict" not in str(error):
             raise
+
+
+def joined_below(files: Sequence[int], whole: int) -> int:
+    """The number of rows below which files are joined: all together make no more than that.
+
+    A file is joined with smaller ones once these have as many rows as it has, so that it doubles at
+    least. Joining all each time would write large files anew for a few rows, and have all their
+    rows come again as new, see `joined`.
+
+    Args:
+        files: the rows of each.
+        whole: what files grow to.
+    """
+    smaller = 0
+    for place, rows in enumerate(sorted(rows for rows in files if rows < whole)):
+        if place >= _FEWEST_FILES and rows > smaller:
+            return rows
+        smaller += rows
+    return whole
 
 
 def drop_versions(opened: Any, older_than: timedelta) -> int:
