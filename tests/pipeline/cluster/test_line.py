@@ -68,8 +68,9 @@ def test_one_item_that_kills_is_found_and_its_neighbours_stay(
         if chunk.spent:
             assert chunk.keys == [killer]
         elif killer in chunk.keys:
-            given_out(line, 0, f"actor {deaths}")
-            line.lose(f"actor {deaths}", "memory")
+            actor = f"actor {deaths}"
+            given_out(line, 0, actor)
+            line.lose(actor, "memory")
             deaths += 1
             continue
         done += chunk.keys
