@@ -157,7 +157,7 @@ def test_a_prediction_lies_inside_its_interval(finished: Finished, run: Run) -> 
     found = json.loads(run(*draft, "--subreddit", "r/Pics", *as_of).out)
     assert set(found) == {
         *("title", "subreddit", "posted_at", "model_version", "score", "popularity"),
-        *("percentile", "caption", "caption_kind", "simulated", "notes"),
+        *("percentile", "removal", "caption", "caption_kind", "simulated", "notes"),
     }
     assert (found["subreddit"], found["model_version"]) == ("Pics", "1")
     assert found["simulated"] is False

@@ -52,7 +52,7 @@ def draft(
     spread = Spread(middle - width, middle, middle + (above or width), "log_score")
     known = Interval(0, 0.5, 1) if subreddit != "unknown" else None
     return Ranked(
-        *(1, 0, 0, 0, "a.jpg", "", "A", subreddit, NOW, known, None, None, None, ()), spread
+        *(1, 0, 0, 0, "a.jpg", "", "A", subreddit, NOW, known, None, None, None, None, ()), spread
     )
 
 

@@ -264,7 +264,7 @@ def test_a_draft_is_predicted_with_its_flair_and_features(
     brought = ["--flair", " OC", "--feature", "tags=red", "--feature", "runtime=93"]
     result = CliRunner().invoke(app, [*command, *brought])
     assert result.exit_code == 0, result.output
-    samples, where_posted = heard
+    where_posted, samples = heard
     assert samples["extra"].to_pylist() == [[("flair", "OC"), ("runtime", "93"), ("tags", "red")]]
     assert samples["has_flair"].to_pylist() == where_posted["has_flair"].to_pylist() == [1]
     assert {"text:flair", "text:tags"} <= set(samples.schema.names)

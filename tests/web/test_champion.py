@@ -29,13 +29,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Registry(home)._store
     first = store.version("1")
     evaluation = Registry(home).show("1").evaluation
-    files = store.folder(first)
-    store.add(
-        "2026-08-12T00:00:00Z",
-        dict(first.tags),
-        evaluation,
-        lambda folder: shutil.copytree(files, folder, dirs_exist_ok=True),
-    )
+    with store.at_hand(first) as files:
+        store.add(
+            "2026-08-12T00:00:00Z",
+            dict(first.tags),
+            evaluation,
+            lambda folder: shutil.copytree(files, folder, dirs_exist_ok=True),
+        )
     return home
 
 

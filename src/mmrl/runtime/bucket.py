@@ -285,9 +285,8 @@ def _opened(location: Location) -> Bucket:
             },
         )
     except (BaseError, ValueError) as error:
-        scheme = location.address.partition("://")[0]
         raise ConfigError(
             f"{location} can't be a home ({type(error).__name__}): expected an address such as "
-            f"s3://bucket/path, and got {scheme}://."
+            f"s3://bucket/path, and got {location.scheme}://."
         ) from None
     return Bucket(location, store)

@@ -27,6 +27,11 @@ class Location:
         return "://" not in self.address
 
     @property
+    def scheme(self) -> str:
+        """The part of a URI before `://`; "" of a folder."""
+        return "" if self.is_local else self.address.partition("://")[0]
+
+    @property
     def path(self) -> Path:
         """The folder, with `~` written out.
 
