@@ -1,10 +1,11 @@
 """Chances of removal: how well a law of removal is found, on worlds that the sandbox makes.
 
-    python -m benchmarks.removals [--posts 10000] [--seeds 3] [--share 0.06]
+    python -m benchmarks.removals [--posts 10000] [--seeds 3] [--share 0.06] [--until 0.5]
 
 Makes posts, and what looks at 0.5, 4 and 40 hours saw of them, as tables; learns from the older
-ones, and is judged on the newest fifth. Shows the Brier score and the AUC with their intervals,
-beside the subreddits' rates and the AUC of the law itself.
+ones, and is judged on the newest fifth. With `--until`, all is as known after that share of the
+world's time, as a daily training knows it: the newest posts have not matured. Shows the Brier score
+and the AUC with their intervals, beside the subreddits' rates and the AUC of the law itself.
 """
 
 import argparse
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.06)
+    parser.add_argument("--until", type=float, help="0 to 1; unset: when all posts have matured")
     given = parser.parse_args()
     for seed in range(given.seeds):
         world = World.make(given.posts, seed, removals=given.share)
@@ -66,6 +68,8 @@ def main() -> None:
             catalog = Catalog.open(Path(folder) / "home", create=True)
             fill(catalog, world)
             as_of = world.end + timedelta(days=2)
+            if given.until is not None:
+                as_of = world.start + given.until * (world.end - world.start)
             posts = posts_with_fates(catalog, Settings(), as_of)
         _, result = learn_removals(posts, seed)
         if result is None:

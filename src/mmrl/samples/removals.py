@@ -1,9 +1,11 @@
 """Whether posts stayed or were removed by moderators and filters, as known at a time.
 
-A post was removed where its newest observation by then says so; one that was given back stands. It
-stayed where it still stood at the maturity age. What its author deleted, and what the source no
-longer shows, tells neither. As for scores (`mmrl.samples.known_at`), a post that was first observed
-when it had matured, as in a dump, counts as known from the maturity age on.
+Both are told by looks at the maturity age or later, so that of young posts neither is known: were
+removals taken from earlier looks, the newest posts of known fate would all be removed ones. A post
+was removed where its newest observation by then says so; one that was given back stands. What its
+author deleted, and what the source no longer shows, tells neither. As for scores
+(`mmrl.samples.known_at`), a post that was first observed when it had matured, as in a dump, counts
+as known from the maturity age on.
 """
 
 from collections.abc import Sequence
@@ -45,22 +47,19 @@ def posts_with_fates(catalog: Catalog, settings: Settings, as_of: datetime) -> p
     """Posts whose fate was known at a time, filtered out or not, in the order they were created.
 
     Where removed posts were purged, those that stayed say too much: then only posts count that went
-    up after the newest such purge.
+    up after the newest such purge, even one that came later than the time asked for.
 
     Returns:
         post_id, subreddit, author (as `author_keys`), created_at, title, over_18, spoiler, flair;
         `removed`, and `known`, from when on that was known, in microseconds since 1970.
     """
-    where = f"first_seen_at <= {moment(as_of)}"
-    since = _purged_until(catalog, as_of)
+    which, looks = f"first_seen_at <= {moment(as_of)}", f"observed_at <= {moment(as_of)}"
+    since = _purged_until(catalog)
     if since is not None:
-        where += f" AND created_at >= {moment(since)}"
-    posts = catalog.read("posts", [*_FACTS, *_GIVEN], where)
-    seen = catalog.read(
-        "observations",
-        ["post_id", "observed_at", "removed_by"],
-        f"observed_at <= {moment(as_of)}",
-    )
+        which += f" AND created_at >= {moment(since)}"
+        looks += f" AND observed_at >= {moment(since)}"
+    posts = catalog.read("posts", [*_FACTS, *_GIVEN], which)
+    seen = catalog.read("observations", ["post_id", "observed_at", "removed_by"], looks)
     readable = pc.invert(pc.is_in(posts["title"], value_set=pa.array(_UNREADABLE)))
     posts = posts.filter(readable).sort_by([("created_at", "ascending"), ("post_id", "ascending")])
     posts = posts.combine_chunks()
@@ -79,41 +78,34 @@ def posts_with_fates(catalog: Catalog, settings: Settings, as_of: datetime) -> p
     return table.filter(pa.array(removed >= 0))
 
 
-def _purged_until(catalog: Catalog, as_of: datetime) -> datetime | None:
-    """The end of the newest day, by a time, on which removed posts were erased; None for none."""
+def _purged_until(catalog: Catalog) -> datetime | None:
+    """The end of the newest day on which removed posts were erased; None for none."""
     reasons = ", ".join(quote(reason) for reason in sorted(MODERATED))
     days = catalog.read("purged", ["day"], f"reason IN ({reasons})")["day"].to_pylist()
-    past = [day for day in days if day <= as_of.date().isoformat()]
-    return parse_time(max(past)) + timedelta(days=1) if past else None
+    return parse_time(max(days)) + timedelta(days=1) if days else None
 
 
 def _fates(posts: pa.Table, seen: pa.Table, mature: timedelta) -> tuple[np.ndarray, np.ndarray]:
     """1 for a removed post, 0 for one that stayed, -1 for neither; and since when that is known."""
     place = pc.index_in(seen["post_id"], value_set=posts["post_id"].combine_chunks())
     seen = seen.append_column("place", place).filter(pc.is_valid(place))
+    matured_at = microseconds(posts["created_at"]) + mature // timedelta(microseconds=1)
+    of_post, at = seen["place"].to_numpy(), microseconds(seen["observed_at"])
+    count = posts.num_rows
+    fate, never = np.full(count, -1, np.int8), np.iinfo(np.int64).max
+    first, taken, stood = (np.full(count, never) for _ in range(3))
+    np.minimum.at(first, of_post, at)
+    seen = seen.filter(pa.array(at >= matured_at[of_post]))
     seen = seen.sort_by([("place", "ascending"), ("observed_at", "ascending")])
-    of_post = seen["place"].to_numpy()
-    at = microseconds(seen["observed_at"])
+    of_post, at = seen["place"].to_numpy(), microseconds(seen["observed_at"])
     gone = seen["removed_by"]
     moderated = pc.fill_null(
         pc.is_in(gone, value_set=pa.array(sorted(MODERATED))), False
     ).to_numpy()
     stands = pc.is_null(gone).to_numpy()
-    matured_at = microseconds(posts["created_at"]) + mature // timedelta(microseconds=1)
-    count = posts.num_rows
-    fate, never = np.full(count, -1, np.int8), np.iinfo(np.int64).max
-    last, first = np.full(count, -1), np.full(count, never)
-    last[of_post] = np.arange(len(of_post))  # the newest of a post is written last
-    np.minimum.at(first, of_post, at)
-    taken, stood = np.full(count, never), np.full(count, never)
     np.minimum.at(taken, of_post[moderated], at[moderated])
-    ripe = stands & (at >= matured_at[of_post])
-    np.minimum.at(stood, of_post[ripe], at[ripe])
-    met = last >= 0
-    newest = last[met]
-    fate[met] = np.where(
-        moderated[newest], 1, np.where(stands[newest] & (stood[met] < never), 0, -1)
-    )
+    np.minimum.at(stood, of_post[stands], at[stands])
+    fate[of_post] = np.where(moderated, 1, np.where(stands, 0, -1))  # the newest is written last
     known = np.where(fate == 1, taken, stood)
     return fate, np.where(first >= matured_at, matured_at, known)
 
