@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from mmrl.learning import removals
+from mmrl.learning.evaluation import bootstrap
 from mmrl.learning.removals import Facts, RemovalModel, learn_removals
 from mmrl.samples.removals import MARKS, RemovalHistory, marks_of, times_of
 
@@ -33,6 +36,11 @@ def posts(count: int, seed: int, tells: bool = True) -> pa.Table:
             "known": known,
         }
     )
+
+
+def with_removed(table: pa.Table, removed: list[bool]) -> pa.Table:
+    at = table.schema.get_field_index("removed")
+    return table.set_column(at, "removed", pa.array(removed))
 
 
 def chances(model: RemovalModel, title: str, subreddit: str, rates: float = -2.0) -> float:
@@ -69,11 +77,39 @@ def test_where_nothing_tells_a_removal_nothing_is_shown() -> None:
 
 def test_of_too_few_posts_or_removed_ones_nothing_is_learned() -> None:
     assert learn_removals(posts(150, 0), 0) == (None, None)
-    few = posts(600, 0)
-    stayed = few.set_column(
-        few.schema.get_field_index("removed"), "removed", pa.array([False] * 590 + [True] * 10)
-    )
+    stayed = with_removed(posts(600, 0), [False] * 590 + [True] * 10)
     assert learn_removals(stayed, 0) == (None, None)
+
+
+@pytest.mark.parametrize("stayed", [0, 9])
+def test_where_hardly_any_of_the_newest_posts_stayed_nothing_is_learned(stayed: int) -> None:
+    told = posts(1_000, 0)
+    newest = [True] * (200 - stayed) + [False] * stayed
+    told = with_removed(told, [*told["removed"].to_pylist()[:800], *newest])
+    assert learn_removals(told, 0) == (None, None)
+
+
+def test_of_more_posts_than_may_be_used_the_newest_are_and_the_rates_are_those_of_all() -> None:
+    told = posts(2_000, 0)
+    model, result = learn_removals(told, 0, 600)
+    _, alone = learn_removals(told.slice(1_400), 0)
+    assert model is not None
+    assert result is not None
+    assert alone is not None
+    assert result.test_posts == alone.test_posts == 120
+    assert result.posts == alone.posts < 480
+    assert result.brier_of_rate.value != alone.brier_of_rate.value  # of 1,400 posts more
+
+
+def test_at_most_so_many_posts_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(removals, "_MOST_JUDGED", 250)
+    drawn: list[int] = []
+    draw = bootstrap.draw
+    monkeypatch.setattr(bootstrap, "draw", lambda n, *rest: drawn.append(n) or draw(n, *rest))
+    _, result = learn_removals(posts(1_500, 0), 0)
+    assert result is not None
+    assert (result.test_posts, drawn) == (250, [250])
+    assert result.posts > 1_000  # the others are learned from
 
 
 def test_rates_are_those_that_were_known_when_a_post_went_up() -> None:

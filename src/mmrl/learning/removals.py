@@ -9,6 +9,7 @@ chosen on later posts, and so are a and b, by which the chances come to mean wha
 1999). What mmrl can't see, such as a rule about accounts, is in the rates alone.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -23,13 +24,14 @@ from mmrl.learning.evaluation.record import Reliability, RemovalResult
 from mmrl.samples.removals import MARKS, RemovalHistory, marks_of, times_of
 
 LEAST_POSTS, LEAST_REMOVED = 200, 30  # to learn from; with fewer nothing is said
-LEAST_JUDGED = 10  # removed test posts
+LEAST_JUDGED = 10  # test posts that were removed, and as many that stayed
+_MOST_JUDGED = 20_000  # test posts: resamples of more would take gigabytes
 _TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.15  # of the posts, the newest
 _PULLS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # on all weights, in posts; those of a subreddit more
 _OWN_PULL = 4.0
 _OWN_POSTS = 30  # a subreddit with fewer has no weights of its own
 _BINS = 5  # of the reliability plot
-_RESAMPLES = 500
+_RESAMPLES, _AT_ONCE = 500, 50
 TERMS = (*MARKS, "title_length_squared")
 _LENGTH = MARKS.index("log_title_chars")
 _USUAL_LENGTH = 4.0  # log1p of characters
@@ -116,34 +118,43 @@ class _Learned:
             self.created[rows],
         )
 
+    @property
+    def fewer_of_a_kind(self) -> int:
+        """How many were removed, or how many stayed, whichever is less."""
+        gone = int(self.removed.sum())
+        return min(gone, len(self.removed) - gone)
+
     def known_before(self, moment: int) -> "_Learned":
         return self.take(np.flatnonzero(self.known < moment))
 
 
-def learn_removals(posts: pa.Table, seed: int) -> tuple[RemovalModel | None, RemovalResult | None]:
+def learn_removals(
+    posts: pa.Table, seed: int, most: int | None = None
+) -> tuple[RemovalModel | None, RemovalResult | None]:
     """Learns from the older posts, and is judged on the newest.
 
     Args:
-        posts: of `posts_with_fates`.
+        posts: of `posts_with_fates`; the rates are those of all of them.
+        most: learn from, and be judged on, so many of the newest; None for all.
 
     Returns:
         the model and how it did; None for both where too few posts, or too few removed ones, are
         known.
     """
-    removed = pc.sum(posts["removed"]).as_py() or 0
-    if posts.num_rows < LEAST_POSTS or removed < LEAST_REMOVED:
+    newest = posts if most is None else posts.slice(max(0, posts.num_rows - most))
+    count, removed = newest.num_rows, pc.sum(newest["removed"]).as_py() or 0
+    if count < LEAST_POSTS or removed < LEAST_REMOVED:
         return None, None
-    rows = _learned(posts)
-    count = len(rows.removed)
-    first_test = int(count * (1 - _TEST_SHARE))
+    rows = _learned(newest, RemovalHistory(posts))
+    first_test = max(int(count * (1 - _TEST_SHARE)), count - _MOST_JUDGED)
     first_validation = int(first_test * (1 - _VALIDATION_SHARE))
     test = rows.take(np.arange(first_test, count))
     older = rows.take(np.arange(first_test)).known_before(int(test.created[0]))
     validation = rows.take(np.arange(first_validation, first_test))
     train = rows.take(np.arange(first_validation)).known_before(int(validation.created[0]))
     validation = validation.known_before(int(test.created[0]))
-    enough = all(part.removed.any() and not part.removed.all() for part in (train, validation))
-    if not enough or test.removed.sum() < LEAST_JUDGED:
+    least = ((train, 1), (validation, 1), (test, LEAST_JUDGED))
+    if any(part.fewer_of_a_kind < needed for part, needed in least):
         return None, None
     pull = min(_PULLS, key=lambda each: _loss(_fit(train, each), validation))
     scale, shift = _platt(_fit(train, pull), validation)
@@ -153,9 +164,9 @@ def learn_removals(posts: pa.Table, seed: int) -> tuple[RemovalModel | None, Rem
     return RemovalModel(**{**vars(model), "shown": result.shown}), result
 
 
-def _learned(posts: pa.Table) -> _Learned:
+def _learned(posts: pa.Table, history: RemovalHistory) -> _Learned:
     created = times_of(posts)
-    rates = RemovalHistory(posts).rates(posts["subreddit"], posts["author"], created)
+    rates = history.rates(posts["subreddit"], posts["author"], created)
     facts = Facts(posts["subreddit"].to_pylist(), rates.subreddit, rates.author)
     removed = posts["removed"].to_numpy().astype(np.float64)
     return _Learned(marks_of(posts), facts, removed, posts["known"].to_numpy(), created)
@@ -173,9 +184,8 @@ def _fit(posts: _Learned, pull: float) -> RemovalModel:
     terms = _terms(posts.marks)
     mean, spread = terms.mean(axis=0), np.maximum(terms.std(axis=0), 1e-6)
     z = (terms - mean) / spread
-    names = np.array([name.lower() for name in posts.facts.subreddits], object)
-    counted = {name: int((names == name).sum()) for name in sorted(set(names))}
-    own = [name for name, count in counted.items() if count >= _OWN_POSTS]
+    names = [name.lower() for name in posts.facts.subreddits]
+    own = sorted(name for name, count in Counter(names).items() if count >= _OWN_POSTS)
     number = {name: place for place, name in enumerate(own)}
     which = np.array([number.get(name, -1) for name in names], np.int64)
     order = np.argsort(which, kind="stable")
@@ -273,6 +283,11 @@ def _judge(model: RemovalModel, older: _Learned, test: _Learned, seed: int) -> R
 
 def _auc(values: np.ndarray, removed: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """(B,) the chance that a removed post has a larger value than one that stayed."""
+    parts = (counts[start : start + _AT_ONCE] for start in range(0, len(counts), _AT_ONCE))
+    return np.concatenate([_auc_of_some(values, removed, part) for part in parts])
+
+
+def _auc_of_some(values: np.ndarray, removed: np.ndarray, counts: np.ndarray) -> np.ndarray:
     ranked = bootstrap.ranks(values, counts)
     positive = counts * removed
     gone = positive.sum(axis=1, dtype=np.float64)

@@ -113,7 +113,7 @@ def train(
     fitting, model = time.perf_counter() - started, blend.model
     removals = None
     if fates is not None:
-        model.removals, removals = learn_removals(fates, options.seed)
+        model.removals, removals = learn_removals(fates, options.seed, options.max_posts)
     parts = model.parts(task.test.inputs)
     quantiles = predict_in_time(blend, task, parts, as_of)
     predictors = _predictors(task, parts, quantiles, blend.seconds, options.target, progress)
