@@ -32,6 +32,10 @@ def test_flags_win_over_the_environment_and_that_over_the_file(
         ("[images]\nmax_bytes = -1", "images.max_bytes"),
         ("profle = 'x'", "profle"),
         ("[label\n", "not valid TOML"),
+        (
+            "[train]\nmax_posts = 200\nmin_samples = 300",
+            "train: max_posts is less than min_samples",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path: Path, text: str, named: str) -> None:

@@ -7,11 +7,11 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -284,6 +284,15 @@ class TrainSettings(Section):
     max_posts: int | None = Field(
         default=100_000, ge=200, description="learn from so many: the newest, and a sample of older"
     )
+
+    @model_validator(mode="after")
+    def _enough_are_left(self) -> Self:
+        if self.max_posts is not None and self.max_posts < self.min_samples:
+            raise PydanticCustomError(
+                "fewer_than_needed",
+                "max_posts is less than min_samples, so there would never be enough to learn from",
+            )
+        return self
 
 
 class Settings(BaseSettings):

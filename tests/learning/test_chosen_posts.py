@@ -4,8 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from mmrl.config import TrainSettings
+from mmrl.errors import InputError
 from mmrl.learning.chosen_posts import choose_posts
 from tests.support.learning_samples import make_samples
 
@@ -13,7 +15,7 @@ EVERY = np.ones(600, bool)
 
 
 def options(**given: float | int | None) -> TrainSettings:
-    return TrainSettings.model_validate({"max_posts": None, **given})
+    return TrainSettings.model_validate({"max_posts": None, "min_samples": 50, **given})
 
 
 def test_all_labelled_posts_are_used_where_they_are_few() -> None:
@@ -33,15 +35,37 @@ def test_a_window_counts_back_from_the_newest_labelled_post() -> None:
     assert chosen.too_old == 500 - len(chosen.rows)
 
 
+def test_a_window_that_leaves_too_few_posts_is_named() -> None:
+    with pytest.raises(InputError, match=r"train\.window_days leaves \d+ of 600 .* needs 200"):
+        choose_posts(make_samples(days=60), EVERY, options(window_days=10, min_samples=200))
+
+
 def test_the_newest_half_is_kept_and_older_posts_are_drawn_evenly() -> None:
     samples = make_samples(days=90)
     chosen = choose_posts(samples, EVERY, options(max_posts=400))
     assert chosen.thinned_out == 200
+    assert sorted([*chosen.rows, *chosen.left_out]) == list(range(600))
     assert set(range(400, 600)) <= set(chosen.rows.tolist())
     names, created = samples["subreddit"].to_pylist(), samples["created_at"].to_pylist()
     strata = [(names[row], created[row].month) for row in range(400)]
     there, drawn = Counter(strata), Counter(strata[row] for row in chosen.rows if row < 400)
     assert all(abs(drawn[stratum] - count / 2) <= 1 for stratum, count in there.items())
+
+
+def test_of_older_posts_no_more_is_copied_than_the_draw_needs() -> None:
+    class Watched:
+        def __init__(self, table: pa.Table) -> None:
+            self.table, self.num_rows = table, table.num_rows
+
+        def __getitem__(self, name: str) -> pa.ChunkedArray:
+            return self.table[name]
+
+        def select(self, names: list[str]) -> pa.Table:
+            return self.table.select(names)
+
+    samples = make_samples(days=90)
+    few = choose_posts(Watched(samples), EVERY, options(max_posts=400))  # it can't be copied whole
+    assert few.rows.tolist() == choose_posts(samples, EVERY, options(max_posts=400)).rows.tolist()
 
 
 def test_a_draw_is_the_seeds_and_stays_when_posts_come() -> None:

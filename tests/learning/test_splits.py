@@ -113,7 +113,7 @@ def test_a_random_split_says_that_it_leaks() -> None:
         samples, np.ones(100, bool), validation_share=0.1, test_share=0.2, seed=0
     )
     assert split.leaking
-    assert splits_of(split, samples, 0, 0).leaking
+    assert splits_of(split, samples, seen_authors(split, samples), 0, 0).leaking
     assert len(np.unique(np.concatenate([split.train, split.validation, split.test]))) == 100
 
 
@@ -136,3 +136,16 @@ def test_an_author_counts_as_seen_only_with_an_earlier_post() -> None:
     authors = samples["author_id"].to_pylist()
     earlier = {authors[i] for i in np.concatenate([split.train, split.validation])} - {None}
     assert list(seen_authors(split, samples)) == [authors[i] in earlier for i in split.test]
+
+
+def test_an_author_whose_earlier_posts_were_thinned_out_counts_as_seen() -> None:
+    samples = table([float(50 * i) for i in range(40)], [36.0] * 40)
+    names = [None if i % 3 == 0 else f"new{i % 2}" if i > 30 else "old" for i in range(40)]
+    at = samples.schema.get_field_index("author_id")
+    samples = samples.set_column(at, "author_id", pa.array(names))
+    split = split_by_time(
+        samples, np.ones(40, bool), validation_share=0.2, test_share=0.2, mature_after_hours=36
+    )
+    seen = seen_authors(split, samples, ["new1", None])
+    assert list(seen) == [names[i] in ("old", "new1") for i in split.test]
+    assert set(seen) == {True, False}

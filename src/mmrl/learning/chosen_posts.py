@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.config import TrainSettings
+from mmrl.errors import InputError
 from mmrl.samples.features import microseconds
 
 _NEWEST = 0.5  # share of the posts used
@@ -28,12 +29,17 @@ class Chosen:
     Attributes:
         rows: in the order of the samples.
         too_old: labelled posts older than the window.
-        thinned_out: labelled posts within it that were not drawn.
+        left_out: rows of labelled posts within it that were not drawn.
     """
 
     rows: np.ndarray
     too_old: int
-    thinned_out: int
+    left_out: np.ndarray
+
+    @property
+    def thinned_out(self) -> int:
+        """How many posts were not drawn."""
+        return len(self.left_out)
 
 
 def choose_posts(samples: pa.Table, usable: np.ndarray, options: TrainSettings) -> Chosen:
@@ -42,6 +48,9 @@ def choose_posts(samples: pa.Table, usable: np.ndarray, options: TrainSettings) 
     Args:
         usable: which (n, bool) have the label that the target needs; others are never chosen.
         options: `window_days`, counted back from the newest of them, `max_posts` and `seed`.
+
+    Raises:
+        InputError: fewer than `min_samples` lie within the window.
     """
     rows = np.flatnonzero(usable)
     created = microseconds(samples["created_at"])
@@ -49,15 +58,22 @@ def choose_posts(samples: pa.Table, usable: np.ndarray, options: TrainSettings) 
     if options.window_days is not None and len(rows):
         span = timedelta(days=options.window_days) // timedelta(microseconds=1)
         within = rows[created[rows] >= created[rows].max() - span]
+    if len(within) < options.min_samples:
+        raise InputError(
+            f"train.window_days leaves {len(within):,} of {len(rows):,} labelled posts and "
+            f"training needs {options.min_samples:,}: make the window longer, or lower "
+            "train.min_samples."
+        )
     most = options.max_posts
     chosen = within
     if most is not None and len(within) > most:
         in_time = within[np.argsort(created[within], kind="stable")]
         newest = round(most * _NEWEST)
         older = in_time[: len(in_time) - newest]
-        drawn = _drawn(samples.take(pa.array(older)), most - newest, options.seed)
+        read = samples.select(["post_id", "subreddit", "created_at"]).take(pa.array(older))
+        drawn = _drawn(read, most - newest, options.seed)
         chosen = np.sort(np.concatenate([older[drawn], in_time[len(in_time) - newest :]]))
-    return Chosen(chosen, len(rows) - len(within), len(within) - len(chosen))
+    return Chosen(chosen, len(rows) - len(within), np.setdiff1d(within, chosen))
 
 
 def _drawn(samples: pa.Table, count: int, seed: int) -> np.ndarray:

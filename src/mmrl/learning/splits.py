@@ -11,7 +11,7 @@ When a label was known, `mmrl.samples.known_at` says: a watched post's from its 
 imported one's from when it matured.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -212,10 +212,15 @@ def _draw(name: str, seed: int) -> str:
     return sha256(f"{seed}\n{name}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def seen_authors(split: Split, samples: pa.Table) -> np.ndarray:
-    """Which test posts (bool) are by an author of a training or validation post."""
+def seen_authors(split: Split, samples: pa.Table, others: Iterable[str | None] = ()) -> np.ndarray:
+    """Which test posts (bool) are by an author of a training or validation post.
+
+    Args:
+        others: authors of posts of the same time that were left out to have fewer.
+    """
     authors = np.array(samples["author_id"].to_pylist(), dtype=object)
-    before = set(authors[np.concatenate([split.train, split.validation])]) - {None}
+    learned = authors[np.concatenate([split.train, split.validation])]
+    before = {*learned, *others} - {None}
     return np.array([author in before for author in authors[split.test]], dtype=bool)
 
 

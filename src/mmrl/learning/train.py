@@ -87,8 +87,8 @@ def train(
         table_versions: of the catalog that the samples were drawn from.
 
     Raises:
-        InputError: fewer labelled samples than `settings.train.min_samples`, or they span so
-            short a time that a part of the split is empty.
+        InputError: fewer labelled samples than `settings.train.min_samples`, in all or within
+            the window, or they span so short a time that a part of the split is empty.
     """
     progress = progress or Silent()
     options = settings.train
@@ -97,9 +97,12 @@ def train(
     if usable.sum() < options.min_samples:
         raise InputError(too_few(int(usable.sum()), samples.num_rows, settings))
     names = samples.schema.names
-    chosen = Chosen(np.arange(samples.num_rows), 0, 0)
+    every = np.arange(samples.num_rows)
+    chosen = Chosen(every, 0, every[:0])
+    authors_left_out: list[str | None] = []
     if split is None:
         chosen, vectors = choose_posts(samples, usable, options), vectors or HeldVectors(samples)
+        authors_left_out = samples["author_id"].take(pa.array(chosen.left_out)).to_pylist()
         vectors = vectors.of(chosen.rows)
         samples = samples.drop_columns([name for name in vectors.dims if name in names])
         samples = samples.take(pa.array(chosen.rows))
@@ -119,7 +122,8 @@ def train(
     predictors = _predictors(task, parts, quantiles, blend.seconds, options.target, progress)
     if truth is not None:
         predictors.append(_ceiling(truth, task.test))
-    true, seen = evaluate.truth_of(task.test.samples), seen_authors(split, samples)
+    true = evaluate.truth_of(task.test.samples)
+    seen = seen_authors(split, samples, authors_left_out)
     judged = evaluate.judge_all(predictors, true, seen, options.bootstrap, options.seed)
     evaluation = _evaluation(
         judged,
@@ -127,7 +131,7 @@ def train(
         settings,
         as_of,
         table_versions=dict(table_versions or {}),
-        splits=evaluate.splits_of(split, samples, chosen.too_old, chosen.thinned_out),
+        splits=evaluate.splits_of(split, samples, seen, chosen.too_old, chosen.thinned_out),
         ablation=_ablation(task, true, settings, progress) if ablated else [],
         calibration=calibration(*quantiles, task.test.target),
         seconds=fitting,

@@ -16,7 +16,7 @@ from mmrl.learning.evaluation.judge import Judged, difference, judge
 from mmrl.learning.evaluation.metrics import METRICS, leading
 from mmrl.learning.evaluation.record import Kind, Measures, ModelResult, Part, Splits
 from mmrl.learning.evaluation.statistics import Predicted, Truth
-from mmrl.learning.splits import Split, seen_authors
+from mmrl.learning.splits import Split
 from mmrl.learning.targets import TargetName, column, to_log_score, to_popularity
 
 _MEDIAN = "subreddit_median"  # the baseline's name
@@ -165,13 +165,15 @@ def _by_metric(names: Mapping[str, list[str]]) -> str:
     return "; ".join(f"{_listed(listed)} by {metric}" for metric, listed in names.items())
 
 
-def splits_of(split: Split, samples: pa.Table, too_old: int, thinned_out: int) -> Splits:
+def splits_of(
+    split: Split, samples: pa.Table, seen: np.ndarray, too_old: int, thinned_out: int
+) -> Splits:
     """The split for an evaluation: posts and dates of each part, authors seen and unseen.
 
     Args:
+        seen: which test posts are by an author of `seen_authors`.
         too_old, thinned_out: posts that were left out before the split.
     """
-    seen = seen_authors(split, samples)
     authors = np.array(samples["author_id"].to_pylist(), dtype=object)[split.test]
     return Splits(
         train=_part(samples, split.train),

@@ -75,7 +75,8 @@ class Splits:
     Attributes:
         gap_posts: labelled posts that lie in the gaps.
         kind: all but "time" leak the future, and `leaking` then says so wherever results are shown.
-        posts_of_seen_authors: test posts by authors of training or validation posts.
+        posts_of_seen_authors: test posts by authors of training or validation posts, or of posts
+            that were thinned out of these.
         authors_seen: how many authors those are.
         too_old: labelled posts left out because they are older than `train.window_days`.
         thinned_out: labelled posts left out because there are more than `train.max_posts`.
