@@ -9,12 +9,16 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from mmrl.catalog import Catalog
+from mmrl.config import load_settings
 from mmrl.errors import CatalogError
 from mmrl.learning.registry.registry import Registry
+from mmrl.learning.removals import TERMS, RemovalModel
+from mmrl.serving.drafts import Drafts, ImageFile
 from mmrl.web.app import make_app
-from mmrl.web.champion import Champion
+from mmrl.web.champion import FRESH, Champion
 from tests.support.earlier_home import unpack_earlier_home
-from tests.support.served_home import load_champion, picture, serve_home
+from tests.support.served_home import NOW, load_champion, picture, serve_home
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +72,29 @@ def test_no_request_fails_while_a_new_champion_is_taken_up(home: Path, champion:
     versions = [version for _, version in answers]
     assert versions == sorted(versions)
     assert (versions[0], versions[-1]) == ("1", "2")
+
+
+def test_what_is_known_anew_is_read_before_requests_meet_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Registry(home).promote("1")
+    now = [NOW]
+    champion = Champion(Catalog.open(home), load_settings(home), lambda: now[0])
+    nothing = [0.0] * len(TERMS)
+    champion.current.registered.model.removals = RemovalModel(
+        nothing, [1.0] * len(TERMS), nothing, {}, 0.0, 0.0, -2.0, shown=True
+    )
+    now[0] += FRESH
+    champion.refresh()
+    assert champion.current.as_of == now[0]
+
+    def reads(*_: object) -> None:
+        raise AssertionError("posts are read while somebody waits")
+
+    monkeypatch.setattr("mmrl.serving.removal.posts_with_fates", reads)
+    image = ImageFile("red.jpg", picture("red"))
+    (ranked,) = champion.current.rank(Drafts(["Lake at dawn"], ["SimPics"], [image]))
+    assert ranked.removal == pytest.approx(0.119, abs=0.001)
 
 
 def test_a_champion_that_can_not_be_loaded_leaves_the_old_one(

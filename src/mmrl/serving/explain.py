@@ -185,8 +185,8 @@ def _middle(predictor: Predictor, inputs: Inputs) -> np.ndarray:
 
 def _background(predictor: Predictor, subreddit: str) -> tuple[str | None, Inputs]:
     """Posts that stand for a typical one of the subreddit, as the model reads them."""
-    key = ("background", subreddit.lower())
-    if key not in predictor.memo:
+
+    def read() -> tuple[str | None, Inputs]:
         columns = ["subreddit", "created_at", "score"]
         rows = read_known(predictor.catalog, predictor.settings, predictor.as_of, columns)
         rows = rows.filter(pc.is_valid(rows["score"]))
@@ -201,10 +201,9 @@ def _background(predictor: Predictor, subreddit: str) -> tuple[str | None, Input
         samples = samples_with_vectors(
             predictor.catalog, predictor.settings, predictor.as_of, predictor.profile, posts=posts
         )
-        inputs = predictor.registered.model.encoding(samples)
-        predictor.memo[key] = subreddit if own else None, inputs
-    found: tuple[str | None, Inputs] = predictor.memo[key]
-    return found
+        return subreddit if own else None, predictor.registered.model.encoding(samples)
+
+    return predictor.memo.of(("background", subreddit.lower()), read)
 
 
 def _spread(rows: pa.Table) -> list[str]:

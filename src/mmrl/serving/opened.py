@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ from mmrl.serving.content_memo import ContentMemo
 from mmrl.serving.contents import Content, EncodedContents, ReadImage, read_images
 from mmrl.serving.drafts import Drafts, check_drafts
 from mmrl.serving.groups import columns_of_places
+from mmrl.serving.once import Once
 from mmrl.sources.extras import FLAIR, IMAGE_TEXT, extra_value
 from mmrl.sources.kinds import SIMULATED
 
@@ -53,7 +54,7 @@ class Opened:
     profile: Profile
     known: Known
     simulated: bool
-    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    memo: Once = field(default_factory=Once, repr=False, compare=False)
     contents: ContentMemo = field(default_factory=ContentMemo, repr=False, compare=False)
 
     @classmethod
@@ -77,7 +78,7 @@ class Opened:
 
     def at(self, as_of: datetime) -> Self:
         """The same model with what was known at another time, read anew."""
-        return replace(self, known=Known(self.catalog, self.settings, as_of), memo={})
+        return replace(self, known=Known(self.catalog, self.settings, as_of), memo=Once())
 
     @property
     def as_of(self) -> datetime:

@@ -130,11 +130,10 @@ def _shown(opened: Opened) -> RemovalModel | None:
 
 
 def _history(opened: Opened) -> RemovalHistory:
-    if "removals" not in opened.memo:
-        posts = posts_with_fates(opened.catalog, opened.settings, opened.as_of)
-        opened.memo["removals"] = RemovalHistory(posts)
-    history: RemovalHistory = opened.memo["removals"]
-    return history
+    def read() -> RemovalHistory:
+        return RemovalHistory(posts_with_fates(opened.catalog, opened.settings, opened.as_of))
+
+    return opened.memo.of("removals", read)
 
 
 def _read(opened: Opened, combined: Combinations) -> tuple[np.ndarray, Facts]:

@@ -108,15 +108,16 @@ def matured(predictor: Predictor) -> pa.Table:
     """The posts whose outcome is known: post_id, subreddit, created_at, score, title_content,
     image_content, and `known`, the moment from which it was, in microseconds since 1970.
     """
-    if "matured" not in predictor.memo:
+
+    def read() -> pa.Table:
         columns = ["subreddit", "created_at", "score", "title_content", "image_content"]
         rows = read_known(predictor.catalog, predictor.settings, predictor.as_of, columns)
         rows = rows.filter(pc.is_valid(rows["score"]))
         known = label_known_at(rows, mature_after(predictor.settings))
         rows = rows.append_column("known", pa.array(known))
-        predictor.memo["matured"] = rows.drop_columns(["first_look_at", "label_observed_at"])
-    table: pa.Table = predictor.memo["matured"]
-    return table
+        return rows.drop_columns(["first_look_at", "label_observed_at"])
+
+    return predictor.memo.of("matured", read)
 
 
 def _nearest(

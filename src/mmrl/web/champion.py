@@ -54,7 +54,9 @@ class Champion:
                     self.current = self._open()
                     _log.info("Version %s is taken up.", self.version)
                 elif self._now() - self.current.as_of >= FRESH:
-                    self.current = self.current.at(self._now())
+                    fresh = self.current.at(self._now())
+                    _warm(fresh)
+                    self.current = fresh
             except MmrlError as error:
                 if self.complaint is None:
                     _log.error("What is new can't be taken up: %s", error)
@@ -69,7 +71,7 @@ class Champion:
 
 
 def _warm(predictor: Predictor) -> None:
-    """Has the models loaded that are only loaded when they are used, so that no request waits."""
+    """Has loaded and read what is so only when it is used, so that no request waits for it."""
     image = Image.new("RGB", (_WARM_SIDE, _WARM_SIDE), "grey")
     file = io.BytesIO()
     image.save(file, "JPEG")
