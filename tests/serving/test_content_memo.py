@@ -1,12 +1,26 @@
 """The memo of drafts' contents: what is made once, what is forgotten."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 
 from mmrl.serving.content_memo import ContentMemo
 
 
+@dataclass(frozen=True)
+class Record:
+    values: np.ndarray
+
+
 def doubled(keys: list[str]) -> list[str]:
     return [key * 2 for key in keys]
+
+
+def two_values() -> int:
+    memo = ContentMemo()
+    memo.of("kind", ["a", "b"], doubled)
+    return memo.held
 
 
 def fails(keys: list[str]) -> list[str]:
@@ -33,7 +47,7 @@ def test_kinds_are_apart() -> None:
 
 
 def test_the_longest_unused_is_forgotten_and_what_is_asked_for_comes_all_the_same() -> None:
-    memo = ContentMemo(most=2)
+    memo = ContentMemo(two_values())
     memo.of("kind", ["a", "b"], doubled)
     memo.of("kind", ["a"], doubled)
     memo.of("kind", ["c"], doubled)
@@ -47,3 +61,26 @@ def test_what_fails_is_not_remembered() -> None:
     with pytest.raises(ValueError, match="a"):
         memo.of("kind", ["a"], fails)
     assert memo.of("kind", ["a"], doubled) == {"a": "aa"}
+
+
+def test_values_count_by_their_bytes_and_keys_hardly_at_all() -> None:
+    memo = ContentMemo(100_000)
+    vectors = {name: np.zeros(5_000, np.float32) for name in "abcdefgh"}  # 20 KB each
+    memo.of("vectors", vectors, lambda keys: [vectors[key] for key in keys])
+    assert len(memo) == 4
+    assert 80_000 < memo.held <= 100_000
+    records = {name: Record(np.zeros(10_000, np.float32)) for name in "ijk"}
+    memo.of("records", records, lambda keys: [records[key] for key in keys])
+    assert len(memo) == 2
+    memo = ContentMemo(100_000)
+    long = [f"{number}{'x' * 250_000}" for number in range(20)]
+    assert memo.of("title", long, lambda keys: [key[:2] for key in keys])[long[7]] == "7x"
+    assert len(memo) == 20
+    assert sum(len(name) for name in memo._kept) < 1_000
+    assert memo.of("title", [*long, (1, "a")], lambda keys: ["pair"])[1, "a"] == "pair"
+
+
+def test_a_value_larger_than_all_it_may_hold_is_given_and_not_kept() -> None:
+    memo = ContentMemo(1_000)
+    assert len(memo.of("kind", ["x" * 2_000], doubled)["x" * 2_000]) == 4_000
+    assert (len(memo), memo.held) == (0, 0)

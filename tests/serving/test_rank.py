@@ -148,6 +148,7 @@ def test_a_draft_equal_to_a_stored_post_gets_what_the_pipeline_predicts_for_that
         (Drafts(["A"], ["r/"]), "neither may be empty"),
         (Drafts([], ["pics"]), "neither may be empty"),
         (Drafts(["A"] * 1000, ["pics"] * (MOST_COMBINATIONS // 1000 + 1)), "than the 100,000"),
+        (Drafts(["A", "B" * 2_001], ["pics"]), "2,001 characters"),
         (Drafts(["A"], ["pics"], MANY), "201 images"),
         (Drafts(["A"], ["pics"], [ImageFile("notes.txt", b"no image")]), "notes.txt: "),
         (Drafts(["A"], ["pics"], IMAGES, [NOW.replace(tzinfo=None)]), "no time zone"),

@@ -7,6 +7,7 @@ from datetime import datetime
 from mmrl.errors import InputError
 
 MOST_COMBINATIONS = 100_000  # in one ranking: 10 images x 10 titles x 5 subreddits x 168 hours fit
+MOST_TITLE = 2_000  # characters; Reddit takes 300
 MOST_IMAGES = 200  # each is held in memory and encoded
 
 
@@ -75,7 +76,8 @@ def check_drafts(drafts: Sequence[Drafts]) -> None:
     """Refuses drafts that can't be ranked, before anything is encoded.
 
     Raises:
-        InputError: there are none, a title or subreddit is empty, or there are too many.
+        InputError: there are none, a title or subreddit is empty, a title is very long, or there
+            are too many.
     """
     if not drafts:
         raise InputError("There is nothing to predict: give a title and a subreddit.")
@@ -84,6 +86,11 @@ def check_drafts(drafts: Sequence[Drafts]) -> None:
         titled = [title for title in each.titles if title.strip()]
         if not (titled and named) or len(titled + named) < len(each.titles) + len(each.subreddits):
             raise InputError("A prediction needs a title and a subreddit: neither may be empty.")
+        longest = max(map(len, each.titles))
+        if longest > MOST_TITLE:
+            raise InputError(
+                f"A title has {longest:,} characters: give one of at most {MOST_TITLE:,}."
+            )
         for hour in each.hours:
             if hour.tzinfo is None:
                 raise InputError(f"The hour {hour.isoformat()} has no time zone: give it one.")
