@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.runtime.foreign_text import shown
+from mmrl.runtime.foreign_text import cell, shown
 
 
 def test_signs_that_steer_a_terminal_become_visible() -> None:
@@ -13,6 +13,13 @@ def test_signs_that_steer_a_terminal_become_visible() -> None:
     assert shown("one\ntwo\r") == "one\\ntwo\\r"
     assert shown("abc\u202etxt.exe") == "abc\\u202etxt.exe"
     assert shown("Café “0” 日本 👩‍👩‍👧") == "Café “0” 日本 👩‍👩‍👧"
+
+
+def test_a_cell_begins_no_formula() -> None:
+    for text in ('=HYPERLINK("http://a.invalid")', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1"):
+        assert cell(text) == f"'{text}"
+    for text in ("A lake = a mirror", "'quoted'", "", "5 - 10 words"):
+        assert cell(text) == text
 
 
 def test_containers_are_named_and_numbers_bounded() -> None:

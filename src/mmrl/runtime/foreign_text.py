@@ -4,6 +4,7 @@ import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # control, bidi, surrogates...
 _JOINERS = "\u200c\u200d"  # of letters and emoji; harmless
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _KINDS = {dict: "an object", list: "a list", tuple: "a list", bytes: "bytes"}
 
 
@@ -25,6 +26,11 @@ def shown(value: object, most: int = 60) -> str:
             return "an enormous number"
     signs = "".join(map(_visible, value[: most + 1]))
     return signs if len(signs) <= most else signs[: most - 3] + "..."
+
+
+def cell(text: str) -> str:
+    """A foreign text for a table that people open in a spreadsheet: never a formula there."""
+    return f"'{text}" if text.startswith(_BEGIN_FORMULAS) else text
 
 
 def _visible(sign: str) -> str:

@@ -2,11 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmrl.web.pages import community_pages
 from mmrl.web.service import Service
 
 pytestmark = pytest.mark.slow
@@ -46,6 +49,17 @@ def test_a_community_is_told_as_csv_its_hours_in_a_zone(
     other = csv.DictReader(io.StringIO(client.get("/communities/SimPics.csv").text))
     assert [row["posts"] for row in other][: len(rows)] != [row["posts"] for row in rows]
     assert client.get("/communities/SimPics.csv?zone=Mars").status_code == 422
+
+
+def test_a_title_is_no_formula_where_the_csv_is_opened(
+    client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts, found = community_pages._lately(service, "SimPics", ZoneInfo("UTC"))
+    well = [replace(post, title="=1+1") for post in found.well[:1]]
+    assert well
+    monkeypatch.setattr(community_pages, "_lately", lambda *_: (facts, replace(found, well=well)))
+    told = csv.DictReader(io.StringIO(client.get("/communities/SimPics.csv").text))
+    assert [row["name"] for row in told if row["kind"] == "did_well"] == ["'=1+1"]
 
 
 def test_a_marked_posts_picture_is_blurred_until_asked(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from mmrl.runtime.foreign_text import cell
 from mmrl.serving.communities import Community
 from mmrl.serving.drafts import subreddit_name
 from mmrl.serving.hours import zone_of
@@ -39,11 +40,11 @@ async def community_csv(request: Request, name: str, zone: str = "UTC") -> Respo
     groups += [("subject", group, "") for group in found.subjects]
     groups += [("title_length", group, "") for group in found.lengths]
     for kind, group, of_zone in groups:
-        table.writerow([kind, group.name, of_zone, group.posts, _percent(group.median)])
+        table.writerow([kind, cell(group.name), of_zone, group.posts, _percent(group.median)])
     for post in found.well:
-        table.writerow(["did_well", post.title, "", 1, _percent(post.percentile)])
+        table.writerow(["did_well", cell(post.title), "", 1, _percent(post.percentile)])
     for removed_by, posts in found.removed:
-        table.writerow(["removed", removed_by, "", posts, ""])
+        table.writerow(["removed", cell(removed_by), "", posts, ""])
     table.writerow(["watched", "", "", found.watched, ""])
     headers = {"Content-Disposition": f'attachment; filename="{facts.name}.csv"'}
     return Response(out.getvalue(), media_type="text/csv", headers=headers)
