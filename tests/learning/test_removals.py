@@ -90,14 +90,14 @@ def test_where_hardly_any_of_the_newest_posts_stayed_nothing_is_learned(stayed: 
 
 
 def test_of_more_posts_than_may_be_used_the_newest_are_and_the_rates_are_those_of_all() -> None:
-    told = posts(2_000, 0)
-    model, result = learn_removals(told, 0, 600)
+    told = posts(3_000, 0)
+    model, result = learn_removals(told, 0, 1_600)
     _, alone = learn_removals(told.slice(1_400), 0)
     assert model is not None
     assert result is not None
     assert alone is not None
-    assert result.test_posts == alone.test_posts == 120
-    assert result.posts == alone.posts < 480
+    assert result.test_posts == alone.test_posts == 320
+    assert result.posts == alone.posts < 1_280
     assert result.brier_of_rate.value != alone.brier_of_rate.value  # of 1,400 posts more
 
 
@@ -126,4 +126,6 @@ def test_rates_are_those_that_were_known_when_a_post_went_up() -> None:
     counts, gone = history.counts(["strict", "nowhere"], int(created[-1]))
     assert counts[1] == gone[1] == 0
     assert 0 < gone[0] < counts[0] < 1_000
+    none, _ = RemovalHistory(told.slice(0, 0)).counts(["strict"], int(created[-1]))
+    assert none.tolist() == [0]
     assert marks_of(told).shape == (1_000, len(MARKS))

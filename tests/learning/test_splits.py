@@ -140,7 +140,7 @@ def test_an_author_counts_as_seen_only_with_an_earlier_post() -> None:
 
 def test_an_author_whose_earlier_posts_were_thinned_out_counts_as_seen() -> None:
     samples = table([float(50 * i) for i in range(40)], [36.0] * 40)
-    names = [None if i % 3 == 0 else f"new{i % 2}" if i > 30 else "old" for i in range(40)]
+    names = [None if i % 3 == 0 else f"new{i % 2}" if i > 31 else "old" for i in range(40)]
     at = samples.schema.get_field_index("author_id")
     samples = samples.set_column(at, "author_id", pa.array(names))
     split = split_by_time(
