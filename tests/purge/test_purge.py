@@ -6,11 +6,13 @@ import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from lance.optimize import Compaction
 
 from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import key
@@ -20,6 +22,7 @@ from mmrl.catalog.tables import SCHEMAS, TABLES, Table, embeddings, embeddings_t
 from mmrl.config import Settings
 from mmrl.errors import CatalogError
 from mmrl.pipeline import Silent
+from mmrl.purge import files as purge_files
 from mmrl.purge import rows as purge_rows
 from mmrl.purge.run import PurgeReport, erase
 from mmrl.sources.reddit import api as api
@@ -342,6 +345,35 @@ def test_beside_a_busy_writer_nothing_of_his_is_lost(tmp_path: Path) -> None:
     assert catalog.count("images") == catalog.count("embeddings_image_16") == len(written)
     for post in doomed:
         assert traces(catalog, post) == {}
+
+
+def test_what_was_rewritten_while_another_process_wrote_is_not_left_behind(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = [make_post() for _ in range(3)]
+    keep(catalog, posts)
+    before = data_files(catalog, "selection")
+    catalog.delete("selection", f"post_id = {quote(posts[0].post_id)}")
+    tries = []
+
+    def commit(*given: Any) -> Any:
+        tries.append(given)
+        if len(tries) == 1:
+            raise OSError("Retryable commit conflict")
+        return Compaction.commit(*given)
+
+    monkeypatch.setattr(
+        "lance.optimize.Compaction", SimpleNamespace(plan=Compaction.plan, commit=commit)
+    )
+    purge_files.rewrite(catalog, "selection")
+    assert len(tries) == 2
+    (fragment,) = catalog.opened("selection").to_lance().get_fragments()
+    assert data_files(catalog, "selection") == before | {fragment.data_files()[0].path}
+
+
+def data_files(catalog: Catalog, table: str) -> set[str]:
+    folder = Path(catalog.home) / "catalog" / f"{table}.lance" / "data"
+    return {file.name for file in folder.iterdir()}
 
 
 # Models and reports

@@ -31,7 +31,7 @@ def rewrite(catalog: Catalog, table: str) -> int:
     Raises:
         CatalogError: other writers never left a moment for it.
     """
-    return persist(lambda: _rewrite(catalog.opened(table), table))
+    return persist(lambda: _rewrite(catalog, table))
 
 
 def drop_before(catalog: Catalog, table: str, version: int) -> int:
@@ -99,18 +99,14 @@ def persist(work: Callable[[], Done]) -> Done:
     raise AssertionError  # the last try returned or raised
 
 
-def _rewrite(opened: Any, table: str) -> int:
+def _rewrite(catalog: Catalog, table: str) -> int:
+    opened = catalog.opened(table)
     dataset = opened.to_lance()
     deleted = int(dataset.version)
     fragments = dataset.get_fragments()
     whole = [known.fragment_id for known in fragments if not known.num_deletions]
     if len(whole) < len(fragments):
-        dataset.optimize.compact_files(
-            materialize_deletions=True,
-            materialize_deletions_threshold=0.0,
-            excluded_fragment_ids=whole,
-            **fragments_of(table),
-        )
+        _write_anew(catalog, table, dataset, whole)
         opened.checkout_latest()
     # An index is a copy of its column. Rows that it leaves out may still be in its files, also
     # where a whole file of the table went and nothing was left to rewrite.
@@ -125,3 +121,28 @@ def _rewrite(opened: Any, table: str) -> int:
         dataset.update_config({"mmrl.rewritten": str(deleted)})
         opened.checkout_latest()
     return int(opened.version)
+
+
+def _write_anew(catalog: Catalog, table: str, dataset: Any, whole: list[int]) -> None:
+    """Writes all fragments but the whole ones anew.
+
+    What was written for nothing, as another process came between, is deleted: it holds rows that
+    may be erased before it counts as a leftover.
+    """
+    from lance.optimize import Compaction
+
+    options: Any = {
+        "materialize_deletions": True,
+        "materialize_deletions_threshold": 0.0,
+        "excluded_fragment_ids": whole,
+        **fragments_of(table),
+    }
+    written = [task.execute(dataset) for task in Compaction.plan(dataset, options).tasks]
+    try:
+        Compaction.commit(dataset, written, options)
+    except (OSError, RuntimeError) as error:
+        if "conflict" in str(error).lower():
+            files = [file for one in written for new in one.new_fragments for file in new.files]
+            names = [f"catalog/{table}.lance/data/{file.path}" for file in files]
+            storage_of(catalog.home).delete(names)
+        raise
