@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.runtime.foreign_text import cell, shown
+from mmrl.runtime.foreign_text import cell, shown, without_userinfo
 
 
 def test_signs_that_steer_a_terminal_become_visible() -> None:
@@ -20,6 +20,13 @@ def test_a_cell_begins_no_formula() -> None:
         assert cell(text) == f"'{text}"
     for text in ("A lake = a mirror", "'quoted'", "", "5 - 10 words"):
         assert cell(text) == text
+
+
+def test_a_users_name_and_password_are_taken_out_of_addresses() -> None:
+    said = "no answer from postgresql://me:p@ss/w:rd@db.example:5432/mlflow (tried http://h/x)"
+    plain = "no answer from postgresql://db.example:5432/mlflow (tried http://h/x)"
+    assert without_userinfo(said) == plain
+    assert without_userinfo(plain) == plain
 
 
 def test_containers_are_named_and_numbers_bounded() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from mmrl.errors import CatalogError, MmrlError, first_line
+from mmrl.runtime.foreign_text import without_userinfo
 from mmrl.runtime.location import Location
 from mmrl.runtime.storage import storage_of
 
@@ -34,8 +35,9 @@ def clear_errors(home: str) -> Iterator[None]:
 
 
 def _unreadable(home: str, error: BaseException) -> CatalogError:
+    said = without_userinfo(first_line(error))
     return CatalogError(
-        f"The catalog at {home} can't be read or written: {first_line(error)}. `mmrl doctor` "
+        f"The catalog at {home} can't be read or written: {said}. `mmrl doctor` "
         "says which table it is, and what can be made again."
     )
 

@@ -1,10 +1,12 @@
 """Foreign text as people are shown it: bounded, with the signs that steer a terminal visible."""
 
+import re
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # control, bidi, surrogates...
 _JOINERS = "\u200c\u200d"  # of letters and emoji; harmless
 _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_USERINFO = re.compile(r"(?<=://)\S*@")  # to the last @: a password may hold one
 _KINDS = {dict: "an object", list: "a list", tuple: "a list", bytes: "bytes"}
 
 
@@ -31,6 +33,11 @@ def shown(value: object, most: int = 60) -> str:
 def cell(text: str) -> str:
     """A foreign text for a table that people open in a spreadsheet: never a formula there."""
     return f"'{text}" if text.startswith(_BEGIN_FORMULAS) else text
+
+
+def without_userinfo(text: str) -> str:
+    """A text with no user's name and no password in the addresses in it."""
+    return _USERINFO.sub("", text)
 
 
 def _visible(sign: str) -> str:

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from mmrl.errors import CatalogError
+from mmrl.learning.registry.mlflow_store import MlflowStore
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import Trained
+from mmrl.runtime.location import Location
 from mmrl.runtime.storage import storage_of
 
 
@@ -40,3 +43,12 @@ def test_versions_are_kept_read_changed_and_dropped(
     assert any(name.endswith("/model.json") for name in kept) == (place == "bucket")
     assert registry.drop("1") is None
     assert Registry(home).list() == []
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    server = "postgresql://me:hush@db.example/mlflow"
+    store = MlflowStore(Location(str(tmp_path)), server)
+    for doing in (store.keeping, store.reading):
+        with pytest.raises(CatalogError, match=r"postgresql://db\.example/m") as told, doing():
+            raise OSError(f"no answer from {server}")
+        assert "hush" not in str(told.value)

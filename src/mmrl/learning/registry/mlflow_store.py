@@ -30,6 +30,7 @@ from mmrl.learning.registry.database import (
 )
 from mmrl.learning.registry.flavour import write_flavour
 from mmrl.learning.registry.store import CHAMPION, MODEL, Store, logged_of
+from mmrl.runtime.foreign_text import without_userinfo
 from mmrl.runtime.lean import allow_pandas
 from mmrl.runtime.location import Location
 
@@ -55,12 +56,12 @@ class MlflowStore(Store):
 
     @property
     def place(self) -> str:
-        return self.server or str(self.home)
+        return without_userinfo(self.server) if self.server else str(self.home)
 
     def broken(self, why: str) -> CatalogError:
         if self.server:
             return CatalogError(
-                f"The models at {self.server} can't be read: {why}. See that the MLflow server of "
+                f"The models at {self.place} can't be read: {why}. See that the MLflow server of "
                 "MLFLOW_TRACKING_URI answers, and try again."
             )
         return broken_database(self.home.path / FILE, why)

@@ -15,6 +15,7 @@ from pathlib import Path
 from mmrl.errors import CatalogError, NotFoundError
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
 from mmrl.learning.registry.database import Kept, Logged, folder_of
+from mmrl.runtime.foreign_text import without_userinfo
 from mmrl.runtime.location import Location
 from mmrl.runtime.storage import storage_of
 
@@ -196,8 +197,8 @@ def _is_outside(error: Exception) -> bool:
 
 
 def _first(error: Exception) -> str:
-    """The first line of what it says, or its name."""
-    lines = str(error).strip().splitlines()
+    """The first line of what it says, or its name; without the password of an address in it."""
+    lines = without_userinfo(str(error)).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
