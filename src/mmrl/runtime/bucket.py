@@ -5,19 +5,23 @@ read the same settings (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`...; see docs/hom
 """
 
 import os
+import random
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
 from mmrl.errors import ConfigError, StorageError
 from mmrl.runtime.files import Stored, Stream
+from mmrl.runtime.foreign_text import without_userinfo
 from mmrl.runtime.location import Location
+from mmrl.runtime.retry import OBJECTS
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -74,7 +78,8 @@ class Bucket:
                 return False
             return True
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | IO[bytes]) -> None:
+        """Writes an object whole; an open file is sent in parts, and never held in memory."""
         import obstore
 
         with self._told():
@@ -146,7 +151,8 @@ class Bucket:
             for path in sorted(Path(place).rglob("*")):
                 if path.is_file():
                     name = f"{folder}/{path.relative_to(place).as_posix()}"
-                    self.write(name, path.read_bytes())
+                    with path.open("rb") as file:
+                        self.write(name, file)
 
     @contextmanager
     def at_hand(self, folder: str) -> Iterator[Path]:
@@ -186,6 +192,37 @@ class Bucket:
         )
 
     def _put_if(self, name: str, data: bytes, mode: Any) -> Version | None:
+        """Writes an object under a condition; None where that does not hold.
+
+        A put whose answer is lost may have been done. The object tells: it holds these bytes, or
+        has not changed, so that they are put again.
+
+        Raises:
+            StorageError: also where others have written since, so that nobody can tell.
+        """
+        before = None if mode == "create" else mode
+        lost: StorageError | None = None
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                made = self._put_once(name, data, mode)
+            except _Refused:
+                raise
+            except StorageError as error:
+                made, lost = None, error
+            if made is not None:
+                return made
+            found = self.read_version(name)
+            if found is not None and found[0] == data:
+                return found[1]
+            if lost is None:
+                return None
+            if (None if found is None else found[1]) != before or OBJECTS.exhausted(attempt):
+                raise lost
+            time.sleep(OBJECTS.wait(attempt, random.random()))
+
+    def _put_once(self, name: str, data: bytes, mode: Any) -> Version | None:
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -193,9 +230,7 @@ class Bucket:
             try:
                 return _version(obstore.put(self._store, name, data, mode=mode))
             except (AlreadyExistsError, PreconditionError):
-                # An answer that was lost is asked for again, and then meets what it wrote itself.
-                found = self.read_version(name)
-                return found[1] if found is not None and found[0] == data else None
+                return None
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -234,8 +269,9 @@ class Bucket:
 
 
 def _endpoint() -> str:
-    """The address of the store that the environment names; empty for Amazon's."""
-    return os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+    """The address of the store that the environment names, as it is shown; empty for Amazon's."""
+    named = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+    return without_userinfo(named)
 
 
 def _allows_http() -> bool:
@@ -262,8 +298,8 @@ class _Stream:
 
     def close(self) -> None:
         self._file.seek(0)
-        self._bucket.write(self._name, self._file.read())
-        self._file.close()
+        with self._file:
+            self._bucket.write(self._name, self._file)
 
 
 @cache

@@ -108,6 +108,8 @@ HUB = Retry(
 )
 # What a stage failed on, tried again by later runs: given up after about a month.
 FAILURES = Retry(first_wait=600.0, longest_wait=86_400.0, attempts=40)
+# One conditional put to an object store whose answer was lost, beyond what its client tries again.
+OBJECTS = Retry(first_wait=0.2, longest_wait=2.0, attempts=4, sure=0.5)
 # A table's files written anew while other processes commit to the table.
 PURGE_FILES = Retry(first_wait=0.1, longest_wait=2.0, attempts=60, growth="linear", sure=0.2)
 
