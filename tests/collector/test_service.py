@@ -13,9 +13,10 @@ from mmrl.cli.terminal.collector_lines import line, lines
 from mmrl.collector.cursors import read_status
 from mmrl.collector.service import Service
 from mmrl.collector.writer import Keeper, SweepReport
-from mmrl.errors import ConfigError, SourceError
+from mmrl.errors import ConfigError, SourceError, StorageError
 from mmrl.sandbox import Faults, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
+from mmrl.sources.budget import Budget, BudgetState
 from mmrl.sources.reddit.api import about, connect, newest
 from mmrl.sources.reddit.source import RedditSource
 from mmrl.sources.transport import Transport
@@ -253,6 +254,25 @@ def test_what_nobody_foresaw_does_not_end_it(
     assert status.last_error is not None
     assert "KeyError in test_service.py" in status.last_error
     assert not any("hush" in sentence for sentence in trial.told)
+
+
+def test_a_store_that_does_not_tell_of_the_budget_does_not_end_it(
+    make_trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = make_trial(busy(50, 0.5))
+    service = trial.service()
+    state, calls = Budget.state, []
+
+    def away(budget: Budget, now: float) -> BudgetState:
+        calls.append(now)
+        if len(calls) > 3:
+            raise StorageError("the store is away")
+        return state(budget, now)
+
+    monkeypatch.setattr(Budget, "state", away)
+    status = service.run(trial.clock.now() + HOUR)
+    assert sorted(trial.ids()) == sorted(trial.there())
+    assert (status.state, status.limit is not None, len(calls) > 3) == ("stopped", True, True)
 
 
 def test_no_secret_reaches_a_log_a_sentence_or_the_catalog(

@@ -4,6 +4,7 @@ import os
 import socket
 import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from mmrl.collector.observations import Observations
 from mmrl.collector.writer import SweepReport
-from mmrl.errors import MmrlError
+from mmrl.errors import MmrlError, StorageError
 from mmrl.sources.transport import Transport
 from mmrl.times import iso, parse_time
 
@@ -110,9 +111,10 @@ class Status:
         for transport in transports:
             for name, count in transport.faults.items():
                 self.faults[name] = self.faults.get(name, 0) + count
-        states = [state for transport in transports if (state := transport.state())]
-        self.used = sum(state.used for state in states)
-        self.limit = sum(state.limit for state in states) or None
+        with suppress(StorageError, OSError):  # what they told last stays, and the service goes on
+            states = [state for transport in transports if (state := transport.state())]
+            self.used = sum(state.used for state in states)
+            self.limit = sum(state.limit for state in states) or None
 
     def note(self, error: Exception, at: datetime) -> None:
         """Takes an error as the newest one."""

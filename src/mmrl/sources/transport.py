@@ -8,13 +8,13 @@ import logging
 import random
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from mmrl.errors import SourceError
+from mmrl.errors import SourceError, StorageError
 from mmrl.runtime.clock import Clock, Halt
 from mmrl.runtime.retry import REDDIT, Retry, retry_after
 from mmrl.sources.budget import Budget, BudgetState, Priority, Ticket
@@ -196,8 +196,10 @@ class Transport:
             self.wait(min(leave, 10.0))
 
     def _answered(self, ticket: Ticket | None, headers: Any) -> None:
+        """Notes the end of a request; it counts for longer where its budget can't be written."""
         if ticket is not None and self.budget is not None:
-            self.budget.answered(ticket, self._seconds(), headers)
+            with suppress(StorageError, OSError):
+                self.budget.answered(ticket, self._seconds(), headers)
 
     def wait(self, seconds: float) -> None:
         """Waits by the clock.
