@@ -1,11 +1,12 @@
 """A home from Python; the command line does its work through it, too."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrl.errors import InputError
+from mmrl.errors import InputError, MmrlError
 from mmrl.home.incoming import Incoming
 from mmrl.home.moments import Moment, moment
 
@@ -60,7 +61,8 @@ class Home(Incoming):
             with self._bars() as bars:
                 report = pipeline.run(self.catalog, self.settings, stages, at, bars, check=check)
         except BaseException as error:
-            self._note_run(began, error)
+            with suppress(MmrlError, OSError):  # what ended the run is said, not this
+                self._note_run(began, error)
             raise
         self._note_run(began, report)
         return report

@@ -5,6 +5,7 @@ file may be read again: known rows stay, and those that a kill or a broken file 
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from mmrl.catalog import Catalog, Failed
 from mmrl.catalog.tables import SCHEMAS
-from mmrl.errors import InputError
+from mmrl.errors import InputError, StorageError
 from mmrl.runtime.progress import Progress
 from mmrl.runtime.storage import storage_of
 from mmrl.sources.extras import extra_rows
@@ -152,6 +153,10 @@ def import_posts(
             f"{error} The {kept:,} posts read before that are kept ({report.new:,} of them "
             "new), and a second import won't double them."
         ) from error
+    except BaseException:
+        with suppress(StorageError, OSError):  # what ended the import is said, not this
+            work.close()
+        raise
     work.close()
     progress.finish(report.summary())
     if report.refused and not report.new + report.known:
