@@ -1,5 +1,6 @@
 """Models that learned from, or were judged on, posts that a purge erases."""
 
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from mmrl.learning.registry.kept import versions_kept
 from mmrl.purge.rows import Doomed
 
 NOTE = "model"  # the kind of note: a version, with the posts it learned from and was judged on
+_LEFTOVER_SECONDS = 86_400.0  # files that no list names by then are of a training that was killed
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,14 @@ def erase(catalog: Catalog, doomed: Doomed) -> None:
             from mmrl.learning.registry.registry import Registry
 
             Registry(catalog.home).erase_posts(version, doomed.posts)
+
+
+def drop_unlisted(home: str) -> None:
+    """Deletes files of models that a killed training left, which name posts and are of no use."""
+    from mmrl.learning.registry.unlisted import drop_unlisted as drop
+
+    # A file's age is by the machine's clock, whatever time the work is done for.
+    drop(home, time.time() - _LEFTOVER_SECONDS)
 
 
 def count(catalog: Catalog, doomed: Doomed, purge: str) -> None:

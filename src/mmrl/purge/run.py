@@ -144,6 +144,7 @@ def _carry_out(
     progress.advance(1)
     reports.erase(catalog, doomed)
     models.erase(catalog, doomed)
+    models.drop_unlisted(catalog.home)
     written, deleted = reports.write_anew(catalog, doomed, as_of)
     report.reports += written
     report.reports_deleted |= deleted

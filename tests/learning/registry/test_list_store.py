@@ -1,16 +1,23 @@
 """Models of a home in an object store: a list of its own, as true as that of a home on a disk."""
 
+import json
 import threading
+import time
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import obstore
 import pytest
 
 from mmrl.errors import CatalogError, NotFoundError
 from mmrl.learning.registry.kept import versions_kept
 from mmrl.learning.registry.last_training import last_training
 from mmrl.learning.registry.list_store import FILE, ListStore
+from mmrl.learning.registry.rebuild import rebuild
 from mmrl.learning.registry.registry import Registry
+from mmrl.learning.registry.unlisted import drop_unlisted
 from mmrl.learning.train import Trained
 from mmrl.repair.models import check_models
 from mmrl.runtime.location import Location
@@ -106,3 +113,64 @@ def test_a_list_that_is_broken_or_gone_is_made_again_from_the_models_files(
     ]
     assert list(check_models(kept)) == []
     assert storage.exists(f"{FILE}.broken") == (broken is not None)
+
+
+@pytest.mark.parametrize("puts", [0, 1, 9])
+def test_a_repair_that_is_killed_leaves_the_list_broken_or_whole(
+    kept: str, monkeypatch: pytest.MonkeyPatch, puts: int
+) -> None:
+    storage = storage_of(kept)
+    storage.write(FILE, b"broken")
+    put, done = obstore.put, list[str]()
+
+    def killed(*given: Any, **options: Any) -> Any:
+        if len(done) == puts:
+            raise SystemExit
+        done.append(given[1])
+        return put(*given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(obstore, "put", killed)
+        with nullcontext() if puts == 9 else pytest.raises(SystemExit):
+            rebuild(kept)
+    found = storage.read(FILE) or b""
+    if puts == 9:
+        assert list(json.loads(found)["versions"]) == ["1", "2"]
+    else:
+        assert found == b"broken"
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_versions_without_a_number_are_listed_again_in_a_home_moved_here_alone(
+    kept: str, moved: bool
+) -> None:
+    """An earlier mmrl wrote no numbers beside the files; nor does a training that is killed."""
+    storage = storage_of(kept)
+    records = [one.name for one in storage.walk("models") if one.name.endswith("version.json")]
+    storage.delete([FILE, *(records if moved else records[:1])])
+    if moved:
+        storage.write("mlflow.db", b"MLflow's")
+    (damage,) = check_models(kept)
+    assert damage.mend is not None
+    damage.mend()
+    assert len(Registry(kept).list()) == (2 if moved else 1)
+    assert sum(storage.exists(record) for record in records) == (2 if moved else 1)
+    assert list(check_models(kept)) == []
+
+
+def test_files_that_a_killed_training_never_listed_are_dropped_and_nothing_else_is(
+    kept: str,
+) -> None:
+    storage = storage_of(kept)
+    left = "models/left/artifacts/model/test_predictions.parquet"
+    once_listed = "models/once/artifacts/model/version.json"
+    storage.write(left, b"posts")
+    storage.write(once_listed, b"{}")
+    before = {one.name for one in storage.walk("models")}
+    drop_unlisted(kept, time.time() - 3_600)
+    storage.write("mlflow.db", b"moved here")
+    drop_unlisted(kept, time.time() + 3_600)
+    assert {one.name for one in storage.walk("models")} == before
+    storage.delete(["mlflow.db"])
+    drop_unlisted(kept, time.time() + 3_600)
+    assert {one.name for one in storage.walk("models")} == before - {left}

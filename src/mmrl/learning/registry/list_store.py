@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,16 @@ class _Version:
     params: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Found:
+    """A version as its files tell of it; `number` is None where an earlier mmrl kept it."""
+
+    run_id: str
+    number: int | None
+    tags: Mapping[str, str]
+    evaluation: Evaluation
+
+
 @dataclass
 class _List:
     """What the object holds.
@@ -40,6 +51,11 @@ class _List:
     newest: int = 0
     champion: str | None = None
     written: str = ""
+
+    def add(self, version: _Version, number: int = 0) -> None:
+        """Adds one by the next number, or a higher one that is given."""
+        self.newest = max(self.newest + 1, number)
+        self.versions[str(self.newest)] = version
 
 
 class ListStore(Store):
@@ -70,31 +86,44 @@ class ListStore(Store):
         self.record(run_id, number, tags)
         return number
 
-    def enlist(
-        self, run_id: str, tags: Mapping[str, str], evaluation: Evaluation, number: int = 0
-    ) -> str:
-        """Adds a version whose files are there, by the next number, or a higher one that is given.
+    def enlist(self, run_id: str, tags: Mapping[str, str], evaluation: Evaluation) -> str:
+        """Adds a version whose files are there, by the next number.
 
         Returns:
             its number.
         """
-        from mmrl.learning.blend import MODEL
-        from mmrl.learning.train import CEILING
+        version = _version_of(run_id, tags, evaluation)
+        return str(self._change(lambda kept: kept.add(version)).newest)
 
-        logged = logged_of(evaluation)
-        metrics = {
-            metric: value
-            for metric, value in logged.metrics.items()
-            if metric.partition(".")[0] in (MODEL, CEILING)
-        }
+    def make_again(self, found: Sequence[Found], broken: bytes | None) -> list[str]:
+        """Writes the list, by one put, over one that is broken or gone (None).
 
-        def enlist(kept: _List) -> None:
-            kept.newest = max(kept.newest + 1, number)
-            kept.versions[str(kept.newest)] = _Version(
-                run_id, dict(tags), metrics, dict(logged.params)
-            )
+        The newest version becomes champion. What another process has listed meanwhile stays.
 
-        return str(self._change(enlist).newest)
+        Returns:
+            the numbers of all versions.
+        """
+        versions = [_version_of(one.run_id, one.tags, one.evaluation) for one in found]
+        told = {one.run_id: one.number for one in found}
+
+        def parse(data: bytes | None) -> _List:
+            if data != broken:
+                with suppress(CatalogError):
+                    return self._parse(data)
+            return _List()
+
+        def make(kept: _List) -> None:
+            listed = {version.run_id for version in kept.versions.values()}
+            for version in versions:
+                if version.run_id not in listed:
+                    kept.add(version, told[version.run_id] or 0)
+            kept.champion = kept.champion or next(reversed(kept.versions), None)
+
+        made = self._change(make, parse)
+        for number, version in made.versions.items():
+            if str(told.get(version.run_id, number)) != number:
+                self.record(version.run_id, number, version.tags)
+        return list(made.versions)
 
     def versions(self) -> Sequence[Kept]:
         self._known = self._read().versions
@@ -139,11 +168,15 @@ class ListStore(Store):
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise self.broken(str(error) or type(error).__name__) from error
 
-    def _change(self, note: Callable[[_List], None]) -> _List:
+    def _change(
+        self,
+        note: Callable[[_List], None],
+        parse: Callable[[bytes | None], _List] | None = None,
+    ) -> _List:
         changed: list[_List] = []
 
         def new(data: bytes | None) -> bytes:
-            kept = self._parse(data)
+            kept = (parse or self._parse)(data)
             note(kept)
             kept.written = uuid4().hex
             changed.append(kept)
@@ -151,3 +184,16 @@ class ListStore(Store):
 
         self.storage.change(FILE, new)
         return changed[-1]
+
+
+def _version_of(run_id: str, tags: Mapping[str, str], evaluation: Evaluation) -> _Version:
+    from mmrl.learning.blend import MODEL
+    from mmrl.learning.train import CEILING
+
+    logged = logged_of(evaluation)
+    metrics = {
+        metric: value
+        for metric, value in logged.metrics.items()
+        if metric.partition(".")[0] in (MODEL, CEILING)
+    }
+    return _Version(run_id, dict(tags), metrics, dict(logged.params))

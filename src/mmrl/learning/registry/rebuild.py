@@ -1,15 +1,13 @@
 """The list of models made again from their files, where it is broken or gone."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from mmrl.errors import MmrlError
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.registry import list_store
 from mmrl.learning.registry.database import FILE, FILES, folder_of
-from mmrl.learning.registry.list_store import ListStore
+from mmrl.learning.registry.list_store import Found, ListStore
 from mmrl.learning.registry.mlflow_store import MlflowStore
 from mmrl.learning.registry.store import MODEL, RECORD
 from mmrl.runtime.location import Location
@@ -18,16 +16,6 @@ from mmrl.times import iso
 
 _EVALUATION = "evaluation.json"
 _AS_OF = "mmrl.as_of"
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A version as its files tell of it; `number` is None where an earlier mmrl kept it."""
-
-    run_id: str
-    number: int | None
-    tags: Mapping[str, str]
-    evaluation: Evaluation
 
 
 def rebuild(home: str | Path) -> list[str]:
@@ -47,26 +35,21 @@ def rebuild(home: str | Path) -> list[str]:
     broken = storage.read(list_store.FILE)
     if broken is not None:
         storage.write(f"{list_store.FILE}.broken", broken)
-        storage.delete([list_store.FILE])
-    store = ListStore(location)
-    numbers = [
-        store.enlist(one.run_id, one.tags, one.evaluation, one.number or 0)
-        for one in kept
-        if one.number is not None  # else a killed process never came to enlist it
-    ]
-    if numbers:
-        store.crown(numbers[-1])
-    return numbers
+    moved = broken is None and storage.exists(FILE)
+    # Without a number: of an earlier mmrl's home, moved here; or a killed process never listed it.
+    found = [one for one in kept if moved or one.number is not None]
+    return ListStore(location).make_again(found, broken)
 
 
 def is_lost(storage: Storage) -> bool:
-    """Whether a home's own list in an object store is gone, and models are there that it listed."""
-    return not storage.exists(list_store.FILE) and any(
-        storage.exists(f"{folder_of(run_id)}/{RECORD}") for run_id in storage.folders(FILES)
-    )
+    """Whether a home in an object store has no list, and models are there that one listed."""
+    if storage.exists(list_store.FILE):
+        return False
+    file = _EVALUATION if storage.exists(FILE) else RECORD  # with MLflow's list it was moved here
+    return any(storage.exists(f"{folder_of(run_id)}/{file}") for run_id in storage.folders(FILES))
 
 
-def _database(home: Location, kept: list[_Kept]) -> list[str]:
+def _database(home: Location, kept: list[Found]) -> list[str]:
     database = home.path / FILE
     for ending in ("-wal", "-shm", "-journal"):
         database.with_name(FILE + ending).unlink(missing_ok=True)
@@ -82,7 +65,7 @@ def _database(home: Location, kept: list[_Kept]) -> list[str]:
     return numbers
 
 
-def _kept(storage: Storage) -> list[_Kept]:
+def _kept(storage: Storage) -> list[Found]:
     """What the files tell, in the order of the versions; those that tell nothing are left out."""
     found = []
     for run_id in storage.folders(FILES):
@@ -97,11 +80,11 @@ def _kept(storage: Storage) -> list[_Kept]:
             number, tags = int(record["version"]), dict(record["tags"])
         except (OSError, ValueError, KeyError, TypeError):
             number, tags = None, {_AS_OF: iso(evaluation.as_of)}
-        found.append(_Kept(run_id, number, tags, evaluation))
+        found.append(Found(run_id, number, tags, evaluation))
     return sorted(found, key=lambda one: (one.number or 0, one.evaluation.as_of))
 
 
-def _add(store: MlflowStore, version: _Kept, newest: int) -> str:
+def _add(store: MlflowStore, version: Found, newest: int) -> str:
     old = store.home.path / folder_of(version.run_id)
 
     def write(folder: Path) -> None:
