@@ -40,6 +40,7 @@ import orjson
 import pyarrow as pa
 from PIL import Image
 
+from benchmarks.rows import keep
 from mmrl.catalog import Catalog
 from mmrl.catalog.columns import SPACES, TIME
 from mmrl.catalog.keys import text_content, visual_content
@@ -381,16 +382,6 @@ def observe(catalog: Catalog, first: int, count: int, age: timedelta, score: int
 
 def times(first: int, count: int, after: timedelta = timedelta(0)) -> pa.Array:
     return pa.array([START + i * EVERY + after for i in range(first, first + count)], TIME)
-
-
-def keep(catalog: Catalog, table: str, count: int, **columns: Any) -> None:
-    """Adds rows; a single value stands for a column of it, and other columns are null."""
-    schema = schema_of(table)
-    held = {field.name: pa.nulls(count, field.type) for field in schema}
-    for name, values in columns.items():
-        whole = values if isinstance(values, list | pa.Array) else pa.repeat(values, count)
-        held[name] = pa.array(whole, schema.field(name).type) if isinstance(whole, list) else whole
-    catalog.append(table, pa.table(held).select(schema.names).cast(schema))
 
 
 def write_dump(path: Path, first: int) -> None:

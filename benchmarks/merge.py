@@ -1,7 +1,7 @@
 """Costs of merging: a whole catalog, a day's new posts, and the one-post-at-a-time way.
 
-    python benchmarks/merge.py            about two minutes
-    python benchmarks/merge.py --quick    a tenth of the posts
+    python -m benchmarks.merge            about two minutes
+    python -m benchmarks.merge --quick    a tenth of the posts
 
 The catalogs are synthetic: rows of random numbers, written straight to their tables.
 
@@ -26,11 +26,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.rows import keep
 from mmrl import samples
 from mmrl.catalog import Catalog
 from mmrl.catalog.columns import SPACES, TIME
 from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import SCHEMAS, embeddings
+from mmrl.catalog.tables import embeddings
 from mmrl.config import Settings
 from mmrl.pipeline import Silent, run_stage
 from mmrl.pipeline.stages.merge import MergeStage
@@ -248,13 +249,6 @@ def write_observations(catalog: Catalog, first: int, count: int, age_hours: floa
         author_link_karma=random.integers(1, 100_000, count),
         author_comment_karma=random.integers(1, 100_000, count),
     )
-
-
-def keep(catalog: Catalog, table: str, count: int, **columns: object) -> None:
-    """Inserts rows whose other columns are null."""
-    schema = SCHEMAS[table]
-    nulls = {field.name: pa.nulls(count, field.type) for field in schema}
-    catalog.insert(table, pa.table({**nulls, **columns}).select(schema.names).cast(schema))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import failures as failures_table
-from mmrl.catalog import upkeep
+from mmrl.catalog import meta, upkeep
 from mmrl.catalog.columns import key_columns
 from mmrl.catalog.failures import Failed
 from mmrl.catalog.handles import MADE, Handles
@@ -21,7 +21,7 @@ from mmrl.catalog.insertion import insert_new
 from mmrl.catalog.joined import Ages
 from mmrl.catalog.lance_errors import clear_errors
 from mmrl.catalog.query import among
-from mmrl.catalog.tables import SCHEMAS, embeddings, schema_of, table_of
+from mmrl.catalog.tables import embeddings, schema_of, table_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import ConfigError, NotFoundError
 from mmrl.runtime.bucket import Bucket
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _LOOKUP_ALWAYS = 2_000  # values
 _LOOKUP_SHARE = 0.01  # of the table's rows
 _PROBED, _REFINED = 20, 5  # lists of an index that are looked in; candidates compared for a row
+_FORMAT = "format"  # the name of its value
 FORMAT = 1  # raised when a table's meaning changes; a home with a higher one is refused
 
 
@@ -68,10 +69,7 @@ class Catalog:
                     )
                 if not (folder / "catalog").is_dir():
                     if not create:
-                        raise NotFoundError(
-                            f"There is no mmrl home at {folder}: make one with "
-                            f"`mmrl init {folder}`, or point --home (or MMRL_HOME) at one."
-                        )
+                        raise _no_home(folder)
                     (folder / "catalog").mkdir(parents=True, exist_ok=True)
             else:
                 Bucket.of(location).require_conditions()
@@ -388,21 +386,24 @@ class Catalog:
         return dataset
 
     def _check_format(self, create: bool) -> None:
-        written = self.read("meta", ["value"], "name = 'format'")["value"].to_pylist()
-        if not written:
+        written = meta.value_of(self, _FORMAT)
+        if written is None:
             if create:
-                row = {"name": ["format"], "value": [str(FORMAT)]}
-                self.insert("meta", pa.table(row, schema=SCHEMAS["meta"]))
+                meta.set_once(self, _FORMAT, str(FORMAT))
             elif not Location.of(self.home).is_local:
-                raise NotFoundError(
-                    f"There is no mmrl home at {self.home}: make one with "
-                    f"`mmrl init {self.home}`, or point --home (or MMRL_HOME) at one."
-                )
-        elif int(written[0]) > FORMAT:
+                raise _no_home(self.home)
+        elif int(written) > FORMAT:
             raise ConfigError(
                 f"The home at {self.home} was written by a newer mmrl (catalog format "
-                f"{written[0]}, this one reads up to {FORMAT}): update mmrl, or use another home."
+                f"{written}, this one reads up to {FORMAT}): update mmrl, or use another home."
             )
+
+
+def _no_home(place: object) -> NotFoundError:
+    return NotFoundError(
+        f"There is no mmrl home at {place}: make one with `mmrl init {place}`, or point --home (or "
+        "MMRL_HOME) at one."
+    )
 
 
 def _cursor(dataset: "lance.LanceDataset") -> str:

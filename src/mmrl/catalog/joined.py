@@ -9,11 +9,8 @@ known of counts as new, which costs reading it and misses nothing.
 import json
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
+from mmrl.catalog.meta import set_value, value_of
 from mmrl.catalog.protocol import Tables
-from mmrl.catalog.query import quote
-from mmrl.catalog.tables import META
 
 if TYPE_CHECKING:
     import lance
@@ -25,9 +22,7 @@ class Ages:
     def __init__(self, catalog: Tables, table: str) -> None:
         self._catalog = catalog
         self._name = f"joined files of {table}"
-        where = f"name = {quote(self._name)}"
-        kept = catalog.read("meta", ["value"], where)["value"].to_pylist()
-        self._newest: dict[str, int] = json.loads(kept[0]) if kept else {}
+        self._newest: dict[str, int] = json.loads(value_of(catalog, self._name) or "{}")
 
     def of(self, fragment: "lance.LanceFragment") -> int:
         """The number of the fragment that the newest of its rows were written in."""
@@ -41,8 +36,7 @@ class Ages:
             made = there.difference(map(_path, before))
             kept = {path: age for path, age in self._newest.items() if path in there}
             kept |= dict.fromkeys(sorted(made), max(gone))
-            row = {"name": [self._name], "value": [json.dumps(kept)]}
-            self._catalog.upsert("meta", pa.table(row, schema=META))
+            set_value(self._catalog, self._name, json.dumps(kept))
 
 
 def _path(fragment: "lance.LanceFragment") -> str:

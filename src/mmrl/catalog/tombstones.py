@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from mmrl.catalog.fullnames import POST, fullname
 from mmrl.catalog.holds import OfPost
+from mmrl.catalog.meta import set_once, value_of
 from mmrl.catalog.protocol import Tables
-from mmrl.catalog.tables import META, PURGED_MARKS, table_of
+from mmrl.catalog.tables import PURGED_MARKS, table_of
 
 TABLE = "purged_marks"
 _SALT = "purge salt"
@@ -56,16 +57,15 @@ def not_purged(catalog: Tables, table: str, rows: pa.Table) -> pa.Table:
 
 def _mark(catalog: Tables, things: list[str]) -> None:
     if things:
-        catalog.insert(
-            "meta", pa.table({"name": [_SALT], "value": [secrets.token_hex(16)]}, schema=META)
-        )
+        set_once(catalog, _SALT, secrets.token_hex(16))
         marks = sorted(set(_marks(_salt(catalog), things)))
         catalog.insert(TABLE, pa.table({"mark": marks}, schema=PURGED_MARKS))
 
 
 def _salt(catalog: Tables) -> bytes:
-    salts = catalog.read("meta", ["value"], f"name = '{_SALT}'")["value"].to_pylist()
-    return bytes.fromhex(salts[0])
+    salt = value_of(catalog, _SALT)
+    assert salt is not None  # there are marks, which were made with it
+    return bytes.fromhex(salt)
 
 
 def _marks(salt: bytes, things: Iterable[str]) -> list[str]:

@@ -38,8 +38,7 @@ def work_here(
             keys = set(chunk["key"].to_pylist())
             while batch is not None:
                 results = worker(batch)
-                batch = results.rest
-                left = set() if batch is None else set(batch["key"].to_pylist())
+                batch, left = results.rest, results.left
                 yield Tried(keys - left, results)
                 keys = left
             size.took(time.perf_counter() - started)

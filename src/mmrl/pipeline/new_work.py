@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, moment, quote, without
+from mmrl.catalog import Catalog, meta, moment, without
 from mmrl.catalog.columns import key_columns
 from mmrl.catalog.generation import generation
-from mmrl.catalog.tables import META, schema_of
+from mmrl.catalog.tables import schema_of
 from mmrl.pipeline.stage import Stage
 from mmrl.times import parse_time
 
@@ -75,7 +75,7 @@ class NewWork:
     def begin(self) -> None:
         """To be called before the first row is written: a mark in doubt must not outlive it."""
         if self._kept is not None and not self._trusted:
-            self._catalog.delete("meta", f"name = {quote(_name(self._stage.name))}")
+            meta.forget(self._catalog, _name(self._stage.name))
 
     def end(self) -> None:
         """To be called when all pending work is done or has failed: leaves the mark.
@@ -91,8 +91,7 @@ class NewWork:
         if before is not None and (before.rows, before.read) == (mark.rows, mark.read):
             return  # nothing was written; its earlier present is as good
         value = {**vars(mark), "as_of": self._as_of.isoformat()}
-        row = {"name": [_name(self._stage.name)], "value": [json.dumps(value)]}
-        self._catalog.upsert("meta", pa.table(row, schema=META))
+        meta.set_value(self._catalog, _name(self._stage.name), json.dumps(value))
 
     def _is_doubtful(self, mark: Mark) -> bool:
         return (
@@ -151,10 +150,10 @@ class NewWork:
 
 
 def _kept(catalog: Catalog, stage: str) -> Mark | None:
-    kept = catalog.read("meta", ["value"], f"name = {quote(_name(stage))}")["value"].to_pylist()
-    if not kept:
+    kept = meta.value_of(catalog, _name(stage))
+    if kept is None:
         return None
-    value: dict[str, Any] = json.loads(kept[0])
+    value: dict[str, Any] = json.loads(kept)
     if value.keys() != {field.name for field in fields(Mark)}:  # of another mmrl
         return None
     return Mark(**{**value, "as_of": parse_time(value["as_of"])})

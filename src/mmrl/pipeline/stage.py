@@ -35,6 +35,11 @@ class Results:
     noted: Counter[str] = field(default_factory=Counter)
     rest: pa.Table | None = None
 
+    @property
+    def left(self) -> set[str]:
+        """The keys of `rest`."""
+        return set() if self.rest is None else set(self.rest["key"].to_pylist())
+
 
 class Worker(Protocol):
     """Turns loaded rows into results; made once a run, it may hold a model and the `as_of`."""

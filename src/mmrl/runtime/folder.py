@@ -1,7 +1,5 @@
 """Files of a home that is a folder."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from mmrl.runtime.files import Stored, Stream
 from mmrl.runtime.location import Location
+from mmrl.runtime.lock import locked
 from mmrl.runtime.whole_files import write_whole
 
 
@@ -34,7 +33,7 @@ class Folder:
         write_whole(path, data)
 
     def change(self, name: str, new: Callable[[bytes | None], bytes | None]) -> None:
-        with self._locked(name):
+        with locked(self._root / "locks" / name.replace("/", "-"), lambda process: None):
             data = new(self.read(name))
             if data is not None:
                 self.write(name, data)
@@ -69,14 +68,3 @@ class Folder:
     @contextmanager
     def at_hand(self, folder: str) -> Iterator[Path]:
         yield self._root / folder
-
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        lock = self._root / "locks" / name.replace("/", "-")
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)

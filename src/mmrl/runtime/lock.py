@@ -36,12 +36,6 @@ def only_one(
     """
     location = Location.of(home)
     held = f"locks/{name}"
-    if location.is_local:
-        with _locked(location.path / held, message, wait):
-            yield
-        return
-    from mmrl.runtime.bucket import Bucket
-    from mmrl.runtime.lease import leased
 
     def taken(process: str) -> Taken:
         return Taken(message.format(process=process), process)
@@ -50,25 +44,42 @@ def only_one(
         if wait is not None:
             wait(message.format(process=process))
 
+    if location.is_local:
+
+        def busy(process: str) -> None:
+            if wait is None:
+                raise taken(process)
+            told(process)
+
+        with locked(location.path / held, busy):
+            yield
+        return
+    from mmrl.runtime.bucket import Bucket
+    from mmrl.runtime.lease import leased
+
     with leased(Bucket.of(location), held, taken, None if wait is None else told):
         yield
 
 
 @contextmanager
-def _locked(path: Path, message: str, wait: Callable[[str], None] | None) -> Iterator[None]:
+def locked(path: Path, busy: Callable[[str], None]) -> Iterator[None]:
+    """Holds a file as a lock within the block, after waiting for whoever holds it.
+
+    Args:
+        busy: is told the process that holds it, where known; what it raises ends the waiting.
+    """
     import fcntl
 
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="ascii") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held = True
         except BlockingIOError:
+            held = False
+        if not held:
             file.seek(0)
-            process = file.read().strip() or "unknown"
-            busy = message.format(process=process)
-            if wait is None:
-                raise Taken(busy, process) from None
-            wait(busy)
+            busy(file.read().strip() or "unknown")
             fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(0)
         file.write(str(os.getpid()))

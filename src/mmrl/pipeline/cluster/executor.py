@@ -49,13 +49,11 @@ def work_on_cluster(
             results = pool.take(chunk, line)
             if results is None:
                 continue
-            rest = results.rest
-            left = set() if rest is None else set(rest["key"].to_pylist())
-            line.leave(rest)
+            line.leave(results.rest)
             pool.give(line)  # before the caller commits, so that nobody waits for that
             if chunk.seconds is not None:
                 size.took(chunk.seconds)
-            yield Tried(set(chunk.keys) - left, results)
+            yield Tried(set(chunk.keys) - results.left, results)
     finally:
         pool.close(line)
 
