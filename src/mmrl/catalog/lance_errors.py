@@ -45,13 +45,16 @@ def _unreadable(home: str, error: BaseException) -> CatalogError:
 def refuse_damaged(catalog: Location, table: str) -> None:
     """Refuses a table that Lance does not find although its data are there.
 
-    Without that, a table whose list of versions is gone would be taken for one not made yet.
+    Without that, a table whose list of versions is gone would be taken for one not made yet. Its
+    data are looked for first: another process may have made the table since Lance looked, and it
+    writes the first version before any data.
 
     Raises:
         CatalogError: it is one.
     """
-    data = f"{table}.lance/data"
-    if any(storage_of(catalog).walk(data)):
+    data, storage = f"{table}.lance/data", storage_of(catalog)
+    versions = storage.walk(f"{table}.lance/_versions")  # beside them lies a hint of the newest
+    if any(storage.walk(data)) and not any(one.name.endswith(".manifest") for one in versions):
         raise CatalogError(
             f"The table {table} in {catalog} has lost its list of versions: its data are in "
             f"{catalog.join(data)}, and nothing says which of them count. `mmrl doctor` says "
