@@ -29,11 +29,11 @@ from mmrl.learning.evaluation.statistics import pairs_within_an_hour
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.targets import column
 from mmrl.samples.features import microseconds
-from mmrl.serving.compare import shared_error
-from mmrl.serving.drafts import Drafts, ImageFile
-from mmrl.serving.occlude import GRID, lost_without, occlude
-from mmrl.serving.rank import Predictor
-from mmrl.serving.spread import chance_above, value_at
+from mmrl.serving.answers.occlude import GRID, lost_without, occlude
+from mmrl.serving.inputs.drafts import Drafts, ImageFile
+from mmrl.serving.ranks.compare import shared_error
+from mmrl.serving.ranks.rank import Predictor
+from mmrl.serving.ranks.spread import chance_above, value_at
 from mmrl.times import parse_time
 
 COVERED = 9  # squares of GRID x GRID

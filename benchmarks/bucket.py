@@ -38,7 +38,7 @@ import pyarrow as pa
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.sources.budget import Budget, Priority, Ticket
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.opening import storage_of
 home, rounds, keys = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 catalog = Catalog.open(home, create=True)
 budget = Budget(storage_of(home), "budget-writers.json", per_minute=50)

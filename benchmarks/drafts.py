@@ -13,11 +13,11 @@ from itertools import count
 
 import mmrl
 from benchmarks.serve import photo, unseen
-from mmrl.serving.drafts import Drafts, ImageFile
-from mmrl.serving.explain import explain
-from mmrl.serving.hours import next_seven_days
-from mmrl.serving.rank import Predictor
-from mmrl.serving.when import when
+from mmrl.serving.answers.explain import explain
+from mmrl.serving.answers.when import when
+from mmrl.serving.inputs.drafts import Drafts, ImageFile
+from mmrl.serving.inputs.hours import next_seven_days
+from mmrl.serving.ranks.rank import Predictor
 from mmrl.times import parse_time
 
 TIMES = 10

@@ -23,7 +23,7 @@ import pyarrow as pa
 from mmrl.catalog.columns import AUTHOR_FACTS, COLOURS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
-from mmrl.images.quality import VERSION, Measures, measure_file
+from mmrl.images.measures.quality import VERSION, Measures, measure_file
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.train import train
 from mmrl.samples.extras import EXTRA, extras_column

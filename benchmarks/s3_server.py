@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from mmrl.runtime.storage import Storage, storage_of
+from mmrl.storage.opening import Storage, storage_of
 
 KEY, SECRET = "mmrl-test", "not-a-secret-at-all"
 _STARTS = 300  # seconds after which it is said never to answer; no measure of speed

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mmrl.catalog import Catalog
-from mmrl.images.quality import VERSION
+from mmrl.images.measures.quality import VERSION
 from tests.support.command import printed_by
 from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 

@@ -22,10 +22,10 @@ from mmrl.catalog import Catalog
 from mmrl.config import ImageSettings
 from mmrl.errors import MmrlError
 from mmrl.images.decode import Crop, open_rgb
-from mmrl.images.fetch import Fetcher
+from mmrl.images.fetching.fetch import Fetcher
 from mmrl.images.image import FetchedImage, Refused
+from mmrl.images.measures.quality import measure_file
 from mmrl.images.probe import probe
-from mmrl.images.quality import measure_file
 from mmrl.images.safety import address_allowed, check_url, host_allowed
 from mmrl.pipeline import Silent
 from mmrl.report.thumbnails import thumbnail

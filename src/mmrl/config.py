@@ -21,9 +21,9 @@ from pydantic_settings import (
 )
 
 from mmrl.errors import ConfigError
-from mmrl.runtime.location import Location
 from mmrl.runtime.retry import CAPTIONS, IMAGES
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 DEFAULT_SUBREDDITS = [
     *("aww", "EarthPorn", "funny", "gifs", "mildlyinteresting", "pics"),

@@ -13,10 +13,10 @@ from mmrl.catalog import Catalog
 from mmrl.config import FILE, Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
 from mmrl.repair import check
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.kinds import ARCTIC_SHIFT
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 _LEAST_FREE_BYTES = 2 * 1024**3
 _PATIENCE = 20.0  # seconds that a live source is asked again for

@@ -8,9 +8,9 @@ import pytest
 
 from mmrl.catalog import Catalog
 from mmrl.home.make import init
-from mmrl.runtime.storage import storage_of
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sources.budget import budget_name
+from mmrl.storage.opening import storage_of
 from tests.support.command import ending, start
 from tests.support.service_trial import START, busy
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ from benchmarks.kill import differences
 from benchmarks.s3_server import copy_home
 from mmrl.catalog import Catalog
 from mmrl.learning.registry.registry import Registry
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.opening import storage_of
 from tests.support.command import Answer, call
 from tests.support.image_server import image_file
 from tests.support.serving_home import NOW

@@ -17,8 +17,8 @@ from mmrl.config import ImageSettings
 from mmrl.images.decode import Crop, open_rgb
 from mmrl.images.formats import other_format, sniff
 from mmrl.images.image import ImageFacts, Refused
+from mmrl.images.measures.quality import measure_file
 from mmrl.images.probe import probe
-from mmrl.images.quality import measure_file
 from mmrl.report.thumbnails import thumbnail
 
 IMAGES = ImageSettings()

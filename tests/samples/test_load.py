@@ -16,7 +16,7 @@ from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
 from mmrl.config import FilterSettings, Settings
 from mmrl.encoders.image_text import READER
 from mmrl.errors import InputError
-from mmrl.images.quality import VERSION, Measures
+from mmrl.images.measures.quality import VERSION, Measures
 from mmrl.sources.extras import extra_rows
 from tests.support.samples_catalog import START, at, merge, observation, post, write
 

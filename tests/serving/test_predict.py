@@ -22,8 +22,9 @@ from mmrl.learning.inputs import Encoding, Inputs
 from mmrl.learning.model import Quantiles, TrainedModel
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import train
-from mmrl.serving import opened, predict
+from mmrl.serving import predict
 from mmrl.serving.prediction import Draft, Interval, Prediction
+from mmrl.serving.ranks import opened
 from tests.support.learning_samples import (
     AS_OF,
     DIMS,

@@ -22,9 +22,9 @@ from mmrl.encoders import profiles
 from mmrl.encoders.profiles import load_profile
 from mmrl.pipeline import Silent
 from mmrl.pipeline import run as pipeline
-from mmrl.serving.content_memo import ContentMemo
-from mmrl.serving.contents import Content, EncodedContents, read_images
-from mmrl.serving.drafts import ImageFile
+from mmrl.serving.inputs.content_memo import ContentMemo
+from mmrl.serving.inputs.contents import Content, EncodedContents, read_images
+from mmrl.serving.inputs.drafts import ImageFile
 from tests.support.image_server import image_file
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)

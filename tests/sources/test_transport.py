@@ -7,9 +7,9 @@ import pytest
 
 from mmrl.errors import StorageError
 from mmrl.runtime.clock import Halt, SystemClock
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.budget import Budget
 from mmrl.sources.transport import Transport
+from mmrl.storage.opening import storage_of
 
 
 class _Halting:

@@ -9,13 +9,13 @@ from mmrl.catalog import Catalog
 from mmrl.collector.service import Service
 from mmrl.collector.status import Status
 from mmrl.config import RedditSettings
-from mmrl.runtime.storage import storage_of
 from mmrl.sandbox import SandboxServer, World, praw_settings
 from mmrl.sandbox.world import SUBREDDITS
 from mmrl.sources.budget import Budget, budget_name
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource, to_base36
 from mmrl.sources.transport import Transport
+from mmrl.storage.opening import storage_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -14,7 +14,7 @@ from mmrl.config import load_settings
 from mmrl.errors import CatalogError
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.removals import TERMS, RemovalModel
-from mmrl.serving.drafts import Drafts, ImageFile
+from mmrl.serving.inputs.drafts import Drafts, ImageFile
 from mmrl.web.app import make_app
 from mmrl.web.champion import FRESH, Champion
 from tests.support.earlier_home import unpack_earlier_home
@@ -91,7 +91,7 @@ def test_what_is_known_anew_is_read_before_requests_meet_it(
     def reads(*_: object) -> None:
         raise AssertionError("posts are read while somebody waits")
 
-    monkeypatch.setattr("mmrl.serving.removal.posts_with_fates", reads)
+    monkeypatch.setattr("mmrl.serving.ranks.removal.posts_with_fates", reads)
     image = ImageFile("red.jpg", picture("red"))
     (ranked,) = champion.current.rank(Drafts(["Lake at dawn"], ["SimPics"], [image]))
     assert ranked.removal == pytest.approx(0.119, abs=0.001)

@@ -24,8 +24,8 @@ from mmrl.catalog.query import among
 from mmrl.catalog.tables import embeddings, schema_of, table_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import ConfigError, NotFoundError
-from mmrl.runtime.bucket import Bucket
-from mmrl.runtime.location import Location
+from mmrl.storage.bucket import Bucket
+from mmrl.storage.location import Location
 
 if TYPE_CHECKING:
     import lance

@@ -37,7 +37,7 @@ TEXT = "text"  # the space of flair, tags and texts that people bring: a post ma
 EMBEDDED = (*SPACES, TEXT)  # the spaces that have embedding tables
 
 
-# Numbers of an image's pixels: see mmrl.images.quality.
+# Numbers of an image's pixels: see mmrl.images.measures.quality.
 IMAGE_STATISTICS = (
     # light, 0 to 100
     *("light_q05", "light_q25", "light_q50", "light_q75", "light_q95"),
@@ -65,7 +65,7 @@ IMAGE_STATISTICS = (
     *("stroke_share", "text_rows", "empty_share"),
 )
 
-COLOURS = "colours"  # the column of an image's colour histogram: see mmrl.images.colours
+COLOURS = "colours"  # the column of an image's colour histogram: see mmrl.images.measures.colours
 COLOUR_BINS = 125
 
 # What a post's features say of itself at its first observation: see mmrl.samples.schema.

@@ -12,8 +12,8 @@ import pyarrow as pa
 from mmrl.catalog.lance_errors import refuse_damaged
 from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.tables import table_of
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 if TYPE_CHECKING:
     import lance

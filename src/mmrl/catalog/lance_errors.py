@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from mmrl.errors import CatalogError, MmrlError, first_line
 from mmrl.runtime.foreign_text import without_userinfo
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 _PANIC = "PanicException"  # Lance's Rust code gave up; Python sees a BaseException
 

@@ -124,7 +124,7 @@ IMAGE_TEXTS = pa.schema(
 IMAGE_MEASURES = pa.schema(
     [
         key("sha256"),
-        pa.field("version", pa.string(), nullable=False),  # of mmrl.images.quality
+        pa.field("version", pa.string(), nullable=False),  # of mmrl.images.measures.quality
         *[pa.field(name, pa.float32(), nullable=False) for name in IMAGE_STATISTICS],
         (COLOURS, pa.list_(pa.float32(), COLOUR_BINS)),  # null: measured by an earlier mmrl
     ]

@@ -18,7 +18,7 @@ def init(
     What is there already is left as it is. In an object store, Reddit's credentials stay outside.
     """
     from mmrl.home.make import init as make
-    from mmrl.runtime.location import Location
+    from mmrl.storage.location import Location
 
     made = make(home)
     for path in made:

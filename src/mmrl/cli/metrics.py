@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, open_home
-from mmrl.runtime.whole_files import write_whole
+from mmrl.storage.whole_files import write_whole
 
 
 def metrics(

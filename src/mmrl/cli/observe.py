@@ -21,7 +21,7 @@ def observe(
 
     from mmrl.collector.observations import ObserveReport
     from mmrl.home import collecting
-    from mmrl.runtime.lock import Taken
+    from mmrl.storage.lock import Taken
 
     opened = open_home(home)
     try:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from mmrl.config import Settings
-    from mmrl.serving.best import AboutBest
-    from mmrl.serving.drafts import Drafts
-    from mmrl.serving.ranking import Ranking
+    from mmrl.serving.answers.best import AboutBest
+    from mmrl.serving.inputs.drafts import Drafts
+    from mmrl.serving.ranks.ranking import Ranking
 
 
 def predict(
@@ -93,8 +93,8 @@ def predict(
     """
     from mmrl.errors import InputError
     from mmrl.home.moments import moment
-    from mmrl.serving.drafts import Drafts
-    from mmrl.serving.hours import zone_of
+    from mmrl.serving.inputs.drafts import Drafts
+    from mmrl.serving.inputs.hours import zone_of
 
     if hours not in (None, "best") or (hours and at):
         raise InputError("--hours takes only `best`, and not together with --at: give one of them.")
@@ -113,7 +113,7 @@ def predict(
         facts = (author, over_18, spoiler, flair, brought)
         one = Drafts(titles or (), subreddits or (), (), (), *facts)
         made = [_filled(one, images or (), at or (), bool(hours), tz, opened.settings, known_at)]
-    from mmrl.serving.rank import Predictor
+    from mmrl.serving.ranks.rank import Predictor
 
     predictor = Predictor.open(opened.catalog, opened.settings, known_at, model)
     ranking = predictor.rank(*made)
@@ -125,7 +125,7 @@ def predict(
         from mmrl.serving.drafts_file import write_ranking
 
         write_ranking(ranking, out)
-    from mmrl.serving.best import about_best
+    from mmrl.serving.answers.best import about_best
 
     about = about_best(predictor, made, ranking, hours=when, why=why, neighbours=similar, zone=tz)
     _show(ranking, about, tz, top, as_json)
@@ -143,8 +143,8 @@ def _filled(
     """Drafts with their images and hours."""
     from dataclasses import replace
 
-    from mmrl.serving.contents import images_of
-    from mmrl.serving.hours import next_seven_days, posting_time
+    from mmrl.serving.inputs.contents import images_of
+    from mmrl.serving.inputs.hours import next_seven_days, posting_time
 
     hours = [posting_time(hour, zone, known_at) for hour in at]
     return replace(

@@ -26,7 +26,7 @@ def repair(
     from mmrl.home.opened import require_folder
     from mmrl.repair import check
     from mmrl.runtime.quiet import quiet_libraries
-    from mmrl.runtime.storage import storage_of
+    from mmrl.storage.opening import storage_of
 
     quiet_libraries()
     require_folder(home)

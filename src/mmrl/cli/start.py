@@ -34,12 +34,12 @@ def start(
     from mmrl.home.collecting import alone
     from mmrl.runtime.bars import Bars
     from mmrl.runtime.clock import Halt
-    from mmrl.runtime.location import Location
     from mmrl.runtime.quiet import quiet_libraries
     from mmrl.sources.connection import connect_live
     from mmrl.sources.kinds import ARCTIC_SHIFT
     from mmrl.start import make_home
     from mmrl.start import start as begin
+    from mmrl.storage.location import Location
 
     quiet_libraries()
     if not Location.of(home).is_local:

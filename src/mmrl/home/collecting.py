@@ -55,7 +55,7 @@ def alone(home: str, mark: str, observing: bool = True) -> Iterator[None]:
     Args:
         mark: of the source; a home may have a collector for each.
     """
-    from mmrl.runtime.lock import only_one
+    from mmrl.storage.lock import only_one
 
     with ExitStack() as locks:
         locks.enter_context(only_one(home, lock(mark, "collect"), RUNNING))
@@ -150,9 +150,9 @@ def observe(
         ConfigError, SourceError: credentials are missing or wrong; no answer.
     """
     from mmrl.collector.once import observe as take_observations
-    from mmrl.runtime.lock import only_one
     from mmrl.sources.budget import Priority
     from mmrl.sources.connection import connect_live, live_kind
+    from mmrl.storage.lock import only_one
 
     kind = live_kind(source, settings)
     live, transport = connect_live(kind, settings, catalog.home, observing=True)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from mmrl.images.given import GivenImage
     from mmrl.pipeline.run import RunReport
     from mmrl.pipeline.stages.train import TrainReport
-    from mmrl.runtime.location import Location
+    from mmrl.serving.answers.similar import By, Neighbour
     from mmrl.serving.prediction import Draft, Prediction
-    from mmrl.serving.similar import By, Neighbour
     from mmrl.status import Survey
+    from mmrl.storage.location import Location
 
 
 class Home(Incoming):
@@ -213,10 +213,10 @@ class Home(Incoming):
             >>> len(found), found[0].likeness >= found[1].likeness
             (3, True)
         """
-        from mmrl.serving.contents import image_file
-        from mmrl.serving.drafts import Drafts
-        from mmrl.serving.rank import Predictor
-        from mmrl.serving.similar import similar
+        from mmrl.serving.answers.similar import similar
+        from mmrl.serving.inputs.contents import image_file
+        from mmrl.serving.inputs.drafts import Drafts
+        from mmrl.serving.ranks.rank import Predictor
 
         if image is None and not title:
             raise InputError("There is nothing to be like: give an image, a title, or both.")

@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 from mmrl.catalog import Catalog
 from mmrl.config import FILE, Settings
 from mmrl.errors import InputError
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 PRAW_INI = """\
 # Reddit's API credentials. New clients need Reddit's approval; docs say how to ask, and how to

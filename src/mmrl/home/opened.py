@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mmrl.errors import InputError
-from mmrl.runtime.location import Location
 from mmrl.runtime.quiet import quiet_libraries
+from mmrl.storage.location import Location
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog

@@ -60,7 +60,7 @@ def purge(
         InputError: an id, an address or a name can't be one.
         Failure: another purge is under way.
     """
-    from mmrl.runtime.lock import only_one
+    from mmrl.storage.lock import only_one
 
     with only_one(catalog.home, "purge", RUNNING):
         if posts or authors:

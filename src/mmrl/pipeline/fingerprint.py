@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.runtime.storage import storage_of
 from mmrl.samples.digest import digest, is_as_it_was, versions_read
+from mmrl.storage.opening import storage_of
 from mmrl.times import iso, parse_time
 
 _FILE = "models/last_reading.json"

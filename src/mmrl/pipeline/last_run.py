@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmrl.errors import InputError
 from mmrl.pipeline.run import RunReport
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.opening import storage_of
 from mmrl.times import iso, parse_time
 
 _FILE = "last_run.json"

@@ -20,9 +20,9 @@ from mmrl.images.decode import use_limit
 from mmrl.pipeline.local import work_here
 from mmrl.pipeline.runner import StageReport, run_stage
 from mmrl.pipeline.stage import Executor, Outcome, Stage, WholeRun
-from mmrl.runtime.lock import only_one
 from mmrl.runtime.progress import Progress
 from mmrl.stages import STAGES, StageInfo, groups, names
+from mmrl.storage.lock import only_one
 
 if TYPE_CHECKING:
     from mmrl.pipeline.stages.publish import PublishReport

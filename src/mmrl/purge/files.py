@@ -16,7 +16,7 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.upkeep import fragments_of, index_again
 from mmrl.errors import CatalogError
 from mmrl.runtime.retry import PURGE_FILES
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.opening import storage_of
 
 _LEFTOVER_SECONDS = 600.0  # a file that no version names by then is of a process that was killed
 Done = TypeVar("Done")

@@ -6,7 +6,7 @@ from datetime import datetime
 from mmrl.catalog import Catalog
 from mmrl.errors import MmrlError, NotFoundError
 from mmrl.purge.rows import Doomed
-from mmrl.runtime.storage import Storage, storage_of
+from mmrl.storage.opening import Storage, storage_of
 
 NOTE = "report"  # the kind of note: a file's name
 _POST = re.compile(r" · ([0-9A-Za-z_-]+)</p>")  # how a report names a post

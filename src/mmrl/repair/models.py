@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mmrl.errors import CatalogError, MmrlError, first_line
 from mmrl.learning.registry.database import FILE, FILES, require_sound
 from mmrl.repair.damage import Damage
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 if TYPE_CHECKING:
     from mmrl.learning.registry.registry import Registry

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from mmrl.catalog.columns import key_columns
 from mmrl.errors import first_line
 from mmrl.repair.damage import Damage
-from mmrl.runtime.files import Storage
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.files import Storage
+from mmrl.storage.opening import storage_of
 
 if TYPE_CHECKING:
     import lance

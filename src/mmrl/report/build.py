@@ -26,9 +26,9 @@ from mmrl.report.sentences import differences, removals_in_short, tiles, trainin
 from mmrl.report.svg import Canvas
 from mmrl.report.tables import ablation_rows, author_tables, made_of, metrics_rows
 from mmrl.report.unit import Unit, unit_of
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
 from mmrl.runtime.templates import templates_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 from mmrl.times import iso
 
 _QUANTILES = ("q10", "q50", "q90")

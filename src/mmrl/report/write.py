@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 
 from mmrl.catalog import Catalog
-from mmrl.runtime.location import Location
 from mmrl.sources.kinds import SIMULATED
+from mmrl.storage.location import Location
 
 
 def report_name(version: str) -> str:

@@ -17,7 +17,7 @@ from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.image_text import READER
-from mmrl.images.quality import VERSION
+from mmrl.images.measures.quality import VERSION
 from mmrl.samples.load import read_known
 from mmrl.samples.statistics import STATISTICS
 

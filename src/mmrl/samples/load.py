@@ -14,7 +14,7 @@ from mmrl.catalog.keys import text_content, visual_content
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
-from mmrl.images.quality import VERSION
+from mmrl.images.measures.quality import VERSION
 from mmrl.samples.batches import Contents, HeldVectors, StoredVectors
 from mmrl.samples.extras import (
     EXTRA,

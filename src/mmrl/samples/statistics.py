@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import COLOUR_BINS, COLOURS, IMAGE_STATISTICS
-from mmrl.images.quality import VERSION, Measures
+from mmrl.images.measures.quality import VERSION, Measures
 from mmrl.samples.vectors import vector_column
 
 STATISTICS = "image_statistics"  # the table, and what all its numbers are called together

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from mmrl.config import ImageSettings
 from mmrl.errors import InputError, MmrlError, NotFoundError
-from mmrl.serving.contents import images_of, is_on_web
-from mmrl.serving.drafts import Drafts
-from mmrl.serving.hours import posting_time
-from mmrl.serving.ranking import Ranking
+from mmrl.serving.inputs.contents import images_of, is_on_web
+from mmrl.serving.inputs.drafts import Drafts
+from mmrl.serving.inputs.hours import posting_time
+from mmrl.serving.ranks.ranking import Ranking
 from mmrl.times import iso
 
 _COLUMNS = ("image", "title", "subreddit", "at", "author", "over_18", "spoiler", "flair")

@@ -6,11 +6,11 @@ from datetime import datetime
 from mmrl.catalog import Catalog
 from mmrl.config import ImageSettings, Settings
 from mmrl.images.given import require_file
-from mmrl.serving.contents import image_file
-from mmrl.serving.drafts import MOST_IMAGES, Drafts
+from mmrl.serving.inputs.contents import image_file
+from mmrl.serving.inputs.drafts import MOST_IMAGES, Drafts
 from mmrl.serving.prediction import Draft, Prediction
-from mmrl.serving.rank import Predictor
-from mmrl.serving.ranking import Ranked, Ranking
+from mmrl.serving.ranks.rank import Predictor
+from mmrl.serving.ranks.ranking import Ranked, Ranking
 from mmrl.times import iso
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from mmrl.serving.prediction import Interval
-from mmrl.serving.ranking import Ranked
+from mmrl.serving.ranks.ranking import Ranked
 
 
 def hour_of(moment: datetime, zone: ZoneInfo) -> str:

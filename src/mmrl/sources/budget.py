@@ -24,7 +24,7 @@ from enum import IntEnum
 from typing import TypeVar
 from uuid import uuid4
 
-from mmrl.runtime.storage import Storage
+from mmrl.storage.opening import Storage
 
 _MINUTE = 60.0
 _UNSTATED = 60  # requests a minute until a source has stated its limit, unless told otherwise

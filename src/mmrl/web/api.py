@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from mmrl.errors import InputError
 from mmrl.learning.registry.registry import Registry
 from mmrl.runtime.foreign_text import shown
-from mmrl.serving.drafts import ImageFile
+from mmrl.serving.inputs.drafts import ImageFile
 from mmrl.web.requests.uploads import Form, read_form
 from mmrl.web.schemas import PROBLEMS, CommunityFacts, RankAnswer, RankRequest, ScoresAnswer
 from mmrl.web.service import Service

@@ -12,8 +12,8 @@ from mmrl.catalog import Catalog
 from mmrl.config import Settings
 from mmrl.errors import MmrlError
 from mmrl.learning.registry.registry import Registry
-from mmrl.serving.drafts import Drafts, ImageFile
-from mmrl.serving.rank import Predictor
+from mmrl.serving.inputs.drafts import Drafts, ImageFile
+from mmrl.serving.ranks.rank import Predictor
 
 _log = logging.getLogger(__name__)
 _WARM_SIDE = 256  # pixels

@@ -11,8 +11,8 @@ from starlette.datastructures import QueryParams
 
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
-from mmrl.serving.drafts import Drafts, ImageFile, subreddit_name
-from mmrl.serving.hours import next_seven_days, posting_time
+from mmrl.serving.inputs.drafts import Drafts, ImageFile, subreddit_name
+from mmrl.serving.inputs.hours import next_seven_days, posting_time
 from mmrl.web.pictures import Picture, Pictures
 
 When = Literal["now", "at", "best"]

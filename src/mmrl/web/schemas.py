@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from mmrl.serving.drafts import Drafts, ImageFile
-from mmrl.serving.hours import next_seven_days
-from mmrl.serving.ranking import Ranked, Ranking
+from mmrl.serving.inputs.drafts import Drafts, ImageFile
+from mmrl.serving.inputs.hours import next_seven_days
+from mmrl.serving.ranks.ranking import Ranked, Ranking
 from mmrl.times import iso
 from mmrl.web.form import MOST_COMMUNITIES, MOST_TITLES, check_to_come
 

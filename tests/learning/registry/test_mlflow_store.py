@@ -8,8 +8,8 @@ from mmrl.errors import CatalogError
 from mmrl.learning.registry.mlflow_store import MlflowStore
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import Trained
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])

@@ -251,7 +251,7 @@ def test_posts_whose_images_do_not_fit_into_memory_come_next_in_the_same_run(
     for number in range(9):
         data = image_file(number) + bytes(70_000)
         post(catalog, f"p{number}", image_host.serve(f"/{number}.jpg", data))
-    monkeypatch.setattr("mmrl.images.fetch.MOST_HELD_BYTES", 1)
+    monkeypatch.setattr("mmrl.images.fetching.fetch.MOST_HELD_BYTES", 1)
     commit = FetchImagesStage.commit
 
     def counted(self: FetchImagesStage, of: Catalog, done: pa.Table, as_of: datetime) -> None:

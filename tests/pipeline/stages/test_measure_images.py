@@ -12,7 +12,7 @@ from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import ImageSettings, Settings
-from mmrl.images.quality import VERSION, measure_file
+from mmrl.images.measures.quality import VERSION, measure_file
 from mmrl.pipeline import Silent, StageReport, run_stage
 from mmrl.pipeline import run as pipeline
 from mmrl.pipeline.stages import measure_images

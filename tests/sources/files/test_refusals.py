@@ -7,9 +7,9 @@ import pytest
 from mmrl.catalog import Catalog
 from mmrl.errors import CatalogError
 from mmrl.pipeline import Silent
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.files.importer import import_posts
 from mmrl.sources.files.table import TableSource
+from mmrl.storage.opening import storage_of
 from tests.sources.files.test_table import NOW
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.budget import Budget, Priority, Ticket, budget_name
+from mmrl.storage.opening import storage_of
 from tests.support.command import ending
 
 NOW = 1_780_000_000.0
@@ -199,7 +199,7 @@ def test_processes_share_one_budget(
     home = str(tmp_path) if place == "folder" else request.getfixturevalue("bucket")
     code = """
 import sys
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.opening import storage_of
 from mmrl.sources.budget import Budget, Priority, Ticket
 budget = Budget(storage_of(sys.argv[1]), "b", per_minute=50)
 count = 0

@@ -8,16 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from mmrl.runtime.foreign_text import shown
-from mmrl.serving.hours import zone_of
-from mmrl.serving.when import WEEKDAYS
+from mmrl.serving.answers.when import WEEKDAYS
+from mmrl.serving.inputs.hours import zone_of
 from mmrl.serving.wording import better_than, chance, hour_of, score_of
 
 if TYPE_CHECKING:
-    from mmrl.serving.best import AboutBest
-    from mmrl.serving.explain import Explanation
-    from mmrl.serving.ranking import Ranking
-    from mmrl.serving.similar import Neighbour
-    from mmrl.serving.when import HourTable
+    from mmrl.serving.answers.best import AboutBest
+    from mmrl.serving.answers.explain import Explanation
+    from mmrl.serving.answers.similar import Neighbour
+    from mmrl.serving.answers.when import HourTable
+    from mmrl.serving.ranks.ranking import Ranking
 
 _SHADES = ("grey50", "", "green", "bold green")  # of hours, from the worst quarter to the best
 

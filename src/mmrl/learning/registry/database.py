@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrl.errors import CatalogError
-from mmrl.runtime.location import Location
+from mmrl.storage.location import Location
 
 FILE = "mlflow.db"
 FILES = "models"  # the folder of all runs' files

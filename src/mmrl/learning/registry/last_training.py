@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mmrl.learning.registry.database import FILES
 from mmrl.learning.registry.stores import store_of
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 _FILE = f"{FILES}/last_training.json"
 FINGERPRINT = "mmrl.fingerprint"  # the tag of a version

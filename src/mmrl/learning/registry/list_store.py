@@ -12,7 +12,7 @@ from mmrl.errors import CatalogError
 from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.registry.database import FILES, Kept, Logged, folder_of
 from mmrl.learning.registry.store import Store, logged_of
-from mmrl.runtime.location import Location
+from mmrl.storage.location import Location
 
 FILE = f"{FILES}/list.json"
 

@@ -32,7 +32,7 @@ from mmrl.learning.registry.flavour import write_flavour
 from mmrl.learning.registry.store import CHAMPION, MODEL, Store, logged_of
 from mmrl.runtime.foreign_text import without_userinfo
 from mmrl.runtime.lean import allow_pandas
-from mmrl.runtime.location import Location
+from mmrl.storage.location import Location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -10,8 +10,8 @@ from mmrl.learning.registry.database import FILE, FILES, folder_of
 from mmrl.learning.registry.list_store import Found, ListStore
 from mmrl.learning.registry.mlflow_store import MlflowStore
 from mmrl.learning.registry.store import MODEL, RECORD
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import Storage, storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import Storage, storage_of
 from mmrl.times import iso
 
 _EVALUATION = "evaluation.json"

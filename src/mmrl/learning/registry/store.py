@@ -16,8 +16,8 @@ from mmrl.errors import CatalogError, NotFoundError
 from mmrl.learning.evaluation.record import Evaluation, Measure, Measures
 from mmrl.learning.registry.database import Kept, Logged, folder_of
 from mmrl.runtime.foreign_text import without_userinfo
-from mmrl.runtime.location import Location
-from mmrl.runtime.storage import storage_of
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 MODEL = "mmrl"
 CHAMPION = "champion"

@@ -6,7 +6,7 @@ from pathlib import Path
 from mmrl.learning.registry.list_store import ListStore
 from mmrl.learning.registry.mlflow_store import MlflowStore
 from mmrl.learning.registry.store import Store
-from mmrl.runtime.location import Location
+from mmrl.storage.location import Location
 
 
 def store_of(home: str | Path) -> Store:

@@ -22,15 +22,15 @@ from mmrl.catalog import Catalog, Failed, Reason, without
 from mmrl.catalog.columns import TIME
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import ImageSettings, Settings
+from mmrl.images.fetching.room import MOST_HELD_BYTES
 from mmrl.images.files import read_image
 from mmrl.images.image import FetchedImage, Refused
-from mmrl.images.room import MOST_HELD_BYTES
 from mmrl.pipeline import Results
 from mmrl.pipeline.stages.images import may_fetch, selected, to_do
 from mmrl.sources.kinds import may_name_files
 
 if TYPE_CHECKING:
-    from mmrl.images.fetch import Fetcher
+    from mmrl.images.fetching.fetch import Fetcher
 
 FROM_PREVIEW = "images from Reddit's preview, as the posted file is gone"
 _FILE, _HTTP = "file://", ("http://", "https://")
@@ -93,7 +93,7 @@ class FetchImagesStage:
         return pending
 
     def worker(self, as_of: datetime) -> "FetchImagesWorker":
-        from mmrl.images.fetch import Fetcher
+        from mmrl.images.fetching.fetch import Fetcher
 
         return FetchImagesWorker(self._images, Fetcher(self._images))
 

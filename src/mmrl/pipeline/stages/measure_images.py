@@ -10,7 +10,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.images.decode import decode_ahead
 from mmrl.images.image import UnreadableError
-from mmrl.images.quality import VERSION, Measures, measure_file
+from mmrl.images.measures.quality import VERSION, Measures, measure_file
 from mmrl.pipeline.stage import Results
 from mmrl.pipeline.stages.images import add_bytes, failed, images_of, to_do
 from mmrl.samples import measures_columns
@@ -21,7 +21,7 @@ _BATCH = 16  # images decoded and measured at a time; three batches ahead
 
 
 class MeasureImagesStage:
-    """Reads the bytes of images, writes `image_statistics`; see `mmrl.images.quality`."""
+    """Reads the bytes of images, writes `image_statistics`; see `mmrl.images.measures.quality`."""
 
     name = "measure-images"
     chunk = 512

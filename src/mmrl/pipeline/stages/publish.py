@@ -9,11 +9,11 @@ from mmrl.catalog import Catalog, quote, without
 from mmrl.config import Settings
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.report.write import report_name, write_report
-from mmrl.runtime.location import Location
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
-from mmrl.runtime.storage import storage_of
 from mmrl.serving.live import live_posts, predict_live
+from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 from mmrl.times import parse_time
 
 OTHER_ENCODERS = "live posts wait for a model of the new profile"

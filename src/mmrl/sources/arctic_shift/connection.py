@@ -6,12 +6,12 @@ from mmrl.config import Settings
 from mmrl.errors import ConfigError
 from mmrl.runtime.clock import Clock, SystemClock
 from mmrl.runtime.retry import ARCTIC_SHIFT
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.arctic_shift.api import ArcticShift
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.budget import Budget, budget_name
 from mmrl.sources.live import LiveSource
 from mmrl.sources.transport import Transport
+from mmrl.storage.opening import storage_of
 
 
 def connect_live(

@@ -16,13 +16,13 @@ from mmrl.catalog import Catalog, Failed
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError, StorageError
 from mmrl.runtime.progress import Progress
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.duplicates import Duplicates, leave_open
 from mmrl.sources.files.refusals import Refusals
 from mmrl.sources.files.source import Batch, PostSource
 from mmrl.sources.later_facts import fill
 from mmrl.sources.post import Parsed, Refused
+from mmrl.storage.opening import storage_of
 from mmrl.times import iso
 
 STAGE = "import"  # under this name refused rows are kept in `failures`

@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterable
 
 from mmrl.runtime.foreign_text import shown
-from mmrl.runtime.storage import Storage, Stream
 from mmrl.sources.post import Refused
+from mmrl.storage.opening import Storage, Stream
 
 EXAMPLES = 3
 _KINDS = 50  # of which examples are kept

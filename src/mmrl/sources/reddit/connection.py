@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from mmrl.config import RedditSettings, Settings
 from mmrl.errors import ConfigError
 from mmrl.runtime.clock import Clock, SystemClock
-from mmrl.runtime.storage import storage_of
 from mmrl.sources.budget import Budget, budget_name
 from mmrl.sources.live import LiveSource
 from mmrl.sources.reddit.api import connect
 from mmrl.sources.reddit.source import RedditSource
 from mmrl.sources.transport import Transport
+from mmrl.storage.opening import storage_of
 
 if TYPE_CHECKING:
     import praw

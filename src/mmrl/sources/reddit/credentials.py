@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrl.errors import ConfigError
-from mmrl.runtime.location import Location
+from mmrl.storage.location import Location
 
 
 class _NoSection(ConfigError):  # noqa: N818 - another file may have it

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from mmrl.runtime.foreign_text import cell
 from mmrl.serving.communities import Community
-from mmrl.serving.drafts import subreddit_name
-from mmrl.serving.hours import zone_of
+from mmrl.serving.inputs.drafts import subreddit_name
+from mmrl.serving.inputs.hours import zone_of
 from mmrl.web.facts.community import Lately, lately
 from mmrl.web.form import ZONES
 from mmrl.web.pages import draw

@@ -14,9 +14,9 @@ from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.runtime.foreign_text import shown
 from mmrl.samples.reposts import image_key
 from mmrl.serving.communities import search
-from mmrl.serving.contents import read_images
-from mmrl.serving.drafts import ImageFile
-from mmrl.serving.posted_before import posted_before
+from mmrl.serving.inputs.contents import read_images
+from mmrl.serving.inputs.drafts import ImageFile
+from mmrl.serving.ranks.posted_before import posted_before
 from mmrl.web.form import ZONES, Asked
 from mmrl.web.pages import wording
 from mmrl.web.pages.record import record

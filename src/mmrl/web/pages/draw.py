@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from mmrl.serving.explain import Explanation
-from mmrl.serving.occlude import OcclusionMap
-from mmrl.serving.when import HourTable
+from mmrl.serving.answers.explain import Explanation
+from mmrl.serving.answers.occlude import OcclusionMap
+from mmrl.serving.answers.when import HourTable
 from mmrl.web.facts.community import Lately
 
 _HALF = 50.0  # units of a bar's half

@@ -10,14 +10,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mmrl.report.sentences import removals_in_short
-from mmrl.serving.agreement import agreement
-from mmrl.serving.drafts import Drafts
-from mmrl.serving.explain import explain
-from mmrl.serving.occlude import occlude
-from mmrl.serving.rank import Predictor
-from mmrl.serving.removal import removal
-from mmrl.serving.similar import By, similar
-from mmrl.serving.when import when
+from mmrl.serving.answers.agreement import agreement
+from mmrl.serving.answers.explain import explain
+from mmrl.serving.answers.occlude import occlude
+from mmrl.serving.answers.similar import By, similar
+from mmrl.serving.answers.when import when
+from mmrl.serving.inputs.drafts import Drafts
+from mmrl.serving.ranks.rank import Predictor
+from mmrl.serving.ranks.removal import removal
 from mmrl.web.facts.posts import Outcome, Post, posts_of
 from mmrl.web.form import Asked
 from mmrl.web.pages import draw, wording

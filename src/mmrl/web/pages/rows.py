@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mmrl.errors import InputError
-from mmrl.serving.notes import SIMULATED
-from mmrl.serving.rank import Predictor
-from mmrl.serving.ranking import Ranked, Ranking
+from mmrl.serving.ranks.notes import SIMULATED
+from mmrl.serving.ranks.rank import Predictor
+from mmrl.serving.ranks.ranking import Ranked, Ranking
 from mmrl.times import iso
 from mmrl.web.form import Asked
 from mmrl.web.pages import wording

@@ -8,8 +8,8 @@ from markupsafe import Markup
 from mmrl.report.data import SubredditResult
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.communities import Community
-from mmrl.serving.posted_before import Before
 from mmrl.serving.prediction import Interval
+from mmrl.serving.ranks.posted_before import Before
 from mmrl.serving.wording import better_than, chance, hour_of, percents, score_of
 
 __all__ = ["better_than", "chance", "hour_of", "percents", "score_of"]  # said here, too

@@ -1,0 +1,1 @@
+"""Images brought from strangers' servers."""

@@ -1,0 +1,1 @@
+"""What images are measured by: colour, light, sharpness, form."""

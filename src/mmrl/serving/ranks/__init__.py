@@ -1,0 +1,1 @@
+"""A ranking: every combination of choices, predicted and put in order."""

@@ -1,0 +1,1 @@
+"""Where a home lies: its files, in a folder or in an object store, and its locks."""
