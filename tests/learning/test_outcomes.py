@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, levels
+from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, follow, levels
 
 CHOICES: tuple[LevelOf, ...] = ("none", "all", "own")
 error = st.tuples(st.integers(0, 50), st.integers(0, 2), st.floats(-5, 5))
@@ -68,3 +68,24 @@ def test_the_choice_is_what_errs_least() -> None:
     assert choose_level(errors(known, subreddit, noise + 1), created) == "all"
     apart = noise + np.where(subreddit == 1, 2.0, -2.0)
     assert choose_level(errors(known, subreddit, apart), created) == "own"
+
+
+def test_errors_of_fits_before_the_validation_posts_were_learned_move_no_level() -> None:
+    rng = np.random.default_rng(0)
+    moments, ones = np.arange(300, dtype=np.int64), np.zeros(300, np.int64)
+    before = errors(moments, ones, rng.normal(-3, 1, 300))
+    learned = errors(moments, ones, rng.normal(0, 0.5, 300))
+    tested = errors(1_000 + moments, ones, rng.normal(0.5, 1, 300))
+    asked = np.zeros(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_100, 1_300])
+    level, _ = follow(before, learned, tested, "all")(*asked)
+    assert level == pytest.approx([0, 0.25, 0.5], abs=0.25)
+
+
+def test_an_interval_is_as_wide_as_a_models_own_outcomes_say_once_they_are_enough() -> None:
+    moments, ones = np.arange(400, dtype=np.int64), np.zeros(400, np.int64)
+    wide, narrow = np.tile([9.0, -9.0], 200), np.tile([2.0, -2.0], 200)
+    before, learned = errors(moments, ones, wide), errors(moments, ones, narrow)
+    tested = errors(1_000 + moments, ones, narrow)
+    asked = np.zeros(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_150, 1_250])
+    _, widening = follow(before, learned, tested, "none")(*asked)
+    assert widening == pytest.approx([8, 8, 1])

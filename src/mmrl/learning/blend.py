@@ -6,7 +6,6 @@ fits predict of them, drawn towards weights by each learner's own error where su
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,11 +22,12 @@ from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.outcomes import (
     AUTHOR_KINDS,
+    Followed,
     LevelOf,
     Outcomes,
     author_kinds,
     choose_level,
-    levels,
+    follow,
 )
 from mmrl.learning.task import Part, Task
 from mmrl.runtime.extensions import extensions
@@ -147,30 +147,43 @@ def predict_in_time(
     Args:
         parts: what the second fits predict of the test posts.
     """
-    model, test, outcomes = blend.model, task.test, blend.outcomes
+    model, test = blend.model, task.test
     subreddit, created = test.inputs.subreddit, microseconds(test.samples["created_at"])
-    if task.in_time:
-        outcomes = outcomes.and_of(_outcomes(model, task, test, parts, subreddit))
-    else:
-        created = np.full_like(created, NEVER)
-    outside = outcomes.outside(levels(outcomes, outcomes.subreddit, outcomes.known, blend.level_of))
-    groups = np.stack([outcomes.subreddit, outcomes.author], axis=1)
+    followed = _following(blend, task, parts) if task.in_time else _as_validated(blend)
+    _follow(model, followed, int(as_of.timestamp() * 1e6))
+    return model.interval(parts, *followed(subreddit, author_kinds(test.samples), created))
+
+
+def _following(blend: Blend, task: Task, parts: Parts) -> Followed:
+    """Levels and widenings by what was known of the outcomes at each moment."""
+    model, numbers = blend.model, task.validation.inputs.subreddit
+    learned = model.parts(task.validation.inputs)
+    return follow(
+        blend.outcomes,
+        _outcomes(model, task, task.validation, learned, numbers),
+        _outcomes(model, task, task.test, parts, task.test.inputs.subreddit),
+        blend.level_of,
+    )
+
+
+def _as_validated(blend: Blend) -> Followed:
+    """No level, and widenings by all validation posts' outcomes, whatever the moment."""
+    outcomes = blend.outcomes
+    outside = outcomes.outside(np.zeros(len(outcomes.error)))
 
     def followed(
         numbers: np.ndarray, authors: np.ndarray, moments: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        asked = np.stack([numbers, authors], axis=1)
-        return levels(outcomes, numbers, moments, blend.level_of), widenings(
-            outside, outcomes.known, groups, asked, moments
-        )
+        asked, ever = np.stack([numbers, authors], axis=1), np.full(len(moments), NEVER)
+        wide = widenings(outside, outcomes.known, outcomes.groups, asked, ever)
+        return np.zeros(len(moments)), wide
 
-    _follow(model, followed, int(as_of.timestamp() * 1e6) if task.in_time else NEVER)
-    return model.interval(parts, *followed(subreddit, author_kinds(test.samples), created))
+    return followed
 
 
 def _follow(
     model: TrainedModel,
-    followed: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+    followed: Followed,
     moment: int,
 ) -> None:
     """Sets the model's levels and widenings to those of one moment."""

@@ -6,24 +6,31 @@ the mean of their errors, drawn to zero where they are few; a subreddit's own co
 subreddits'. Only errors that were known when a post went up correct its prediction.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
+from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.targets import column
 from mmrl.samples.sums import Sums
 
 _NEWEST = 200  # posts, of all subreddits, and of one
 _DRAWN = 20.0  # zero counts as so many posts
 _NO_WORSE = 1.01
+_ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as these alone say
 
 # No author's name at all; one without a matured post before; one with such posts.
 AUTHOR_KINDS = ("anonymous", "new", "met")
 
 # Whose errors count: nobody's, those of all posts, or those and the subreddit's own.
 LevelOf = Literal["none", "all", "own"]
+
+# Of the subreddits' numbers, kinds of authors and moments of q predictions, (q,) each: what to add
+# to them, and to either side of their intervals, (q,) each.
+Followed = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,11 @@ class Outcomes:
     error: np.ndarray
     below: np.ndarray
     above: np.ndarray
+
+    @property
+    def groups(self) -> np.ndarray:
+        """(n, 2): the subreddit and the author of each."""
+        return np.stack([self.subreddit, self.author], axis=1)
 
     def and_of(self, other: "Outcomes") -> "Outcomes":
         """Both."""
@@ -85,6 +97,36 @@ def levels(
         return overall
     beyond = outcomes.error - _drawn(every, all_posts, outcomes.known)
     return overall + _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
+
+
+def follow(before: Outcomes, learned: Outcomes, tested: Outcomes, of: LevelOf) -> Followed:
+    """Levels and widenings of a model by the outcomes that are known at each moment.
+
+    The model has learned the validation posts' level already, and is off by what it left of that:
+    the errors of the fits before it would correct it once more. How widely it errs they do tell,
+    until enough of its own outcomes are known.
+
+    Args:
+        before: of the validation posts, by fits that did not learn from them.
+        learned: of the validation posts, by the model, which did.
+        tested: of later posts, by the model.
+    """
+    newest, both = learned.and_of(tested), before.and_of(tested)
+    outside = before.outside(levels(before, before.subreddit, before.known, of))
+    outside_of_own = tested.outside(levels(newest, tested.subreddit, tested.known, of))
+    outside = np.concatenate([outside, outside_of_own])
+    in_order = np.sort(tested.known)
+
+    def followed(
+        subreddit: np.ndarray, authors: np.ndarray, moments: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        asked = np.stack([subreddit, authors], axis=1)
+        few = widenings(outside, both.known, both.groups, asked, moments)
+        many = widenings(outside_of_own, tested.known, tested.groups, asked, moments)
+        enough = np.searchsorted(in_order, moments, "right") >= _ENOUGH
+        return levels(newest, subreddit, moments, of), np.where(enough, many, few)
+
+    return followed
 
 
 def choose_level(outcomes: Outcomes, created: np.ndarray) -> LevelOf:
