@@ -16,13 +16,17 @@ from mmrl.runtime.quiet import quiet_environment
 from mmrl.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from mmrl.errors import MmrlError
     from mmrl.home.home import Home
     from mmrl.home.samples import Samples
+    from mmrl.home.starting import StartReport
     from mmrl.home.vectors import ContentEncoder
     from mmrl.serving.prediction import Draft, Prediction
+    from mmrl.soundness.doctor import Finding
+    from mmrl.soundness.repair import Repair
 
 __all__ = [
     "Draft",
@@ -31,9 +35,12 @@ __all__ = [
     "Prediction",
     "Samples",
     "__version__",
+    "doctor",
     "encoder",
     "init",
     "open",
+    "repair",
+    "start",
 ]
 
 quiet_environment()  # before any library reads it
@@ -93,6 +100,109 @@ def init(home: "str | Path", *, quiet: bool = False, **settings: Any) -> "Home":
 
     make(home)
     return Home.open(home, quiet=quiet, **settings)
+
+
+def start(
+    home: "str | Path",
+    subreddits: "Sequence[str]",
+    *,
+    days: int = 90,
+    quiet: bool = False,
+    sandbox_clock: str | None = None,
+    **settings: Any,
+) -> "StartReport":
+    """From nothing to a model of communities, on their real posts; needs no credentials.
+
+    Makes a home, brings the posts of the last days with their settled scores from Arctic Shift,
+    fetches the images, runs every stage, and trains. What was stopped is ended by the same call.
+
+    Args:
+        home: its folder.
+        subreddits: the communities, without r/.
+        days: how much of the past to bring.
+        sandbox_clock: the time of a sandbox, for tests.
+        quiet, settings: as of `open`.
+
+    Returns:
+        the home, open, and what was done: the posts that came, and each stage.
+
+    Raises:
+        InputError: `home` is no folder, or follows other communities.
+        SourceError: the archive does not answer; what was read is kept.
+
+    Example:
+        >>> report = mmrl.start("started", ["SimPics"], days=30, quiet=True, sandbox_clock="jump")
+        >>> report.brought.counts.new == report.home.catalog.count("posts")
+        True
+    """
+    from mmrl.runtime.quiet import quiet_libraries
+
+    quiet_libraries()
+    from mmrl.home.starting import start as begin
+
+    return begin(home, subreddits, days, quiet, sandbox_clock, settings)
+
+
+def doctor(home: "str | Path", *, live: bool = False) -> "list[Finding]":
+    """Checks a home, its settings, credentials and weights, and this machine.
+
+    Works on a home that does not open, and where there is none. Asks nobody anything.
+
+    Args:
+        live: also send the home's live source one request, and compare its answer.
+
+    Returns:
+        what was found, and how to mend it, in the order a person would.
+
+    Raises:
+        InputError: `home` is a file.
+
+    Example:
+        >>> [finding.what for finding in mmrl.doctor("earth") if finding.state == "wrong"]
+        []
+    """
+    from mmrl.home.opened import require_folder
+    from mmrl.runtime.quiet import quiet_libraries
+    from mmrl.soundness.doctor import examine
+
+    quiet_libraries()
+    require_folder(home)
+    return examine(str(home), live)
+
+
+def repair(
+    home: "str | Path",
+    *,
+    dry_run: bool = False,
+    tell: "Callable[[str], None] | None" = None,
+) -> "list[Repair]":
+    """Mends what a crash, a full disk or a bad copy broke, as far as it can be made again.
+
+    Tables lose the files that can't be read, images the ones that are not what their hash says, and
+    the list of models the versions that don't load. Stop what works on the home before.
+
+    Args:
+        dry_run: only say what is broken and what would be done.
+        tell: is given a text on each as soon as it is dealt with.
+
+    Returns:
+        what was broken, what is done about it, and whether it is whole again.
+
+    Raises:
+        InputError: `home` is a file.
+        NotFoundError: there is no home.
+
+    Example:
+        >>> mmrl.repair("earth", dry_run=True)
+        []
+    """
+    from mmrl.home.opened import require_folder
+    from mmrl.runtime.quiet import quiet_libraries
+    from mmrl.soundness.repair import repair as mend
+
+    quiet_libraries()
+    require_folder(home)
+    return mend(home, dry_run, tell)
 
 
 def encoder(role: str, profile: str = "packaged", **settings: Any) -> "ContentEncoder":

@@ -13,10 +13,10 @@ import pytest
 
 from mmrl.catalog import Catalog
 from mmrl.cli import main
-from mmrl.doctor import examine
 from mmrl.home.make import init
 from mmrl.sandbox import SandboxServer, praw_settings
 from mmrl.sandbox.handler import Handler
+from mmrl.soundness.doctor import examine
 from mmrl.sources.budget import budget_name
 from tests.support.service_trial import START, busy
 

@@ -18,9 +18,11 @@ import mmrl
 from mmrl.home.home import Home
 from mmrl.home.models import Models
 from mmrl.home.vectors import ContentEncoder
+from mmrl.sandbox import SandboxServer
 from tests.support.command import printed
 from tests.support.filled_home import SAMPLES, fill_posts, fill_samples
 from tests.support.paths import ROOT
+from tests.support.service_trial import START, busy
 
 API = ROOT / "docs" / "api.md"
 DOCUMENTED = {  # what stands before a name's dot in a heading, and whose name it is
@@ -87,7 +89,16 @@ def test_each_function_and_each_method_of_a_home_has_an_example() -> None:
     static = {name: inspect.getattr_static(Home, name, None) for name in public(Home)}
     methods = [name for name, one in static.items() if inspect.isfunction(one)]
     assert {f"home.{name}" for name in methods} - set(EXAMPLES) == set()
-    assert {"mmrl.open", "mmrl.init", "mmrl.encoder"} <= set(EXAMPLES)
+    functions = {name for name in mmrl.__all__ if inspect.isfunction(getattr(mmrl, name))}
+    assert {f"mmrl.{name}" for name in functions} - set(EXAMPLES) == set()
+
+
+@pytest.fixture(scope="module")
+def archive() -> Iterator[str]:
+    """The address of the sandbox's archive, where 30 posts of 3 communities have settled."""
+    with SandboxServer(busy(30, 5)) as server:
+        server.now = START.timestamp() + 40 * 3_600
+        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +136,11 @@ def earth(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_of_a_docstring_runs(
-    name: str, earth: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, earth: Path, archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(earth)
+    monkeypatch.setenv("MMRL_ARCTIC_SHIFT__BASE_URL", archive)
+    monkeypatch.setenv("MMRL_IMAGES__ALLOW_LOOPBACK", "true")
     monkeypatch.setenv("MMRL_FILTER__REQUIRE_IMAGE", "false")
     test = EXAMPLES[name]
     test.globs = {"mmrl": mmrl, "home": mmrl.open("earth", quiet=True)}

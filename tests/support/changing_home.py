@@ -26,7 +26,7 @@ from mmrl.pipeline.stages.measure_images import MeasureImagesStage
 from mmrl.pipeline.stages.merge import MergeStage
 from mmrl.pipeline.stages.read_text import ReadTextStage
 from mmrl.purge.run import erase
-from mmrl.repair.check import check
+from mmrl.soundness.check import check
 from mmrl.sources.later_facts import fill
 
 BEGIN = datetime(2026, 5, 4, 12, tzinfo=UTC)

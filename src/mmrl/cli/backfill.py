@@ -1,18 +1,11 @@
 """`mmrl backfill`."""
 
-from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home, suggested
 from mmrl.cli.spans import SandboxTime
-from mmrl.home import signals
-
-if TYPE_CHECKING:
-    from mmrl.collector.backfill import Backfill
-    from mmrl.runtime.bars import Bars
 
 After = Annotated[
     str | None,
@@ -43,50 +36,20 @@ def backfill(
     """
     import json
 
-    from mmrl.collector.backfill import Backfill
-    from mmrl.home.collecting import alone
-    from mmrl.runtime.bars import Bars
-    from mmrl.sources.connection import connect_live
-    from mmrl.sources.kinds import ARCTIC_SHIFT
-    from mmrl.times import parse_time
-
-    opened = open_home(home)
-    catalog, settings = opened.catalog, opened.settings
-    source, transport = connect_live(ARCTIC_SHIFT, settings, catalog.home)
-    clock = transport.clock = signals.clock(sandbox_clock, source, transport.clock)
-    until = transport.now() if before is None else parse_time(before)
-    since = until - timedelta(days=days) if after is None else parse_time(after)
-    names = [name.removeprefix("r/") for name in subreddits or settings.reddit.subreddits]
-    with (
-        alone(catalog.home, source.traits.mark, observing=False),
-        signals.stopped_by_signals(clock, [transport]),
-        Bars(quiet=as_json) as bars,
-    ):
-        work = Backfill(source, transport, catalog, names, since, until)
-        ended = bring(work, bars, as_json, lambda: clock.stopping)
-    report = work.report
+    report = open_home(home, quiet=as_json).backfill(
+        subreddits or (),
+        after=after,
+        before=before,
+        days=days,
+        sandbox_clock=sandbox_clock,
+    )
     if as_json:
-        counts = {"seen": report.seen, "new": report.new, "requests": report.requests}
-        typer.echo(json.dumps({**counts, "subreddits": dict(report.subreddits), "ended": ended}))
+        typer.echo(json.dumps(report.as_dict()))
         return
-    if not ended:
+    if not report.ended:
         typer.echo("Stopped: the same command goes on from here.")
         return
-    for name in work.empty:
+    for name in report.empty:
         typer.echo(f"r/{name}: no post of that time is archived; check its name.", err=True)
     following = suggested("run", "--home", home)
     typer.echo(f"{report.seen:,} posts, {report.new:,} of them new. Next: {following}")
-
-
-def bring(work: "Backfill", bars: "Bars", quiet: bool, stop: Callable[[], bool]) -> bool:
-    """Says what a backfill will take, and does it; false where it was stopped before its end."""
-    from mmrl.runtime.clock import Halt
-
-    try:
-        estimate = work.sample()
-        if not quiet:
-            typer.echo(estimate.sentence(), err=True)
-        work.run(bars, stop)
-    except Halt:
-        return False
-    return work.left == 0

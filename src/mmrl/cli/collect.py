@@ -40,16 +40,14 @@ def collect(
     from mmrl.cli.terminal.collector_lines import Watch
     from mmrl.errors import InputError
     from mmrl.home import collecting
-    from mmrl.sources.connection import live_kind
 
     until, log_every = span(duration, "--for"), span(every, "--log-every")
     if once and until is not None:
         raise InputError("--once and --for don't go together: give one of them.")
     opened = open_home(home)
-    kind = live_kind(source, opened.settings)
     with Watch(quiet=as_json or once, every=log_every or timedelta(minutes=5)) as watch:
         status = collecting.collect(
-            *(opened.catalog, opened.settings, kind),
+            *(opened.catalog, opened.settings, source),
             collecting.Watcher(watch.say, watch.show, 1.0 if watch.live else 60.0),
             span=until,
             once=once,

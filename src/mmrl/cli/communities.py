@@ -13,12 +13,9 @@ def communities(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = F
     """
     import json
 
-    from mmrl.home.moments import moment
-    from mmrl.serving.communities import communities as known_communities
     from mmrl.times import iso
 
-    opened = open_home(home)
-    known = known_communities(opened.catalog, opened.settings, moment(as_of))
+    known = open_home(home).communities(as_of)
     if as_json:
         told = [{**one.as_dict(), "newest": iso(one.newest)} for one in known]
         typer.echo(json.dumps(told))

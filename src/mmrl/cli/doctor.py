@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+import mmrl
 from mmrl.cli.options import DEFAULT_HOME, Home, Json
 
 
@@ -25,13 +26,7 @@ def doctor(
     from rich.table import Table
     from rich.text import Text
 
-    from mmrl.doctor import examine
-    from mmrl.home.opened import require_folder
-    from mmrl.runtime.quiet import quiet_libraries
-
-    quiet_libraries()
-    require_folder(home)
-    findings = examine(home, live)
+    findings = mmrl.doctor(home, live=live)
     if as_json:
         typer.echo(json.dumps([finding.as_dict() for finding in findings]))
     else:

@@ -66,12 +66,11 @@ def show(
 
     from mmrl.cli.terminal.tables import metrics_table
     from mmrl.learning.evaluation.written import metrics_rows
-    from mmrl.purge.rows import purged_of
 
     form = _form(form, as_json)
     opened = open_home(home)
     shown = opened.models[version]
-    learned, judged = purged_of(opened.catalog, shown.version)
+    learned, judged = opened.models.purged(shown.version)
     if figures is not None:
         for file in opened.models.figures(shown.version, figures, figure_form):
             typer.echo(f"Figure: {file}", err=True)

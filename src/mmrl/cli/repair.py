@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+import mmrl
 from mmrl.cli.options import DEFAULT_HOME, Home, Json
 
 
@@ -22,35 +23,10 @@ def repair(
     """
     import json
 
-    from mmrl.errors import NotFoundError
-    from mmrl.home.opened import require_folder
-    from mmrl.repair import check
-    from mmrl.runtime.quiet import quiet_libraries
-    from mmrl.storage.opening import storage_of
-
-    quiet_libraries()
-    require_folder(home)
-    if not storage_of(home).folders("catalog"):
-        raise NotFoundError(f"There is no mmrl home at {home}: give --home (or MMRL_HOME) one.")
-    rows = []
-    for damage in check(home):
-        mended = damage.mend is not None and not dry_run
-        if damage.mend is not None and not dry_run:
-            damage.mend()
-        rows.append(
-            {
-                "what": damage.what,
-                "broken": damage.broken,
-                "way_out": damage.way_out,
-                "mended": mended,
-            }
-        )
-        if not as_json:
-            mark = "mended" if mended else "would be mended" if damage.mend else "not mended"
-            typer.echo(f"{damage.what}: {damage.broken}.\n  {mark}: {damage.way_out}.")
+    repairs = mmrl.repair(home, dry_run=dry_run, tell=None if as_json else typer.echo)
     if as_json:
-        typer.echo(json.dumps(rows))
-    elif not rows:
+        typer.echo(json.dumps([one.as_dict() for one in repairs]))
+    elif not repairs:
         typer.echo(f"Nothing is broken in {home}.")
-    if any(not row["mended"] for row in rows):
+    if any(not one.mended for one in repairs):
         raise typer.Exit(1)

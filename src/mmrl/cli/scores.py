@@ -28,16 +28,13 @@ def scores(
     `mmrl run` publishes the champion's predictions of the posts that have not matured.
     """
     import json
-    from datetime import timedelta
 
     from rich.console import Console
 
     from mmrl.errors import Failure
-    from mmrl.home.moments import moment
-    from mmrl.learning.evaluation.prospective import prospective
 
-    at, opened = moment(as_of), open_home(home)
-    found = prospective(opened.catalog, opened.settings, at, at - timedelta(days=days))
+    opened = open_home(home)
+    found = opened.scores(days, as_of=as_of)
     if alarm and found.warning is not None:
         raise Failure(found.warning)
     if as_json:

@@ -1,15 +1,15 @@
 """`mmrl start`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import mmrl
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, suggested
 from mmrl.cli.spans import SandboxTime
 
 if TYPE_CHECKING:
-    from mmrl.start import StartReport
+    from mmrl.home.starting import StartReport
 
 
 def start(
@@ -28,53 +28,25 @@ def start(
     """
     import json
 
-    from mmrl.catalog import Catalog
-    from mmrl.errors import InputError
-    from mmrl.home import signals
-    from mmrl.home.collecting import alone
-    from mmrl.runtime.bars import Bars
-    from mmrl.runtime.clock import Halt
-    from mmrl.runtime.quiet import quiet_libraries
-    from mmrl.sources.connection import connect_live
-    from mmrl.sources.kinds import ARCTIC_SHIFT
-    from mmrl.start import make_home
-    from mmrl.start import start as begin
-    from mmrl.storage.location import Location
-
-    quiet_libraries()
-    if not Location.of(home).is_local:
-        raise InputError(f"{home} is no folder: `mmrl start` makes a home on this machine.")
-    names = list(dict.fromkeys(name.removeprefix("r/") for name in subreddits))
-    settings = make_home(Path(home), names)
-    catalog = Catalog.open(home)
-    source, transport = connect_live(ARCTIC_SHIFT, settings, catalog.home)
-    clock = transport.clock = signals.clock(sandbox_clock, source, transport.clock)
     try:
-        with (
-            alone(catalog.home, source.traits.mark),
-            signals.stopped_by_signals(clock, [transport]),
-            Bars(quiet=as_json) as bars,
-        ):
-            report = begin(
-                *(source, transport, catalog, settings, days, bars),
-                lambda estimate: typer.echo(estimate.sentence(), err=True),
-            )
-    except Halt:
+        report = mmrl.start(home, subreddits, days=days, quiet=as_json, sandbox_clock=sandbox_clock)
+    except KeyboardInterrupt:
         typer.echo("Stopped: the same command goes on from here.")
         return
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
-        _summary(report, home, names)
+        _summary(report, home, subreddits[0].removeprefix("r/"))
 
 
-def _summary(report: "StartReport", home: str, names: list[str]) -> None:
+def _summary(report: "StartReport", home: str, subreddit: str) -> None:
     """How the model does, on how many posts, and what to do next."""
     trained, published = report.run.trained, report.run.published
-    minutes = report.seconds / 60
+    brought = report.brought
     typer.echo(
-        f"{report.catalog.count('posts'):,} posts, {report.backfill.new:,} of them new, in "
-        f"{report.backfill.requests:,} requests and {minutes:,.1f} minutes; then, by stage:"
+        f"{report.home.catalog.count('posts'):,} posts, {brought.counts.new:,} of them new, in "
+        f"{brought.counts.requests:,} requests and {brought.seconds / 60:,.1f} minutes; then, by "
+        "stage:"
     )
     for stage in report.run.stages:
         if stage.pending:
@@ -83,7 +55,7 @@ def _summary(report: "StartReport", home: str, names: list[str]) -> None:
         typer.echo(trained.message)
     if published is not None and published.report is not None:
         typer.echo(f"Report: {published.report}")
-    draft = ("predict", "IMAGE", "--title", "...", "--subreddit", names[0])
+    draft = ("predict", "IMAGE", "--title", "...", "--subreddit", subreddit)
     typer.echo(
         f"Next: {suggested('serve', '--home', home)}   (which picture, which title, where, when)\n"
         f"      {suggested(*draft, '--home', home)}\n"

@@ -67,7 +67,7 @@ def alone(home: str, mark: str, observing: bool = True) -> Iterator[None]:
 def collect(
     catalog: "Catalog",
     settings: "Settings",
-    kind: "Kind",
+    source: str | None,
     watcher: Watcher,
     *,
     span: timedelta | None = None,
@@ -78,6 +78,7 @@ def collect(
     """Keeps every new post of the followed subreddits, and observes each as it ages.
 
     Args:
+        source: the name of a live source; the setting's for None.
         span: how long; until Ctrl-C or SIGTERM for None.
         once: one sweep and the observations that are due, then the end.
         observing: take observations, too.
@@ -89,8 +90,9 @@ def collect(
     """
     from mmrl.collector.service import Service
     from mmrl.runtime.malloc import give_back_what_is_freed
-    from mmrl.sources.connection import collector_settings
+    from mmrl.sources.connection import collector_settings, live_kind
 
+    kind = live_kind(source, settings)
     give_back_what_is_freed()
     live, transport, observer = _connect(kind, catalog, settings, observing, sandbox_clock)
     transports = [transport] if observer is None else [transport, observer[1]]

@@ -1,29 +1,27 @@
 """A home from Python; the command line does its work through it, too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmrl.errors import InputError, MmrlError
-from mmrl.home.incoming import Incoming
+from mmrl.errors import MmrlError
 from mmrl.home.moments import Moment, moment
+from mmrl.home.predicting import Predicting
 
 if TYPE_CHECKING:
+    from mmrl.encoders.weights import Listed
     from mmrl.experiments.run import ExperimentReport
     from mmrl.export.run import Exported
     from mmrl.home.samples import Samples
-    from mmrl.images.given import GivenImage
     from mmrl.pipeline.run import RunReport
     from mmrl.pipeline.stages.train import TrainReport
-    from mmrl.serving.answers.similar import By, Neighbour
-    from mmrl.serving.prediction import Draft, Prediction
     from mmrl.status import Survey
     from mmrl.storage.location import Location
 
 
-class Home(Incoming):
+class Home(Predicting):
     """What mmrl keeps in one folder, and what it does with it; `mmrl.open` gives one.
 
     Wherever a method takes `as_of`, it works as if it were that UTC time (a datetime, ISO 8601 or
@@ -151,83 +149,6 @@ class Home(Incoming):
         with self._bars() as bars:
             return train_if_new(self.catalog, settings, moment(as_of), bars, force=force)
 
-    def predict(
-        self, drafts: "Sequence[Draft]", *, model: str | int = "champion", as_of: Moment = None
-    ) -> "list[Prediction]":
-        """Predicts how popular posts would be, before they are posted.
-
-        Args:
-            drafts: any number of them.
-            model: a version, `champion` or `latest`.
-
-        Returns:
-            a prediction a draft, in their order.
-
-        Raises:
-            NotFoundError: an image or the model version does not exist.
-            InputError: an image can't be used, a title or a subreddit is empty, or the model does
-                not know a feature of a draft.
-
-        Example:
-            >>> draft = mmrl.Draft("images/lake.png", "Lake at dawn", "pics")
-            >>> [prediction] = home.predict([draft])
-            >>> prediction.model_version, prediction.score.low <= prediction.score.middle
-            ('1', True)
-        """
-        from mmrl.serving.predict import predict_drafts
-
-        if not drafts:
-            return []
-        return predict_drafts(self.catalog, self.settings, list(drafts), moment(as_of), str(model))
-
-    def similar(
-        self,
-        image: "GivenImage | None" = None,
-        title: str | None = None,
-        *,
-        subreddit: str | None = None,
-        k: int = 10,
-        model: str | int = "champion",
-        as_of: Moment = None,
-    ) -> "list[Neighbour]":
-        """The matured posts most like an image, a title, or both; the nearest first.
-
-        Only posts count whose outcome was known by `as_of`.
-
-        Args:
-            image: the path or the bytes of an image file, or a Pillow image.
-            subreddit: only posts of this one; of all unless given.
-            k: how many at most.
-            model: the version whose encoders are used.
-
-        Returns:
-            posts, each with its score, its percentile and its likeness: the cosine between the
-            encoders' vectors, of both the mean.
-
-        Raises:
-            InputError: neither image nor title is given, or the image can't be used.
-            NotFoundError: the image or the version does not exist.
-
-        Example:
-            >>> found = home.similar("images/lake.png", as_of="2026-09-15", k=3)
-            >>> len(found), found[0].likeness >= found[1].likeness
-            (3, True)
-        """
-        from mmrl.serving.answers.similar import similar
-        from mmrl.serving.inputs.contents import image_file
-        from mmrl.serving.inputs.drafts import Drafts
-        from mmrl.serving.ranks.rank import Predictor
-
-        if image is None and not title:
-            raise InputError("There is nothing to be like: give an image, a title, or both.")
-        by: By = "title" if image is None else "both" if title else "image"
-        images = [] if image is None else [image_file(image, self.settings.images)]
-        at = moment(as_of)
-        predictor = Predictor.open(self.catalog, self.settings, at, str(model))
-        # What is not given stands for itself: it is neither compared nor looked up.
-        draft = Drafts([title or "untitled"], [subreddit or "all"], images)
-        return similar(predictor, draft, by=by, everywhere=subreddit is None, count=k)
-
     def report(
         self,
         version: str | int = "champion",
@@ -322,6 +243,55 @@ class Home(Incoming):
         home = Exporting(self.catalog, self.settings, moment(as_of), str(model))
         with self._bars() as bars:
             return export(home, what, Path(to).absolute(), format, bars)
+
+    def weights(self, profile: str | None = None) -> "list[Listed]":
+        """The models of a profile: what each serves, its licence, size and revision, what is there.
+
+        Args:
+            profile: one; all that use the hub unless given.
+
+        Raises:
+            ConfigError: there is no such profile.
+
+        Example:
+            >>> {model.state for model in home.weights("packaged")}
+            {'there'}
+        """
+        from mmrl.encoders.weights import hub_profiles, list_weights
+
+        return list_weights(self.settings, hub_profiles() if profile is None else [profile])
+
+    def fetch_weights(
+        self,
+        *models: str,
+        profile: str | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> list[str]:
+        """Downloads models of the Hugging Face hub at their pinned revisions.
+
+        What is there is left alone, and a download that was stopped goes on from where it was.
+
+        Args:
+            models: names on the hub; the profile's unless given.
+            profile: the one to fetch for; the setting's unless given.
+            tell: is given, line by line, what comes, how much and where to; standard error unless
+                given.
+
+        Returns:
+            the names of the models that came.
+
+        Raises:
+            WeightsError: the hub can't be reached, what came is not what it tells, or the disk is
+                too small.
+
+        Example:
+            >>> home.fetch_weights(profile="packaged")  # whose weights come in packages
+            []
+        """
+        from mmrl.home.weights import fetch
+
+        with self._bars(of_bytes=True) as bars:
+            return fetch(self.settings, models, profile, bars, tell or self._tell)
 
     def _vectors(self) -> dict[str, Any]:
         from mmrl.encoders.profiles import load_profile

@@ -12,6 +12,7 @@ from mmrl.home.opened import OpenHome
 if TYPE_CHECKING:
     from mmrl.collector.observations import ObserveReport
     from mmrl.collector.status import Status
+    from mmrl.home.archive import BackfillReport
     from mmrl.home.importing import Files
     from mmrl.sources.files.importer import ImportReport
 
@@ -129,6 +130,49 @@ class Incoming(OpenHome):
         with self._bars(of_bytes=True) as bars:
             return read_into(self.catalog, source, described, at, bars, self._tell)
 
+    def backfill(
+        self,
+        subreddits: Sequence[str] = (),
+        *,
+        after: Moment = None,
+        before: Moment = None,
+        days: int = 30,
+        sandbox_clock: str | None = None,
+    ) -> "BackfillReport":
+        """Brings posts of the past from Arctic Shift, with their settled scores.
+
+        Needs no credentials. Tells beforehand about how many requests and bytes it will take. What
+        was once asked for is not asked for again, so a call that was stopped is ended by the same
+        one.
+
+        Args:
+            subreddits: of these, without r/; of the followed ones unless given.
+            after: only posts created since then; of the last `days` unless given.
+            before: only posts created before; until now unless given.
+            sandbox_clock: the time of a sandbox, for tests.
+
+        Raises:
+            InputError: the time is empty.
+            SourceError: the archive does not answer; what was read is kept.
+            Failure: a collector runs on this home.
+
+        Example:
+            >>> report = home.backfill(["SimPics"], after="2026-06-01", sandbox_clock="jump")
+            >>> report.new > 0, report.ended
+            (True, True)
+        """
+        from mmrl.home.archive import backfill, connected
+
+        with (
+            self._bars() as bars,
+            connected(
+                *(self.catalog, self.settings, bars, self._tell),
+                observing=False,
+                sandbox_clock=sandbox_clock,
+            ) as archive,
+        ):
+            return backfill(archive, subreddits, after, before, days)
+
     def collect(
         self,
         minutes: float | None = None,
@@ -158,12 +202,11 @@ class Incoming(OpenHome):
             1203
         """
         from mmrl.home import collecting
-        from mmrl.sources.connection import live_kind
 
         if once and minutes is not None:
             raise InputError("once and minutes don't go together: give one of them.")
         return collecting.collect(
-            *(self.catalog, self.settings, live_kind(source, self.settings)),
+            *(self.catalog, self.settings, source),
             collecting.Watcher(self._tell, lambda status: None),
             span=None if minutes is None else timedelta(minutes=minutes),
             once=once,

@@ -81,6 +81,18 @@ class Models:
             frame = frame.sort_values(DECISIVE, ascending=False, kind="stable")
         return frame
 
+    def purged(self, version: str | int) -> tuple[int, int]:
+        """How many posts that a version learned from, and was judged on, were purged since.
+
+        Example:
+            >>> home.models.purged(1)
+            (0, 0)
+        """
+        from mmrl.catalog import Catalog
+        from mmrl.purge.rows import purged_of
+
+        return purged_of(Catalog.open(self._home), str(version))
+
     def compare(self, a: str | int, b: str | int) -> "Comparison":
         """Two versions side by side, metric by metric."""
         return self._registry.compare(str(a), str(b))

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmrl.doctor import examine
 from mmrl.encoders.device.device import choose_place
 from mmrl.errors import ConfigError
+from mmrl.soundness.doctor import examine
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from mmrl.learning.registry.rebuild import rebuild
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.registry.unlisted import drop_unlisted
 from mmrl.learning.train import Trained
-from mmrl.repair.models import check_models
+from mmrl.soundness.models import check_models
 from mmrl.storage.location import Location
 from mmrl.storage.opening import storage_of
 from tests.support.filled_home import SAMPLES

@@ -14,11 +14,11 @@ from benchmarks.kill import AS_OF, differences, prepare, write_posts
 from benchmarks.s3_server import copy_home
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.doctor import examine
 from mmrl.errors import Failure, WeightsError
 from mmrl.pipeline import Silent, StageReport, run_stage
 from mmrl.pipeline.cluster import Cluster
 from mmrl.pipeline.run import run
+from mmrl.soundness.doctor import examine
 from mmrl.times import parse_time
 from tests.support.cluster_stage import INFO, Words, make_words
 from tests.support.command import printed

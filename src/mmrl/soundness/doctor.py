@@ -12,7 +12,7 @@ from typing import Literal
 from mmrl.catalog import Catalog
 from mmrl.config import FILE, Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
-from mmrl.repair import check
+from mmrl.soundness import check
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
 from mmrl.sources.kinds import ARCTIC_SHIFT
 from mmrl.storage.location import Location

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from mmrl.catalog import Catalog, quote, without
-from mmrl.repair.damage import Damage
+from mmrl.soundness.damage import Damage
 
 _SAMPLE = 200  # images that a check reads
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmrl.catalog.columns import key_columns
 from mmrl.errors import first_line
-from mmrl.repair.damage import Damage
+from mmrl.soundness.damage import Damage
 from mmrl.storage.files import Storage
 from mmrl.storage.opening import storage_of
 

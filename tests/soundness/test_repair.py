@@ -17,7 +17,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
 from mmrl.errors import CatalogError, MmrlError
 from mmrl.learning.registry.registry import Registry
-from mmrl.repair import check
+from mmrl.soundness import check
 from tests.support.earlier_home import unpack_earlier_home
 
 
@@ -159,7 +159,7 @@ def test_a_stage_that_begins_between_a_repair_and_its_end_looks_at_everything_on
     rows = pa.Table.from_pylist([row], schema=SCHEMAS["post_images"])
     catalog.insert("post_images", rows)
     generations = [generation(catalog)]
-    take_out = "mmrl.repair.images.take_out"
+    take_out = "mmrl.soundness.images.take_out"
     monkeypatch.setattr(take_out, lambda *_: generations.append(generation(catalog)))
     (damage,) = check(catalog.home)
     assert damage.mend is not None

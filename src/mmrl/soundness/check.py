@@ -8,10 +8,10 @@ from pathlib import Path
 from mmrl.catalog import Catalog
 from mmrl.catalog.generation import begin_generation
 from mmrl.errors import MmrlError
-from mmrl.repair.damage import Damage
-from mmrl.repair.images import check_images
-from mmrl.repair.models import check_models
-from mmrl.repair.tables import check_tables
+from mmrl.soundness.damage import Damage
+from mmrl.soundness.images import check_images
+from mmrl.soundness.models import check_models
+from mmrl.soundness.tables import check_tables
 
 
 def check(home: str | Path) -> Iterator[Damage]:

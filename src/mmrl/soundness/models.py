@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmrl.errors import CatalogError, MmrlError, first_line
 from mmrl.learning.registry.database import FILE, FILES, require_sound
-from mmrl.repair.damage import Damage
+from mmrl.soundness.damage import Damage
 from mmrl.storage.location import Location
 from mmrl.storage.opening import storage_of
 

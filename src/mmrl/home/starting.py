@@ -1,0 +1,164 @@
+"""The start of a home: posts of the last days from Arctic Shift, every stage, and a model.
+
+Each part goes on where it was: the home is made once, the past is asked for once, stages find what
+is pending. So an interrupted start is ended by the same call.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from mmrl.collector.backfill import Estimate
+from mmrl.collector.once import observe
+from mmrl.collector.rules import keep_rules
+from mmrl.collector.writer import SweepReport
+from mmrl.config import load_settings
+from mmrl.errors import InputError
+from mmrl.home.archive import Archive, connected
+from mmrl.home.home import Home
+from mmrl.home.make import init
+from mmrl.pipeline import Meter
+from mmrl.pipeline.run import RunReport
+from mmrl.runtime.bars import watching
+from mmrl.runtime.clock import Halt
+from mmrl.sources.kinds import ARCTIC_SHIFT
+from mmrl.storage.location import Location
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What came of the past, and what that took.
+
+    Attributes:
+        estimate: made after its first pages.
+        counts: of the posts that came.
+        seconds, received: the time and the bytes of answers that it took.
+        as_of: when it had come.
+    """
+
+    estimate: Estimate
+    counts: SweepReport
+    seconds: float
+    received: int
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class StartReport:
+    """What a start did.
+
+    Attributes:
+        home: the home, open.
+        brought: the posts that came.
+        run: the report of the stages.
+    """
+
+    home: Home
+    brought: Brought
+    run: RunReport
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`: counts, seconds and peak bytes by stage, the model's version."""
+        brought = self.brought
+        return {
+            "home": self.home.address,
+            "estimate": vars(brought.estimate),
+            "backfill": {
+                "seen": brought.counts.seen,
+                "new": brought.counts.new,
+                "requests": brought.counts.requests,
+                "seconds": round(brought.seconds, 1),
+                "bytes": brought.received,
+            },
+            **self.run.as_dict(),
+        }
+
+
+def start(
+    home: str | Path,
+    subreddits: Sequence[str],
+    days: int,
+    quiet: bool,
+    sandbox_clock: str | None,
+    settings: Mapping[str, Any],
+) -> StartReport:
+    """Makes a home, brings posts, runs every stage on them and trains; see `mmrl.start`."""
+    if not Location.of(home).is_local:
+        raise InputError(f"{home} is no folder: a start makes a home on this machine.")
+    if not subreddits:
+        raise InputError("There is no community to start with: name one or more, without r/.")
+    make_home(Path(home), list(dict.fromkeys(name.removeprefix("r/") for name in subreddits)))
+    opened = Home.open(home, quiet=quiet, **settings)
+
+    def tell(sentence: str) -> None:
+        if not quiet:
+            print(sentence, file=sys.stderr)  # noqa: T201 - it stands beside the bars
+
+    try:
+        with (
+            watching(quiet=quiet) as bars,
+            connected(
+                *(opened.catalog, opened.settings, bars, tell),
+                observing=True,
+                sandbox_clock=sandbox_clock,
+            ) as archive,
+        ):
+            brought = bring(archive, days)
+    except Halt:  # the clock's word for it, which nobody outside waits for
+        raise KeyboardInterrupt from None
+    return StartReport(opened, brought, opened.run(as_of=brought.as_of))
+
+
+def make_home(home: Path, subreddits: Sequence[str]) -> None:
+    """Makes the home where it is not there, following these subreddits from Arctic Shift.
+
+    Raises:
+        InputError: it is there, and follows others.
+    """
+    fresh = not (home / "mmrl.toml").exists()
+    init(home)
+    file = home / "mmrl.toml"
+    if fresh:
+        text = file.read_text(encoding="utf-8")
+        for name, value in (("live", ARCTIC_SHIFT.name), ("subreddits", list(subreddits))):
+            text = _set(text, name, value)
+        file.write_text(text, encoding="utf-8")
+    followed = {name.lower() for name in load_settings(home).reddit.subreddits}
+    others = [name for name in subreddits if name.lower() not in followed]
+    if others:
+        raise InputError(
+            f"The home {home} does not follow r/{', r/'.join(others)}: add them to "
+            f"reddit.subreddits in {file}, or give another --home."
+        )
+
+
+def bring(archive: Archive, days: int) -> Brought:
+    """Brings the last days' posts, their settled scores, and the subreddits' rules.
+
+    Raises:
+        SourceError: the archive does not answer; what was read is kept.
+        Halt: it was stopped; what was read is kept.
+    """
+    names = archive.settings.reddit.subreddits
+    now = archive.transport.now
+    with Meter() as meter:
+        work = archive.past(names, now() - timedelta(days=days), now())
+        estimate = work.sample()
+        archive.tell(estimate.sentence())
+        work.run(archive.progress)
+        # What an earlier start met before its score had settled.
+        observe(archive.source, archive.catalog, archive.settings, now(), now)
+        keep_rules(archive.source, archive.catalog, names, now())
+    return Brought(estimate, work.report, meter.seconds, archive.transport.received, now())
+
+
+def _set(text: str, name: str, value: object) -> str:
+    """The text of a new home's settings with one line that counts in place of its comment."""
+    lines = text.splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith(f"# {name} = "))
+    lines[place] = f"{name} = {json.dumps(value)}"
+    return "\n".join(lines) + "\n"
