@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmrl.errors import InputError
@@ -126,6 +126,7 @@ def test_what_a_csv_writer_writes_is_read_back(
 
 
 @given(st.binary(max_size=300))
+@example(b"\xfe\xff")
 def test_whatever_bytes_come_are_rows_or_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:

@@ -103,7 +103,9 @@ def _encoding(head: bytes) -> tuple[str, bool]:
     from charset_normalizer import from_bytes
 
     telling = b"\n".join(line for line in head.splitlines() if not line.isascii())[:_TOLD]
-    matches = list(from_bytes(telling))
+    # A line that happens to begin with a mark is no UTF-16: the file has none in front.
+    found = from_bytes(telling)
+    matches = [match for match in found if not match.encoding.startswith(("utf_16", "utf_32"))]
     if not matches:
         raise InputError("The table's encoding can't be told: name it with --encoding.")
     best = [match.encoding for match in matches if match == matches[0] or _ties(match, matches[0])]
