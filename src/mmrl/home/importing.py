@@ -92,7 +92,7 @@ def read_into(
     for line in described:
         tell(line)
     refused_rows = f"refused/{as_of:%Y%m%dT%H%M%S}-{getpid()}.csv"
-    return import_posts(catalog, source, as_of, progress, refused_rows)
+    return import_posts(catalog, source, as_of, progress, refused_rows, tell)
 
 
 def kind_of(name: str) -> "Kind":

@@ -16,6 +16,7 @@ from mmrl.catalog import Catalog
 from mmrl.catalog.upkeep import fragments_of, index_again
 from mmrl.errors import CatalogError
 from mmrl.runtime.retry import PURGE_FILES
+from mmrl.sources.files.unfinished import FOLDER as UNFINISHED
 from mmrl.storage.opening import storage_of
 
 _LEFTOVER_SECONDS = 600.0  # a file that no version names by then is of a process that was killed
@@ -78,8 +79,11 @@ def drop_leftovers(catalog: Catalog, table: str) -> int:
 
 
 def drop_refused_rows(catalog: Catalog) -> None:
-    """Deletes the files of rows that imports refused: they may name a post, and are of no use."""
-    storage_of(catalog.home).delete_folder("refused")
+    """Deletes the files of rows that imports refused, and those of imports that did not come to
+    their end, with examples of such rows: they may name a post, and are of no use."""
+    storage = storage_of(catalog.home)
+    storage.delete_folder("refused")
+    storage.delete_folder(UNFINISHED)
 
 
 def persist(work: Callable[[], Done]) -> Done:

@@ -10,6 +10,7 @@ _COMMENTS = re.compile(
     r"(?:comments|gallery)/(?P<post>[0-9a-z]{1,13})(?:/.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+_BROKEN = re.compile(r"[\t\r\n]")  # what `urlsplit` would take out of a name
 _SHORT = re.compile(r"/(?P<post>[0-9a-z]{4,13})/?")
 
 
@@ -31,7 +32,7 @@ def post_page(address: str | None) -> PostPage | None:
 
     None for any other address, also of a picture.
     """
-    if not address or len(address) > _LONGEST:
+    if not address or len(address) > _LONGEST or _BROKEN.search(address.strip()):
         return None
     try:
         parts = urlsplit(address.strip())

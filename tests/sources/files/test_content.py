@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmrl.errors import InputError
 from mmrl.sources.files.content import BrokenOffError, Content
-from mmrl.sources.files.json_content import json_lines, submissions
+from mmrl.sources.files.json_content import json_blocks, json_lines, submissions
 from mmrl.sources.files.lines import lines
 from mmrl.sources.post import Refused
 
@@ -96,7 +96,11 @@ def test_billions_of_blank_lines_cost_neither_time_nor_memory() -> None:
 def read(tmp_path: Path, data: bytes) -> list[object]:
     (tmp_path / "posts.json").write_bytes(data)
     with Content(tmp_path / "posts.json") as content:
-        return [line for _, line in json_lines(content)]
+        return [
+            line
+            for number, block in enumerate(json_blocks(content))
+            for _, line in json_lines(block, first=not number)
+        ]
 
 
 def test_json_is_read_an_object_a_line_or_as_one_document(tmp_path: Path) -> None:

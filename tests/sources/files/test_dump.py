@@ -1,8 +1,9 @@
 """Importing dumps: streamed, filtered, and robust against what files are like."""
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mmrl.errors import InputError
 from mmrl.pipeline import Silent
 from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import ImportReport, import_posts
-from mmrl.sources.files.source import Batch
+from mmrl.sources.files.source import START, Batch, Mark
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CREATED = 1_700_000_000
@@ -221,16 +222,13 @@ def test_scores_as_of_dates_the_observations(catalog: Catalog, tmp_path: Path) -
     assert catalog.count("observations", "settled") == 1
 
 
-class Interrupted:
-    """A source that is killed after its first batch."""
+class Interrupted(DumpSource):
+    """A source that is killed after some batches."""
 
-    name, size = "dump", 1
+    most = 1
 
-    def __init__(self, source: DumpSource) -> None:
-        self.source = source
-
-    def batches(self, as_of: datetime) -> Iterator[Batch]:
-        yield next(self.source.batches(as_of))
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
+        yield from islice(super().batches(as_of, begin), self.most)
         raise KeyboardInterrupt
 
 
@@ -238,11 +236,12 @@ def test_a_kill_loses_at_most_a_batch(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 10)
-    source = DumpSource([write(tmp_path / "dump", [post(n) for n in range(25)])])
+    monkeypatch.setattr("mmrl.sources.files.block.BATCH", 10)
+    path = write(tmp_path / "dump", [post(n) for n in range(25)])
     with pytest.raises(KeyboardInterrupt):
-        import_posts(catalog, Interrupted(source), NOW, Silent())
+        import_posts(catalog, Interrupted([path]), NOW, Silent())
     assert catalog.count("posts") == 10
-    assert import_posts(catalog, source, NOW, Silent()).new == 15
+    assert read(catalog, path).new == 15
     assert catalog.count("posts") == catalog.count("observations") == 25
 
 

@@ -6,7 +6,9 @@ import io
 import lzma
 import sys
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +22,8 @@ STDIN = Path("-")
 # Bytes a step. Zstandard's smallest block has 4 bytes and unpacks to 128 KiB, so this is also what
 # bounds the memory that a file made to burst can take: 32 MiB. Larger steps are not faster.
 _READ = 1 << 10
-_PIECE = 1 << 17  # unpacked bytes a step, of the packers that can be asked for so many
+_PIECE = 1 << 17  # bytes a step of plain files, and of the packers that can be asked for so many
+_APART = 1 << 20  # unpacked bytes between two entries that are kept in mind
 _MAX_WINDOW = 1 << 31  # Pushshift's dumps are packed with --long=31
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"  # the last three bytes of the mark of a frame to be passed over
@@ -50,11 +53,31 @@ class BrokenOffError(InputError):
     """A file ends or breaks in the middle; what came before that is good and was handed over."""
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A place of a file where unpacking can begin.
+
+    Attributes:
+        packed: bytes on disk before it.
+        text: unpacked bytes before it.
+    """
+
+    packed: int = 0
+    text: int = 0
+
+
+BEGINNING = Entry()
+
+
 class Content:
     """The content of a file, or of standard input, unpacked.
 
+    Args:
+        entry: where to begin; what comes before is not unpacked.
+
     Attributes:
         name: the file's name, as people are told it.
+        entry: where it begins.
         position: how many of the bytes on disk have been read.
 
     Raises:
@@ -62,10 +85,13 @@ class Content:
         BrokenOffError: raised while iterating, after the last piece before the break.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, entry: Entry = BEGINNING) -> None:
         self.name = file_name(path)
         self.path = path
         self.position = 0
+        self.entry = entry
+        self._frames: deque[Entry] = deque([entry], 256)  # entries, the newest last
+        self._plain = False
         if path == STDIN:
             self._file: BinaryIO = sys.stdin.buffer
         else:
@@ -99,6 +125,18 @@ class Content:
     def __iter__(self) -> Iterator[bytes]:
         return chain(self._again(), self._started())
 
+    def entry_before(self, text: int) -> Entry:
+        """The last place at or before so many unpacked bytes where unpacking can begin.
+
+        Args:
+            text: never fewer than the time before.
+        """
+        if self._plain:
+            return Entry(text, text)
+        while len(self._frames) > 1 and self._frames[1].text <= text:
+            self._frames.popleft()
+        return self._frames[0]
+
     def _again(self) -> Iterator[bytes]:
         """What was peeked, held by nobody afterwards."""
         if self._peeked:
@@ -120,14 +158,24 @@ class Content:
                 yield from self._by_library(name, unpack, start)
                 return
         if start.startswith(_ZSTD) or start[1:4] == _SKIPPABLE:
-            yield from self._zstd(start)
+            yield from self._zstd(self._from_entry(start))
             return
         packer = _SUFFIXES.get(self.path.suffix)
         if packer is not None and start:
             raise InputError(f"{self.name} is not {packer}, though its name says so.")
+        self._plain = True
+        start = self._from_entry(start)
         while start:
             yield start
-            start = self._read()
+            start = self._read(_PIECE)
+
+    def _from_entry(self, start: bytes) -> bytes:
+        """The bytes at the entry, where that is not the start."""
+        if not self.entry.packed:
+            return start
+        self._file.seek(self.entry.packed)
+        self.position = self.entry.packed
+        return self._read()
 
     def _by_library(self, name: str, unpack: Any, start: bytes) -> Iterator[bytes]:
         broken = (OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -143,21 +191,24 @@ class Content:
     def _zstd(self, packed: bytes) -> Iterator[bytes]:
         unpacker = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
         begun = False
+        text = self.entry.text
         frame = unpacker.decompressobj()
         try:
             while packed:
                 if not begun and packed[1:4] == _SKIPPABLE:
                     packed = self._after(8 + int.from_bytes(packed[4:8], "little"), packed)
                     continue
-                yield frame.decompress(packed)
+                piece = frame.decompress(packed)
+                text += len(piece)
                 begun = not frame.eof
+                packed = frame.unused_data
                 if frame.eof:  # dumps may be several frames in a row
-                    packed = frame.unused_data
-                    while len(packed) < 8 and (more := self._read()):
-                        packed += more
                     frame = unpacker.decompressobj()
-                else:
-                    packed = self._read()
+                    if text - self._frames[-1].text >= _APART:
+                        self._frames.append(Entry(self.position - len(packed), text))
+                yield piece
+                while len(packed) < 8 and (more := self._read()):
+                    packed += more
         except zstandard.ZstdError as error:
             raise BrokenOffError(f"{self.name} is damaged ({error}): get it again.") from None
         if begun:
@@ -170,9 +221,9 @@ class Content:
             packed = self._read()
         return packed[size:]
 
-    def _read(self) -> bytes:
+    def _read(self, size: int = _READ) -> bytes:
         try:
-            piece = self._file.read(_READ)
+            piece = self._file.read(size)
         except OSError as error:
             raise BrokenOffError(f"{self.name} can't be read on: {error.strerror}.") from None
         self.position += len(piece)

@@ -1,32 +1,33 @@
 """Dumps of Pushshift and Arctic Shift, and what other tools and APIs give of posts as JSON."""
 
-import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import json
+import sys
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
+from hashlib import sha256
+from io import UnsupportedOperation
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
-from mmrl.sources.files.content import Content, existing, file_name, file_size
-from mmrl.sources.files.json_content import json_lines, submissions
-from mmrl.sources.files.source import BATCH, BATCH_BYTES, Batch, unstated
+from mmrl.sources.files.asked import Asked, Seen, folded
+from mmrl.sources.files.block import Part, Reading
+from mmrl.sources.files.content import STDIN, existing, file_name, file_size
+from mmrl.sources.files.processes import cores, read_beside
+from mmrl.sources.files.reading import Plan, Reached, read_here
+from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
 from mmrl.sources.kinds import DUMP
-from mmrl.sources.post import Parsed, Refused, Unstated
-from mmrl.sources.submission import parse_submission
+from mmrl.sources.post import Parsed, Refused
 
-# A month of Reddit is a hundred gigabytes of JSON, of which few lines are asked for. Most of the
-# others are told by the subreddits that a line mentions, without parsing it.
-_MENTIONED = re.compile(
-    rb'"(?:subreddit(?:_name_prefixed)?"\s*:\s*"(?:r/)?|permalink"\s*:\s*"/r/)([^"\\/]*)'
-)
-_ASCII_ESCAPE = b"\\u00"  # such a line could hide a name from the expression above
 _NAMED = 5  # subreddits named when none matches
-_OUTSIDE = 200_000  # lines left out between two advances of the progress
+_OUTSIDE = 100_000  # lines left out between two advances of the progress
+_UNCOMMITTED = (
+    1 << 32
+)  # bytes of text that are read between two commits, however few rows they have
+_LARGE = 1 << 24  # bytes on disk that are worth the start of other processes
+_BEGINNING = 1 << 16  # bytes that tell a file from another of its name, size and time
 
 
 class DumpSource:
@@ -62,11 +63,10 @@ class DumpSource:
                 f"--after {after.isoformat()} is not before --before {before.isoformat()}: "
                 "no post can be in between."
             )
-        self.subreddits = [name.removeprefix("/").removeprefix("r/") for name in subreddits]
-        self._followed = {name.lower() for name in self.subreddits}
-        self._after, self._before = after, before
+        self.subreddits = [name.strip().removeprefix("/").removeprefix("r/") for name in subreddits]
+        self._asked = Asked(frozenset(map(folded, self.subreddits)), after, before)
         self._settled, self._scores_as_of = settled, scores_as_of
-        self._seen: Counter[str] = Counter()  # posts by subreddit, asked for or not
+        self._seen = Seen()
 
     @classmethod
     def of_file(
@@ -86,119 +86,147 @@ class DumpSource:
             "--scores-as-of DATE if you know when they were taken."
         )
 
-    def batches(self, as_of: datetime) -> Iterator[Batch]:
-        """Reads the files in batches; see `PostSource`."""
-        matched = False
+    def same(self, as_of: datetime) -> str | None:
+        """See `PostSource`; None where standard input is read."""
+        if STDIN in self.paths:
+            return None
+        files = []
         for path in self.paths:
-            rule = unstated(path, as_of, self._settled, self._scores_as_of)
-            for batch in self._file(path, as_of, rule):
-                matched = matched or any(isinstance(row, Parsed) for _, row in batch.rows)
-                yield batch
-        if not matched:
-            raise InputError(self._nothing())
+            facts, rule = path.stat(), self._reading(path, as_of).unstated
+            with path.open("rb") as file:
+                beginning = sha256(file.read(_BEGINNING)).hexdigest()
+            files.append(
+                [path.name, facts.st_size, facts.st_mtime_ns, beginning, rule.at.isoformat()]
+            )
+        asked = [sorted(self._asked.subreddits), str(self._asked.after), str(self._asked.before)]
+        told = json.dumps([files, asked, self._settled, str(self._scores_as_of)])
+        return sha256(told.encode()).hexdigest()[:32]
 
-    def _file(self, path: Path, as_of: datetime, rule: Unstated) -> Iterator[Batch]:
-        rows: list[tuple[str, Parsed | Refused]] = []
-        outside = position = held = 0
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
+        """Reads the files in batches; see `PostSource`."""
+        self._seen = Seen()
+        plan = Plan(tuple((path, self._reading(path, as_of)) for path in self.paths), begin)
+        beside = cores() > 1 and self._is_large(begin)
+        gathered = _Gathered(self.paths, begin)
         broken: InputError | None = None
-        with Content(path) as content:
-            lines = json_lines(content)
+        with closing(read_beside(plan) if beside else read_here(plan)) as results:
             while True:
                 try:
-                    number, line = next(lines)
+                    part, reached = next(results)
                 except StopIteration:
                     break
                 except InputError as error:  # what came before the break is good
                     broken = error
                     break
-                posts = [line] if isinstance(line, Refused) else self._line(line, path, as_of, rule)
-                for place, result in zip(_places(content, number, posts), posts, strict=True):
-                    if result is None:
-                        outside += 1
-                    else:
-                        rows.append((place, result))
-                held += 0 if isinstance(line, Refused) else len(line)
-                full = len(rows) >= BATCH or held >= BATCH_BYTES
-                if full or outside >= _OUTSIDE:
-                    yield Batch(rows, outside, content.position - position)
-                    rows, outside, held, position = [], 0, 0, content.position
-            yield Batch(rows, outside, content.position - position)
+                self._seen.update(part.seen)
+                yield from gathered.add(part, reached)
+        yield gathered.rest(to_end=broken is None)
         if broken is not None:
             raise broken
+        if not gathered.found:
+            raise InputError(self._nothing())
 
-    def _line(
-        self, line: bytes, path: Path, as_of: datetime, rule: Unstated
-    ) -> Sequence[Parsed | Refused | None]:
-        """The posts of one line, or document; None for each that was not asked for."""
-        if self._followed and self._mentions_others_only(line):
-            return [None]
+    def _reading(self, path: Path, as_of: datetime) -> Reading:
+        rule = unstated(path, as_of, self._settled, self._scores_as_of)
+        return Reading(self._asked, DUMP.mark(path), as_of, rule)
+
+    def _is_large(self, begin: Mark) -> bool:
+        """Whether what is to be read is worth other processes; nobody knows of standard input."""
+        if STDIN not in self.paths:
+            return self.size - begin.units >= _LARGE
         try:
-            parsed = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            return [Refused(Reason.NOT_A_POST, f"not JSON: {error}")]
-        return [self._post(one, path, as_of, rule) for one in submissions(parsed)]
-
-    def _post(
-        self, submission: Any, path: Path, as_of: datetime, rule: Unstated
-    ) -> Parsed | Refused | None:
-        result = parse_submission(submission, source=DUMP.mark(path), as_of=as_of, unstated=rule)
-        if isinstance(result, Refused):
-            return result if self._asked_for(submission) else None
-        post = result.post
-        self._seen[post["subreddit"]] += 1
-        if self._followed and post["subreddit"].lower() not in self._followed:
-            return None
-        if self._after is not None and post["created_at"] < self._after:
-            return None
-        if self._before is not None and post["created_at"] >= self._before:
-            return None
-        return result
-
-    def _mentions_others_only(self, line: bytes) -> bool:
-        """True where the line's post is certainly of another subreddit; found without parsing it.
-
-        A crosspost's line mentions its parent's subreddit too, in no known order, so all count.
-        """
-        if _ASCII_ESCAPE in line:
+            sys.stdin.fileno()
+        except (UnsupportedOperation, ValueError):  # it was exchanged for something of this process
             return False
-        names = _MENTIONED.findall(line)
-        bare = [name.decode("utf-8", "replace") for name in names]
-        if not bare or any(name.lower() in self._followed for name in bare):
-            return False
-        self._seen[bare[-1]] += 1
         return True
-
-    def _asked_for(self, submission: Any) -> bool:
-        """True where a refused object is to be reported: not one that names another subreddit."""
-        name = submission.get("subreddit") if isinstance(submission, dict) else None
-        return not self._followed or not isinstance(name, str) or name.lower() in self._followed
 
     def _nothing(self) -> str:
         """The reason why no post was read, as a sentence for the user."""
-        if not self._seen:
+        if not self._seen.posts:
             return (
                 f"No post could be read from {self.name}: expected Reddit submissions as JSON, "
                 "one a line or a list (the dumps' RS_ files, not RC_, which are comments)."
             )
-        most = ", ".join(f"{shown(name)} ({n:,})" for name, n in self._seen.most_common(_NAMED))
+        most = ", ".join(
+            f"{shown(name)} ({n:,})" for name, n in self._seen.names.most_common(_NAMED)
+        )
         asked = "r/" + ", r/".join(self.subreddits) if self.subreddits else "any subreddit"
         when = "".join(
             f" {word} {time:%Y-%m-%d %H:%M}"
-            for word, time in (("after", self._after), ("before", self._before))
+            for word, time in (("after", self._asked.after), ("before", self._asked.before))
             if time is not None
         )
         return (
-            f"{self.name} holds no post of {asked}{when}; of its {self._seen.total():,} posts, "
+            f"{self.name} holds no post of {asked}{when}; of its {self._seen.posts:,} posts, "
             f"most are of {most}: check --subreddit, --after and --before."
         )
 
 
-def _places(content: Content, number: int, posts: Sequence[object]) -> list[str]:
-    """Where each post of a line stands: `dump:7`, or `answer.json:1.3` for the third in a list."""
-    place = f"{content.name}:{number}"
-    if len(posts) == 1:
-        return [place]
-    return [f"{place}.{index}" for index in range(1, len(posts) + 1)]
+class _Gathered:
+    """Rows gathered into batches, with their places.
+
+    Attributes:
+        found: a post that was asked for was met.
+    """
+
+    def __init__(self, paths: Sequence[Path], begin: Mark) -> None:
+        self._paths = paths
+        self._before = [0]  # bytes of the files before each
+        for path in paths:
+            self._before.append(self._before[-1] + file_size(path))
+        self._mark, self._ended = begin, True  # the end of the last whole block; nothing follows it
+        self._rows: list[tuple[str, Parsed | Refused]] = []
+        self._outside = self._held = self._text = 0
+        self._told = begin.units
+        self.found = begin.found
+
+    def add(self, part: Part, reached: Reached) -> Iterator[Batch]:
+        """Takes rows; gives the batches that are full."""
+        if self._rows and len(self._rows) + len(part.rows) > BATCH:
+            yield self._batch()
+        if reached.file != self._mark.file:
+            self._mark = Mark(reached.file, units=self._before[reached.file], found=self.found)
+        name = file_name(self._paths[reached.file])
+        for number, place, row in part.rows:
+            at = f"{name}:{self._mark.line + number}"
+            self._rows.append((f"{at}.{place}" if place else at, row))
+            self.found = self.found or isinstance(row, Parsed)
+        self._outside += part.outside
+        self._held += part.text
+        self._ended = part.lines > 0
+        if self._ended:
+            self._text += reached.text - self._mark.text
+            self._mark = Mark(
+                reached.file,
+                self._mark.line + part.lines,
+                reached.text,
+                reached.entry,
+                self._before[reached.file] + reached.read,
+                self.found,
+            )
+        full = len(self._rows) >= BATCH or self._held >= BATCH_BYTES
+        if full or (self._rows and self._text >= _UNCOMMITTED):
+            yield self._batch()
+        elif self._outside >= _OUTSIDE:
+            yield self._batch(progress=True)
+
+    def rest(self, *, to_end: bool) -> Batch:
+        """The last batch; what the files have behind their lines counts as read, too."""
+        if to_end:
+            units = max(self._mark.units, self._before[-1])
+            self._mark = replace(self._mark, units=units)
+        return self._batch()
+
+    def _batch(self, *, progress: bool = False) -> Batch:
+        """The rows so far; for progress alone only what was left out, unless there are no rows."""
+        kept = self._rows if progress else []
+        rows = [] if progress else self._rows
+        mark = self._mark if self._ended and not kept else None
+        batch = Batch(rows, self._outside, self._mark.units - self._told, mark)
+        self._rows, self._outside, self._told = kept, 0, self._mark.units
+        if not kept:
+            self._held = self._text = 0
+        return batch
 
 
 def _named(paths: Sequence[Path]) -> str:

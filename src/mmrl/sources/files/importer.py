@@ -5,8 +5,9 @@ file may be read again: known rows stay, and those that a kill or a broken file 
 """
 
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +19,9 @@ from mmrl.errors import InputError, StorageError
 from mmrl.runtime.progress import Progress
 from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.duplicates import Duplicates, leave_open
-from mmrl.sources.files.refusals import Refusals
-from mmrl.sources.files.source import Batch, PostSource
+from mmrl.sources.files.refusals import EXAMPLES, Refusals
+from mmrl.sources.files.source import START, Batch, PostSource
+from mmrl.sources.files.unfinished import Unfinished
 from mmrl.sources.later_facts import fill
 from mmrl.sources.post import Parsed, Refused
 from mmrl.storage.opening import storage_of
@@ -85,6 +87,17 @@ class ImportReport:
             for name, value in vars(self).items()
         }
 
+    @classmethod
+    def of_dict(cls, values: dict[str, Any]) -> "ImportReport":
+        """What `as_dict` gave."""
+        report = cls(**values)
+        for name in ("refused", "subreddits", "dropped"):
+            setattr(report, name, Counter(values[name]))
+        for name in ("first", "last"):
+            time = values[name]
+            setattr(report, name, None if time is None else datetime.fromisoformat(time))
+        return report
+
     def summary(self) -> str:
         """The report in a few words, such as `978 new posts, 13 refused (no_creation_time 13)`."""
         parts = [f"{self.new:,} new posts"]
@@ -120,32 +133,43 @@ def import_posts(
     as_of: datetime,
     progress: Progress,
     refused_rows: str | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> ImportReport:
     """Reads all of a source into `posts` and `observations`; refused rows go to `failures`.
+
+    Where an import of the same was killed, it goes on behind the last rows that were written.
 
     Args:
         progress: is advanced in the source's units, after each batch was written.
         refused_rows: a file of the home to write refused rows to, where they are many.
+        tell: is told in a sentence that an import goes on.
 
     Raises:
         InputError: the source can't be read (any further); says how many posts were kept.
         NothingUsableError: rows were read, and all were refused.
     """
-    work = _Import(catalog, as_of, Refusals(storage_of(catalog.home), refused_rows))
+    storage = storage_of(catalog.home)
+    unfinished = Unfinished(storage, source.same(as_of))
+    begin, before = unfinished.found()
+    work = _Import(catalog, as_of, Refusals(storage, refused_rows), before)
     report = work.report
     progress.start(f"import {source.name}", source.size or None)
-    batches = source.batches(as_of)
+    if begin is not START:
+        tell(
+            f"An import of this ended at {begin.units / source.size:.0%} of it, and goes on there."
+        )
+        progress.advance(begin.units)
     try:
-        while True:
-            try:
-                batch = next(batches)
-            except StopIteration:
-                break
-            work.write(batch)
-            progress.advance(batch.units)
+        with closing(source.batches(as_of, begin)) as batches:
+            for batch in batches:
+                work.write(batch)
+                if batch.mark is not None:
+                    unfinished.keep(batch.mark, work.count().as_dict())
+                progress.advance(batch.units)
     except InputError as error:
         progress.finish("stopped")
         work.close()
+        unfinished.forget()
         kept = report.new + report.known
         if not kept:
             raise NothingUsableError(str(error), report) from error
@@ -158,6 +182,7 @@ def import_posts(
             work.close()
         raise
     work.close()
+    unfinished.forget()
     progress.finish(report.summary())
     if report.refused and not report.new + report.known:
         raise NothingUsableError(f"No row of {source.name} could be used.", report)
@@ -167,8 +192,11 @@ def import_posts(
 class _Import:
     """One import under way."""
 
-    def __init__(self, catalog: Catalog, as_of: datetime, refusals: Refusals) -> None:
-        self.report = ImportReport()
+    def __init__(
+        self, catalog: Catalog, as_of: datetime, refusals: Refusals, before: dict[str, Any] | None
+    ) -> None:
+        self.report = ImportReport() if before is None else ImportReport.of_dict(before)
+        self._before = replace(self.report)
         self._catalog = catalog
         self._as_of = as_of
         self._refusals = refusals
@@ -178,6 +206,9 @@ class _Import:
     def write(self, batch: Batch) -> None:
         """Writes a batch, and counts it."""
         catalog, report = self._catalog, self.report
+        report.outside += batch.outside
+        if not batch.rows:
+            return
         rows_in = self._duplicates.sift(batch.rows)
         parsed = [row for _, row in rows_in if isinstance(row, Parsed)]
         unclear = leave_open(catalog, parsed)
@@ -212,10 +243,17 @@ class _Import:
     def close(self) -> None:
         """Takes down what is known at the end."""
         self._refusals.close()
-        self.report.unclear = len(self._unclear)
-        self.report.repeated = self._duplicates.repeated
-        self.report.examples = self._refusals.examples()
-        self.report.refused_file = self._refusals.file
+        self.count()
+
+    def count(self) -> ImportReport:
+        """The report as it is so far, with what went before a kill."""
+        before, report = self._before, self.report
+        report.unclear = before.unclear + len(self._unclear)
+        report.repeated = before.repeated + self._duplicates.repeated
+        report.examples = [*before.examples, *self._refusals.examples()][:EXAMPLES]
+        files = filter(None, (before.refused_file, self._refusals.file))
+        report.refused_file = ", ".join(files) or None
+        return report
 
 
 def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
@@ -244,7 +282,6 @@ def _count(
     report: ImportReport, batch: Batch, parsed: list[Parsed], failed: list[Failed], new: int
 ) -> None:
     report.read += len(batch.rows)
-    report.outside += batch.outside
     report.new += new
     report.known += len(parsed) - new
     report.refused.update(str(failure.reason) for failure in failed)

@@ -1,6 +1,7 @@
 """JSON as files and APIs hold posts: an object a line, one document, listings, answers."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -9,10 +10,11 @@ import orjson
 from mmrl.catalog.fullnames import POST
 from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
-from mmrl.sources.files.content import Content
-from mmrl.sources.files.lines import LONGEST, lines, with_line_feeds
+from mmrl.sources.files.content import Content, Entry
+from mmrl.sources.files.lines import LONGEST, blocks, with_line_feeds
 from mmrl.sources.post import Refused
 
+BLOCK = 1 << 21  # bytes of whole lines that are read at a time
 _HEAD = 1 << 16  # bytes that show whether a file holds an object a line
 _LARGEST = 1 << 26  # bytes of one document: 64 MiB take some 500 MB as Python's objects
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -20,35 +22,73 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _DEEPEST = 4  # lists and listings within each other
 
 
-def json_lines(content: Content) -> Iterator[tuple[int, bytes | Refused]]:
-    """The lines of a file that hold JSON, with their numbers; a document of many lines is line 1.
+@dataclass(frozen=True)
+class Block:
+    """Some whole lines of a file, or one document.
 
-    A line that is too long is refused, and the next one is read.
+    Attributes:
+        data: their bytes.
+        document: it is one document, whatever line ends are in it.
+        after: where what follows begins: a place where unpacking can begin, and the unpacked bytes
+            before the next line.
+        read: bytes on disk that were read until then.
+    """
+
+    data: bytes
+    document: bool
+    entry: Entry
+    text: int
+    read: int
+
+
+def json_blocks(content: Content, text: int = 0) -> Iterator[Block]:
+    """The lines of a file that hold JSON, some megabytes at a time, or its one document.
+
+    Args:
+        text: unpacked bytes that are passed over; a line begins behind them.
 
     Raises:
         InputError: the content is text of another kind.
         BrokenOffError: it ends or breaks in the middle; the lines before are good.
     """
+    begin = content.entry.text
     head = content.peek(_HEAD)[:_HEAD]
     if head.startswith(_UTF16_MARKS):
         raise InputError(f"{content.name} is UTF-16, as PowerShell's > writes: save it as UTF-8.")
     if b"\n" not in head:
         head = content.peek(LONGEST)[:LONGEST]
     pieces = iter(with_line_feeds(content, head))
-    document = _is_document(head if b"\n" in head else head.replace(b"\r", b"\n"))
+    document = not text and _is_document(head if b"\n" in head else head.replace(b"\r", b"\n"))
     del head
     if document:
         whole = _whole(pieces)
         if len(whole) <= _LARGEST:
-            yield 1, whole.removeprefix(_UTF8_MARK)
+            end = content.entry_before(len(whole)), len(whole), content.position
+            yield Block(whole, True, *end)
             return
         pieces = chain([whole], pieces)
-    for number, line in lines(pieces):
-        if line is None:
+    for data, size in blocks(_without(pieces, text - begin), BLOCK):
+        text += size
+        yield Block(data, False, content.entry_before(text), text, content.position)
+
+
+def json_lines(block: Block, *, first: bool) -> Iterator[tuple[int, bytes | Refused]]:
+    """The lines of a block with their numbers in it, without those that are blank.
+
+    Args:
+        first: the block is its file's first.
+    """
+    if block.data.count(b"\n") == len(block.data):
+        return  # a file made to burst may be nothing else
+    lines = [block.data] if block.document else block.data.split(b"\n")
+    if first:
+        lines[0] = lines[0].removeprefix(_UTF8_MARK)
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST and not block.document:
             limit = f"expected at most {LONGEST >> 20} MiB"
             yield number, Refused(Reason.TOO_LONG, f"the line is longer than a post, {limit}")
-        elif line.strip():
-            yield number, line.removeprefix(_UTF8_MARK) if number == 1 else line
+        elif line and not line.isspace():
+            yield number, line
 
 
 def submissions(value: Any) -> list[Any]:
@@ -100,6 +140,14 @@ def _is_document(head: bytes) -> bool:
     except orjson.JSONDecodeError:
         return not first.rstrip().endswith(b"}")  # which would be a damaged line
     return False
+
+
+def _without(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The pieces without the first bytes, none larger than a block."""
+    for piece in pieces:
+        for at in range(size, len(piece), BLOCK):
+            yield piece[at : at + BLOCK]
+        size = max(size - len(piece), 0)
 
 
 def _whole(pieces: Iterator[bytes]) -> bytes:

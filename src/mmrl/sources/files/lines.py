@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from mmrl.errors import InputError
+
 LONGEST = 1 << 24  # bytes: 16 MiB; the longest submissions have a few hundred kilobytes
 
 
@@ -49,6 +51,57 @@ def lines(
         yield number + 1, None
     elif held:
         yield number + 1, b"".join(rest).removesuffix(b"\r")
+
+
+def blocks(
+    pieces: Iterable[bytes], size: int, longest: int = LONGEST
+) -> Iterator[tuple[bytes, int]]:
+    """The content cut at line ends, each block with the bytes that it stands for.
+
+    Of a line that is too long only the beginning comes, more bytes than it may have.
+
+    Args:
+        size: bytes that a block has at least, but for the last one.
+        longest: bytes that a line may have.
+
+    Raises:
+        InputError: the content breaks; the lines that had ended before came as a last block.
+    """
+    held: list[bytes] = []
+    length = stands_for = unended = 0  # bytes held, bytes read for them, of a line's beginning
+    broken: InputError | None = None
+    source = iter(pieces)
+    while True:
+        try:
+            piece = next(source, b"")
+        except InputError as error:
+            broken = error
+        if broken is not None or not piece:
+            break
+        stands_for += len(piece)
+        if unended > longest:  # the rest of that line is passed over
+            first = piece.find(b"\n")
+            if first < 0:
+                continue
+            piece = piece[first:]
+        end = piece.rfind(b"\n") + 1
+        rest = piece[end:] if end else piece[: longest + 1 - unended]
+        if end and length + end >= size:
+            held.append(piece[:end])
+            yield b"".join(held), stands_for - len(rest)
+            held, length, stands_for = [rest], 0, len(rest)
+        else:
+            held.append(piece[:end] + rest)
+            length += end
+        unended = len(rest) if end else unended + len(rest)
+        length += len(rest)
+    last = b"".join(held)
+    if broken is not None:
+        last = last[: last.rfind(b"\n") + 1]
+    if last:
+        yield last, stands_for
+    if broken is not None:
+        raise broken
 
 
 def with_line_feeds(pieces: Iterable[bytes], head: bytes) -> Iterable[bytes]:

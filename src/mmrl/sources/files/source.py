@@ -1,16 +1,40 @@
 """The protocol of files that posts are imported from: batches of rows, read in order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from mmrl.sources.files.content import STDIN
+from mmrl.sources.files.content import BEGINNING, STDIN, Entry
 from mmrl.sources.post import Parsed, Refused, Unstated
 
 BATCH = 10_000  # rows a commit, and so the most that a kill loses; some 40 MB as Python objects
 BATCH_BYTES = 1 << 25  # of their text in the file; a batch ends with the first of both
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far files were read: what follows begins there.
+
+    Attributes:
+        file: which of the files, from 0.
+        line: lines of that file before it.
+        text: unpacked bytes of that file before it.
+        entry: a place of that file, at or before it, where unpacking can begin.
+        units: how much of the source was read until there, in its units (bytes).
+        found: a post that was asked for was met.
+    """
+
+    file: int = 0
+    line: int = 0
+    text: int = 0
+    entry: Entry = BEGINNING
+    units: int = 0
+    found: bool = False
+
+
+START = Mark()
 
 
 @dataclass(frozen=True)
@@ -21,11 +45,14 @@ class Batch:
         rows: each with its place in its file, such as `posts.csv:17`.
         outside: rows left out, as they are of a subreddit or time that was not asked for.
         units: how much of the source was read for this batch, in its units (bytes).
+        mark: where another reading can begin that is to have neither these rows nor those before;
+            None where none can.
     """
 
     rows: Sequence[tuple[str, Parsed | Refused]]
     outside: int
     units: int
+    mark: Mark | None = None
 
 
 class PostSource(Protocol):
@@ -42,8 +69,18 @@ class PostSource(Protocol):
     @property
     def size(self) -> int: ...
 
-    def batches(self, as_of: datetime) -> Iterator[Batch]:
+    def same(self, as_of: datetime) -> str | None:
+        """A text that is equal where the same is to be read in the same way.
+
+        None where reading can't begin at a mark.
+        """
+        ...
+
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
         """Reads it, as of a moment.
+
+        Args:
+            begin: where, as an earlier reading of the same (see `same`) had marked it.
 
         Raises:
             InputError: while iterating, when it can't be read any further; the batches before
@@ -61,7 +98,11 @@ class Several:
         self.name = sources[0].name + more
         self.size = sum(source.size for source in sources)
 
-    def batches(self, as_of: datetime) -> Iterator[Batch]:
+    def same(self, as_of: datetime) -> str | None:
+        """See `PostSource`; tables are read from their start."""
+        return None
+
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
         """Reads them; see `PostSource`."""
         for source in self._sources:
             yield from source.batches(as_of)

@@ -4,7 +4,7 @@ import math
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from mmrl.sources.files.csv_rows import CsvRows
 from mmrl.sources.files.features import Features, choose_features, without_features
 from mmrl.sources.files.image_folder import ImageFolder
 from mmrl.sources.files.parquet_rows import ParquetRows
-from mmrl.sources.files.source import BATCH, BATCH_BYTES, Batch, unstated
+from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
 from mmrl.sources.kinds import TABLE
 from mmrl.sources.permalinks import post_page
 from mmrl.sources.post import Parsed, Refused, Unstated
@@ -160,7 +160,11 @@ class TableSource:
         sentence = known + rule + "."
         return sentence[0].upper() + sentence[1:] if not checked else sentence
 
-    def batches(self, as_of: datetime) -> Iterator[Batch]:
+    def same(self, as_of: datetime) -> str | None:
+        """See `PostSource`; a table is read from its start."""
+        return None
+
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
         """Reads the table in batches; see `PostSource`."""
         rule = unstated(self.path, as_of, self._settled, self._scores_as_of)
         rows: list[tuple[str, Parsed | Refused]] = []

@@ -1,0 +1,174 @@
+"""An import that was killed goes on where it was, and ends as one that was not."""
+
+import gzip
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import zstandard
+
+from mmrl.catalog import Catalog
+from mmrl.errors import InputError
+from mmrl.purge.files import drop_refused_rows
+from mmrl.runtime.progress import Silent
+from mmrl.sources.files.content import Content, Entry
+from mmrl.sources.files.dump import DumpSource
+from mmrl.sources.files.importer import ImportReport, import_posts
+from mmrl.sources.files.source import START, Batch, Mark
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+POSTS = 200
+
+
+def line(number: int) -> bytes:
+    if number % 23 == 7:
+        return b'{"id": "broken'
+    return orjson.dumps(
+        {
+            "id": f"p{number}",
+            "title": f"Post {number}",
+            "subreddit": ("aww", "pics")[number % 2],
+            "created_utc": 1_700_000_000 + number,
+            "score": number,
+            "selftext": "x" * (number * 7 % 90),
+        }
+    )
+
+
+LINES = [line(number) + b"\n" for number in range(POSTS)]
+TEXT = b"".join(LINES)
+FRAMES = [b"".join(LINES[at : at + 30]) for at in range(0, POSTS, 30)]
+WRITERS: dict[str, Callable[[], bytes]] = {
+    "a": lambda: TEXT,
+    "a.gz": lambda: gzip.compress(TEXT),
+    "one.zst": lambda: zstandard.compress(TEXT),
+    "several.zst": lambda: b"".join(map(zstandard.compress, FRAMES)),
+}
+
+
+class Killed(DumpSource):
+    """A source that is killed after some batches."""
+
+    most = 0
+
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
+        yield from islice(super().batches(as_of, begin), self.most)
+        raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of some lines, batches of ten rows, frames that are all kept in mind."""
+    monkeypatch.setattr("mmrl.sources.files.json_content.BLOCK", 700)
+    monkeypatch.setattr("mmrl.sources.files.block.BATCH", 10)
+    monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 10)
+    monkeypatch.setattr("mmrl.sources.files.content._APART", 1)
+
+
+def rows(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    keys = {"posts": "post_id", "observations": "post_id", "failures": "key"}
+    return {table: catalog.read(table).sort_by(key).to_pylist() for table, key in keys.items()}
+
+
+def read(
+    home: Path, paths: list[Path], told: list[str] | None = None, **asked: Any
+) -> ImportReport:
+    tell = (lambda sentence: None) if told is None else told.append
+    catalog = Catalog.open(home, create=True)
+    return import_posts(catalog, DumpSource(paths, **asked), NOW, Silent(), None, tell)
+
+
+def killed(home: Path, paths: list[Path], batches: int, **asked: Any) -> None:
+    source = Killed(paths, **asked)
+    source.most = batches
+    with pytest.raises(KeyboardInterrupt):
+        import_posts(Catalog.open(home, create=True), source, NOW, Silent())
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_after_kills_rows_and_counts_are_those_of_an_import_without(
+    tmp_path: Path, name: str
+) -> None:
+    paths = [tmp_path / name, tmp_path / "more"]
+    paths[0].write_bytes(WRITERS[name]())
+    paths[1].write_bytes(b"".join(line(number) + b"\n" for number in range(POSTS, POSTS + 40)))
+    whole = read(tmp_path / "whole", paths, subreddits=["aww"])
+    home, told = tmp_path / "home", list[str]()
+    for batches in (3, 0, 2, 6):
+        killed(home, paths, batches, subreddits=["aww"])
+    report = read(home, paths, told, subreddits=["aww"])
+    assert "goes on" in told[0]
+    assert report == whole
+    assert report.outside > 50
+    assert report.refused.total() > 9
+    assert rows(Catalog.open(home)) == rows(Catalog.open(tmp_path / "whole"))
+    assert not list((home / "imports").glob("*"))
+    assert read(home, paths, told, subreddits=["aww"]).read == whole.read
+    assert len(told) == 1
+
+
+def test_what_was_read_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(TEXT)
+    killed(tmp_path / "home", [path], 5)
+    parsed: list[object] = []
+    from mmrl.sources.files import block
+
+    real = block.parse_submission
+
+    def parse(submission: object, **rules: Any) -> Any:
+        parsed.append(submission)
+        return real(submission, **rules)
+
+    monkeypatch.setattr(block, "parse_submission", parse)
+    read(tmp_path / "home", [path])
+    assert len(parsed) < POSTS - 30
+
+
+def test_another_file_or_another_wish_is_read_from_its_start(tmp_path: Path) -> None:
+    path, told = tmp_path / "dump", list[str]()
+    path.write_bytes(TEXT)
+    home = tmp_path / "home"
+    killed(home, [path], 4)
+    assert read(home, [path], told, subreddits=["pics"]).read > 50
+    path.write_bytes(TEXT.replace(b"Post", b"post"))
+    read(home, [path], told)
+    assert not told
+
+
+def test_a_purge_forgets_how_far_an_import_was(tmp_path: Path) -> None:
+    path, told = tmp_path / "dump", list[str]()
+    path.write_bytes(TEXT)
+    killed(tmp_path / "home", [path], 4)
+    drop_refused_rows(Catalog.open(tmp_path / "home"))
+    read(tmp_path / "home", [path], told)
+    assert not told
+
+
+def test_a_file_that_breaks_is_read_anew_the_next_time(tmp_path: Path) -> None:
+    path, told = tmp_path / "dump.zst", list[str]()
+    path.write_bytes(WRITERS["several.zst"]()[:-40])
+    for _ in range(2):
+        with pytest.raises(InputError, match="ends in the middle"):
+            read(tmp_path / "home", [path], told)
+    assert not told
+
+
+@pytest.mark.parametrize("name", ["a", "one.zst", "several.zst"])
+def test_unpacking_begins_at_any_entry(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(WRITERS[name]())
+    entries = set()
+    with Content(path) as content:
+        read = 0
+        for piece in content:
+            read += len(piece)
+            entries.add(content.entry_before(read))
+    assert len(entries) > (1 if name == "several.zst" else 0)
+    for entry in entries | {Entry()}:
+        with Content(path, entry) as content:
+            assert b"".join(content) == TEXT[entry.text :]
