@@ -30,7 +30,7 @@ def predict(home: Path, *words: object) -> Result:
 def test_drafts_are_ranked_and_the_best_is_explained(
     serving_home: Path, images: list[str], tmp_path: Path
 ) -> None:
-    choices = [*images, "--title", "A lake", "--title", "A [bold]cat[/]", "--subreddit", "aww"]
+    choices = [*images, "--title", "=A lake", "--title", "A [bold]cat[/]", "--subreddit", "aww"]
     choices += ["--subreddit", "r/pics", "--hours", "best", "--top", "3"]
     asked = ["--why", "--when", "--similar", "2", "--out", tmp_path / "ranked.csv"]
     said = predict(serving_home, *choices, *asked)
@@ -43,6 +43,7 @@ def test_drafts_are_ranked_and_the_best_is_explained(
     with (tmp_path / "ranked.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["place"] for row in rows] == [str(place) for place in range(1, 9)]
+    assert {row["title"] for row in rows} == {"'=A lake", "A [bold]cat[/]"}  # no formula
     shares = [float(row["percentile_middle"]) for row in rows]
     assert shares == sorted(shares, reverse=True)
     found = json.loads(predict(serving_home, *choices, *asked, "--json").output)

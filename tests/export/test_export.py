@@ -1,5 +1,6 @@
 """Exports: what they hold, in each format, right in time, and what their cards say."""
 
+import csv
 import io
 import json
 import tarfile
@@ -18,6 +19,7 @@ from mmrl.catalog.columns import COLOURS
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
 from mmrl.export.contents import CONTENTS, VECTOR
+from mmrl.export.writers import CsvFile
 from tests.support.filled_home import SAMPLES, fill_posts, fill_samples, packaged_samples
 from tests.support.learning_samples import AS_OF, START
 
@@ -89,6 +91,17 @@ def test_samples_are_those_of_the_home_in_each_format(home: mmrl.Home, tmp_path:
     with tarfile.open(tmp_path / "webdataset" / "samples-000000.tar") as tar:
         first = json.load(tar.extractfile(tar.next()))  # type: ignore[arg-type]
     assert first["post_id"] == own["post_id"][0].as_py()
+
+
+def test_a_csv_begins_no_formula_and_its_texts_come_back_whole(tmp_path: Path) -> None:
+    titles = ["=1+1", "+1", "-1", "@x", "\tx", "'Tis", "''", "a = b", None, ""]
+    with CsvFile(tmp_path, "samples") as file:
+        file.write(pa.table({"title": titles, "score": [-1.0] * len(titles)}))
+    rows = list(csv.DictReader((tmp_path / "samples.csv").open(newline="")))
+    assert not [row["title"] for row in rows if row["title"].startswith(tuple("=+-@\t"))]
+    read = [row["title"].removeprefix("'") for row in rows]
+    assert read == [title or "" for title in titles]
+    assert {row["score"] for row in rows} == {"-1"}
 
 
 def test_vectors_are_those_of_the_posts(home: mmrl.Home, tmp_path: Path) -> None:

@@ -243,3 +243,26 @@ def test_missing_large_and_foreign_files_have_their_reasons(tmp_path: Path) -> N
     assert refused(f"file://elsewhere{outside}") == Reason.HOST_NOT_ALLOWED
     assert refused("file:///dev/zero") == Reason.FILE_MISSING
     assert refused("file:///a%00b") == Reason.FILE_MISSING
+
+
+def test_a_folder_that_has_become_a_link_since_the_import_hands_nothing_over(
+    tmp_path: Path,
+) -> None:
+    folder, elsewhere = tmp_path / "images" / "pics", tmp_path / "elsewhere"
+    for place in (folder, elsewhere):
+        place.mkdir(parents=True)
+        (place / "a.jpg").write_bytes(image_file(9))
+    noted = (folder / "a.jpg").as_uri()
+    assert isinstance(read_image(noted, IMAGES), FetchedImage)
+    (folder / "a.jpg").unlink()
+    folder.rmdir()
+    folder.symlink_to(elsewhere)
+    refused = read_image(noted, IMAGES)
+    assert isinstance(refused, Refused)
+    assert refused.reason == Reason.HOST_NOT_ALLOWED
+    assert "has become a link since the import" in refused.detail
+    folder.unlink()
+    folder.symlink_to(folder)  # a loop
+    looped = read_image(noted, IMAGES)
+    assert isinstance(looped, Refused)
+    assert looped.reason == Reason.FILE_MISSING

@@ -281,7 +281,7 @@ def test_many_drafts_are_predicted_in_their_order_as_each_would_be_alone(
         pillow = opened.copy()
     drafts = [
         Draft(image_file, "A lake", "pics"),
-        Draft(image_file.read_bytes(), "Another title", "aww", at=at(600)),
+        Draft(image_file.read_bytes(), "Another title", "aww", at="2026-03-27"),
         Draft(None, "No image", "pics", author="nobody"),
         Draft(pillow, "A lake", "pics"),
     ]

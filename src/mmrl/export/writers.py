@@ -5,6 +5,7 @@ Each takes batches and writes them as they come, into files of bounded size.
 
 import io
 import json
+import re
 import tarfile
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
 from mmrl.export.contents import VECTOR
+from mmrl.runtime.foreign_text import BEGIN_FORMULAS
 from mmrl.times import iso
 
 _FILE_BYTES = 500_000_000  # a file is closed once its rows hold so much in memory
@@ -78,7 +81,11 @@ class ParquetFiles:
 
 
 class CsvFile:
-    """One CSV file; what is a list or a mapping is written as JSON."""
+    """One CSV file, safe to open in a spreadsheet; a list or a mapping is written as JSON.
+
+    A text that begins as a formula does, or with `'`, gets one `'` in front: a spreadsheet shows it
+    as it is, and who takes one `'` off the texts that begin with it has them as they were.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,9 +95,12 @@ class CsvFile:
     def write(self, batch: pa.Table) -> None:
         """Writes rows; the first ones with the columns' names above."""
         for number, field in enumerate(batch.schema):
+            column = batch[field.name]
             if pa.types.is_nested(field.type):
-                texts = [None if v is None else _json(v) for v in batch[field.name].to_pylist()]
+                texts = [None if v is None else _json(v) for v in column.to_pylist()]
                 batch = batch.set_column(number, field.name, pa.array(texts, pa.string()))
+            elif pa.types.is_string(field.type):
+                batch = batch.set_column(number, field.name, _quoted(column))
         if self._file is None:
             self._file = pa.csv.CSVWriter(self._path, batch.schema)
         self._file.write_table(batch)
@@ -101,6 +111,13 @@ class CsvFile:
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
             self._file.close()
+
+
+def _quoted(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Texts with a `'` before those that a spreadsheet would not show as they are."""
+    begins = "^[" + re.escape("'" + "".join(BEGIN_FORMULAS)) + "]"
+    quoted = pc.binary_join_element_wise("'", texts, "")
+    return pc.if_else(pc.match_substring_regex(texts, begins), quoted, texts)
 
 
 class WebDataset:

@@ -134,8 +134,9 @@ def quoted(location: str) -> str:
 def check_file(url: str) -> Path | Refused:
     """The path in a file:// URL that an import recorded, or the refusal of it.
 
-    Only posts of an imported table may name files. A link that leads out of the file's own folder
-    is refused, so that a folder of images can't hand over the rest of the disk.
+    Only posts of an imported table may name files. A link that leads out of the file's own folder,
+    and a folder that has become a link since the import, are refused, so that a folder of images
+    can't hand over the rest of the disk.
     """
     try:
         parts = urlsplit(url)
@@ -144,9 +145,11 @@ def check_file(url: str) -> Path | Refused:
             return _not_allowed("not a plain file:// address")
         if not path.is_file():
             return Refused(Reason.FILE_MISSING, str(path))
-        if path.resolve().parent != path.parent.resolve():
+        if path.parent.resolve() != path.parent:  # an import notes where files lie, links resolved
+            return _not_allowed("its folder has become a link since the import: import it again")
+        if path.resolve().parent != path.parent:
             return _not_allowed("the file is a link that leads out of its folder")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         return Refused(Reason.FILE_MISSING, str(error))
     return path
 

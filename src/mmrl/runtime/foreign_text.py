@@ -5,7 +5,7 @@ import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})  # control, bidi, surrogates...
 _JOINERS = "\u200c\u200d"  # of letters and emoji; harmless
-_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")  # in spreadsheets
 _USERINFO = re.compile(r"(?<=://)\S*@")  # to the last @: a password may hold one
 _KINDS = {dict: "an object", list: "a list", tuple: "a list", bytes: "bytes"}
 
@@ -32,7 +32,7 @@ def shown(value: object, most: int = 60) -> str:
 
 def cell(text: str) -> str:
     """A foreign text for a table that people open in a spreadsheet: never a formula there."""
-    return f"'{text}" if text.startswith(_BEGIN_FORMULAS) else text
+    return f"'{text}" if text.startswith(BEGIN_FORMULAS) else text
 
 
 def without_userinfo(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmrl.config import ImageSettings
 from mmrl.errors import InputError, MmrlError, NotFoundError
+from mmrl.runtime.foreign_text import cell
 from mmrl.serving.inputs.contents import images_of, is_on_web
 from mmrl.serving.inputs.drafts import Drafts
 from mmrl.serving.inputs.hours import posting_time
@@ -57,7 +58,7 @@ def read_drafts(path: Path, images: ImageSettings, zone: str, after: datetime) -
 
 
 def write_ranking(ranking: Ranking, path: Path) -> None:
-    """Writes a ranking, the best first; what is not known is empty."""
+    """Writes a ranking, the best first, for spreadsheets; what is not known is empty."""
     outcomes = ("percentile", "score", "popularity")
     names = ["place", "image", "title", "subreddit", "posted_at"]
     names += [f"{name}_{end}" for name in outcomes for end in _ENDS] + [
@@ -72,7 +73,9 @@ def write_ranking(ranking: Ranking, path: Path) -> None:
             intervals = [getattr(row, name) for name in outcomes]
             writer.writerow(
                 [
-                    *(row.place, row.image, row.title, row.subreddit, iso(row.posted_at)),
+                    row.place,
+                    *(cell(text or "") for text in (row.image, row.title, row.subreddit)),
+                    iso(row.posted_at),
                     *(
                         None if interval is None else f"{getattr(interval, end):.6g}"
                         for interval in intervals
@@ -82,7 +85,7 @@ def write_ranking(ranking: Ranking, path: Path) -> None:
                         None if share is None else f"{share:.4f}"
                         for share in (row.top_tenth, row.removal)
                     ),
-                    " ".join([*ranking.notes, *row.notes]),
+                    cell(" ".join([*ranking.notes, *row.notes])),
                 ]
             )
 

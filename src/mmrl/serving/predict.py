@@ -8,6 +8,7 @@ from mmrl.config import ImageSettings, Settings
 from mmrl.images.given import require_file
 from mmrl.serving.inputs.contents import image_file
 from mmrl.serving.inputs.drafts import MOST_IMAGES, Drafts
+from mmrl.serving.inputs.hours import posting_moment
 from mmrl.serving.prediction import Draft, Prediction
 from mmrl.serving.ranks.rank import Predictor
 from mmrl.serving.ranks.ranking import Ranked, Ranking
@@ -25,11 +26,14 @@ def predict_drafts(
 
     Raises:
         NotFoundError: an image or the model version does not exist.
+        InputError: an hour is none, or past.
         InputError, Failure: see `Predictor.rank`.
     """
+    hours = []
     for draft in drafts:  # before a model is loaded
         if draft.image is not None:
             require_file(draft.image)
+        hours.append([] if draft.at is None else [posting_moment(draft.at, as_of)])
     predictor = Predictor.open(catalog, settings, as_of, version)
     # What a ranking says of all its drafts depends on their author and on whether they have images.
     alike: dict[tuple[str | None, bool], list[int]] = {}
@@ -39,19 +43,19 @@ def predict_drafts(
     for numbers in alike.values():
         for start in range(0, len(numbers), MOST_IMAGES):
             part = numbers[start : start + MOST_IMAGES]
-            given = [_drafts(drafts[number], settings.images) for number in part]
+            given = [_drafts(drafts[number], settings.images, hours[number]) for number in part]
             for place, prediction in _rank(predictor, given):
                 found[part[place]] = prediction
     return [found[number] for number in range(len(drafts))]
 
 
-def _drafts(draft: Draft, images: ImageSettings) -> Drafts:
-    """A draft as the only one of its kind."""
+def _drafts(draft: Draft, images: ImageSettings, hours: Sequence[datetime]) -> Drafts:
+    """A draft as the only one of its kind, at its hour where it has one."""
     return Drafts(
         [draft.title],
         [draft.subreddit],
         [] if draft.image is None else [image_file(draft.image, images)],
-        [] if draft.at is None else [draft.at],
+        hours,
         author=draft.author,
         over_18=draft.over_18,
         flair=draft.flair,

@@ -24,7 +24,9 @@ class Draft:
         over_18: marked as not safe for work.
         flair: as it would be chosen; None for none.
         features: by name, those that posts were imported with, such as tags.
-        at: when it is to go up, with a time zone; None for the moment that is known of.
+        at: when it is to go up: a time, or a text such as `Sat 18:00`, `tomorrow 9am` or
+            `2026-11-28 18:00`, in UTC unless it says another zone; None for the moment that is
+            known of.
     """
 
     image: "GivenImage | None"
@@ -34,7 +36,7 @@ class Draft:
     over_18: bool = False
     flair: str | None = None
     features: Mapping[str, str] = field(default_factory=dict)
-    at: datetime | None = None
+    at: datetime | str | None = None
 
 
 @dataclass(frozen=True)

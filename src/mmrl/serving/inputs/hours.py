@@ -6,6 +6,7 @@ import zoneinfo
 from datetime import UTC, datetime, time, timedelta
 
 from mmrl.errors import InputError
+from mmrl.runtime.foreign_text import shown
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SAID = re.compile(
@@ -48,6 +49,24 @@ def posting_time(text: str, zone: str, after: datetime) -> datetime:
     raise InputError(
         f"{text!r} is no time to come: give a weekday (mon to sun), today or tomorrow."
     )
+
+
+def posting_moment(given: object, after: datetime) -> datetime:
+    """When a draft is to go up, as Python gives it: a time, or a text as `posting_time` reads it.
+
+    Hours are of UTC where neither says another zone.
+
+    Raises:
+        InputError: it is neither, or the text is no time to come.
+    """
+    if isinstance(given, str):
+        return posting_time(given, "UTC", after)
+    if not isinstance(given, datetime) or given != given:  # pandas' NaT is none
+        raise InputError(
+            f"`at` is {shown(given)} ({type(given).__name__}): give a datetime, or a text like "
+            "'Sat 18:00' or '2026-11-28 18:00'."
+        )
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
 
 
 def _iso(text: str) -> datetime | None:
