@@ -11,6 +11,7 @@ from dateutil.tz import tzoffset
 
 # What a number may mean, by its size: no two of these ranges meet, as times lie in these years.
 FIRST, LAST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+_FIRST_SECOND, _LAST_SECOND = int(FIRST.timestamp()), int(LAST.timestamp())
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = (1, 1_000, 1_000_000, 1_000_000_000)  # parts of a second: s, ms, us, ns
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # 20220908, 20220908233116
@@ -103,7 +104,7 @@ def _of_number(number: int | float | Decimal) -> datetime:
         except ValueError:
             pass
     for unit in _UNITS if number == whole else (1,):
-        if FIRST.timestamp() * unit <= whole < LAST.timestamp() * unit:
+        if _FIRST_SECOND * unit <= whole < _LAST_SECOND * unit:
             micros = whole * 1_000_000 // unit if number == whole else round(number * 1_000_000)
             return _EPOCH + timedelta(microseconds=micros)
     if 20_000 < number < 80_000:

@@ -46,7 +46,9 @@ def text(value: Any) -> str | None:
     """A text without outer blanks; None where there is none. Lone surrogates become `?`."""
     if not isinstance(value, str):
         return None
-    return value.replace("\0", "").encode("utf-8", "replace").decode().strip() or None
+    if not value.isascii():
+        value = value.encode("utf-8", "replace").decode()
+    return value.replace("\0", "").strip() or None
 
 
 def unescaped(value: str) -> str:

@@ -96,12 +96,15 @@ def split(address: str) -> SplitResult | None:
 
 def _on(parts: SplitResult, hosts: tuple[str, ...]) -> bool:
     """True where the address is on one of the hosts, or on a subdomain of one."""
+    if parts.netloc.isascii() and not any(known in parts.netloc.lower() for known in hosts):
+        return False  # which is so of most, and known sooner than their host
     host = (parts.hostname or "").rstrip(".")
     return any(host == known or host.endswith("." + known) for known in hosts)
 
 
 def _suffix(parts: SplitResult) -> str:
-    return PurePosixPath(unquote(parts.path)).suffix.lower()
+    name = unquote(parts.path).rstrip("/").rpartition("/")[2]
+    return PurePosixPath(name).suffix.lower() if "." in name else ""
 
 
 def _reddit_path(parts: SplitResult | None) -> str:

@@ -103,6 +103,8 @@ class _Rules:
 
     def or_none(self, parse: Callable[..., Any], value: Any, name: str, *limits: Any) -> Any:
         """The value, or None where it can't be used: no label needs it."""
+        if value is None:
+            return None
         try:
             return parse(value, name, *limits)
         except Unreadable:
@@ -226,7 +228,7 @@ def _times(
     meta = data.get("_meta")
     again = meta.get("retrieved_2nd_on") if isinstance(meta, Mapping) else None
     stated = {"_meta.retrieved_2nd_on": again}
-    stated |= {name: data.get(name) for name in (*_AGAIN, *_RETRIEVED)}
+    stated |= {name: data[name] for name in (*_AGAIN, *_RETRIEVED) if name in data}
     before = len(rules.dropped)
     read = {
         name: rules.or_none(moment, value, name, rules.day_order) for name, value in stated.items()

@@ -44,10 +44,11 @@ class Duplicates:
             if isinstance(row, Parsed):
                 post_id = row.post["post_id"]
                 before = known.setdefault(post_id, row.post)
-                if _differ(before, row.post):
+                again = before is not row.post
+                if again and _differ(before, row.post):
                     sifted.append((place, self._refusal(row.post, before)))
                     continue
-                if tells_more(before, row.post):
+                if again and tells_more(before, row.post):
                     observation = row.observation or {"observed_at": row.post["first_seen_at"]}
                     self.later.append((row.post, observation["observed_at"]))
                 self.repeated += post_id in self._places
@@ -96,6 +97,8 @@ def leave_open(catalog: Catalog, parsed: Sequence[Parsed]) -> set[str]:
 def _differ(before: dict[str, Any], post: dict[str, Any]) -> bool:
     if abs(before["created_at"] - post["created_at"]) > _SAME_TIME:
         return True
+    if before["title"] == post["title"]:
+        return False
     titles = [_folded(row["title"]) for row in (before, post)]
     if not all(titles) or _GONE & set(titles):
         return False
