@@ -51,7 +51,7 @@ LONGEST = (
     "tests/collector/test_service.py",
     "tests/collector/test_command.py",
     "tests/encoders/caption_server/test_server.py",
-    "tests/catalog/test_catalog.py",
+    "tests/catalog/test_concurrent_writes.py",
 )
 
 

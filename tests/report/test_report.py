@@ -85,20 +85,22 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Catalog, pa.Table]
     return catalog, predictions
 
 
+def built(filled: tuple[Catalog, pa.Table], out: Path) -> Path:
+    """The report of the catalog's posts and predictions, marked as simulated."""
+    catalog, predictions = filled
+    return build_report(
+        *(catalog, make_evaluation(), predictions, make_history()),
+        simulated=True,
+        as_of=AS_OF,
+        out=out,
+    )
+
+
 @pytest.fixture(scope="module")
 def written_report(
     filled: tuple[Catalog, pa.Table], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    catalog, predictions = filled
-    return build_report(
-        catalog,
-        make_evaluation(),
-        predictions,
-        make_history(),
-        simulated=True,
-        as_of=AS_OF,
-        out=tmp_path_factory.mktemp("out") / "new folder" / "report.html",
-    )
+    return built(filled, tmp_path_factory.mktemp("out") / "new folder" / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -263,16 +265,7 @@ def test_a_leaking_split_is_said_to_leak(filled: tuple[Catalog, pa.Table], tmp_p
 def test_the_same_input_gives_the_same_bytes(
     filled: tuple[Catalog, pa.Table], written_report: Path, tmp_path: Path
 ) -> None:
-    catalog, predictions = filled
-    again = build_report(
-        catalog,
-        make_evaluation(),
-        predictions,
-        make_history(),
-        simulated=True,
-        as_of=AS_OF,
-        out=tmp_path / "again.html",
-    )
+    again = built(filled, tmp_path / "again.html")
     assert again.read_bytes() == written_report.read_bytes()
 
 

@@ -1,8 +1,6 @@
-"""Samples at a time: labels, what is masked, vectors."""
+"""Samples at a time: labels, and what is masked."""
 
 import math
-from datetime import timedelta
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,44 +8,13 @@ import pytest
 
 from mmrl import samples
 from mmrl.catalog import Catalog
-from mmrl.catalog.columns import COLOUR_BINS, COLOURS, IMAGE_STATISTICS
-from mmrl.catalog.keys import text_content, visual_content
-from mmrl.catalog.tables import CAPTIONS, SCHEMAS, embeddings
-from mmrl.config import FilterSettings, Settings
-from mmrl.encoders.image_text import READER
+from mmrl.config import Settings
 from mmrl.errors import InputError
-from mmrl.images.measures.quality import VERSION, Measures
-from mmrl.sources.extras import extra_rows
 from tests.support.samples_catalog import START, at, merge, observation, post, write
-
-END = at(10_000)
-
-
-def load(catalog: Catalog, hours: float = 10_000, **options: Any) -> list[dict[str, Any]]:
-    return samples.load(catalog, Settings(), at(hours), **options).to_pylist()
-
-
-def keep_vectors(
-    catalog: Catalog, space: str, encoder: str, vectors: dict[str, list[float]]
-) -> None:
-    values = np.array(list(vectors.values()), np.float32)
-    rows = {
-        "content": list(vectors),
-        "encoder": [encoder] * len(vectors),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1]),
-    }
-    schema = embeddings(values.shape[1])
-    catalog.insert(f"embeddings_{space}_{values.shape[1]}", pa.table(rows).cast(schema))
-
-
-def keep_captions(catalog: Catalog, captioner: str, texts: dict[str, str]) -> None:
-    rows = [{"sha256": image, "captioner": captioner, "text": t} for image, t in texts.items()]
-    catalog.insert("captions", pa.Table.from_pylist(rows, CAPTIONS))
-
-
-def keep_extras(catalog: Catalog, extras: dict[str, dict[str, str]]) -> None:
-    rows = pa.Table.from_pylist(extra_rows(extras), SCHEMAS["extra_features"])
-    catalog.insert("extra_features", rows)
+from tests.support.stored_features import (
+    END,
+    load,
+)
 
 
 def test_the_label_is_the_first_look_at_maturity_or_later(catalog: Catalog) -> None:
@@ -146,149 +113,6 @@ def test_samples_are_sorted_by_creation_then_id(catalog: Catalog) -> None:
     assert [row["post_id"] for row in load(catalog)] == ["y", "b", "z", "a"]
 
 
-def test_vectors_are_joined_by_content_and_null_where_missing(catalog: Catalog) -> None:
-    posts = [post("a", 0), post("b", 1, title="Title of a"), post("c", 2)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    keep_vectors(catalog, "title", "e", {text_content("Title of a"): [1, 2]})
-    keep_vectors(catalog, "title", "other", {text_content("Title of c"): [9, 9]})
-    keep_vectors(catalog, "image", "e", {"image-b": [3, 4, 5]})
-    keep_vectors(catalog, "visual", "e", {visual_content("image-c", "Title of c"): [6]})
-    table = samples.load(
-        catalog, Settings(), END, encoders=dict.fromkeys(("title", "image", "visual"), "e")
-    )
-    assert table.schema == samples.samples_schema({"title": 2, "image": 3, "visual": 1})
-    assert table["title"].to_pylist() == [[1, 2], [1, 2], None]
-    assert table["image"].to_pylist() == [None, [3, 4, 5], None]
-    assert table["visual"].to_pylist() == [None, None, [6]]
-
-
-def test_vectors_are_read_of_the_posts_asked_for_alone(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    posts = [post(f"p{number}", number / 100) for number in range(700)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    contents = [text_content(p["title"]) for p in posts]
-    keep_vectors(catalog, "title", "e", {content: [1.0] for content in contents})
-    read, rows = Catalog.read, []
-
-    def counted(catalog: Catalog, table: str, *args: Any, **options: Any) -> pa.Table:
-        found = read(catalog, table, *args, **options)
-        if table.startswith("embeddings"):
-            rows.append(found.num_rows)
-        return found
-
-    monkeypatch.setattr(Catalog, "read", counted)
-    asked = [p["post_id"] for p in posts[:600]]
-    table = samples.load(catalog, Settings(), END, encoders={"title": "e"}, posts=asked)
-    assert table["title"].null_count == 0
-    assert sum(rows) == len(asked) == table.num_rows
-
-
-def keep_statistics(catalog: Catalog, version: str, measured: dict[str, float]) -> None:
-    """Statistics of images, the first one as given and the others each one more."""
-    rows = [
-        {"sha256": image, "version": version, COLOURS: [first] * COLOUR_BINS}
-        | {name: first + number for number, name in enumerate(IMAGE_STATISTICS)}
-        for image, first in measured.items()
-    ]
-    schema = SCHEMAS["image_statistics"]
-    catalog.upsert("image_statistics", pa.Table.from_pylist(rows, schema=schema))
-
-
-def test_statistics_are_joined_by_image_and_null_where_it_was_not_measured(
-    catalog: Catalog,
-) -> None:
-    write(catalog, [post("a", 0), post("b", 1), post("c", 2)], [])
-    merge(catalog, END)
-    first, last = IMAGE_STATISTICS[0], IMAGE_STATISTICS[-1]
-    assert [row[first] for row in load(catalog)] == [None] * 3
-    keep_statistics(catalog, VERSION, {"image-b": 5.0, "image-of-nobody": 9.0})
-    keep_statistics(catalog, "of another version", {"image-c": 7.0})
-    rows = load(catalog)
-    assert [row[first] for row in rows] == [None, 5.0, None]
-    assert [row[last] for row in rows] == [None, 4.0 + len(IMAGE_STATISTICS), None]
-    assert [row[COLOURS] for row in rows] == [None, [5.0] * COLOUR_BINS, None]
-    assert load(catalog, columns=[last]) == [{last: row[last]} for row in rows]
-
-
-def test_extra_features_are_the_flair_and_what_was_imported_by_name(catalog: Catalog) -> None:
-    posts = [post("a", 0, flair="OC"), post("b", 1), post("c", 2)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    keep_extras(catalog, {"a": {"tags": "red blue"}, "c": {"runtime": "93"}, "gone": {"x": "y"}})
-    extras = [dict(row["extra"]) for row in load(catalog)]
-    assert extras == [{"flair": "OC", "tags": "red blue"}, {}, {"runtime": "93"}]
-    assert [list(row) for row in load(catalog, columns=["extra"])] == [["extra"]] * 3
-    hours = {row["post_id"]: dict(row["extra"]) for row in load(catalog, 0.75)}
-    assert hours == {"a": extras[0]}
-
-
-def test_texts_have_a_column_of_vectors_a_feature_and_numbers_none(catalog: Catalog) -> None:
-    posts = [post("a", 0, flair="OC"), post("b", 1, flair="Fan art"), post("c", 2)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    encoders = {"text": "T"}
-    assert "text:flair" not in samples.load(catalog, Settings(), END).schema.names
-    with pytest.raises(InputError, match="run `mmrl run embed-text`"):
-        samples.load(catalog, Settings(), END, encoders=encoders)
-    keep_extras(catalog, {"a": {"runtime": "93", "tags": "OC"}, "b": {"genre": "not embedded"}})
-    keep_vectors(catalog, "text", "T", {text_content("OC"): [1, 2]})
-    table = samples.load(catalog, Settings(), END, encoders=encoders)
-    assert table.schema == samples.samples_schema({"text:flair": 2, "text:tags": 2})
-    assert table["text:flair"].to_pylist() == [[1, 2], None, None]
-    assert table["text:tags"].to_pylist() == [[1, 2], None, None]
-    columns = ["text:tags", "post_id"]
-    chosen = samples.load(catalog, Settings(), END, encoders=encoders, columns=columns)
-    assert chosen.column_names == columns
-
-
-def test_caption_vectors_follow_the_captions_text(catalog: Catalog) -> None:
-    posts = [post("a", 0), post("b", 1), post("c", 2)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    keep_captions(catalog, "m", {"image-a": "cat", "image-b": ""})
-    keep_vectors(catalog, "caption", "e", {text_content("cat"): [1, 2], text_content(""): [7, 7]})
-    rows = load(catalog, encoders={"caption": "e"})
-    assert [row["caption"] for row in rows] == [[1, 2], None, None]
-
-    keep_captions(catalog, "n", {"image-b": "cat"})
-    with pytest.raises(InputError, match="captions of m, n"):
-        load(catalog, encoders={"caption": "e"})
-    rows = load(catalog, encoders={"caption": "e"}, captioner="n")
-    assert [row["caption"] for row in rows] == [None, [1, 2], None]
-
-
-def test_visual_vectors_may_be_of_the_image_with_its_caption(catalog: Catalog) -> None:
-    posts = [post("a", 0), post("b", 1), post("c", 2)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    keep_captions(catalog, "m", {"image-a": "cat", "image-b": ""})
-    vectors = {
-        visual_content("image-a", "cat"): [1.0, 2.0],
-        visual_content("image-b", ""): [3.0, 4.0],
-        visual_content("image-c", "Title of c"): [5.0, 6.0],
-    }
-    keep_vectors(catalog, "visual", "e", vectors)
-    joined = {"encoders": {"visual": "e"}, "captioner": "m"}
-    rows = load(catalog, **joined, visual_text="caption")
-    assert [row["visual"] for row in rows] == [[1, 2], [3, 4], None]
-    assert [row["visual"] for row in load(catalog, **joined)] == [None, None, [5, 6]]
-
-
-def test_an_encoder_that_embedded_nothing_is_an_error_unless_its_size_is_said(
-    catalog: Catalog,
-) -> None:
-    write(catalog, [post("a", 0)], [])
-    merge(catalog, END)
-    with pytest.raises(InputError, match="run `mmrl run embed-title`"):
-        load(catalog, encoders={"title": "e"})
-    assert load(catalog, encoders={"title": "e"}, dims={"title": 4})[0]["title"] is None
-    with pytest.raises(InputError, match="no embedding space sound"):
-        load(catalog, encoders={"sound": "e"})
-
-
 def test_only_wanted_columns_come_and_unknown_ones_are_named(catalog: Catalog) -> None:
     write(catalog, [post("a", 0)], [])
     merge(catalog, END)
@@ -302,78 +126,6 @@ def test_an_empty_catalog_has_no_samples(catalog: Catalog) -> None:
     table = samples.load(catalog, Settings(), END, encoders={"title": "e"}, dims={"title": 3})
     assert table.num_rows == 0
     assert table.schema == samples.samples_schema({"title": 3})
-
-
-def test_a_draft_has_the_features_of_the_same_post_once_it_is_up(catalog: Catalog) -> None:
-    facts = {"over_18": False, "spoiler": False, "is_gallery": False}
-    alike = {"phash": "5" * 16}
-    before = [post(f"p{i:02}", i, author_id=f"a{i % 3}", **alike) for i in range(20)]
-    up = post("up", 200, author_id="a1", title="Is it [OC]?", flair="OC", **alike)
-    up["first_seen_at"] = at(200)
-    karma = {"author_link_karma": 50, "author_comment_karma": 8, "author_created_at": at(-500)}
-    observations = [
-        observation(p, age, score=i, **karma) for i, p in enumerate(before) for age in (0, 36)
-    ]
-    write(
-        catalog,
-        [*before, up],
-        [*observations, observation(up, 0, score=1, **karma), observation(up, 36, score=15)],
-    )
-    merge(catalog, END)
-    extras = {"tags": "red blue", "runtime": "93"}
-    keep_extras(catalog, {"up": extras, "p01": {"tags": "green"}})
-    draft = {"subreddit": "Pics", "title": up["title"], "author_id": "a1", **facts}
-    draft |= {"width": 640, "height": 480, "byte_size": 1000, "image_key": "5" * 16}
-    drafts = pa.Table.from_pylist([{**draft, "flair": "OC"}])
-    drafts = drafts.append_column("extra", samples.extras_column([extras]))
-    made = samples.features_for(catalog, Settings(), at(200), drafts)
-    (seen,) = (row for row in load(catalog) if row["post_id"] == "up")
-    assert made["extra"][0].as_py() == seen["extra"]
-    for name in (*samples.NUMERIC_FEATURES, "subscribers"):
-        assert made[name][0].as_py() == pytest.approx(seen[name]), name
-    assert made["score"].null_count == 1
-    known = samples.Known(catalog, Settings(), at(200))
-    moment = np.array([int(at(200).timestamp() * 1e6)])
-    stands = known.standings.percentiles(drafts["subreddit"], moment, np.log1p([15]))
-    assert stands[0] == pytest.approx(seen["percentile"])
-
-
-def test_a_draft_says_nothing_of_what_was_observed_after_its_time(catalog: Catalog) -> None:
-    p = post("p", 0)
-    write(
-        catalog, [p], [observation(p, 1, score=1, author_link_karma=5), observation(p, 36, score=3)]
-    )
-    merge(catalog, END)
-    drafts = pa.table({"subreddit": ["pics"], "title": ["x"], "author_id": ["author"]})
-    early = samples.features_for(catalog, Settings(), at(0.75), drafts).to_pylist()[0]
-    assert early["subscribers"] is None
-    assert early["log_author_link_karma"] is None
-    later = samples.features_for(catalog, Settings(), at(35), drafts).to_pylist()[0]
-    assert later["subscribers"] == 1000
-    assert later["author_seen_before"] == 0
-    late = samples.features_for(catalog, Settings(), at(36), drafts).to_pylist()[0]
-    assert late["author_seen_before"] == 1
-
-
-def test_drafts_take_vectors_and_statistics_and_refuse_what_they_cannot_use(
-    catalog: Catalog,
-) -> None:
-    drafts = pa.table({"subreddit": ["pics", "aww"], "title": ["x", "y"]})
-    vectors = {"image": samples.vector_column([np.array([1.0, 2.0]), None], 2)}
-    measured = np.arange(len(IMAGE_STATISTICS), dtype=np.float32)
-    colours = np.linspace(0, 1, COLOUR_BINS, dtype=np.float32)
-    measures = samples.measures_columns([None, Measures(measured, colours)])
-    made = samples.features_for(catalog, Settings(), END, drafts, vectors, measures)
-    assert made[COLOURS].to_pylist() == [None, colours.tolist()]
-    assert [made[name].to_pylist() for name in IMAGE_STATISTICS] == [
-        [None, number] for number in range(len(IMAGE_STATISTICS))
-    ]
-    assert made["image"].to_pylist() == [[1, 2], None]
-    assert made["created_at"].to_pylist() == [END + timedelta(0)] * 2
-    with pytest.raises(InputError, match="has no score"):
-        samples.features_for(catalog, Settings(), END, pa.table({"score": [1]}))
-    with pytest.raises(InputError, match="needs a title"):
-        samples.features_for(catalog, Settings(), END, pa.table({"subreddit": ["pics"]}))
 
 
 def test_scores_that_became_known_at_one_instant_count_in_the_order_of_their_posts(
@@ -394,41 +146,3 @@ def test_scores_that_became_known_at_one_instant_count_in_the_order_of_their_pos
         assert features["author_last_log_score"][0].as_py() == pytest.approx(np.log1p(50))
         stored = catalog.read("samples").sort_by([("post_id", "descending")])
         catalog.upsert("samples", stored)
-
-
-def test_spaces_of_images_have_no_column_where_no_post_has_an_image(catalog: Catalog) -> None:
-    write(catalog, [post("p", 0)], [])
-    catalog.delete("post_images", "true")
-    imageless = Settings(filter=FilterSettings(require_image=False))
-    merge(catalog, END, imageless)
-    keep_vectors(catalog, "title", "t", {text_content("Title of p"): [1.0, 2.0]})
-    encoders = {"title": "t", "image": "i", "visual": "v", "caption": "c"}
-    rows = samples.load(catalog, imageless, END, encoders=encoders)
-    assert rows["title"].to_pylist() == [[1.0, 2.0]]
-    assert not {"image", "visual", "caption"} & set(rows.schema.names)
-    rows = samples.load(catalog, imageless, END, encoders=encoders, dims={"image": 3})
-    assert rows["image"].to_pylist() == [None]
-
-
-def test_text_in_images_is_an_extra_feature_where_it_is_read(catalog: Catalog) -> None:
-    posts = [post("a", 0), post("b", 1), post("c", 2)]
-    write(catalog, posts, [])
-    merge(catalog, END)
-    texts = {"a": "ONE DOES NOT", "b": "", "c": "seen"}
-    rows = [
-        {"sha256": f"image-{name}", "reader": READER, "text": text} for name, text in texts.items()
-    ]
-    rows.append({"sha256": "image-b", "reader": "another", "text": "not ours"})
-    catalog.insert("image_texts", pa.Table.from_pylist(rows, schema=SCHEMAS["image_texts"]))
-    keep_extras(catalog, {"c": {"image_text": "brought"}})
-    key = text_content("ONE DOES NOT")
-    keep_vectors(catalog, "text", "t", {key: [1.0, 2.0]})
-    on = samples.load(catalog, Settings(read_text=True), END, encoders={"text": "t"})
-    assert on["extra"].to_pylist() == [
-        [("image_text", "ONE DOES NOT")],
-        [],
-        [("image_text", "brought")],
-    ]
-    assert on["text:image_text"].to_pylist() == [[1.0, 2.0], None, None]
-    off = samples.load(catalog, Settings(), END)
-    assert off["extra"].to_pylist() == [[], [], [("image_text", "brought")]]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -17,6 +18,9 @@ class Answer:
     code: int
     out: str
     err: str
+
+
+Run = Callable[..., Answer]  # a command's words to its answer; a fixture of tests/cli
 
 
 def call(capture: pytest.CaptureFixture[str], *arguments: object) -> Answer:

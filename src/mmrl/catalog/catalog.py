@@ -13,17 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import failures as failures_table
-from mmrl.catalog import meta, upkeep
+from mmrl.catalog import upkeep
 from mmrl.catalog.columns import key_columns
 from mmrl.catalog.failures import Failed
+from mmrl.catalog.format import check_format, no_home
 from mmrl.catalog.handles import MADE, Handles
 from mmrl.catalog.insertion import insert_new
 from mmrl.catalog.joined import Ages
 from mmrl.catalog.lance_errors import clear_errors
-from mmrl.catalog.query import among
-from mmrl.catalog.tables import embeddings, schema_of, table_of
+from mmrl.catalog.query import among, distinct_values
+from mmrl.catalog.tables import empty_table, schema_of
 from mmrl.catalog.tombstones import not_purged
-from mmrl.errors import ConfigError, NotFoundError
+from mmrl.errors import ConfigError
 from mmrl.storage.bucket import Bucket
 from mmrl.storage.location import Location
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 _LOOKUP_ALWAYS = 2_000  # values
 _LOOKUP_SHARE = 0.01  # of the table's rows
 _PROBED, _REFINED = 20, 5  # lists of an index that are looked in; candidates compared for a row
-_FORMAT = "format"  # the name of its value
-FORMAT = 1  # raised when a table's meaning changes; a home with a higher one is refused
 
 
 class Catalog:
@@ -69,12 +68,12 @@ class Catalog:
                     )
                 if not (folder / "catalog").is_dir():
                     if not create:
-                        raise _no_home(folder)
+                        raise no_home(folder)
                     (folder / "catalog").mkdir(parents=True, exist_ok=True)
             else:
                 Bucket.of(location).require_conditions()
             catalog = cls(str(location), Handles(location.join("catalog")))
-            catalog._check_format(create)
+            check_format(catalog, catalog.home, create)
         return catalog
 
     # Reading
@@ -90,7 +89,7 @@ class Catalog:
         """
         dataset = self._reading(table)
         if dataset is None:
-            return _empty(table, columns)
+            return empty_table(table, columns)
         with clear_errors(self.home):
             return dataset.to_table(
                 columns=None if columns is None else list(columns), filter=where
@@ -116,7 +115,7 @@ class Catalog:
         """
         if values is None:
             return self.read(table, columns, where)
-        distinct = _distinct(values)
+        distinct = distinct_values(values)
         few = len(distinct) <= _LOOKUP_ALWAYS
         if few or len(distinct) <= self.count(table) * _LOOKUP_SHARE:
             parts = [
@@ -165,18 +164,18 @@ class Catalog:
         """
         dataset = self._reading(table)
         if dataset is None:
-            return _empty(table, columns), ""
+            return empty_table(table, columns), ""
         with clear_errors(self.home):
             now = _cursor(dataset)
             if now == cursor:
-                return _empty(table, columns), now
+                return empty_table(table, columns), now
             made, _, last = cursor.rpartition("/")
             if not now.startswith(f"{made}/"):  # the table was made anew
                 last = ""
             known, ages = int(last or -1), Ages(self, table)
             new = [one for one in dataset.get_fragments() if ages.of(one) > known]
             if not new:
-                return _empty(table, columns), now
+                return empty_table(table, columns), now
             return dataset.scanner(columns=list(columns), fragments=new).to_table(), now
 
     def last_written(self, table: str) -> str:
@@ -210,7 +209,9 @@ class Catalog:
         with clear_errors(self.home):
             dataset = self._handles.searching(table)
             if dataset is None:
-                return _empty(table, columns).append_column("_distance", pa.array([], pa.float32()))
+                return empty_table(table, columns).append_column(
+                    "_distance", pa.array([], pa.float32())
+                )
             near = {"column": "vector", "q": vector, "k": most, "metric": "cosine"}
             near |= {"nprobes": _PROBED, "refine_factor": _REFINED}
             found = dataset.to_table(
@@ -385,45 +386,11 @@ class Catalog:
         assert dataset is not None
         return dataset
 
-    def _check_format(self, create: bool) -> None:
-        written = meta.value_of(self, _FORMAT)
-        if written is None:
-            if create:
-                meta.set_once(self, _FORMAT, str(FORMAT))
-            elif not Location.of(self.home).is_local:
-                raise _no_home(self.home)
-        elif int(written) > FORMAT:
-            raise ConfigError(
-                f"The home at {self.home} was written by a newer mmrl (catalog format "
-                f"{written}, this one reads up to {FORMAT}): update mmrl, or use another home."
-            )
-
-
-def _no_home(place: object) -> NotFoundError:
-    return NotFoundError(
-        f"There is no mmrl home at {place}: make one with `mmrl init {place}`, or point --home (or "
-        "MMRL_HOME) at one."
-    )
-
 
 def _cursor(dataset: "lance.LanceDataset") -> str:
     """Which table it is, and the number of its newest fragment; see `joined`."""
     made = (dataset.schema.metadata or {}).get(MADE, b"").decode()
     return f"{made}/{max((one.fragment_id for one in dataset.get_fragments()), default=-1)}"
-
-
-def _distinct(values: "Iterable[str] | pa.Array | pa.ChunkedArray") -> pa.Array:
-    if not isinstance(values, pa.Array | pa.ChunkedArray):
-        values = pa.array(sorted(set(values)), pa.string())
-    return pc.drop_null(pc.unique(values))
-
-
-def _empty(table: str, columns: Sequence[str] | None) -> pa.Table:
-    declared = table_of(table)
-    schema = embeddings(1) if declared is None else declared.schema
-    if columns is not None:
-        schema = pa.schema([schema.field(name) for name in columns])
-    return schema.empty_table()
 
 
 def _fit(rows: pa.Table, schema: pa.Schema) -> pa.Table:

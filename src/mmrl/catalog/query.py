@@ -27,6 +27,13 @@ def among(column: str, values: Iterable[str]) -> Iterator[str]:
         yield f"{column} IN ({listed})"
 
 
+def distinct_values(values: Iterable[str] | pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Values once each, without null ones."""
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        values = pa.array(sorted(set(values)), pa.string())
+    return pc.drop_null(pc.unique(values))
+
+
 def without(
     rows: pa.Table, column: str, values: Iterable[str] | pa.Array | pa.ChunkedArray
 ) -> pa.Table:

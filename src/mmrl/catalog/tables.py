@@ -1,5 +1,6 @@
 """The tables of the catalog: the Arrow schema of each, its key, and what of a post it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -334,3 +335,12 @@ def indexed_columns(name: str) -> tuple[str, ...]:
     if table is None:
         return ()
     return table.indexed or (key_columns(table.schema)[0],)
+
+
+def empty_table(table: str, columns: Sequence[str] | None) -> pa.Table:
+    """A table without rows; all columns for None."""
+    declared = table_of(table)
+    schema = embeddings(1) if declared is None else declared.schema
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
+    return schema.empty_table()
