@@ -4,6 +4,8 @@ import tempfile
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from mmrl import samples
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from tests.support.samples_catalog import at, merge, observation, post, write
+from tests.support.samples_catalog import at, image_of, merge, observation, post, write
 
 pytestmark = pytest.mark.slow
 
@@ -214,3 +216,25 @@ def test_the_altered_futures_are_seen_somewhere() -> None:
         assert abs(row["author_mean_log_score"] - mean) < 1e-3
         assert row["image_seen_before"] == 1
         assert abs(row["image_mean_log_score"] - mean) < 1e-3
+
+
+@few
+@given(worlds(), st.data())
+def test_samples_of_some_posts_are_those_of_all_posts(world: World, data: st.DataObject) -> None:
+    posts, observations = world
+    shared = st.sampled_from([{"image": "one"}, {"image": "another"}, {}])
+    posts = [{**p, **data.draw(shared)} for p in posts]
+    ids = [p["post_id"] for p in posts]
+    asked = data.draw(st.sets(st.sampled_from(ids), min_size=1))
+    moment = at(data.draw(st.sampled_from([60.0, 200.0, END])))
+    with tempfile.TemporaryDirectory() as folder:
+        catalog = Catalog.open(folder, create=True)
+        write(catalog, posts, observations)
+        merge(catalog, at(END))
+        gone = data.draw(st.sets(st.sampled_from([image_of(p) for p in posts])))
+        where = " OR ".join(f"sha256 = '{image}'" for image in gone) or "false"
+        catalog.delete("images", where)
+        every = samples.load(catalog, Settings(), moment)
+        some = samples.load(catalog, Settings(), moment, posts=asked)
+    kept = every.filter(pc.is_in(every["post_id"], value_set=pa.array(sorted(asked))))
+    assert some.to_pylist() == kept.to_pylist()

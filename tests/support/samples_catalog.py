@@ -46,10 +46,15 @@ def observation(post: dict[str, Any], age_hours: float, **seen: Any) -> dict[str
     }
 
 
+def image_of(post: dict[str, Any]) -> str:
+    """The hash of a post's image."""
+    return str(post.get("image", f"image-{post['post_id']}"))
+
+
 def write(
     catalog: Catalog, posts: list[dict[str, Any]], observations: list[dict[str, Any]]
 ) -> None:
-    """Keeps posts, each selected and with an image of its own, and observations.
+    """Keeps posts, each selected and with its `image`, or one of its own, and observations.
 
     Images of equal `phash` of posts look alike; those of posts that have none are plain.
     """
@@ -63,7 +68,7 @@ def write(
         "post_images": [
             {
                 "post_id": p["post_id"],
-                "sha256": f"image-{p['post_id']}",
+                "sha256": image_of(p),
                 "fetched_at": START,
                 "final_url": "",
             }
@@ -71,7 +76,7 @@ def write(
         ],
         "images": [
             {
-                "sha256": f"image-{p['post_id']}",
+                "sha256": image,
                 "width": 640,
                 "height": 480,
                 "format": "JPEG",
@@ -79,7 +84,7 @@ def write(
                 "phash": p.get("phash", "0" * 16),
                 "bytes": b"",
             }
-            for p in posts
+            for image, p in {image_of(p): p for p in posts}.items()
         ],
     }
     for table, items in rows.items():

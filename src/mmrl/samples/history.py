@@ -45,7 +45,8 @@ class History:
 
         Args:
             matured: subreddit, author_id, created_at, first_look_at, label_observed_at and score
-                of posts whose label was known at the time the history is of.
+                of posts whose label was known at the time the history is of. An author counts by
+                those of his posts that name him.
         """
         self._subreddits = distinct(pc.utf8_lower(matured["subreddit"]))
         self._authors = distinct(matured["author_id"])
@@ -65,10 +66,8 @@ class History:
         self._lift = Sums(author[named], known[named], lift[named])
         self._author_created = created[named]
         pairs = self._pair(author[named], subreddit[named])
-        self._pairs = np.unique(pairs)
-        self._author_here = Sums(
-            np.searchsorted(self._pairs, pairs), known[named], log_score[named]
-        )
+        self._pairs, place = np.unique(pairs, return_inverse=True)
+        self._author_here = Sums(place, known[named], log_score[named])
         self._matured = _Matured(subreddit, created, known, log_score)
         self._standings: dict[timedelta, Standings] = {}
 

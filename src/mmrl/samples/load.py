@@ -24,8 +24,8 @@ from mmrl.samples.extras import (
     text_contents,
 )
 from mmrl.samples.features import microseconds, nullable
-from mmrl.samples.history import History, log_scores
-from mmrl.samples.reposts import Reposts, image_keys
+from mmrl.samples.history import History, distinct, log_scores
+from mmrl.samples.reposts import Reposts, image_keys, images_alike
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import MEASURES, STATISTICS, join_measures
 from mmrl.samples.vectors import join_vectors, vector_dim
@@ -41,7 +41,8 @@ _OF_FIRST = (
     "author_created_at",
 )
 _IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
-_OF_HISTORY = ("subreddit", "author_id", "created_at", "score", "image_content")
+_OF_HISTORY = ("subreddit", "author_id", "created_at", "score")
+_OF_REPOSTS = ("created_at", "score", "image_content")
 _OF_LABEL = ("score", "label_subscribers", "label_observed_at")
 
 
@@ -194,13 +195,22 @@ def mature_after(settings: Settings) -> timedelta:
     return timedelta(hours=settings.label.mature_after_hours)
 
 
-def history_of(rows: pa.Table, settings: Settings) -> History:
+def history_of(
+    rows: pa.Table, settings: Settings, authors: pa.ChunkedArray | None = None
+) -> History:
     """The history told by those of the rows of `read_known` that have a label.
 
     Of scores that became known at one instant the later post's is the newer; so the order in which
     rows happen to be stored changes nothing.
+
+    Args:
+        authors: only of these is it going to be asked; of all for None.
     """
     matured = rows.filter(pc.is_valid(rows["score"])).sort_by(_IN_TIME)
+    if authors is not None:
+        of_author = matured["author_id"]
+        asked = pc.is_in(of_author, value_set=distinct(authors))
+        matured = _replace(matured, "author_id", pc.if_else(asked, of_author, None))
     return History(matured, mature_after(settings))
 
 
@@ -214,7 +224,7 @@ def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.Chunk
 
 def _with_history_and_labels(rows: pa.Table, known: pa.Table, settings: Settings) -> pa.Table:
     """The rows with the history that all known ones tell, and with their labels."""
-    history = history_of(known, settings)
+    history = history_of(known, settings, rows["author_id"])
     created = microseconds(rows["created_at"])
     for name, values in history.features(rows["subreddit"], rows["author_id"], created).items():
         rows = rows.append_column(name, nullable(values))
@@ -236,14 +246,25 @@ def _with_history_and_labels(rows: pa.Table, known: pa.Table, settings: Settings
 def _with_reposts(
     catalog: Catalog, rows: pa.Table, known: pa.Table, settings: Settings
 ) -> pa.Table:
-    """The rows with what all known ones tell of their images."""
-    keys = image_keys(catalog, known["image_content"])
+    """The rows with what the known ones tell of their images."""
+    images = known["image_content"]
+    keys = image_keys(catalog, images)
     reposts = Reposts(known, keys, mature_after(settings))
-    place = pc.index_in(rows["post_id"], value_set=known["post_id"].combine_chunks())
+    place = pc.index_in(rows["image_content"], value_set=images.combine_chunks(), skip_nulls=True)
     asked = keys.take(place)
     for name, values in reposts.features(asked, microseconds(rows["created_at"])).items():
         rows = rows.append_column(name, nullable(values))
     return rows
+
+
+def _known_of_images(
+    catalog: Catalog, settings: Settings, as_of: datetime, images: pa.ChunkedArray
+) -> pa.Table:
+    """The rows of `read_known` whose image is one of these, or looks the same."""
+    keys = distinct(image_keys(catalog, images)).to_pylist()
+    alike = images_alike(catalog, keys)["sha256"].to_pylist()
+    posts = catalog.lookup("samples", "image_content", [*keys, *alike], ["post_id"])
+    return read_known(catalog, settings, as_of, _OF_REPOSTS, posts["post_id"].to_pylist())
 
 
 def _with_measures(catalog: Catalog, rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
@@ -264,15 +285,17 @@ def _asked_for(
 ) -> pa.Table:
     """Those rows of `read_known` that are asked for, in time's order, with history and labels.
 
-    Of the posts that only history is of, a few columns are read.
+    Of the posts that only history is of, a few columns are read, and an image's history is read of
+    the images asked for alone.
     """
     if posts is None:
-        known = rows = read_known(catalog, settings, as_of)
+        known = of_images = rows = read_known(catalog, settings, as_of)
     else:
         known = read_known(catalog, settings, as_of, _OF_HISTORY)
         rows = read_known(catalog, settings, as_of, posts=posts)
+        of_images = _known_of_images(catalog, settings, as_of, rows["image_content"])
     rows = rows.sort_by(_IN_TIME).combine_chunks()
-    rows = _with_reposts(catalog, rows, known, settings)
+    rows = _with_reposts(catalog, rows, of_images, settings)
     rows = _with_history_and_labels(rows, known, settings)
     return rows.filter(pc.is_valid(rows["score"])) if labelled_only else rows
 

@@ -21,11 +21,16 @@ class Events:
             groups: (n,) small whole numbers, 0 or more.
             times: (n,) int64.
         """
-        self.order = np.lexsort((times, groups))
-        self._times = np.unique(times)
+        by_time = np.argsort(times, kind="stable")
+        in_time = times[by_time]
+        is_later = np.ones(len(times), bool)
+        is_later[1:] = in_time[1:] != in_time[:-1]
+        self._times = in_time[is_later]
+        by_group = np.argsort(groups[by_time], kind="stable")
+        self.order = by_time[by_group]
         # (group, rank of time) as one number, which numpy can search for.
         self._step = len(self._times) + 1
-        ranks = np.searchsorted(self._times, times[self.order])
+        ranks = (np.cumsum(is_later) - 1)[by_group]
         self._keys = groups[self.order].astype(np.int64) * self._step + ranks
 
     def until(self, groups: np.ndarray, times: np.ndarray, inclusive: bool = True) -> np.ndarray:

@@ -9,6 +9,7 @@ that was first observed when it had matured, as in a dump, counts from the matur
 `mmrl.samples.known_at`.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
@@ -23,6 +24,7 @@ from mmrl.samples.ranks import Events
 from mmrl.samples.sums import Sums
 
 _BITS = 64  # of a perceptual hash
+_ONES = np.array([digit.bit_count() for digit in range(16)])
 
 
 def image_key(sha256: str, phash: str) -> str:
@@ -36,11 +38,29 @@ def image_keys(catalog: Catalog, images: pa.ChunkedArray) -> pa.ChunkedArray:
     Args:
         images: (n,) hashes, or null.
     """
-    stored = catalog.read("images", ["sha256", "phash"])
-    pairs = zip(stored["sha256"].to_pylist(), stored["phash"].to_pylist(), strict=True)
-    keys = pa.array([image_key(sha256, phash) for sha256, phash in pairs], pa.string())
+    stored = catalog.lookup("images", "sha256", images, ["sha256", "phash"])
     row = pc.index_in(images, value_set=stored["sha256"].combine_chunks(), skip_nulls=True)
-    return pc.coalesce(keys.take(row.combine_chunks()), images)
+    return pc.coalesce(_keys_of(stored).take(row.combine_chunks()), images)
+
+
+def images_alike(catalog: Catalog, keys: Iterable[str]) -> pa.Table:
+    """`sha256` and `key` of the images in a catalog whose key is among these."""
+    asked = pa.array(sorted(set(keys)), pa.string())
+    found = []
+    for column in ("sha256", "phash"):
+        stored = catalog.lookup("images", column, asked, ["sha256", "phash"])
+        rows = stored.select(["sha256"]).append_column("key", _keys_of(stored))
+        found.append(rows.filter(pc.is_in(rows["key"], value_set=asked)))
+    return pa.concat_tables(found)  # an image's key is either its hash or its perceptual one
+
+
+def _keys_of(images: pa.Table) -> pa.Array:
+    """The `image_key` of each of n images, (n,); of their hashes and perceptual hashes."""
+    phashes = images["phash"].combine_chunks()
+    signs = np.frombuffer("".join(phashes.to_pylist()).encode("ascii"), np.uint8)
+    signs = signs.reshape(len(phashes), _BITS // 4)
+    ones = _ONES[np.where(signs >= ord("a"), signs - ord("a") + 10, signs - ord("0"))].sum(axis=1)
+    return pc.if_else(pa.array(ones == _BITS // 2), phashes, images["sha256"].combine_chunks())
 
 
 class Reposts:

@@ -12,7 +12,7 @@ from mmrl.catalog import moment
 from mmrl.catalog.columns import TIME
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
-from mmrl.samples.reposts import image_key
+from mmrl.samples.reposts import images_alike
 from mmrl.serving.ranks.opened import Opened
 
 _COLUMNS = ["post_id", "subreddit", "created_at", "image_content", "score", "label_observed_at"]
@@ -50,13 +50,8 @@ def posted_before(opened: Opened, keys: Collection[str]) -> dict[str, list[Befor
     Args:
         keys: of the images, as `image_key` gives them.
     """
-    found: dict[str, str] = {}  # keys, by the posts' images
-    for column in ("sha256", "phash"):
-        alike = opened.catalog.lookup("images", column, sorted(set(keys)), ["sha256", "phash"])
-        for row in alike.to_pylist():
-            key = image_key(row["sha256"], row["phash"])
-            if key in keys:
-                found[row["sha256"]] = key
+    alike = images_alike(opened.catalog, keys)
+    found = dict(zip(alike["sha256"].to_pylist(), alike["key"].to_pylist(), strict=True))
     if not found:
         return {}
     where = f"first_seen_at <= {moment(opened.as_of)}"
