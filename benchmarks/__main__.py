@@ -14,6 +14,7 @@ NAMES = (
     "encoders",
     "merge",
     "increments",
+    "dumps",
     "store",
     "sandbox_signal",
     "learning",

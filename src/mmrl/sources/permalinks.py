@@ -35,17 +35,23 @@ def post_page(address: str | None) -> PostPage | None:
     if not address or len(address) > _LONGEST or _BROKEN.search(address.strip()):
         return None
     try:
-        parts = urlsplit(address.strip())
-        host = (parts.hostname or "").lower()
+        host, path = _host_and_path(address.strip())
     except ValueError:
         return None
     if host in ("redd.it", "www.redd.it"):
-        match = _SHORT.fullmatch(parts.path)
+        match = _SHORT.fullmatch(path)
         return None if match is None else PostPage(match["post"].lower(), None)
     if host and host != "reddit.com" and not host.endswith(".reddit.com"):
         return None
-    match = _COMMENTS.fullmatch(parts.path if parts.path.startswith("/") else "/" + parts.path)
+    match = _COMMENTS.fullmatch(path if path.startswith("/") else "/" + path)
     if match is None:
         return None
     user = match["user"]
     return PostPage(match["post"].lower(), f"u_{user}" if user else match["subreddit"])
+
+
+def _host_and_path(address: str) -> tuple[str, str]:
+    if address.startswith("/r/") and "?" not in address and "#" not in address:
+        return "", address  # as nearly every post has it
+    parts = urlsplit(address)
+    return (parts.hostname or "").lower(), parts.path

@@ -6,6 +6,7 @@ an image that Reddit itself fetched, and an Imgur page of a single image names i
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
@@ -44,6 +45,19 @@ _IMGUR_WORDS = frozenset(  # paths that look like an id, or like one with a lett
 )
 
 
+# A text's own page, and what a post has that is no text only.
+_OWN_PAGE = re.compile(r"https://www\.reddit\.com/r/\w+/comments/\w+/\w*/?")
+_NOT_TEXT = frozenset({"gallery_data", "is_gallery", "media_metadata", "post_hint"})
+
+
+class _Address(SplitResult):
+    """An address in parts, whose host is worked out once."""
+
+    @cached_property
+    def hostname(self) -> str | None:
+        return super().hostname
+
+
 @dataclass(frozen=True)
 class Media:
     """The media of a post.
@@ -67,6 +81,8 @@ def find_media(post: dict[str, Any]) -> Media:
     if isinstance(parents, list) and parents and isinstance(parents[-1], dict):
         post = parents[-1]
     address = text(post.get("url_overridden_by_dest")) or text(post.get("url")) or ""
+    if _is_text(post, address):  # as most are, told before the address is taken apart
+        return Media()
     parts = _in_media_page(split(unescaped(address)))
     items = _gallery_items(post)
     if items is not None or post.get("is_gallery") is True or "/gallery/" in _reddit_path(parts):
@@ -87,7 +103,7 @@ def find_media(post: dict[str, Any]) -> Media:
 def split(address: str) -> SplitResult | None:
     """An http(s) address in parts; None for anything else."""
     try:
-        parts = urlsplit(address)
+        parts = _Address(*urlsplit(address))
         host = parts.hostname
     except ValueError:
         return None
@@ -109,6 +125,16 @@ def _suffix(parts: SplitResult) -> str:
 
 def _reddit_path(parts: SplitResult | None) -> str:
     return parts.path if parts is not None and _on(parts, ("reddit.com",)) else ""
+
+
+def _is_text(post: dict[str, Any], address: str) -> bool:
+    """True where a post is certainly a text and nothing else."""
+    return (
+        post.get("is_self") is True
+        and post.get("is_video") is not True
+        and not _NOT_TEXT & post.keys()
+        and _OWN_PAGE.fullmatch(address) is not None
+    )
 
 
 def _is_video(post: dict[str, Any], parts: SplitResult | None) -> bool:

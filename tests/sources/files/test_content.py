@@ -99,7 +99,7 @@ def read(tmp_path: Path, data: bytes) -> list[object]:
         return [
             line
             for number, block in enumerate(json_blocks(content))
-            for _, line in json_lines(block, first=not number)
+            for _, line in json_lines(block, first=not number)[1]
         ]
 
 

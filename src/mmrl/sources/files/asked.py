@@ -79,14 +79,10 @@ class Seen:
 
 
 class Sieve:
-    """Leaves out lines that can't hold what is asked for.
-
-    Attributes:
-        seen: posts in the lines that were left out.
-    """
+    """Leaves out lines that can't hold what is asked for."""
 
     def __init__(self, asked: Asked) -> None:
-        self.seen = Seen()
+        self._left_out: list[bytes] = []  # the subreddit of each
         parts = {_part(name) for name in asked.subreddits}
         self._names = None if None in parts else [part for part in parts if part is not None]
         self._after = None if asked.after is None else asked.after.timestamp()
@@ -103,8 +99,15 @@ class Sieve:
             return False
         if _HIDING.search(line):
             return False
-        self.seen.add((name or _name(line) or b"").decode("utf-8", "replace"))
+        self._left_out.append(name or _name(line) or b"")
         return True
+
+    def seen(self) -> Seen:
+        """The posts in the lines that were left out."""
+        seen = Seen()
+        for name, posts in Counter(self._left_out).items():
+            seen.add(name.decode("utf-8", "replace"), posts)
+        return seen
 
     def _other_name(self, line: bytes) -> bytes | None:
         """A name in a line in which none of those asked for is, in whatever place."""

@@ -61,7 +61,8 @@ def read_block(block: Block, reading: Reading, *, first: bool) -> Iterator[Part]
     asked = reading.asked
     sieve = Sieve(asked)
     part = Part()
-    for number, line in json_lines(block, first=first):
+    count, lines = json_lines(block, first=first)
+    for number, line in lines:
         if isinstance(line, bytes) and sieve.leaves_out(line):
             part.outside += 1
             continue
@@ -75,8 +76,8 @@ def read_block(block: Block, reading: Reading, *, first: bool) -> Iterator[Part]
         if len(part.rows) >= BATCH:
             yield part
             part = Part()
-    part.seen.update(sieve.seen)
-    part.lines = 1 if block.document else max(block.data.count(b"\n"), 1)
+    part.seen.update(sieve.seen())
+    part.lines = count
     yield part
 
 

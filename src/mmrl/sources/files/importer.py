@@ -28,6 +28,7 @@ from mmrl.storage.opening import storage_of
 from mmrl.times import iso
 
 STAGE = "import"  # under this name refused rows are kept in `failures`
+_NAMES = 10_000  # a month of Reddit has millions, most of them of single users
 _DETAIL = 300  # characters of a refusal's detail that are kept
 
 
@@ -45,7 +46,7 @@ class ImportReport:
         unsettled: of those, the posts whose score gives no label.
         outside: rows of subreddits or times that were not asked for.
         refused: unusable rows by reason code.
-        subreddits: usable posts by subreddit.
+        subreddits: usable posts by subreddit, of the first 10,000 that were met.
         first, last: the oldest and the newest usable post's creation.
         with_image, without_image: usable posts with and without an image's address.
         repeated: of the known posts, rows that repeat one of this import.
@@ -286,7 +287,9 @@ def _count(
     report.known += len(parsed) - new
     report.refused.update(str(failure.reason) for failure in failed)
     for row in parsed:
-        report.subreddits[row.post["subreddit"]] += 1
+        name = row.post["subreddit"]
+        if name in report.subreddits or len(report.subreddits) < _NAMES:
+            report.subreddits[name] += 1
         report.dropped.update(row.dropped)
         if row.post["image_url"] is None:
             report.without_image += 1

@@ -72,20 +72,27 @@ def json_blocks(content: Content, text: int = 0) -> Iterator[Block]:
         yield Block(data, False, content.entry_before(text), text, content.position)
 
 
-def json_lines(block: Block, *, first: bool) -> Iterator[tuple[int, bytes | Refused]]:
-    """The lines of a block with their numbers in it, without those that are blank.
+def json_lines(block: Block, *, first: bool) -> tuple[int, Iterator[tuple[int, bytes | Refused]]]:
+    """How many lines a block has, and those that are not blank with their numbers in it.
 
     Args:
         first: the block is its file's first.
     """
-    if block.data.count(b"\n") == len(block.data):
-        return  # a file made to burst may be nothing else
-    lines = [block.data] if block.document else block.data.split(b"\n")
+    if block.document:
+        lines = [block.data]
+    elif block.data.isspace():  # a file made to burst may be nothing else
+        return block.data.count(b"\n"), iter(())
+    else:
+        lines = block.data.split(b"\n")
     if first:
         lines[0] = lines[0].removeprefix(_UTF8_MARK)
+    return max(len(lines) - 1, 1), _not_blank(lines, _LARGEST if block.document else LONGEST)
+
+
+def _not_blank(lines: list[bytes], longest: int) -> Iterator[tuple[int, bytes | Refused]]:
     for number, line in enumerate(lines, start=1):
-        if len(line) > LONGEST and not block.document:
-            limit = f"expected at most {LONGEST >> 20} MiB"
+        if len(line) > longest:
+            limit = f"expected at most {longest >> 20} MiB"
             yield number, Refused(Reason.TOO_LONG, f"the line is longer than a post, {limit}")
         elif line and not line.isspace():
             yield number, line

@@ -7,6 +7,7 @@ main module of whoever imports mmrl, and outlive a parent that is killed.
 """
 
 import fcntl
+import gc
 import os
 import pickle
 import queue
@@ -28,6 +29,7 @@ _MODULE = "mmrl.sources.files.processes"
 _MOST = 8  # processes that parse: who writes the rows does not keep up with more
 _AHEAD = 8  # parts that are taken before they are asked for; a few megabytes each
 _PIPE_BYTES = 1 << 20
+_GARBAGE = 500_000  # objects made between two searches for circles: rows hold none
 _SIZE = struct.Struct("<Q")  # in front of each message
 Result = tuple[Part, Reached]
 
@@ -183,6 +185,7 @@ def _end_with(starter: IO[bytes]) -> None:
 def _main(role: str, *numbers: str) -> None:
     """What one of the processes does; `unpack` is told where its plan and its pipes are."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
+    gc.set_threshold(_GARBAGE)
     with suppress(BrokenPipeError):
         if role == "parse":
             _parse(sys.stdin.buffer, sys.stdout.buffer)
