@@ -6,11 +6,19 @@ from mmrl.learning.evaluation.record import Evaluation, Measure
 
 
 def metrics_rows(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
-    """The head, and a row a predictor with each metric and its 95% interval."""
-    metrics = present(evaluation.models)
+    """The head, and a row a predictor with each metric and its 95% interval.
+
+    A metric that is known of none of them has no column.
+    """
+    models = evaluation.models.values()
+    metrics = [
+        metric
+        for metric in present(evaluation.models)
+        if any(model.metrics.get(metric.name) is not None for model in models)
+    ]
     rows = [
         [model.label, *(with_span(metric, model.metrics.get(metric.name)) for metric in metrics)]
-        for model in evaluation.models.values()
+        for model in models
     ]
     return ["predictor", *(metric.label for metric in metrics)], rows
 
