@@ -25,12 +25,12 @@ $(BIN)/uv:
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python -c requirements/constraints.txt
 
 $(VENV)/.setup: $(BIN)/uv requirements/constraints.txt pyproject.toml
-	@echo "Setting up $(VENV) (about 3 GB, a few minutes on a first run) ..."
+	@echo "Setting up $(VENV) (about 4 GB, a few minutes on a first run) ..."
 	$(INSTALL) --editable .
 	@touch $@
 
 $(VENV)/.setup-dev: $(BIN)/uv requirements/constraints.txt pyproject.toml
-	@echo "Setting up $(VENV) with what tests need (about 3 GB, a few minutes on a first run) ..."
+	@echo "Setting up $(VENV) with what tests need (about 4 GB, a few minutes on a first run) ..."
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.setup
 
