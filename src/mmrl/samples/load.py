@@ -236,10 +236,11 @@ def _with_history_and_labels(rows: pa.Table, known: pa.Table, settings: Settings
     rows = rows.append_column("log_score", pa.array(log_score, from_pandas=True))
     percentile = np.full(rows.num_rows, np.nan)
     labelled = ~np.isnan(log_score)
-    standings = history.standings(timedelta(days=settings.label.percentile_days))
-    percentile[labelled] = standings.percentiles(
-        rows["subreddit"].filter(pa.array(labelled)), created[labelled], log_score[labelled]
-    )
+    if labelled.any():  # where posts stand takes longer to sort than all else
+        standings = history.standings(timedelta(days=settings.label.percentile_days))
+        percentile[labelled] = standings.percentiles(
+            rows["subreddit"].filter(pa.array(labelled)), created[labelled], log_score[labelled]
+        )
     return rows.append_column("percentile", pa.array(percentile, from_pandas=True))
 
 
