@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mmrl.home import signals
 from mmrl.home.collecting import alone
-from mmrl.home.moments import Moment, moment
+from mmrl.home.moments import Moment, days_before, moment
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
@@ -110,7 +110,7 @@ def backfill(
     from mmrl.runtime.clock import Halt
 
     until = archive.transport.now() if before is None else moment(before)
-    since = until - timedelta(days=days) if after is None else moment(after)
+    since = days_before(until, days) if after is None else moment(after)
     followed = archive.settings.reddit.subreddits
     work = archive.past([name.removeprefix("r/") for name in subreddits or followed], since, until)
     ended = True

@@ -1,6 +1,6 @@
 """The moment that work is done for: the one place where the present is asked for."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mmrl.errors import InputError
 from mmrl.times import parse_time
@@ -25,6 +25,19 @@ def moment(given: Moment) -> datetime:
             f"{str(given)!r} is the year {at.year}: give a time from {_YEARS[0]} to {_YEARS[-1]}."
         )
     return at
+
+
+def days_before(at: datetime, days: int) -> datetime:
+    """So many days before a moment.
+
+    Raises:
+        InputError: no post can be of then.
+    """
+    if not 0 < days <= (at - datetime(_YEARS[0], 1, 1, tzinfo=UTC)).days:
+        raise InputError(
+            f"{days:,} days do not end between {_YEARS[0]} and {at:%Y-%m-%d}: give another number."
+        )
+    return at - timedelta(days=days)
 
 
 def optional(given: Moment) -> datetime | None:

@@ -1,12 +1,11 @@
 """What a home's models say of posts, and what is known to say it from."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mmrl.errors import InputError
 from mmrl.home.incoming import Incoming
-from mmrl.home.moments import Moment, moment
+from mmrl.home.moments import Moment, days_before, moment
 
 if TYPE_CHECKING:
     from mmrl.images.given import GivenImage
@@ -118,6 +117,9 @@ class Predicting(Incoming):
         Args:
             days: posts of so many days.
 
+        Raises:
+            InputError: so many days ago no post can have gone up.
+
         Example:
             >>> home.scores(as_of="2026-09-15").days  # nothing was published
             ()
@@ -125,4 +127,4 @@ class Predicting(Incoming):
         from mmrl.learning.evaluation.prospective import prospective
 
         at = moment(as_of)
-        return prospective(self.catalog, self.settings, at, at - timedelta(days=days))
+        return prospective(self.catalog, self.settings, at, days_before(at, days))

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mmrl.errors import InputError
 from mmrl.home.archive import Archive, connected
 from mmrl.home.home import Home
 from mmrl.home.make import init
+from mmrl.home.moments import days_before
 from mmrl.pipeline import Meter
 from mmrl.pipeline.run import RunReport
 from mmrl.runtime.bars import watching
@@ -146,7 +147,7 @@ def bring(archive: Archive, days: int) -> Brought:
     names = archive.settings.reddit.subreddits
     now = archive.transport.now
     with Meter() as meter:
-        work = archive.past(names, now() - timedelta(days=days), now())
+        work = archive.past(names, days_before(now(), days), now())
         estimate = work.sample()
         archive.tell(estimate.sentence())
         work.run(archive.progress)
