@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, follow, levels
 
 CHOICES: tuple[LevelOf, ...] = ("none", "all", "own")
+KNOWN = 1  # the number of the first subreddit that a model has learned from
 error = st.tuples(st.integers(0, 50), st.integers(0, 2), st.floats(-5, 5))
 
 
@@ -52,21 +53,28 @@ def test_few_errors_move_the_level_little_and_many_wholly() -> None:
 
 
 def test_a_subreddit_has_a_level_of_its_own() -> None:
-    outcomes = as_errors([(i, i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
-    asked = np.array([0, 1, 2]), np.full(3, 1_000, np.int64)
+    outcomes = as_errors([(i, KNOWN + i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
+    asked = KNOWN + np.arange(3), np.full(3, 1_000, np.int64)
     assert levels(outcomes, *asked, "all") == pytest.approx([0, 0, 0], abs=0.01)
     assert levels(outcomes, *asked, "own") == pytest.approx([1, -1, 0], abs=0.15)
     assert levels(outcomes, *asked, "none").tolist() == [0, 0, 0]
 
 
+def test_communities_that_a_model_has_not_learned_from_are_corrected_whatever_was_chosen() -> None:
+    outcomes = as_errors([(i, i % 2, [-4.0, 0.0][i % 2]) for i in range(400)])
+    asked = np.array([0, KNOWN, 0]), np.array([1_000, 1_000, -1])
+    assert levels(outcomes, *asked, "none") == pytest.approx([-4, 0, 0], abs=0.4)
+    assert levels(outcomes, *asked, "all")[0] == pytest.approx(-4, abs=0.4)
+
+
 def test_the_choice_is_what_errs_least() -> None:
     rng = np.random.default_rng(0)
-    known, subreddit = np.arange(3_000) * 10, np.arange(3_000) % 2
+    known, subreddit = np.arange(3_000) * 10, KNOWN + np.arange(3_000) % 2
     noise = rng.normal(0, 1, 3_000)
     created = known - 5
     assert choose_level(errors(known, subreddit, noise), created) == "none"
     assert choose_level(errors(known, subreddit, noise + 1), created) == "all"
-    apart = noise + np.where(subreddit == 1, 2.0, -2.0)
+    apart = noise + np.where(subreddit == KNOWN, 2.0, -2.0)
     assert choose_level(errors(known, subreddit, apart), created) == "own"
 
 

@@ -4,6 +4,9 @@ Levels move: a community grows, a site's votes change. A model that learned a wh
 as much for every post, and the posts that have matured since say by how much. The correction is
 the mean of their errors, drawn to zero where they are few; a subreddit's own comes on top of all
 subreddits'. Only errors that were known when a post went up correct its prediction.
+
+Of subreddits that a model has not learned from, the validation posts can't say whether errors help:
+theirs always count, together, for such a model may be off by as much as communities differ.
 """
 
 from collections.abc import Callable
@@ -20,6 +23,7 @@ from mmrl.samples.sums import Sums
 _NEWEST = 200  # posts, of all subreddits, and of one
 _DRAWN = 20.0  # zero counts as so many posts
 _NO_WORSE = 1.01
+_UNKNOWN = 0  # the number of every subreddit that a model has not learned from
 _ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as these alone say
 
 # No author's name at all; one without a matured post before; one with such posts.
@@ -88,15 +92,14 @@ def levels(
         subreddit: (q,) numbers.
         moments: (q,) int64 microseconds since 1970, when each post goes up.
     """
+    every = Sums(np.zeros_like(outcomes.known), outcomes.known, outcomes.error)
     if of == "none":
-        return np.zeros(len(moments))
-    all_posts = np.zeros(len(outcomes.error), np.int64)
-    every = Sums(all_posts, outcomes.known, outcomes.error)
-    overall = _drawn(every, np.zeros(len(moments), np.int64), moments)
-    if of == "all":
-        return overall
-    beyond = outcomes.error - _drawn(every, all_posts, outcomes.known)
-    return overall + _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
+        overall, beyond = np.zeros(len(moments)), outcomes.error
+    else:
+        overall = _drawn(every, np.zeros_like(moments), moments)
+        beyond = outcomes.error - _drawn(every, np.zeros_like(outcomes.known), outcomes.known)
+    own = _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
+    return overall + np.where((of == "own") | (subreddit == _UNKNOWN), own, 0.0)
 
 
 def follow(before: Outcomes, learned: Outcomes, tested: Outcomes, of: LevelOf) -> Followed:
