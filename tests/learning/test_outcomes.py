@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, follow, levels
 
 CHOICES: tuple[LevelOf, ...] = ("none", "all", "own")
-KNOWN = 1  # the number of the first subreddit that a model has learned from
-error = st.tuples(st.integers(0, 50), st.integers(0, 2), st.floats(-5, 5))
+LEARNED_FROM = 2  # subreddits: numbers 1 and 2
+error = st.tuples(st.integers(0, 50), st.integers(1, 3), st.floats(-5, 5))
 
 
 def as_errors(rows: list[tuple[int, int, float]]) -> Outcomes:
@@ -36,16 +36,17 @@ def test_errors_that_come_later_change_nothing(
 ) -> None:
     later = [(moment + 1 + known, subreddit, wrong) for known, subreddit, wrong in future]
     earlier = [row for row in rows if row[0] <= moment]
-    asked = np.array([0, 1, 2]), np.full(3, moment, np.int64)
-    with_future = levels(as_errors([*later, *earlier]), *asked, of)
-    without = levels(as_errors(earlier), *asked, of)
+    asked = np.array([1, 2, 3]), np.full(3, moment, np.int64)
+    with_future = levels(as_errors([*later, *earlier]), *asked, of, LEARNED_FROM)
+    without = levels(as_errors(earlier), *asked, of, LEARNED_FROM)
     assert with_future == pytest.approx(without, abs=1e-9)
 
 
 def test_few_errors_move_the_level_little_and_many_wholly() -> None:
     def level(n: int) -> float:
-        outcomes = as_errors([(i, 0, 1.0) for i in range(n)])
-        return float(levels(outcomes, np.array([0]), np.array([10_000]), "all")[0])
+        outcomes = as_errors([(i, 1, 1.0) for i in range(n)])
+        asked = np.array([1]), np.array([10_000])
+        return float(levels(outcomes, *asked, "all", LEARNED_FROM)[0])
 
     assert level(0) == 0
     assert 0 < level(2) < 0.2
@@ -53,47 +54,48 @@ def test_few_errors_move_the_level_little_and_many_wholly() -> None:
 
 
 def test_a_subreddit_has_a_level_of_its_own() -> None:
-    outcomes = as_errors([(i, KNOWN + i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
-    asked = KNOWN + np.arange(3), np.full(3, 1_000, np.int64)
-    assert levels(outcomes, *asked, "all") == pytest.approx([0, 0, 0], abs=0.01)
-    assert levels(outcomes, *asked, "own") == pytest.approx([1, -1, 0], abs=0.15)
-    assert levels(outcomes, *asked, "none").tolist() == [0, 0, 0]
+    outcomes = as_errors([(i, 1 + i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
+    asked = np.array([1, 2, 0]), np.full(3, 1_000, np.int64)
+    assert levels(outcomes, *asked, "all", LEARNED_FROM) == pytest.approx([0, 0, 0], abs=0.01)
+    assert levels(outcomes, *asked, "own", LEARNED_FROM) == pytest.approx([1, -1, 0], abs=0.15)
+    assert levels(outcomes, *asked, "none", LEARNED_FROM).tolist() == [0, 0, 0]
 
 
-def test_communities_that_a_model_has_not_learned_from_are_corrected_whatever_was_chosen() -> None:
-    outcomes = as_errors([(i, i % 2, [-4.0, 0.0][i % 2]) for i in range(400)])
-    asked = np.array([0, KNOWN, 0]), np.array([1_000, 1_000, -1])
-    assert levels(outcomes, *asked, "none") == pytest.approx([-4, 0, 0], abs=0.4)
-    assert levels(outcomes, *asked, "all")[0] == pytest.approx(-4, abs=0.4)
+def test_a_newcomer_is_corrected_by_its_own_outcomes_whatever_was_chosen() -> None:
+    newcomer, another = LEARNED_FROM + 1, LEARNED_FROM + 2
+    outcomes = as_errors([(i, [1, newcomer][i % 2], [0.0, -4.0][i % 2]) for i in range(400)])
+    asked = np.array([newcomer, 1, another]), np.full(3, 1_000)
+    assert levels(outcomes, *asked, "none", LEARNED_FROM) == pytest.approx([-4, 0, 0], abs=0.4)
+    assert levels(outcomes, *asked, "all", LEARNED_FROM) == pytest.approx([-4, -2, -2], abs=0.4)
 
 
 def test_the_choice_is_what_errs_least() -> None:
     rng = np.random.default_rng(0)
-    known, subreddit = np.arange(3_000) * 10, KNOWN + np.arange(3_000) % 2
+    known, subreddit = np.arange(3_000) * 10, 1 + np.arange(3_000) % 2
     noise = rng.normal(0, 1, 3_000)
     created = known - 5
-    assert choose_level(errors(known, subreddit, noise), created) == "none"
-    assert choose_level(errors(known, subreddit, noise + 1), created) == "all"
-    apart = noise + np.where(subreddit == KNOWN, 2.0, -2.0)
-    assert choose_level(errors(known, subreddit, apart), created) == "own"
+    assert choose_level(errors(known, subreddit, noise), created, LEARNED_FROM) == "none"
+    assert choose_level(errors(known, subreddit, noise + 1), created, LEARNED_FROM) == "all"
+    apart = noise + np.where(subreddit == 1, 2.0, -2.0)
+    assert choose_level(errors(known, subreddit, apart), created, LEARNED_FROM) == "own"
 
 
 def test_errors_of_fits_before_the_validation_posts_were_learned_move_no_level() -> None:
     rng = np.random.default_rng(0)
-    moments, ones = np.arange(300, dtype=np.int64), np.zeros(300, np.int64)
+    moments, ones = np.arange(300, dtype=np.int64), np.ones(300, np.int64)
     before = errors(moments, ones, rng.normal(-3, 1, 300))
     learned = errors(moments, ones, rng.normal(0, 0.5, 300))
     tested = errors(1_000 + moments, ones, rng.normal(0.5, 1, 300))
-    asked = np.zeros(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_100, 1_300])
-    level, _ = follow(before, learned, tested, "all")(*asked)
+    asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_100, 1_300])
+    level, _ = follow(before, learned, tested, "all", LEARNED_FROM)(*asked)
     assert level == pytest.approx([0, 0.25, 0.5], abs=0.25)
 
 
 def test_an_interval_is_as_wide_as_a_models_own_outcomes_say_once_they_are_enough() -> None:
-    moments, ones = np.arange(400, dtype=np.int64), np.zeros(400, np.int64)
+    moments, ones = np.arange(400, dtype=np.int64), np.ones(400, np.int64)
     wide, narrow = np.tile([9.0, -9.0], 200), np.tile([2.0, -2.0], 200)
     before, learned = errors(moments, ones, wide), errors(moments, ones, narrow)
     tested = errors(1_000 + moments, ones, narrow)
-    asked = np.zeros(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_150, 1_250])
-    _, widening = follow(before, learned, tested, "none")(*asked)
+    asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_150, 1_250])
+    _, widening = follow(before, learned, tested, "none", LEARNED_FROM)(*asked)
     assert widening == pytest.approx([8, 8, 1])

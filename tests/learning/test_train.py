@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,18 @@ def test_a_draft_without_author_labels_or_image_is_predicted(trained: Trained) -
     at = draft.schema.get_field_index("subreddit")
     draft = draft.set_column(at, "subreddit", pa.array(["never heard of"] * 5))
     assert np.isfinite(trained.model.predict(draft).q50).all()
+
+
+def test_a_newcomer_is_predicted_at_its_own_level(trained: Trained) -> None:
+    levels = {**trained.model.levels, "newcomer": trained.model.level - 2.0}
+    model = replace(trained.model, levels=levels)
+    one = packaged_samples(2, seed=9)
+    at = one.schema.get_field_index("subreddit")
+    newcomer, unknown = (
+        model.predict(one.set_column(at, "subreddit", pa.array([name] * 2)))
+        for name in ("Newcomer", "never heard of")
+    )
+    np.testing.assert_allclose(newcomer.q50, unknown.q50 - 2.0, atol=1e-5)
 
 
 def test_vectors_of_another_encoder_are_refused_by_name(trained: Trained) -> None:

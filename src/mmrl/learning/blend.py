@@ -6,10 +6,13 @@ fits predict of them, drawn towards weights by each learner's own error where su
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmrl.config import Settings
 from mmrl.learning.evaluation.calibration import widenings
@@ -128,10 +131,9 @@ def fit_blend(
         settings.train.target,
         facts,
     )
-    subreddit = task.validation.inputs.subreddit
-    outcomes = _outcomes(model, task, task.validation, fits.validation, subreddit)
-    created = microseconds(task.validation.samples["created_at"])
-    level_of = choose_level(outcomes, created) if task.in_time else "none"
+    outcomes = _outcomes(model, task, task.validation, fits.validation)
+    created, learned_from = _created(task.validation), len(encoding.spec.subreddits)
+    level_of = choose_level(outcomes, created, learned_from) if task.in_time else "none"
     seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
     return Blend(model, outcomes, level_of, seconds)
 
@@ -148,21 +150,21 @@ def predict_in_time(
         parts: what the second fits predict of the test posts.
     """
     model, test = blend.model, task.test
-    subreddit, created = test.inputs.subreddit, microseconds(test.samples["created_at"])
     followed = _following(blend, task, parts) if task.in_time else _as_validated(blend)
-    _follow(model, followed, int(as_of.timestamp() * 1e6))
-    return model.interval(parts, *followed(subreddit, author_kinds(test.samples), created))
+    _follow(model, followed, _newcomers(task), int(as_of.timestamp() * 1e6))
+    asked = _numbers(test, task), author_kinds(test.samples), _created(test)
+    return model.interval(parts, *followed(*asked))
 
 
 def _following(blend: Blend, task: Task, parts: Parts) -> Followed:
     """Levels and widenings by what was known of the outcomes at each moment."""
-    model, numbers = blend.model, task.validation.inputs.subreddit
-    learned = model.parts(task.validation.inputs)
+    model, validation = blend.model, task.validation
     return follow(
         blend.outcomes,
-        _outcomes(model, task, task.validation, learned, numbers),
-        _outcomes(model, task, task.test, parts, task.test.inputs.subreddit),
+        _outcomes(model, task, validation, model.parts(validation.inputs)),
+        _outcomes(model, task, task.test, parts),
         blend.level_of,
+        len(task.spec.subreddits),
     )
 
 
@@ -181,13 +183,9 @@ def _as_validated(blend: Blend) -> Followed:
     return followed
 
 
-def _follow(
-    model: TrainedModel,
-    followed: Followed,
-    moment: int,
-) -> None:
+def _follow(model: TrainedModel, followed: Followed, newcomers: Sequence[str], moment: int) -> None:
     """Sets the model's levels and widenings to those of one moment."""
-    names, kinds = model.encoding.spec.subreddits, np.arange(len(AUTHOR_KINDS))
+    names, kinds = [*model.encoding.spec.subreddits, *newcomers], np.arange(len(AUTHOR_KINDS))
     nobody, rows = -1, len(names) + 1  # of no kind, so that no kind's widening is among these
 
     level, wide = followed(np.arange(rows), np.full(rows, nobody), np.full(rows, moment))
@@ -198,16 +196,37 @@ def _follow(
     model.author_widenings = (by_author - model.widening).tolist()
 
 
-def _outcomes(
-    model: TrainedModel, task: Task, part: Part, parts: Parts, subreddit: np.ndarray
-) -> Outcomes:
+def _newcomers(task: Task) -> list[str]:
+    """The subreddits, in lower case, that outcomes are of and the model has not learned from."""
+    parts = (task.validation, task.test)
+    met = {name for part in parts for name in pc.unique(_subreddits(part)).to_pylist()}
+    return sorted(met - set(task.spec.subreddits))
+
+
+def _numbers(part: Part, task: Task) -> np.ndarray:
+    """Each post's subreddit, (n,): as inputs have it, and newcomers' after these."""
+    newcomer = pc.index_in(_subreddits(part), value_set=pa.array(_newcomers(task), pa.string()))
+    later = pc.add(newcomer, 1 + len(task.spec.subreddits))
+    numbers = pc.coalesce(later, pa.array(part.inputs.subreddit))
+    return np.asarray(numbers.to_numpy(), np.int64)
+
+
+def _subreddits(part: Part) -> pa.ChunkedArray:
+    return pc.utf8_lower(part.samples["subreddit"])
+
+
+def _created(part: Part) -> np.ndarray:
+    return microseconds(part.samples["created_at"])
+
+
+def _outcomes(model: TrainedModel, task: Task, part: Part, parts: Parts) -> Outcomes:
     """What became of predictions of a part's posts, without any level or widening."""
-    none = np.zeros(len(subreddit))
+    none = np.zeros(len(part.target))
     low, middle, high = model.interval(parts, none, none)
     known = label_known_at(part.samples, task.mature_after)
     error = part.target - middle
-    authors = author_kinds(part.samples)
-    return Outcomes(known, subreddit, authors, error, middle - low, high - middle)
+    numbers, authors = _numbers(part, task), author_kinds(part.samples)
+    return Outcomes(known, numbers, authors, error, middle - low, high - middle)
 
 
 def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:

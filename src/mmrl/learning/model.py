@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmrl.errors import CatalogError, InputError, NotFoundError, first_line
 from mmrl.learning.evaluation.calibration import widen
@@ -65,12 +66,12 @@ class TrainedModel:
     Attributes:
         regressors: by learner, all but the network.
         weights: by learner, the network's among them; they add up to 1.
-        widenings: by subreddit that the model knows, what calibration moved the ends of the
-            interval by, in units of the target.
+        widenings: by subreddit that outcomes are known of, in lower case, what calibration moved
+            the ends of the interval by, in units of the target.
         widening: the same for every other subreddit.
         facts: what else is worth keeping with the files: when, from what, by which version.
-        levels: by subreddit that the model knows, what is added to its predictions, in units of the
-            target: how far the newest matured posts lay above them.
+        levels: by subreddit that outcomes are known of, what is added to its predictions, in units
+            of the target: how far the newest matured posts lay above them.
         level: the same for every other subreddit.
         author_widenings: by kind of author (see `author_kinds`), what is added to the widening.
         point: what the model predicts for a post: the blended location; models of format 1 carry
@@ -125,9 +126,10 @@ class TrainedModel:
         """
         with library_errors("The prediction"):
             parts = self.parts(inputs)
-        widening = self._of_subreddits(self.widenings, self.widening)[inputs.subreddit]
+        subreddit, names = inputs.subreddit, samples["subreddit"]
+        widening = self._of_subreddits(self.widenings, self.widening, subreddit, names)
         widening += np.array(self.author_widenings)[author_kinds(samples)]
-        low, middle, high = self.interval(parts, self.level_of(inputs.subreddit), widening)
+        low, middle, high = self.interval(parts, self.level_of(subreddit, names), widening)
         q10, q50, q90 = (
             to_log_score(values, samples, self.target) for values in (low, middle, high)
         )
@@ -171,13 +173,29 @@ class TrainedModel:
         blended = sum(weight * parts.of(name) for name, weight in self.weights.items())
         return np.asarray(blended)
 
-    def level_of(self, subreddit: np.ndarray) -> np.ndarray:
-        """What is added to predictions in these subreddits, (n,), numbered as inputs have them."""
-        return self._of_subreddits(self.levels, self.level)[subreddit]
+    def level_of(self, subreddit: np.ndarray, names: pa.ChunkedArray) -> np.ndarray:
+        """What is added to predictions in these subreddits, (n,).
 
-    def _of_subreddits(self, known: Mapping[str, float], other: float) -> np.ndarray:
-        """A value for each number of a subreddit."""
-        return np.array([known.get(name, other) for name in ("", *self.encoding.spec.subreddits)])
+        Args:
+            subreddit: (n,) numbered as inputs have them.
+            names: (n,) theirs; read of those that the model has not learned from.
+        """
+        return self._of_subreddits(self.levels, self.level, subreddit, names)
+
+    def _of_subreddits(
+        self,
+        known: Mapping[str, float],
+        other: float,
+        subreddit: np.ndarray,
+        names: pa.ChunkedArray,
+    ) -> np.ndarray:
+        values = [known.get(name, other) for name in ("", *self.encoding.spec.subreddits)]
+        found = np.array(values)[subreddit]
+        newcomer = subreddit == 0
+        if newcomer.any():
+            lower = pc.utf8_lower(names.filter(pa.array(newcomer))).to_pylist()
+            found[newcomer] = [known.get(name, other) for name in lower]
+        return found
 
     def interval(
         self, parts: Parts, level: np.ndarray, widening: np.ndarray

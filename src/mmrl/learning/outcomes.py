@@ -5,8 +5,8 @@ as much for every post, and the posts that have matured since say by how much. T
 the mean of their errors, drawn to zero where they are few; a subreddit's own comes on top of all
 subreddits'. Only errors that were known when a post went up correct its prediction.
 
-Of subreddits that a model has not learned from, the validation posts can't say whether errors help:
-theirs always count, together, for such a model may be off by as much as communities differ.
+Of newcomers, subreddits that a model has not learned from, the validation posts can't say whether
+errors help: their own always count, for the model may be off by as much as communities differ.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,6 @@ from mmrl.samples.sums import Sums
 _NEWEST = 200  # posts, of all subreddits, and of one
 _DRAWN = 20.0  # zero counts as so many posts
 _NO_WORSE = 1.01
-_UNKNOWN = 0  # the number of every subreddit that a model has not learned from
 _ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as these alone say
 
 # No author's name at all; one without a matured post before; one with such posts.
@@ -43,7 +42,7 @@ class Outcomes:
 
     Attributes:
         known: (n,) int64, when each post's label was known, in microseconds since 1970.
-        subreddit: (n,) numbers.
+        subreddit: (n,) numbers: of those learned from as inputs have them, then of newcomers.
         author: (n,) numbers, as of `author_kinds`.
         error: (n,) truth less prediction, in the target's units.
         below, above: (n,) how far the ends of the interval lay from the prediction.
@@ -84,12 +83,13 @@ def author_kinds(samples: pa.Table) -> np.ndarray:
 
 
 def levels(
-    outcomes: Outcomes, subreddit: np.ndarray, moments: np.ndarray, of: LevelOf
+    outcomes: Outcomes, subreddit: np.ndarray, moments: np.ndarray, of: LevelOf, learned_from: int
 ) -> np.ndarray:
     """What to add to q predictions, (q,), by the errors known at each one's moment.
 
     Args:
         subreddit: (q,) numbers.
+        learned_from: subreddits; newcomers have higher numbers.
         moments: (q,) int64 microseconds since 1970, when each post goes up.
     """
     every = Sums(np.zeros_like(outcomes.known), outcomes.known, outcomes.error)
@@ -99,10 +99,12 @@ def levels(
         overall = _drawn(every, np.zeros_like(moments), moments)
         beyond = outcomes.error - _drawn(every, np.zeros_like(outcomes.known), outcomes.known)
     own = _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
-    return overall + np.where((of == "own") | (subreddit == _UNKNOWN), own, 0.0)
+    return overall + np.where((of == "own") | (subreddit > learned_from), own, 0.0)
 
 
-def follow(before: Outcomes, learned: Outcomes, tested: Outcomes, of: LevelOf) -> Followed:
+def follow(
+    before: Outcomes, learned: Outcomes, tested: Outcomes, of: LevelOf, learned_from: int
+) -> Followed:
     """Levels and widenings of a model by the outcomes that are known at each moment.
 
     The model has learned the validation posts' level already, and is off by what it left of that:
@@ -113,10 +115,12 @@ def follow(before: Outcomes, learned: Outcomes, tested: Outcomes, of: LevelOf) -
         before: of the validation posts, by fits that did not learn from them.
         learned: of the validation posts, by the model, which did.
         tested: of later posts, by the model.
+        learned_from: see `levels`.
     """
     newest, both = learned.and_of(tested), before.and_of(tested)
-    outside = before.outside(levels(before, before.subreddit, before.known, of))
-    outside_of_own = tested.outside(levels(newest, tested.subreddit, tested.known, of))
+    outside = before.outside(levels(before, before.subreddit, before.known, of, learned_from))
+    followed_level = levels(newest, tested.subreddit, tested.known, of, learned_from)
+    outside_of_own = tested.outside(followed_level)
     outside = np.concatenate([outside, outside_of_own])
     in_order = np.sort(tested.known)
 
@@ -126,28 +130,28 @@ def follow(before: Outcomes, learned: Outcomes, tested: Outcomes, of: LevelOf) -
         asked = np.stack([subreddit, authors], axis=1)
         few = widenings(outside, both.known, both.groups, asked, moments)
         many = widenings(outside_of_own, tested.known, tested.groups, asked, moments)
+        level = levels(newest, subreddit, moments, of, learned_from)
         enough = np.searchsorted(in_order, moments, "right") >= _ENOUGH
-        return levels(newest, subreddit, moments, of), np.where(enough, many, few)
+        return level, np.where(enough, many, few)
 
     return followed
 
 
-def choose_level(outcomes: Outcomes, created: np.ndarray) -> LevelOf:
+def choose_level(outcomes: Outcomes, created: np.ndarray, learned_from: int) -> LevelOf:
     """Whose errors correct the predictions of these posts best, each by what was known before it;
     the simplest choice of those whose squared error is within 1% of the least.
 
     Args:
         created: (n,) int64 microseconds since 1970, when each of the posts went up.
+        learned_from: see `levels`.
     """
     choices: tuple[LevelOf, ...] = ("none", "all", "own")
     if len(np.unique(outcomes.subreddit)) == 1:
         choices = ("none", "all")
-    squares = {
-        of: float(
-            np.mean((outcomes.error - levels(outcomes, outcomes.subreddit, created, of)) ** 2)
-        )
-        for of in choices
-    }
+    squares = {}
+    for of in choices:
+        level = levels(outcomes, outcomes.subreddit, created, of, learned_from)
+        squares[of] = float(np.mean((outcomes.error - level) ** 2))
     enough = _NO_WORSE * min(squares.values())
     return next(of for of in choices if squares[of] <= enough)
 

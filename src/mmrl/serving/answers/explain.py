@@ -110,12 +110,14 @@ def explain(predictor: Predictor, drafts: Drafts, *, words: bool = True) -> Expl
     one = single(drafts, drafts.hours[:1])
     combined, encoded = predictor.combine([one])
     draft = predictor.inputs(combined, encoded).of(np.zeros(1, np.int64))
-    subreddit, background = _background(predictor, combined.subreddits[0][2])
+    asked = combined.subreddits[0][2]
+    subreddit, background = _background(predictor, asked)
     visual_text = predictor.profile.visual_text
     grouping = grouping_of(predictor.registered.model.encoding.spec, draft, visual_text)
     sets = np.array(list(np.ndindex(*(2,) * len(grouping.names))), bool)
     mixed = grouping.mix(draft, background, sets)
-    worth = _middle(predictor, mixed).reshape(len(sets), len(background)).mean(axis=1)
+    middle = _middle(predictor, mixed, asked)
+    worth = middle.reshape(len(sets), len(background)).mean(axis=1)
     values = shapley(sets, worth)
     logarithms = predictor.registered.model.target != "percentile"
     contributions = [
@@ -175,11 +177,15 @@ def words_of(predictor: Predictor, one: Drafts) -> tuple[Word, ...]:
     )
 
 
-def _middle(predictor: Predictor, inputs: Inputs) -> np.ndarray:
-    """What the model predicts of each post, (n,), in its units."""
+def _middle(predictor: Predictor, inputs: Inputs, subreddit: str) -> np.ndarray:
+    """What the model predicts of each post, (n,), in its units.
+
+    Args:
+        subreddit: of those posts whose subreddit it has not learned from.
+    """
     model = predictor.registered.model
     with library_errors("The explanation"):
-        level = model.level_of(inputs.subreddit)
+        level = model.level_of(inputs.subreddit, pa.chunked_array([[subreddit] * len(inputs)]))
         return model.interval(model.parts(inputs), level, np.zeros(len(inputs)))[1]
 
 
