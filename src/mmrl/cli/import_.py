@@ -240,7 +240,9 @@ def _show_refused(report: "ImportReport") -> None:
     for example in report.examples:
         typer.echo(f"  {example}", err=True)
     if report.refused_file is not None:
-        typer.echo(f"All {report.refused.total():,} of them: {report.refused_file}", err=True)
+        since = report.refused.total() - report.refused_before
+        before = "" if not report.refused_before else " since it went on (`mmrl status` counts all)"
+        typer.echo(f"All {since:,} of them{before}: {report.refused_file}", err=True)
 
 
 def _show_doubts(report: "ImportReport") -> None:

@@ -124,3 +124,17 @@ def test_what_was_seen_is_counted_by_name_up_to_a_bound(monkeypatch: pytest.Monk
     others.update(seen)
     others.update(seen)
     assert (others.posts, dict(others.names)) == (8, {"a": 4, "b": 2})
+
+
+def test_a_name_is_kept_up_to_a_bound() -> None:
+    line = b'{"id": "a", "subreddit": "' + b"x" * 100_000 + b'"}'
+    sieve = Sieve(Asked(frozenset({"aww"})))
+    assert sieve.leaves_out(line)
+    assert max(map(len, sieve.seen().names)) < 100
+
+
+def test_a_wrapped_post_is_of_the_subreddit_that_it_names_itself() -> None:
+    asked = Asked(frozenset({"aww"}))
+    post = {"id": "a", "subreddit": "aww"}
+    assert asked.other_subreddit({"kind": "t3", "subreddit": "pics", "data": post}) is None
+    assert asked.other_subreddit({**post, "subreddit": "pics"}) == "pics"

@@ -130,3 +130,16 @@ def test_posts_are_found_in_listings_answers_and_lists() -> None:
     assert submissions([[2, post], [3, "https://i.redd.it/a.jpg", post]]) == [post, post]
     assert submissions([1]) == [1]
     assert submissions([]) == [[]]
+
+
+@pytest.mark.parametrize("length", range(1008, 1026))
+def test_a_frame_to_skip_may_begin_anywhere_in_what_is_read_at_once(
+    tmp_path: Path, length: int
+) -> None:
+    def skipped(size: int) -> bytes:
+        return b"\x50\x2a\x4d\x18" + (size - 8).to_bytes(4, "little") + bytes(size - 8)
+
+    path = tmp_path / "dump.zst"
+    path.write_bytes(skipped(length) + skipped(20) + zstandard.compress(b"text"))
+    with Content(path) as content:
+        assert b"".join(content) == b"text"

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +83,20 @@ def test_a_killed_process_ends_the_reading_with_a_sentence(
         for _ in results:
             pass
     assert not any(process.is_running() for process in started)
+
+
+def test_a_message_that_can_t_be_taken_ends_the_reading(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+
+    def cut(source: object) -> bytes:
+        raise EOFError
+
+    monkeypatch.setattr(processes, "_received", cut)
+    monkeypatch.setattr(threading, "excepthook", lambda told: None)
+    with pytest.raises(Failure, match="was killed"):
+        next(read_beside(plan))
 
 
 READ = """

@@ -75,18 +75,29 @@ def rows(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
 
 
 def read(
-    home: Path, paths: list[Path], told: list[str] | None = None, **asked: Any
+    home: Path,
+    paths: list[Path],
+    told: list[str] | None = None,
+    refused: str | None = None,
+    **asked: Any,
 ) -> ImportReport:
     tell = (lambda sentence: None) if told is None else told.append
     catalog = Catalog.open(home, create=True)
-    return import_posts(catalog, DumpSource(paths, **asked), NOW, Silent(), None, tell)
+    return import_posts(catalog, DumpSource(paths, **asked), NOW, Silent(), refused, tell)
 
 
-def killed(home: Path, paths: list[Path], batches: int, **asked: Any) -> None:
+def killed(
+    home: Path,
+    paths: list[Path],
+    batches: int,
+    as_of: datetime = NOW,
+    refused: str | None = None,
+    **asked: Any,
+) -> None:
     source = Killed(paths, **asked)
     source.most = batches
     with pytest.raises(KeyboardInterrupt):
-        import_posts(Catalog.open(home, create=True), source, NOW, Silent())
+        import_posts(Catalog.open(home, create=True), source, as_of, Silent(), refused)
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -155,6 +166,49 @@ def test_a_file_that_breaks_is_read_anew_the_next_time(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(InputError, match="ends in the middle"):
             read(tmp_path / "home", [path], told)
+    assert not told
+
+
+def test_posts_that_another_present_refused_are_read_again(tmp_path: Path) -> None:
+    path, home, told = tmp_path / "dump", tmp_path / "home", list[str]()
+    path.write_bytes(TEXT.replace(b'"score"', b'"retrieved_on": 1700500000, "score"'))
+    given = {"scores_as_of": datetime(2023, 11, 16, tzinfo=UTC)}
+    killed(home, [path], 6, datetime(2023, 11, 17, tzinfo=UTC), **given)
+    report = read(home, [path], told, **given)
+    assert not told
+    assert report.new == POSTS - report.refused.total() == Catalog.open(home).count("posts")
+
+
+def test_an_end_without_any_post_is_not_taken_for_a_file_without_any(tmp_path: Path) -> None:
+    path = tmp_path / "dump"
+    path.write_bytes(b'{"a comment": 1}\n' * 3)
+    source = DumpSource([path], subreddits=["food"])
+    with pytest.raises(InputError, match="No post could be read"):
+        list(source.batches(NOW))
+    with pytest.raises(InputError, match=r"^dump holds no post of r/food: check"):
+        list(source.batches(NOW, Mark(0, 1, 17, Entry(), 17)))
+
+
+def test_rows_refused_since_an_import_went_on_are_all_in_their_file(tmp_path: Path) -> None:
+    path, home = tmp_path / "dump", tmp_path / "home"
+    path.write_bytes(TEXT)
+    killed(home, [path], 8, refused="refused/1.csv")
+    report = read(home, [path], refused="refused/2.csv")
+    assert report.refused_file is not None
+    since = report.refused.total() - report.refused_before
+    assert 0 < since < report.refused.total()
+    assert len((home / "refused/2.csv").read_text().splitlines()) == since + 1
+
+
+def test_a_mark_of_another_version_is_left_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told = tmp_path / "dump", list[str]()
+    path.write_bytes(TEXT)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("mmrl.sources.files.dump.__version__", "0.0.1")
+        killed(tmp_path / "home", [path], 4)
+    read(tmp_path / "home", [path], told)
     assert not told
 
 

@@ -23,6 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+")
 _PLAIN_NAME = re.compile(r"/?(?:r/)?([A-Za-z0-9_-]+)")
 _BEGAN = REDDIT_BEGAN.timestamp()
 _NAMES = 10_000  # subreddits that are counted by name
+_NAME_BYTES = 64  # of a name, as it is counted: Reddit's have 21 characters, a user's page 22
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,13 @@ class Asked:
         )
 
     def other_subreddit(self, submission: object) -> str | None:
-        """The name of another subreddit that a parsed object states plainly; None otherwise."""
-        name = submission.get("subreddit") if isinstance(submission, dict) else None
+        """The name of another subreddit that a parsed object states plainly; None otherwise.
+
+        One that is wrapped states it inside.
+        """
+        if not isinstance(submission, dict) or isinstance(submission.get("data"), dict):
+            return None
+        name = submission.get("subreddit")
         plain = _PLAIN_NAME.fullmatch(name) if self.subreddits and isinstance(name, str) else None
         return None if plain is None or folded(plain[1]) in self.subreddits else plain[1]
 
@@ -68,6 +74,7 @@ class Seen:
     def add(self, name: str, posts: int = 1) -> None:
         """Counts posts of a subreddit."""
         self.posts += posts
+        name = name[:_NAME_BYTES]
         if name in self.names or len(self.names) < _NAMES:
             self.names[name] += posts
 
@@ -156,4 +163,7 @@ def _name(line: bytes) -> bytes | None:
         return None
     begin += len(_KEY)
     quote = line.find(b'"', begin, begin + 2)  # there may be a blank before it
-    return None if quote < 0 else line[quote + 1 : line.find(b'"', quote + 1)]
+    if quote < 0:
+        return None
+    end = line.find(b'"', quote + 1)
+    return line[quote + 1 : min(end, quote + 1 + _NAME_BYTES)]

@@ -195,6 +195,8 @@ class Content:
         frame = unpacker.decompressobj()
         try:
             while packed:
+                while len(packed) < 8 and (more := self._read()):  # a frame's head, at least
+                    packed += more
                 if not begun and packed[1:4] == _SKIPPABLE:
                     packed = self._after(8 + int.from_bytes(packed[4:8], "little"), packed)
                     continue
@@ -207,8 +209,7 @@ class Content:
                     if text - self._frames[-1].text >= _APART:
                         self._frames.append(Entry(self.position - len(packed), text))
                 yield piece
-                while len(packed) < 8 and (more := self._read()):
-                    packed += more
+                packed = packed or self._read()
         except zstandard.ZstdError as error:
             raise BrokenOffError(f"{self.name} is damaged ({error}): get it again.") from None
         if begun:

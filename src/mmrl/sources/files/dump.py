@@ -20,6 +20,7 @@ from mmrl.sources.files.reading import Plan, Reached, read_here
 from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
 from mmrl.sources.kinds import DUMP
 from mmrl.sources.post import Parsed, Refused
+from mmrl.version import __version__
 
 _NAMED = 5  # subreddits named when none matches
 _OUTSIDE = 100_000  # lines left out between two advances of the progress
@@ -99,7 +100,7 @@ class DumpSource:
                 [path.name, facts.st_size, facts.st_mtime_ns, beginning, rule.at.isoformat()]
             )
         asked = [sorted(self._asked.subreddits), str(self._asked.after), str(self._asked.before)]
-        told = json.dumps([files, asked, self._settled, str(self._scores_as_of)])
+        told = json.dumps([__version__, files, asked, self._settled, str(self._scores_as_of)])
         return sha256(told.encode()).hexdigest()[:32]
 
     def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
@@ -124,7 +125,7 @@ class DumpSource:
         if broken is not None:
             raise broken
         if not gathered.found:
-            raise InputError(self._nothing())
+            raise InputError(self._nothing(goes_on=begin is not START))
 
     def _reading(self, path: Path, as_of: datetime) -> Reading:
         rule = unstated(path, as_of, self._settled, self._scores_as_of)
@@ -140,9 +141,9 @@ class DumpSource:
             return False
         return True
 
-    def _nothing(self) -> str:
+    def _nothing(self, *, goes_on: bool) -> str:
         """The reason why no post was read, as a sentence for the user."""
-        if not self._seen.posts:
+        if not self._seen.posts and not goes_on:
             return (
                 f"No post could be read from {self.name}: expected Reddit submissions as JSON, "
                 "one a line or a list (the dumps' RS_ files, not RC_, which are comments)."
@@ -156,9 +157,11 @@ class DumpSource:
             for word, time in (("after", self._asked.after), ("before", self._asked.before))
             if time is not None
         )
+        rest = "the rest of its" if goes_on else "its"
+        others = f"; of {rest} {self._seen.posts:,} posts, most are of {most}" if most else ""
         return (
-            f"{self.name} holds no post of {asked}{when}; of its {self._seen.posts:,} posts, "
-            f"most are of {most}: check --subreddit, --after and --before."
+            f"{self.name} holds no post of {asked}{when}{others}: check --subreddit, --after and "
+            "--before."
         )
 
 

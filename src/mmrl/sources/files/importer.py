@@ -54,7 +54,9 @@ class ImportReport:
             these scores gives a label.
         dropped: values left out of usable posts, as they can't be used, by name.
         examples: refused rows, at most `EXAMPLES`, of different kinds where there are several.
-        refused_file: holds all refused rows; None where the examples show them all.
+        refused_file: holds all rows that were refused since the import went on; None where the
+            examples show them all.
+        refused_before: how many were refused before, where it had been stopped.
         images_found, images_missing: of the images that a table names in a folder; None where no
             folder was given.
     """
@@ -78,6 +80,7 @@ class ImportReport:
     dropped: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     refused_file: str | None = None
+    refused_before: int = field(default=0, compare=False)
     images_found: int | None = None
     images_missing: int | None = None
 
@@ -150,9 +153,10 @@ def import_posts(
         NothingUsableError: rows were read, and all were refused.
     """
     storage = storage_of(catalog.home)
-    unfinished = Unfinished(storage, source.same(as_of))
+    unfinished = Unfinished(storage, source.same(as_of), as_of)
     begin, before = unfinished.found()
-    work = _Import(catalog, as_of, Refusals(storage, refused_rows), before)
+    goes_on = before is not None and bool(before["refused"])
+    work = _Import(catalog, as_of, Refusals(storage, refused_rows, goes_on=goes_on), before)
     report = work.report
     progress.start(f"import {source.name}", source.size or None)
     if begin is not START:
@@ -197,7 +201,7 @@ class _Import:
         self, catalog: Catalog, as_of: datetime, refusals: Refusals, before: dict[str, Any] | None
     ) -> None:
         self.report = ImportReport() if before is None else ImportReport.of_dict(before)
-        self._before = replace(self.report)
+        self._before = replace(self.report, refused=self.report.refused.copy())
         self._catalog = catalog
         self._as_of = as_of
         self._refusals = refusals
@@ -252,8 +256,8 @@ class _Import:
         report.unclear = before.unclear + len(self._unclear)
         report.repeated = before.repeated + self._duplicates.repeated
         report.examples = [*before.examples, *self._refusals.examples()][:EXAMPLES]
-        files = filter(None, (before.refused_file, self._refusals.file))
-        report.refused_file = ", ".join(files) or None
+        report.refused_file = self._refusals.file
+        report.refused_before = before.refused.total()
         return report
 
 

@@ -11,7 +11,6 @@ import gc
 import os
 import pickle
 import queue
-import signal
 import struct
 import subprocess
 import sys
@@ -29,6 +28,7 @@ _MODULE = "mmrl.sources.files.processes"
 _MOST = 8  # processes that parse: who writes the rows does not keep up with more
 _AHEAD = 8  # parts that are taken before they are asked for; a few megabytes each
 _PIPE_BYTES = 1 << 20
+_MOST_BYTES = 1 << 31  # of a message
 _GARBAGE = 500_000  # objects made between two searches for circles: rows hold none
 _SIZE = struct.Struct("<Q")  # in front of each message
 Result = tuple[Part, Reached]
@@ -104,19 +104,28 @@ class _Processes:
         """Takes messages from the processes in turn, until one of them ends."""
         outputs = [_pipe(process.stdout) for process in self._parsing]
         turn = 0
-        while not self._ended and (message := _received(outputs[turn])) is not None:
-            if message:
-                self._taken.put(message)
-            else:  # the end of a block
-                turn = (turn + 1) % len(outputs)
-        self._taken.put(None)
+        try:
+            while not self._ended and (message := _received(outputs[turn])) is not None:
+                if message:
+                    self._taken.put(message)
+                else:  # the end of a block
+                    turn = (turn + 1) % len(outputs)
+        finally:  # whatever ended it, nobody waits for more
+            self._taken.put(None)
 
 
 def _started(role: str, stdin: int | None, *numbers: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-P", "-m", _MODULE, role, *map(str, numbers)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     stdout = subprocess.PIPE if role == "parse" else subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=stdin, stdout=stdout, pass_fds=numbers, env=environment)
+    return subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=stdout,
+        pass_fds=numbers,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for who started it, which ends it
+    )
 
 
 def _pipe(end: IO[bytes] | None) -> IO[bytes]:
@@ -172,6 +181,8 @@ def _received(source: IO[bytes]) -> bytes | None:
     if len(head) < _SIZE.size:
         return None
     (size,) = _SIZE.unpack(head)
+    if size > _MOST_BYTES:  # something else was written there
+        return None
     message = source.read(size)
     return message if len(message) == size else None
 
@@ -184,11 +195,12 @@ def _end_with(starter: IO[bytes]) -> None:
 
 def _main(role: str, *numbers: str) -> None:
     """What one of the processes does; `unpack` is told where its plan and its pipes are."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it ends it
     gc.set_threshold(_GARBAGE)
     with suppress(BrokenPipeError):
         if role == "parse":
-            _parse(sys.stdin.buffer, sys.stdout.buffer)
+            target = os.fdopen(os.dup(1), "wb")
+            os.dup2(2, 1)  # whatever a library prints is no message
+            _parse(sys.stdin.buffer, target)
         else:
             own, *targets = map(int, numbers)
             starter = os.fdopen(own, "rb")

@@ -20,13 +20,16 @@ class Refusals:
         storage: of the home.
         name: of the file to write them to; it is made with the first row beyond the examples. It
             names places and values, and nothing else of a post.
+        goes_on: rows were refused before the import was stopped: the file is made with the first
+            one since, for the examples can't show them all.
 
     Attributes:
         file: the file's place, once there is one.
     """
 
-    def __init__(self, storage: Storage, name: str | None) -> None:
+    def __init__(self, storage: Storage, name: str | None, *, goes_on: bool = False) -> None:
         self._storage, self._name = storage, name
+        self._shown = 0 if goes_on else EXAMPLES
         self._kept: dict[tuple[str, str], list[str]] = {}
         self._first: list[tuple[str, Refused]] = []
         self._stream: Stream | None = None
@@ -44,7 +47,7 @@ class Refusals:
                 self._write(self._stream, place, row)
             elif self._name is not None:
                 self._first.append((place, row))
-                if len(self._first) > EXAMPLES:
+                if len(self._first) > self._shown:
                     self._begin(self._name)
 
     def examples(self) -> list[str]:
