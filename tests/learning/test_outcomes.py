@@ -9,6 +9,7 @@ from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, follow, leve
 
 CHOICES: tuple[LevelOf, ...] = ("none", "all", "own")
 LEARNED_FROM = 2  # subreddits: numbers 1 and 2
+DELAY = 5  # from when a post went up until its label was known
 error = st.tuples(st.integers(0, 50), st.integers(1, 3), st.floats(-5, 5))
 
 
@@ -19,7 +20,7 @@ def as_errors(rows: list[tuple[int, int, float]]) -> Outcomes:
 
 def errors(known: np.ndarray, subreddit: np.ndarray, error: np.ndarray) -> Outcomes:
     authors, ends = np.zeros(len(error), int), np.ones(len(error))
-    return Outcomes(known, subreddit, authors, error, ends, ends)
+    return Outcomes(known - DELAY, known, subreddit, authors, error, ends, ends)
 
 
 @given(
@@ -73,11 +74,10 @@ def test_the_choice_is_what_errs_least() -> None:
     rng = np.random.default_rng(0)
     known, subreddit = np.arange(3_000) * 10, 1 + np.arange(3_000) % 2
     noise = rng.normal(0, 1, 3_000)
-    created = known - 5
-    assert choose_level(errors(known, subreddit, noise), created, LEARNED_FROM) == "none"
-    assert choose_level(errors(known, subreddit, noise + 1), created, LEARNED_FROM) == "all"
+    assert choose_level(errors(known, subreddit, noise), LEARNED_FROM) == "none"
+    assert choose_level(errors(known, subreddit, noise + 1), LEARNED_FROM) == "all"
     apart = noise + np.where(subreddit == 1, 2.0, -2.0)
-    assert choose_level(errors(known, subreddit, apart), created, LEARNED_FROM) == "own"
+    assert choose_level(errors(known, subreddit, apart), LEARNED_FROM) == "own"
 
 
 def test_errors_of_fits_before_the_validation_posts_were_learned_move_no_level() -> None:
@@ -99,3 +99,15 @@ def test_an_interval_is_as_wide_as_a_models_own_outcomes_say_once_they_are_enoug
     asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_150, 1_250])
     _, widening = follow(before, learned, tested, "none", LEARNED_FROM)(*asked)
     assert widening == pytest.approx([8, 8, 1])
+
+
+def test_intervals_cover_where_the_level_moves_before_outcomes_are_known() -> None:
+    rng = np.random.default_rng(0)
+    hours, ones = np.arange(3_000, dtype=np.int64), np.ones(3_000, np.int64)
+    drift = rng.normal(0, 1, 3_000) + 3 * np.sin(hours / 150)
+    ends = np.zeros(3_000)
+    tested = Outcomes(hours, hours + 48, ones, ones * 0, drift, ends, ends)
+    few = Outcomes(*(getattr(tested, name)[:5] for name in vars(tested)))
+    level, wide = follow(few, few, tested, "all", LEARNED_FROM)(ones, ones * 0, hours)
+    covered = np.abs(drift - level)[500:] <= wide[500:]
+    assert covered.mean() > 0.72  # 0.6 where levels were taken when outcomes were known

@@ -32,7 +32,7 @@ def start(
         report = mmrl.start(home, subreddits, days=days, quiet=as_json, sandbox_clock=sandbox_clock)
     except KeyboardInterrupt:
         typer.echo("Stopped: the same command goes on from here.")
-        return
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:

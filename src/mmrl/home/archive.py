@@ -103,6 +103,12 @@ class BackfillReport:
         }
 
 
+def named(subreddits: Sequence[str]) -> list[str]:
+    """The names of subreddits without r/, each once; a single text is one name."""
+    given = [subreddits] if isinstance(subreddits, str) else subreddits
+    return list(dict.fromkeys(name.removeprefix("r/") for name in given))
+
+
 def backfill(
     archive: Archive, subreddits: Sequence[str], after: Moment, before: Moment, days: int
 ) -> BackfillReport:
@@ -112,7 +118,7 @@ def backfill(
     until = archive.transport.now() if before is None else moment(before)
     since = days_before(until, days) if after is None else moment(after)
     followed = archive.settings.reddit.subreddits
-    work = archive.past([name.removeprefix("r/") for name in subreddits or followed], since, until)
+    work = archive.past(named(subreddits) or followed, since, until)
     ended = True
     try:
         archive.tell(work.sample().sentence())

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -290,8 +291,8 @@ class Home(Predicting):
         """
         from mmrl.home.weights import fetch
 
-        with self._bars(of_bytes=True) as bars:
-            return fetch(self.settings, models, profile, bars, tell or self._tell)
+        bars = partial(self._bars, of_bytes=True)
+        return fetch(self.settings, models, profile, bars, tell or self._tell)
 
     def _vectors(self) -> dict[str, Any]:
         from mmrl.encoders.profiles import load_profile

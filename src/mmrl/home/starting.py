@@ -18,7 +18,7 @@ from mmrl.collector.rules import keep_rules
 from mmrl.collector.writer import SweepReport
 from mmrl.config import load_settings
 from mmrl.errors import InputError
-from mmrl.home.archive import Archive, connected
+from mmrl.home.archive import Archive, connected, named
 from mmrl.home.home import Home
 from mmrl.home.make import init
 from mmrl.home.moments import days_before
@@ -92,7 +92,7 @@ def start(
         raise InputError(f"{home} is no folder: a start makes a home on this machine.")
     if not subreddits:
         raise InputError("There is no community to start with: name one or more, without r/.")
-    make_home(Path(home), list(dict.fromkeys(name.removeprefix("r/") for name in subreddits)))
+    make_home(Location.of(home).path, named(subreddits))
     opened = Home.open(home, quiet=quiet, **settings)
 
     def tell(sentence: str) -> None:

@@ -1,6 +1,7 @@
 """Weights of a home's profile, or of another: what is there, and what comes from the hub."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ def fetch(
     settings: "Settings",
     models: Sequence[str],
     profile: str | None,
-    progress: "Progress",
+    bars: "Callable[[], AbstractContextManager[Progress]]",
     tell: Callable[[str], None],
 ) -> list[str]:
     """Downloads models at their pinned revisions; see `Home.fetch_weights`.
 
     Args:
+        bars: shows the download; a sentence told beside them would not reach a file.
         tell: is given, sentence by sentence, what comes, how much and where to, and what does not.
     """
     from mmrl.encoders.hub import download
@@ -39,8 +41,9 @@ def fetch(
     left = sum(plan.left for plan in plans)
     tell(f"{gigabytes(left)} to come; {gigabytes(free)} are free there.")
     download.require_space(plans, free)
-    for plan in plans:
-        download.fetch(plan, progress)
+    with bars() as progress:
+        for plan in plans:
+            download.fetch(plan, progress)
     tell("All weights are there.")
     return [plan.model.name for plan in plans]
 

@@ -132,8 +132,8 @@ def fit_blend(
         facts,
     )
     outcomes = _outcomes(model, task, task.validation, fits.validation)
-    created, learned_from = _created(task.validation), len(encoding.spec.subreddits)
-    level_of = choose_level(outcomes, created, learned_from) if task.in_time else "none"
+    learned_from = len(encoding.spec.subreddits)
+    level_of = choose_level(outcomes, learned_from) if task.in_time else "none"
     seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
     return Blend(model, outcomes, level_of, seconds)
 
@@ -226,7 +226,8 @@ def _outcomes(model: TrainedModel, task: Task, part: Part, parts: Parts) -> Outc
     known = label_known_at(part.samples, task.mature_after)
     error = part.target - middle
     numbers, authors = _numbers(part, task), author_kinds(part.samples)
-    return Outcomes(known, numbers, authors, error, middle - low, high - middle)
+    below, above = middle - low, high - middle
+    return Outcomes(_created(part), known, numbers, authors, error, below, above)
 
 
 def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -41,13 +41,15 @@ class Outcomes:
     """n predictions of posts that the model did not learn from, and what became of them.
 
     Attributes:
-        known: (n,) int64, when each post's label was known, in microseconds since 1970.
+        created: (n,) int64, when each post went up, in microseconds since 1970.
+        known: (n,) int64, when its label was known.
         subreddit: (n,) numbers: of those learned from as inputs have them, then of newcomers.
         author: (n,) numbers, as of `author_kinds`.
         error: (n,) truth less prediction, in the target's units.
         below, above: (n,) how far the ends of the interval lay from the prediction.
     """
 
+    created: np.ndarray
     known: np.ndarray
     subreddit: np.ndarray
     author: np.ndarray
@@ -118,8 +120,8 @@ def follow(
         learned_from: see `levels`.
     """
     newest, both = learned.and_of(tested), before.and_of(tested)
-    outside = before.outside(levels(before, before.subreddit, before.known, of, learned_from))
-    followed_level = levels(newest, tested.subreddit, tested.known, of, learned_from)
+    outside = before.outside(levels(before, before.subreddit, before.created, of, learned_from))
+    followed_level = levels(newest, tested.subreddit, tested.created, of, learned_from)
     outside_of_own = tested.outside(followed_level)
     outside = np.concatenate([outside, outside_of_own])
     in_order = np.sort(tested.known)
@@ -137,12 +139,11 @@ def follow(
     return followed
 
 
-def choose_level(outcomes: Outcomes, created: np.ndarray, learned_from: int) -> LevelOf:
+def choose_level(outcomes: Outcomes, learned_from: int) -> LevelOf:
     """Whose errors correct the predictions of these posts best, each by what was known before it;
     the simplest choice of those whose squared error is within 1% of the least.
 
     Args:
-        created: (n,) int64 microseconds since 1970, when each of the posts went up.
         learned_from: see `levels`.
     """
     choices: tuple[LevelOf, ...] = ("none", "all", "own")
@@ -150,7 +151,7 @@ def choose_level(outcomes: Outcomes, created: np.ndarray, learned_from: int) -> 
         choices = ("none", "all")
     squares = {}
     for of in choices:
-        level = levels(outcomes, outcomes.subreddit, created, of, learned_from)
+        level = levels(outcomes, outcomes.subreddit, outcomes.created, of, learned_from)
         squares[of] = float(np.mean((outcomes.error - level) ** 2))
     enough = _NO_WORSE * min(squares.values())
     return next(of for of in choices if squares[of] <= enough)
