@@ -78,6 +78,23 @@ def test_what_the_groups_add_is_the_prediction_less_that_of_a_typical_post(
 
 
 @pytest.mark.slow
+def test_a_newcomer_s_level_is_told_as_the_community_s(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def community_of(drafts: Drafts) -> float:
+        found = explain(predictor, drafts, words=False)
+        (ranked,) = predictor.rank(drafts)
+        assert found.predicted == pytest.approx(ranked.spread.middle, abs=1e-4)
+        return next(one.value for one in found.contributions if one.group == "community")
+
+    drafts = Drafts(["A lake"], ["Newcomer"], [IMAGE])
+    before = community_of(drafts)
+    model = predictor.registered.model
+    monkeypatch.setitem(model.levels, "newcomer", model.level - 2.0)
+    assert community_of(drafts) == pytest.approx(before - 2.0, abs=1e-4)
+
+
+@pytest.mark.slow
 def test_a_word_is_worth_what_the_prediction_loses_without_it(predictor: Predictor) -> None:
     titles = ["A grand lake", "grand lake", "A lake", "A grand"]
     drafts = [Drafts([title], ["pics"], [IMAGE]) for title in titles]

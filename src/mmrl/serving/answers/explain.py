@@ -111,12 +111,14 @@ def explain(predictor: Predictor, drafts: Drafts, *, words: bool = True) -> Expl
     combined, encoded = predictor.combine([one])
     draft = predictor.inputs(combined, encoded).of(np.zeros(1, np.int64))
     asked = combined.subreddits[0][2]
-    subreddit, background = _background(predictor, asked)
+    subreddit, background, names = _background(predictor, asked)
     visual_text = predictor.profile.visual_text
     grouping = grouping_of(predictor.registered.model.encoding.spec, draft, visual_text)
     sets = np.array(list(np.ndindex(*(2,) * len(grouping.names))), bool)
     mixed = grouping.mix(draft, background, sets)
-    middle = _middle(predictor, mixed, asked)
+    here = sets[:, grouping.names.index("community")]
+    subreddits = pa.chunked_array([[asked] * len(names) if own else names for own in here])
+    middle = _middle(predictor, mixed, subreddits)
     worth = middle.reshape(len(sets), len(background)).mean(axis=1)
     values = shapley(sets, worth)
     logarithms = predictor.registered.model.target != "percentile"
@@ -177,22 +179,23 @@ def words_of(predictor: Predictor, one: Drafts) -> tuple[Word, ...]:
     )
 
 
-def _middle(predictor: Predictor, inputs: Inputs, subreddit: str) -> np.ndarray:
+def _middle(predictor: Predictor, inputs: Inputs, subreddits: pa.ChunkedArray) -> np.ndarray:
     """What the model predicts of each post, (n,), in its units.
 
     Args:
-        subreddit: of those posts whose subreddit it has not learned from.
+        subreddits: (n,) their names.
     """
     model = predictor.registered.model
     with library_errors("The explanation"):
-        level = model.level_of(inputs.subreddit, pa.chunked_array([[subreddit] * len(inputs)]))
+        level = model.level_of(inputs.subreddit, subreddits)
         return model.interval(model.parts(inputs), level, np.zeros(len(inputs)))[1]
 
 
-def _background(predictor: Predictor, subreddit: str) -> tuple[str | None, Inputs]:
-    """Posts that stand for a typical one of the subreddit, as the model reads them."""
+def _background(predictor: Predictor, subreddit: str) -> tuple[str | None, Inputs, list[str]]:
+    """Posts that stand for a typical one of the subreddit, as the model reads them; whose they are,
+    None for all subreddits', and the subreddit of each."""
 
-    def read() -> tuple[str | None, Inputs]:
+    def read() -> tuple[str | None, Inputs, list[str]]:
         columns = ["subreddit", "created_at", "score"]
         rows = read_known(predictor.catalog, predictor.settings, predictor.as_of, columns)
         rows = rows.filter(pc.is_valid(rows["score"]))
@@ -207,7 +210,8 @@ def _background(predictor: Predictor, subreddit: str) -> tuple[str | None, Input
         samples = samples_with_vectors(
             predictor.catalog, predictor.settings, predictor.as_of, predictor.profile, posts=posts
         )
-        return subreddit if own else None, predictor.registered.model.encoding(samples)
+        inputs = predictor.registered.model.encoding(samples)
+        return subreddit if own else None, inputs, samples["subreddit"].to_pylist()
 
     return predictor.memo.of(("background", subreddit.lower()), read)
 
