@@ -71,16 +71,12 @@ def test_a_break_is_told_after_what_came_before(
             pass
 
 
-def test_a_killed_process_ends_the_reading_with_a_sentence(
-    plan: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processes, "cores", lambda: 2)
-    results = read_beside(plan)
-    next(results)
+def test_a_killed_process_ends_the_reading_with_a_sentence(plan: Plan) -> None:
+    reading = processes._Processes(plan, 2)
     started = psutil.Process().children()
-    min(started, key=lambda process: process.create_time()).kill()
-    with pytest.raises(Failure, match="was killed"):
-        for _ in results:
+    reading._parsing[0].kill()  # before it can have answered with all it gets
+    with reading, pytest.raises(Failure, match="was killed"):
+        for _ in reading.results():
             pass
     assert not any(process.is_running() for process in started)
 
