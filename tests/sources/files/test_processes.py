@@ -73,12 +73,12 @@ def test_a_break_is_told_after_what_came_before(
 
 def test_a_killed_process_ends_the_reading_with_a_sentence(plan: Plan) -> None:
     reading = processes._Processes(plan, 2)
-    started = psutil.Process().children()
     reading._parsing[0].kill()  # before it can have answered with all it gets
     with reading, pytest.raises(Failure, match="was killed"):
         for _ in reading.results():
             pass
-    assert not any(process.is_running() for process in started)
+    started = (reading._unpacking, *reading._parsing)
+    assert all(process.poll() is not None for process in started)
 
 
 def test_a_message_that_can_t_be_taken_ends_the_reading(
