@@ -21,6 +21,7 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.encoders.protocols import Caption
 from mmrl.pipeline import run as pipeline
+from mmrl.sources.reddit.source import to_base36
 from mmrl.stages import STAGES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +29,6 @@ EVERY = timedelta(seconds=20)  # a post
 DIM = 32  # numbers of a vector; they are written and never read
 FLAIRS = 1_000  # of stored posts; each new one has its own
 FIRST_ID = 36**6  # ids of posts count upwards, as Reddit's do
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 CHUNKED = [stage.name for stage in STAGES if stage.chunked]
 
 
@@ -38,15 +38,7 @@ def as_of(posts: int) -> datetime:
 
 
 def ids(first: int, count: int) -> list[str]:
-    return [base36(FIRST_ID + number) for number in range(first, first + count)]
-
-
-def base36(number: int) -> str:
-    signs = ""
-    while number:
-        number, sign = divmod(number, 36)
-        signs = DIGITS[sign] + signs
-    return signs
+    return [to_base36(FIRST_ID + number) for number in range(first, first + count)]
 
 
 def title_of(post_id: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 import zstandard
 
+from mmrl.sources.reddit.source import to_base36
+
 COMMUNITIES = 1_000
 WANTED = "madeup007"  # the one community that a benchmark asks for
 CREATED = 1_704_067_200  # 2024-01-01
@@ -19,7 +21,6 @@ _EVERY = 0.067  # seconds between two posts: a month has 40 million
 _WORDS = 8_000
 _BLOCK = 2_000  # lines that are packed at once
 _SIZES = ((108, 81), (216, 162), (320, 240), (640, 480), (960, 720), (1080, 810))
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PLAIN: dict[str, Any] = {  # what is the same for nearly every post
     **dict.fromkeys(("approved_at_utc", "mod_reason_title", "link_flair_css_class", "category")),
     **dict.fromkeys(("top_awarded_type", "author_flair_template_id", "secure_media", "likes")),
@@ -85,14 +86,14 @@ def posts(seed: int) -> Iterator[dict[str, Any]]:
 
 
 def _post(number: int, title: str, body: str, random: Random) -> dict[str, Any]:
-    post_id = base36(0x40000000 + 3 * number)
+    post_id = to_base36(0x40000000 + 3 * number)
     subreddit = f"madeup{random.randrange(COMMUNITIES):03}"
     created = CREATED + int(number * _EVERY)
     score = int(random.paretovariate(0.7))
     page = f"/r/{subreddit}/comments/{post_id}/{title.lower().replace(' ', '_')[:50]}/"
     shared = {
         "subreddit": subreddit,
-        "author_fullname": f"t2_{base36(random.getrandbits(36))}",
+        "author_fullname": f"t2_{to_base36(random.getrandbits(36))}",
         "title": title,
         "subreddit_name_prefixed": f"r/{subreddit}",
         "name": f"t3_{post_id}",
@@ -100,7 +101,7 @@ def _post(number: int, title: str, body: str, random: Random) -> dict[str, Any]:
         "ups": score,
         "score": score,
         "created": created,
-        "subreddit_id": f"t5_{base36(0x200000 + int(subreddit[6:]))}",
+        "subreddit_id": f"t5_{to_base36(0x200000 + int(subreddit[6:]))}",
         "id": post_id,
         "author": f"{body[:6].title()}{random.randrange(100_000)}",
         "num_comments": random.randrange(40),
@@ -115,7 +116,7 @@ def _post(number: int, title: str, body: str, random: Random) -> dict[str, Any]:
 
 
 def _picture(random: Random) -> dict[str, Any]:
-    name = base36(random.getrandbits(66)).rjust(13, "a")
+    name = to_base36(random.getrandbits(66)).rjust(13, "a")
     address = f"https://preview.redd.it/{name}.jpeg"
     sizes = [
         {"url": f"{address}?width={width}&crop=smart&auto=webp&s={_hex(random)}"}
@@ -148,15 +149,6 @@ def _text(body: str, page: str) -> dict[str, Any]:
         "url": f"https://www.reddit.com{page}",
         "thumbnail": "self",
     }
-
-
-def base36(number: int) -> str:
-    """A number as Reddit writes ids."""
-    digits = ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits
 
 
 def _hex(random: Random) -> str:

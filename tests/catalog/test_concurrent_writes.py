@@ -5,12 +5,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from lance.dataset import DatasetOptimizer
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import embeddings, embeddings_table
@@ -179,21 +177,3 @@ def test_a_table_that_another_process_dropped_reads_as_empty_and_is_made_anew(
     assert catalog.insert("selection", selection(["e"])) == 1
     catalog.upsert("selection", selection(["e"], "changed"))
     assert other.read("selection", ["rules"])["rules"].to_pylist() == ["changed"]
-
-
-def test_rows_that_others_write_while_there_is_nothing_to_join_are_new(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(25):
-        catalog.append("selection", selection([f"p{number}"]))
-    cursor = catalog.last_written("selection")
-
-    def others(*_: object, **__: object) -> SimpleNamespace:
-        catalog.upsert("selection", selection(["p0"], "changed"))
-        catalog.append("selection", selection(["new"]))
-        return SimpleNamespace(fragments_removed=0, fragments_added=0)
-
-    monkeypatch.setattr(DatasetOptimizer, "compact_files", others)
-    catalog.compact(["selection"])
-    rows, _ = catalog.read_since("selection", ["post_id"], cursor)
-    assert sorted(rows["post_id"].to_pylist()) == ["new", "p0"]
