@@ -8,7 +8,7 @@ fits predict of them, drawn towards weights by each learner's own error where su
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -91,12 +91,15 @@ class Blend:
 
     Attributes:
         outcomes: of the validation posts.
+        subreddits: those that the model learned from, then newcomers, as outcomes number them
+            from 1.
         level_of: whose errors correct its predictions.
         seconds: that it and each learner took, by name.
     """
 
     model: TrainedModel
     outcomes: Outcomes
+    subreddits: list[str]
     level_of: LevelOf
     seconds: dict[str, float]
 
@@ -131,11 +134,12 @@ def fit_blend(
         settings.train.target,
         facts,
     )
-    outcomes = _outcomes(model, task, task.validation, fits.validation)
-    learned_from = len(encoding.spec.subreddits)
+    subreddits = [*task.spec.subreddits, *_newcomers(task)]
+    outcomes = _outcomes(model, task.validation, fits.validation, task.mature_after, subreddits)
+    learned_from = len(task.spec.subreddits)
     level_of = choose_level(outcomes, learned_from) if task.in_time else "none"
     seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
-    return Blend(model, outcomes, level_of, seconds)
+    return Blend(model, outcomes, subreddits, level_of, seconds)
 
 
 def predict_in_time(
@@ -151,18 +155,19 @@ def predict_in_time(
     """
     model, test = blend.model, task.test
     followed = _following(blend, task, parts) if task.in_time else _as_validated(blend)
-    _follow(model, followed, _newcomers(task), int(as_of.timestamp() * 1e6))
-    asked = _numbers(test, task), author_kinds(test.samples), _created(test)
+    _follow(model, followed, blend.subreddits, int(as_of.timestamp() * 1e6))
+    asked = _numbers(test, blend.subreddits), author_kinds(test.samples), _created(test)
     return model.interval(parts, *followed(*asked))
 
 
 def _following(blend: Blend, task: Task, parts: Parts) -> Followed:
     """Levels and widenings by what was known of the outcomes at each moment."""
     model, validation = blend.model, task.validation
+    facts = task.mature_after, blend.subreddits
     return follow(
         blend.outcomes,
-        _outcomes(model, task, validation, model.parts(validation.inputs)),
-        _outcomes(model, task, task.test, parts),
+        _outcomes(model, validation, model.parts(validation.inputs), *facts),
+        _outcomes(model, task.test, parts, *facts),
         blend.level_of,
         len(task.spec.subreddits),
     )
@@ -183,9 +188,13 @@ def _as_validated(blend: Blend) -> Followed:
     return followed
 
 
-def _follow(model: TrainedModel, followed: Followed, newcomers: Sequence[str], moment: int) -> None:
-    """Sets the model's levels and widenings to those of one moment."""
-    names, kinds = [*model.encoding.spec.subreddits, *newcomers], np.arange(len(AUTHOR_KINDS))
+def _follow(model: TrainedModel, followed: Followed, names: Sequence[str], moment: int) -> None:
+    """Sets the model's levels and widenings to those of one moment.
+
+    Args:
+        names: of the subreddits, as outcomes number them from 1.
+    """
+    kinds = np.arange(len(AUTHOR_KINDS))
     nobody, rows = -1, len(names) + 1  # of no kind, so that no kind's widening is among these
 
     level, wide = followed(np.arange(rows), np.full(rows, nobody), np.full(rows, moment))
@@ -203,12 +212,10 @@ def _newcomers(task: Task) -> list[str]:
     return sorted(met - set(task.spec.subreddits))
 
 
-def _numbers(part: Part, task: Task) -> np.ndarray:
-    """Each post's subreddit, (n,): as inputs have it, and newcomers' after these."""
-    newcomer = pc.index_in(_subreddits(part), value_set=pa.array(_newcomers(task), pa.string()))
-    later = pc.add(newcomer, 1 + len(task.spec.subreddits))
-    numbers = pc.coalesce(later, pa.array(part.inputs.subreddit))
-    return np.asarray(numbers.to_numpy(), np.int64)
+def _numbers(part: Part, names: Sequence[str]) -> np.ndarray:
+    """The number of each post's subreddit among these, (n,), from 1."""
+    place = pc.index_in(_subreddits(part), value_set=pa.array(names, pa.string()))
+    return np.asarray(place.to_numpy(), np.int64) + 1
 
 
 def _subreddits(part: Part) -> pa.ChunkedArray:
@@ -219,13 +226,15 @@ def _created(part: Part) -> np.ndarray:
     return microseconds(part.samples["created_at"])
 
 
-def _outcomes(model: TrainedModel, task: Task, part: Part, parts: Parts) -> Outcomes:
+def _outcomes(
+    model: TrainedModel, part: Part, parts: Parts, mature_after: timedelta, names: Sequence[str]
+) -> Outcomes:
     """What became of predictions of a part's posts, without any level or widening."""
     none = np.zeros(len(part.target))
     low, middle, high = model.interval(parts, none, none)
-    known = label_known_at(part.samples, task.mature_after)
+    known = label_known_at(part.samples, mature_after)
     error = part.target - middle
-    numbers, authors = _numbers(part, task), author_kinds(part.samples)
+    numbers, authors = _numbers(part, names), author_kinds(part.samples)
     below, above = middle - low, high - middle
     return Outcomes(_created(part), known, numbers, authors, error, below, above)
 

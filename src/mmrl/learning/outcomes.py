@@ -120,21 +120,21 @@ def follow(
         learned_from: see `levels`.
     """
     newest, both = learned.and_of(tested), before.and_of(tested)
-    outside = before.outside(levels(before, before.subreddit, before.created, of, learned_from))
-    followed_level = levels(newest, tested.subreddit, tested.created, of, learned_from)
-    outside_of_own = tested.outside(followed_level)
-    outside = np.concatenate([outside, outside_of_own])
+    level_before = levels(before, before.subreddit, before.created, of, learned_from)
+    level_since = levels(newest, tested.subreddit, tested.created, of, learned_from)
+    outside_of_own = tested.outside(level_since)
+    outside = np.concatenate([before.outside(level_before), outside_of_own])
     in_order = np.sort(tested.known)
 
     def followed(
         subreddit: np.ndarray, authors: np.ndarray, moments: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        asked = np.stack([subreddit, authors], axis=1)
-        few = widenings(outside, both.known, both.groups, asked, moments)
-        many = widenings(outside_of_own, tested.known, tested.groups, asked, moments)
-        level = levels(newest, subreddit, moments, of, learned_from)
+        asked, wide = np.stack([subreddit, authors], axis=1), np.empty(len(moments))
         enough = np.searchsorted(in_order, moments, "right") >= _ENOUGH
-        return level, np.where(enough, many, few)
+        own = outside_of_own, tested.known, tested.groups
+        for told, rows in (((outside, both.known, both.groups), ~enough), (own, enough)):
+            wide[rows] = widenings(*told, asked[rows], moments[rows])
+        return levels(newest, subreddit, moments, of, learned_from), wide
 
     return followed
 
