@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.catalog.query import distinct_values
 from mmrl.samples.features import microseconds, time_features
 from mmrl.samples.known_at import label_known_at
 from mmrl.samples.ranks import Events, Ordered, smallest
@@ -48,8 +49,8 @@ class History:
                 of posts whose label was known at the time the history is of. An author counts by
                 those of his posts that name him.
         """
-        self._subreddits = distinct(pc.utf8_lower(matured["subreddit"]))
-        self._authors = distinct(matured["author_id"])
+        self._subreddits = distinct_values(pc.utf8_lower(matured["subreddit"]))
+        self._authors = distinct_values(matured["author_id"])
         subreddit = self._subreddit_codes(matured["subreddit"])
         author = self._author_codes(matured["author_id"])
         created = microseconds(matured["created_at"])
@@ -260,11 +261,6 @@ def _subreddit_codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
 def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
     """log1p of the scores, those under 0 taken as 0."""
     return np.log1p(np.maximum(pc.cast(scores, pa.float64()).to_numpy(), 0.0))
-
-
-def distinct(names: pa.ChunkedArray) -> pa.Array:
-    """The different names, none of them null."""
-    return pc.drop_null(pc.unique(names))
 
 
 def codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:

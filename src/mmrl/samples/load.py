@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.columns import EMBEDDED, SPACES, TEXT
 from mmrl.catalog.keys import text_content, visual_content
+from mmrl.catalog.query import distinct_values
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile
 from mmrl.errors import InputError
@@ -24,7 +25,7 @@ from mmrl.samples.extras import (
     text_contents,
 )
 from mmrl.samples.features import microseconds, nullable
-from mmrl.samples.history import History, distinct, log_scores
+from mmrl.samples.history import History, log_scores
 from mmrl.samples.reposts import Reposts, image_keys, images_alike
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import MEASURES, STATISTICS, join_measures
@@ -209,7 +210,7 @@ def history_of(
     matured = rows.filter(pc.is_valid(rows["score"])).sort_by(_IN_TIME)
     if authors is not None:
         of_author = matured["author_id"]
-        asked = pc.is_in(of_author, value_set=distinct(authors))
+        asked = pc.is_in(of_author, value_set=distinct_values(authors))
         matured = _replace(matured, "author_id", pc.if_else(asked, of_author, None))
     return History(matured, mature_after(settings))
 
@@ -262,7 +263,7 @@ def _known_of_images(
     catalog: Catalog, settings: Settings, as_of: datetime, images: pa.ChunkedArray
 ) -> pa.Table:
     """The rows of `read_known` whose image is one of these, or looks the same."""
-    keys = distinct(image_keys(catalog, images)).to_pylist()
+    keys = distinct_values(image_keys(catalog, images)).to_pylist()
     alike = images_alike(catalog, keys)["sha256"].to_pylist()
     posts = catalog.lookup("samples", "image_content", [*keys, *alike], ["post_id"])
     return read_known(catalog, settings, as_of, _OF_REPOSTS, posts["post_id"].to_pylist())

@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.columns import TIME
 from mmrl.catalog.keys import author_keys
+from mmrl.catalog.query import distinct_values
 from mmrl.config import Settings
 from mmrl.samples.features import INPUTS, microseconds, post_features
-from mmrl.samples.history import codes, distinct
+from mmrl.samples.history import codes
 from mmrl.samples.load import mature_after
 from mmrl.samples.sums import Sums
 from mmrl.times import parse_time
@@ -147,8 +148,8 @@ class RemovalHistory:
 
     def __init__(self, posts: pa.Table) -> None:
         """Sorts posts of `posts_with_fates`."""
-        self._names = distinct(pc.utf8_lower(posts["subreddit"]))
-        self._authors = distinct(posts["author"])
+        self._names = distinct_values(pc.utf8_lower(posts["subreddit"]))
+        self._authors = distinct_values(posts["author"])
         known = posts["known"].to_numpy()
         removed = posts["removed"].to_numpy().astype(np.float64)
         of_subreddit = codes(pc.utf8_lower(posts["subreddit"]), self._names)

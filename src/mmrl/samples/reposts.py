@@ -9,7 +9,7 @@ that was first observed when it had matured, as in a dump, counts from the matur
 `mmrl.samples.known_at`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import numpy as np
@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.query import distinct_values
 from mmrl.samples.features import microseconds
-from mmrl.samples.history import codes, distinct, log_scores
+from mmrl.samples.history import codes, log_scores
 from mmrl.samples.known_at import NEVER, label_known_at
 from mmrl.samples.ranks import Events
 from mmrl.samples.sums import Sums
@@ -29,7 +30,7 @@ _ONES = np.array([digit.bit_count() for digit in range(16)])
 
 def image_key(sha256: str, phash: str) -> str:
     """What two files have in common if they show the same image."""
-    return phash if int(phash, 16).bit_count() == _BITS // 2 else sha256
+    return phash if _tells([phash])[0] else sha256
 
 
 def image_keys(catalog: Catalog, images: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -57,10 +58,17 @@ def images_alike(catalog: Catalog, keys: Iterable[str]) -> pa.Table:
 def _keys_of(images: pa.Table) -> pa.Array:
     """The `image_key` of each of n images, (n,); of their hashes and perceptual hashes."""
     phashes = images["phash"].combine_chunks()
-    signs = np.frombuffer("".join(phashes.to_pylist()).encode("ascii"), np.uint8)
+    tells = pa.array(_tells(phashes.to_pylist()), pa.bool_())
+    return pc.if_else(tells, phashes, images["sha256"].combine_chunks())
+
+
+def _tells(phashes: Sequence[str]) -> np.ndarray:
+    """Which of n perceptual hashes tell an image from others, (n,) bool: half of their bits are
+    set."""
+    signs = np.frombuffer("".join(phashes).encode("ascii"), np.uint8)
     signs = signs.reshape(len(phashes), _BITS // 4)
     ones = _ONES[np.where(signs >= ord("a"), signs - ord("a") + 10, signs - ord("0"))].sum(axis=1)
-    return pc.if_else(pa.array(ones == _BITS // 2), phashes, images["sha256"].combine_chunks())
+    return np.asarray(ones == _BITS // 2)
 
 
 class Reposts:
@@ -73,7 +81,7 @@ class Reposts:
             posts: created_at, first_look_at, label_observed_at and score, as of the catalog's time.
             keys: (n,) of their images; null for none.
         """
-        self._keys = distinct(keys)
+        self._keys = distinct_values(keys)
         group = codes(keys, self._keys)
         log_score = log_scores(posts["score"])
         known = label_known_at(posts, mature_after)
