@@ -3,7 +3,7 @@
 import sys
 
 _LONGEST_LINE = 2_000
-_INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too
+INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too
 
 
 def command() -> None:
@@ -36,10 +36,10 @@ def main() -> None:
         _say(f"{where}{error.strerror}; {kept}", 1)
         sys.exit(1)
     except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:
             raise
-        _say("stopped; what was committed is kept.", _INTERRUPTED)
-        sys.exit(_INTERRUPTED)
+        _say("stopped; what was committed is kept.", INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _say(sentence: str, exit_code: int) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import mmrl
+from mmrl.cli import INTERRUPTED
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, suggested
 from mmrl.cli.spans import SandboxTime
 
@@ -32,7 +33,7 @@ def start(
         report = mmrl.start(home, subreddits, days=days, quiet=as_json, sandbox_clock=sandbox_clock)
     except KeyboardInterrupt:
         typer.echo("Stopped: the same command goes on from here.")
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:

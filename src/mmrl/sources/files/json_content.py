@@ -29,8 +29,8 @@ class Block:
     Attributes:
         data: their bytes.
         document: it is one document, whatever line ends are in it.
-        after: where what follows begins: a place where unpacking can begin, and the unpacked bytes
-            before the next line.
+        entry: a place where unpacking can begin, at or before what follows.
+        text: the unpacked bytes before the next line.
         read: bytes on disk that were read until then.
     """
 
