@@ -119,12 +119,17 @@ class Bars:
         """How far it is, how fast, and the time left."""
         parts = [_Count().render(task).plain]
         if task.speed:
-            rate = f"{decimal(int(task.speed))}/s" if self._of_bytes else f"{task.speed:,.1f}/s"
+            rate = f"{decimal(int(task.speed))}/s" if self._of_bytes else _per_time(task.speed)
             parts += [rate, _Left().render(task).plain]
         return ", ".join(part for part in parts if part)
 
     def _line(self, text: str) -> None:
         self._console.print(f"{self._name:<14} {text}", highlight=False, markup=False)
+
+
+def _per_time(speed: float) -> str:
+    """A rate by the second, or by the minute where little is done in one."""
+    return f"{speed:,.1f}/s" if speed >= 0.1 else f"{60 * speed:,.1f}/min"
 
 
 def _span(seconds: float) -> str:
