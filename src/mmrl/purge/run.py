@@ -158,6 +158,7 @@ def _carry_out(
         progress.advance(1)
     _count(catalog, doomed)
     begin_generation(catalog)
+    drop_refused_rows(catalog)  # an import that was under way may have left a mark since
     rows_of.end(catalog, doomed)
     report.erased.update({reason: int(n) for reason, n in doomed.notes[_ERASED].items()})
     report.models = sorted({*report.models, *doomed.notes[models.NOTE]}, key=int)

@@ -1,8 +1,9 @@
 """An import that was killed goes on where it was, and ends as one that was not."""
 
 import gzip
+import os
 from collections.abc import Callable, Generator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ import pytest
 import zstandard
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.generation import begin_generation
+from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.purge.files import drop_refused_rows
+from mmrl.purge.run import erase
 from mmrl.runtime.progress import Silent
 from mmrl.sources.files.content import Content, Entry
 from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import ImportReport, import_posts
 from mmrl.sources.files.source import START, Batch, Mark
+from mmrl.storage.folder import Folder
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POSTS = 200
@@ -100,6 +105,10 @@ def killed(
         import_posts(Catalog.open(home, create=True), source, as_of, Silent(), refused)
 
 
+def purge(catalog: Catalog) -> None:
+    erase(catalog, Settings(), {"p1": "deleted"}, NOW, Silent(), sleep=lambda seconds: None)
+
+
 @pytest.mark.parametrize("name", WRITERS)
 def test_after_kills_rows_and_counts_are_those_of_an_import_without(
     tmp_path: Path, name: str
@@ -158,6 +167,75 @@ def test_a_purge_forgets_how_far_an_import_was(tmp_path: Path) -> None:
     drop_refused_rows(Catalog.open(tmp_path / "home"))
     read(tmp_path / "home", [path], told)
     assert not told
+
+
+class Purged(Killed):
+    """A source that is killed after some batches, with a purge before the last but one."""
+
+    def batches(self, as_of: datetime, begin: Mark = START) -> Generator[Batch, None, None]:
+        for number, batch in enumerate(islice(DumpSource.batches(self, as_of, begin), self.most)):
+            if number == self.most - 2:
+                self.purge()
+            yield batch
+        raise KeyboardInterrupt
+
+    def purge(self) -> None: ...
+
+
+def test_a_mark_that_is_left_after_a_purge_goes_on_and_shows_no_row_from_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, home, told = tmp_path / "dump", tmp_path / "home", list[str]()
+    path.write_bytes(TEXT)
+    catalog = Catalog.open(home, create=True)
+    source = Purged([path])
+    source.most = 6
+    monkeypatch.setattr(source, "purge", lambda: purge(catalog))
+    with pytest.raises(KeyboardInterrupt):
+        import_posts(catalog, source, NOW, Silent())
+    (mark,) = (home / "imports").iterdir()
+    assert b"broken" not in mark.read_bytes()
+    assert b'"examples": []' in mark.read_bytes()
+    read(home, [path], told)
+    assert len(told) == 1
+
+
+def test_a_mark_that_is_written_while_a_purge_ends_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, home = tmp_path / "dump", tmp_path / "home"
+    path.write_bytes(TEXT)
+    real, marks = Folder.write, list[str]()
+
+    def write(self: Folder, name: str, data: bytes) -> None:
+        if name.startswith("imports/"):
+            purge(Catalog.open(home))
+            marks.append(name)
+        real(self, name, data)
+
+    monkeypatch.setattr(Folder, "write", write)
+    killed(home, [path], 4)
+    assert marks
+    assert not list((home / "imports").iterdir())
+
+
+def test_an_import_begins_anew_where_rows_were_taken_out_since(tmp_path: Path) -> None:
+    path, told = tmp_path / "dump", list[str]()
+    path.write_bytes(TEXT)
+    killed(tmp_path / "home", [path], 4)
+    begin_generation(Catalog.open(tmp_path / "home"))
+    read(tmp_path / "home", [path], told)
+    assert not told
+
+
+def test_an_import_of_a_file_from_the_future_goes_on_later_and_not_before(tmp_path: Path) -> None:
+    path, told = tmp_path / "dump", list[str]()
+    path.write_bytes(TEXT)
+    os.utime(path, (NOW.timestamp() + 1e6,) * 2)
+    for home, hours in (("later", 1), ("before", -1)):
+        killed(tmp_path / home, [path], 4, NOW - timedelta(hours=hours))
+        read(tmp_path / home, [path], told)
+    assert len(told) == 1
 
 
 def test_a_file_that_breaks_is_read_anew_the_next_time(tmp_path: Path) -> None:

@@ -87,18 +87,16 @@ class DumpSource:
             "--scores-as-of DATE if you know when they were taken."
         )
 
-    def same(self, as_of: datetime) -> str | None:
+    def same(self) -> str | None:
         """See `PostSource`; None where standard input is read."""
         if STDIN in self.paths:
             return None
         files = []
         for path in self.paths:
-            facts, rule = path.stat(), self._reading(path, as_of).unstated
+            facts = path.stat()
             with path.open("rb") as file:
                 beginning = sha256(file.read(_BEGINNING)).hexdigest()
-            files.append(
-                [path.name, facts.st_size, facts.st_mtime_ns, beginning, rule.at.isoformat()]
-            )
+            files.append([path.name, facts.st_size, facts.st_mtime_ns, beginning])
         asked = [sorted(self._asked.subreddits), str(self._asked.after), str(self._asked.before)]
         told = json.dumps([__version__, files, asked, self._settled, str(self._scores_as_of)])
         return sha256(told.encode()).hexdigest()[:32]

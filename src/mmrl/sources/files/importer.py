@@ -153,7 +153,7 @@ def import_posts(
         NothingUsableError: rows were read, and all were refused.
     """
     storage = storage_of(catalog.home)
-    unfinished = Unfinished(storage, source.same(as_of), as_of)
+    unfinished = Unfinished(catalog, source.same(), as_of)
     begin, before = unfinished.found()
     goes_on = before is not None and bool(before["refused"])
     work = _Import(catalog, as_of, Refusals(storage, refused_rows, goes_on=goes_on), before)

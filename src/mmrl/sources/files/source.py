@@ -69,8 +69,8 @@ class PostSource(Protocol):
     @property
     def size(self) -> int: ...
 
-    def same(self, as_of: datetime) -> str | None:
-        """A text that is equal where the same is to be read in the same way.
+    def same(self) -> str | None:
+        """A text that is equal where the same is to be read in the same way, whatever the present.
 
         None where reading can't begin at a mark.
         """
@@ -98,7 +98,7 @@ class Several:
         self.name = sources[0].name + more
         self.size = sum(source.size for source in sources)
 
-    def same(self, as_of: datetime) -> str | None:
+    def same(self) -> str | None:
         """See `PostSource`; tables are read from their start."""
         return None
 

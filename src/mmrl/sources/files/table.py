@@ -160,7 +160,7 @@ class TableSource:
         sentence = known + rule + "."
         return sentence[0].upper() + sentence[1:] if not checked else sentence
 
-    def same(self, as_of: datetime) -> str | None:
+    def same(self) -> str | None:
         """See `PostSource`; a table is read from its start."""
         return None
 
