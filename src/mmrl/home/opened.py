@@ -1,6 +1,5 @@
 """A home that is open: its tables and settings, and how work on it is watched."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -79,8 +78,9 @@ class OpenHome:
             yield bars
 
     def _tell(self, sentence: str) -> None:
-        if not self.quiet:
-            print(sentence, file=sys.stderr)  # noqa: T201 - it stands beside the bars
+        from mmrl.runtime.bars import note
+
+        note(sentence, quiet=self.quiet)
 
     def _counts(self) -> dict[str, int]:
         tables = ("posts", "observations", "images", "samples")

@@ -5,10 +5,10 @@ is pending. So an interrupted start is ended by the same call.
 """
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,20 @@ from mmrl.collector.backfill import Estimate
 from mmrl.collector.once import observe
 from mmrl.collector.rules import keep_rules
 from mmrl.collector.writer import SweepReport
-from mmrl.config import load_settings
+from mmrl.config import FILE, load_settings
 from mmrl.errors import InputError
 from mmrl.home.archive import Archive, connected, named
 from mmrl.home.home import Home
-from mmrl.home.make import init
-from mmrl.home.moments import days_before
+from mmrl.home.make import commented_toml, init
+from mmrl.home.moments import days_before, moment
+from mmrl.home.opened import require_folder
 from mmrl.pipeline import Meter
 from mmrl.pipeline.run import RunReport
-from mmrl.runtime.bars import watching
+from mmrl.runtime.bars import note, watching
 from mmrl.runtime.clock import Halt
 from mmrl.sources.kinds import ARCTIC_SHIFT
 from mmrl.storage.location import Location
+from mmrl.storage.opening import storage_of
 
 
 @dataclass(frozen=True)
@@ -92,18 +94,14 @@ def start(
         raise InputError(f"{home} is no folder: a start makes a home on this machine.")
     if not subreddits:
         raise InputError("There is no community to start with: name one or more, without r/.")
+    days_before(moment(None), days)  # refused before anything is made
     make_home(Location.of(home).path, named(subreddits))
     opened = Home.open(home, quiet=quiet, **settings)
-
-    def tell(sentence: str) -> None:
-        if not quiet:
-            print(sentence, file=sys.stderr)  # noqa: T201 - it stands beside the bars
-
     try:
         with (
             watching(quiet=quiet) as bars,
             connected(
-                *(opened.catalog, opened.settings, bars, tell),
+                *(opened.catalog, opened.settings, bars, partial(note, quiet=quiet)),
                 observing=True,
                 sandbox_clock=sandbox_clock,
             ) as archive,
@@ -117,23 +115,25 @@ def start(
 def make_home(home: Path, subreddits: Sequence[str]) -> None:
     """Makes the home where it is not there, following these subreddits from Arctic Shift.
 
+    Its settings come first and whole, so a start that is killed at any instant is taken up.
+
     Raises:
-        InputError: it is there, and follows others.
+        InputError: it is there, and follows others; it is a file.
     """
-    fresh = not (home / "mmrl.toml").exists()
-    init(home)
-    file = home / "mmrl.toml"
-    if fresh:
-        text = file.read_text(encoding="utf-8")
+    require_folder(home)
+    storage = storage_of(home)
+    if not storage.exists(FILE):
+        text = commented_toml()
         for name, value in (("live", ARCTIC_SHIFT.name), ("subreddits", list(subreddits))):
             text = _set(text, name, value)
-        file.write_text(text, encoding="utf-8")
+        storage.write(FILE, text.encode())
+    init(home)
     followed = {name.lower() for name in load_settings(home).reddit.subreddits}
     others = [name for name in subreddits if name.lower() not in followed]
     if others:
         raise InputError(
             f"The home {home} does not follow r/{', r/'.join(others)}: add them to "
-            f"reddit.subreddits in {file}, or give another --home."
+            f"reddit.subreddits in {home / FILE}, or give another --home."
         )
 
 

@@ -45,6 +45,12 @@ def watching(
     return Bars(quiet=quiet, of_bytes=of_bytes)
 
 
+def note(sentence: str, *, quiet: bool = False) -> None:
+    """Says a sentence on standard error, beside the bars."""
+    if not quiet:
+        print(sentence, file=sys.stderr)  # noqa: T201 - a note is for people, as bars are
+
+
 class _Count(ProgressColumn):
     """`1,250/2,000`, or a share where the units are too many to read."""
 
