@@ -127,7 +127,8 @@ def compare(
         typer.echo(json.dumps({**told, "paired": pairs}))
         return
     if paired is not None and form != "table":
-        _write(form, *paired_rows(paired), f"On the same {paired.posts:,} test posts")
+        caption = f"On the same {paired.posts:,} test posts"
+        _write(form, *paired_rows(paired), caption, together=2)  # a value and its difference
         return
     if two is not None:
         Console().print(comparison_table(two))
@@ -149,10 +150,12 @@ def _form(form: str, as_json: bool) -> str:
     return "json" if as_json else form
 
 
-def _write(form: str, head: list[str], rows: list[list[str]], caption: str) -> None:
+def _write(
+    form: str, head: list[str], rows: list[list[str]], caption: str, together: int = 1
+) -> None:
     from mmrl.runtime.written_tables import written
 
-    typer.echo(written(form, head, rows, caption), nl=False)
+    typer.echo(written(form, head, rows, caption, together=together), nl=False)
 
 
 @app.command()

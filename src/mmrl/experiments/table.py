@@ -17,6 +17,7 @@ from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.evaluation.written import signed, with_span
 from mmrl.runtime.written_tables import as_csv, latex, markdown
 
+_KEYS = 6  # columns that say what a row is of
 _SHOWN = [metric for metric in METRICS.values() if metric.compared]
 
 
@@ -127,7 +128,7 @@ def write_tables(rows: Sequence[Row], plan: Plan, folder: Path) -> None:
     texts = {
         "results.csv": _long(rows),
         "results.md": f"# {plan.name}\n\n{caption}.\n\n{markdown(head, lines)}\n{_repeat(rows)}",
-        "results.tex": latex(head, lines, caption),
+        "results.tex": latex(head, lines, caption, keys=_KEYS),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
