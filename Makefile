@@ -13,6 +13,11 @@ unexport UV_FIND_LINKS
 endif
 export DO_NOT_TRACK := true
 
+# uv compiles nothing as it installs. What is imported is then compiled once and kept, here also
+# where the environment forbids it, as images of containers often do: else every process compiles
+# torch, TensorFlow and the rest again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup setup-dev setup-airflow demo airflow test test-quick lint bench clean
 
 help:  ## Show this
