@@ -1,13 +1,21 @@
 """Times, always UTC. Functions are handed the time; only the command line asks for the present."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mmrl.errors import InputError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def from_epoch(seconds: float) -> datetime:
     """Seconds since 1970 as an aware UTC datetime."""
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def microseconds_of(moment: datetime) -> int:
+    """An aware time as whole microseconds since 1970, the unit of all times in the catalog."""
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def parse_time(text: str) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 from mmrl.catalog import Catalog, Failed, quote
 from mmrl.errors import MmrlError
 from mmrl.runtime.clock import Halt
-from mmrl.sources.files.importer import rows
+from mmrl.sources.files.importer import table_rows
 from mmrl.sources.live import Author, LiveSource
 from mmrl.sources.post import Parsed, Refused
 
@@ -81,9 +81,9 @@ class ObservationWriter:
         """Writes observations; until `done` they may be handed in again."""
         append, self._sure = self._sure, False
         if append:
-            self._catalog.append("observations", rows("observations", observations))
+            self._catalog.append("observations", table_rows("observations", observations))
         else:
-            self._catalog.insert("observations", rows("observations", observations))
+            self._catalog.insert("observations", table_rows("observations", observations))
 
     def done(self) -> None:
         """What was written will not be handed in again."""
@@ -176,7 +176,7 @@ class Keeper:
                 raise
         # Observations first: a post that is known then always has the one that came with it.
         self._writer.write(observations)
-        self.report.new += self._catalog.insert("posts", rows("posts", posts))
+        self.report.new += self._catalog.insert("posts", table_rows("posts", posts))
         self._writer.done()
         self._catalog.fail(STAGE, self._refused.values(), self._now())
         self.report.subreddits.update(post["subreddit"] for post in posts)

@@ -17,7 +17,7 @@ from mmrl.catalog import Catalog, moment
 from mmrl.collector.observations import ABSENT
 from mmrl.runtime.progress import Progress
 from mmrl.sources.fields import text
-from mmrl.sources.files.importer import rows
+from mmrl.sources.files.importer import table_rows
 from mmrl.sources.kinds import REDDIT, known_to
 from mmrl.sources.live import LiveSource, batches
 from mmrl.sources.submission import removed_by
@@ -150,4 +150,4 @@ def _write(catalog: Catalog, checks: list[dict[str, Any]]) -> None:
     for check in checks:
         if check["gone"] is not None:
             check["gone_since"] = since.get(check["post_id"]) or check["checked_at"]
-    catalog.upsert("checks", rows("checks", checks))
+    catalog.upsert("checks", table_rows("checks", checks))

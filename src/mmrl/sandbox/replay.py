@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -15,10 +16,10 @@ from mmrl.errors import InputError
 from mmrl.sandbox.world import World
 from mmrl.sources.files.source import PostSource
 from mmrl.sources.kinds import recognised
-from mmrl.sources.post import Parsed, Refused
 
 NO_SCORE = "no_score"
 DOUBLE = "double"
+_READ = ("post_id", "title", "subreddit", "created_at", "author_name", "image_url")
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,17 @@ def replay(
     rows: dict[str, dict[str, object]] = {}
     left_out: Counter[str] = Counter()
     for batch in source.batches(as_of):
-        for _, parsed in batch.rows:
-            row = _row(parsed)
-            if isinstance(row, str):
-                left_out[row] += 1
-            elif str(row["id"]) in rows:
+        left_out.update(str(row.refused.reason) for row in batch.rows.refused)
+        scores = batch.rows.observations["score"].to_pylist()
+        of_post = dict(zip(batch.rows.of_post, scores, strict=True))
+        for number, post in enumerate(batch.rows.posts.select(_READ).to_pylist()):
+            score = of_post.get(number)
+            if score is None:
+                left_out[NO_SCORE] += 1
+            elif post["post_id"] in rows:
                 left_out[DOUBLE] += 1
             else:
-                rows[str(row["id"])] = row
+                rows[post["post_id"]] = _row(post, score)
     if not rows:
         why = ", ".join(f"{reason} {count:,}" for reason, count in left_out.most_common())
         raise InputError(f"{path} holds no post to replay ({why or 'it is empty'}).")
@@ -75,20 +79,15 @@ def replay(
     return Replay(World.from_posts(list(rows.values())), left_out, with_image)
 
 
-def _row(parsed: Parsed | Refused) -> dict[str, object] | str:
-    """A row for `World.from_posts`, or the reason why there is none."""
-    if isinstance(parsed, Refused):
-        return str(parsed.reason)
-    post, observation = parsed.post, parsed.observation
-    if observation is None or observation["score"] is None:
-        return NO_SCORE
+def _row(post: dict[str, Any], score: int) -> dict[str, object]:
+    """A row for `World.from_posts`."""
     url = urlsplit(post["image_url"] or "")
     return {
         "id": post["post_id"],
         "title": post["title"],
         "subreddit": post["subreddit"],
         "created": post["created_at"].timestamp(),
-        "score": observation["score"],
+        "score": score,
         "author": post["author_name"],
         "file": url2pathname(url.path) if url.scheme == "file" else None,
     }

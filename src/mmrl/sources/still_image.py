@@ -7,7 +7,6 @@ an image that Reddit itself fetched, and an Imgur page of a single image names i
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
 
@@ -19,6 +18,7 @@ _VIDEO_HOSTS = (
     *("v.redd.it", "youtube.com", "youtu.be", "vimeo.com", "streamable.com", "gfycat.com"),
     *("redgifs.com", "tiktok.com", "twitch.tv", "dailymotion.com"),
 )
+_VIDEO_HINTS = ("hosted:video", "rich:video")
 _FILE_HOSTS = ("i.redd.it", "i.reddituploads.com")  # every address there is an image
 # Sites where a page shows one image, so that Reddit's preview of the page is that image.
 # Elsewhere (a newspaper...) the preview is an illustration, not what was posted.
@@ -45,6 +45,12 @@ _IMGUR_WORDS = frozenset(  # paths that look like an id, or like one with a lett
 )
 
 
+# Nearly every picture's address, and nearly every address of Reddit's copy of one: of so plain a
+# form that taking them apart, and putting them together again, changes nothing.
+_PICTURE = re.compile(r"https://i\.redd\.it/[A-Za-z0-9]+\.(?:jpe?g|png|gif|webp)").fullmatch
+_COPY = re.compile(
+    r"https://(?:external-)?preview\.redd\.it/[A-Za-z0-9_-]+\.[a-z]+\?[A-Za-z0-9_=&%.-]+"
+).fullmatch
 # A text's own page, and what a post has that is no text only.
 _OWN_PAGE = re.compile(r"https://www\.reddit\.com/r/\w+/comments/\w+/\w*/?")
 _NOT_TEXT = frozenset({"gallery_data", "is_gallery", "media_metadata", "post_hint"})
@@ -83,6 +89,8 @@ def find_media(post: dict[str, Any]) -> Media:
     address = text(post.get("url_overridden_by_dest")) or text(post.get("url")) or ""
     if _is_text(post, address):  # as most are, told before the address is taken apart
         return Media()
+    if _is_picture(post, address):
+        return Media(image_url=address, preview_url=_signed_copy(post, address))
     parts = _in_media_page(split(unescaped(address)))
     items = _gallery_items(post)
     if items is not None or post.get("is_gallery") is True or "/gallery/" in _reddit_path(parts):
@@ -119,8 +127,10 @@ def _on(parts: SplitResult, hosts: tuple[str, ...]) -> bool:
 
 
 def _suffix(parts: SplitResult) -> str:
-    name = unquote(parts.path).rstrip("/").rpartition("/")[2]
-    return PurePosixPath(name).suffix.lower() if "." in name else ""
+    path = parts.path
+    name = (unquote(path) if "%" in path else path).rstrip("/").rpartition("/")[2]
+    stem, dot, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" if stem and dot and suffix else ""
 
 
 def _reddit_path(parts: SplitResult | None) -> str:
@@ -132,13 +142,25 @@ def _is_text(post: dict[str, Any], address: str) -> bool:
     return (
         post.get("is_self") is True
         and post.get("is_video") is not True
-        and not _NOT_TEXT & post.keys()
+        and post.keys().isdisjoint(_NOT_TEXT)
         and _OWN_PAGE.fullmatch(address) is not None
     )
 
 
+def _is_picture(post: dict[str, Any], address: str) -> bool:
+    """True where a post is certainly one picture that Reddit keeps."""
+    return (
+        _PICTURE(address) is not None
+        and post.get("is_self") is not True
+        and post.get("is_video") is not True
+        and post.get("is_gallery") is not True
+        and post.get("post_hint") not in _VIDEO_HINTS
+        and not isinstance(post.get("gallery_data"), dict)
+    )
+
+
 def _is_video(post: dict[str, Any], parts: SplitResult | None) -> bool:
-    if post.get("is_video") is True or post.get("post_hint") in ("hosted:video", "rich:video"):
+    if post.get("is_video") is True or post.get("post_hint") in _VIDEO_HINTS:
         return True
     return parts is not None and (_on(parts, _VIDEO_HOSTS) or _suffix(parts) in _MOVING)
 
@@ -232,13 +254,27 @@ def _shows_what_was_posted(post: dict[str, Any], parts: SplitResult) -> bool:
 
 
 def _signed_preview(post: dict[str, Any]) -> SplitResult | None:
+    """The address of the largest preview in a post's JSON, in parts."""
+    address = _preview(post)
+    return split(address) if address else None
+
+
+def _signed_copy(post: dict[str, Any], image: str) -> str | None:
+    """The address of the largest preview, where it is Reddit's copy of an image."""
+    address = _preview(post)
+    if address is None or _COPY(address):
+        return address
+    return _copy(split(address), image)
+
+
+def _preview(post: dict[str, Any]) -> str | None:
     """The address of the largest preview in a post's JSON."""
     preview = post.get("preview")
     images = preview.get("images") if isinstance(preview, dict) else None
     first = images[0] if isinstance(images, list) and images else None
     source = first.get("source") if isinstance(first, dict) else None
     address = text(source.get("url")) if isinstance(source, dict) else None
-    return split(unescaped(address)) if address else None
+    return unescaped(address) if address else None
 
 
 def _imgur_page(parts: SplitResult) -> str | None:

@@ -44,12 +44,14 @@ _NAME = re.compile(r"[^\s/\\\x00-\x1f\x7f-\x9f]{1,64}")
 _ANY_NAME = re.compile(
     r"[^\s/\\](?:[^\x00-\x1f\x7f-\x9f/\\]{0,62}[^\s/\\])?"
 )  # elsewhere, with blanks
-_SKEW = timedelta(days=1)  # clocks of two machines may differ; by more than that, one is wrong
+# Clocks of two machines may differ; by more than that, one is wrong.
+CLOCKS_DIFFER = timedelta(days=1)
 # When the score was fetched again, and when the post was first retrieved.
 _AGAIN = ("updated_on", "updated_utc")
 _RETRIEVED = ("retrieved_on", "retrieved_utc", "retrieved_at")
 # Characters that texts may have: Reddit's own limits, with room for other platforms' captions.
-_TITLE, _URL, _PERMALINK, _WORDS = 10_000, 8_000, 2_000, 300
+LONGEST_TITLE, LONGEST_URL, LONGEST_PERMALINK, LONGEST_WORDS = 10_000, 8_000, 2_000, 300
+LEAST_SCORE = -10_000_000_000
 
 
 def parse_submission(
@@ -111,17 +113,17 @@ class _Rules:
             self.dropped.append(name)
             return None
 
-    def words(self, data: Mapping[str, Any], name: str, most: int = _WORDS) -> str | None:
+    def words(self, data: Mapping[str, Any], name: str, most: int = LONGEST_WORDS) -> str | None:
         """A text with Reddit's escapes undone, or None where it has too many characters."""
         value: str | None = self.or_none(line, data.get(name), name, most)
         return value if self.raw_json or value is None else unescaped(value)
 
 
 def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
-    permalink = rules.words(data, "permalink", _PERMALINK)
+    permalink = rules.words(data, "permalink", LONGEST_PERMALINK)
     page = post_page(permalink)
     post_id = _post_id(data, page, rules.any_id)
-    title = line(data.get("title"), "title", _TITLE)
+    title = line(data.get("title"), "title", LONGEST_TITLE)
     if title is None:
         raise Unreadable(Reason.NO_TITLE, f"post {post_id} has no title")
     created_at = _created_at(data, post_id, rules)
@@ -136,7 +138,7 @@ def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
         "author_id": _author_id(data),
         "author_name": None if author in GONE else author,
         "created_at": created_at,
-        "url": rules.words(data, "url", _URL),
+        "url": rules.words(data, "url", LONGEST_URL),
         "permalink": permalink,
         "over_18": rules.or_none(flag, data.get("over_18"), "over_18"),
         "spoiler": rules.or_none(flag, data.get("spoiler"), "spoiler"),
@@ -176,7 +178,7 @@ def _observation(
     rules: _Rules,
 ) -> dict[str, Any] | None:
     upvotes = data.get("score") is None and "ups" in data
-    score = count(data["ups"] if upvotes else data.get("score"), "score", least=-10_000_000_000)
+    score = count(data["ups"] if upvotes else data.get("score"), "score", least=LEAST_SCORE)
     observation = {
         "post_id": post_id,
         "observed_at": observed_at,
@@ -207,7 +209,7 @@ def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
     restored = bool(meta.get("was_initially_deleted")) and not meta.get("was_deleted_later")
     stated = text(data.get("removed_by_category")) or text(meta.get("removal_type"))
     if stated and not restored:
-        return stated[:_WORDS]
+        return stated[:LONGEST_WORDS]
     body = text(data.get("selftext"))
     if body == "[removed]" or title == "[removed]":
         return "moderator"
@@ -235,13 +237,13 @@ def _times(
     }
     known = {name: time for name, time in read.items() if time is not None}
     for name, time in known.items():
-        if time > rules.as_of + _SKEW:
+        if time > rules.as_of + CLOCKS_DIFFER:
             raise Unreadable(
                 Reason.OUT_OF_RANGE,
                 f"{name} is {time.isoformat()}, expected a time until {rules.as_of.isoformat()}",
                 name,
             )
-    early = [name for name, time in known.items() if created_at - time > _SKEW]
+    early = [name for name, time in known.items() if created_at - time > CLOCKS_DIFFER]
     rules.dropped += early
     if not known or len(rules.dropped) > before:
         at = _after_creation(rules.unstated.at, created_at)
@@ -256,7 +258,7 @@ def _times(
 
 
 def _after_creation(observed: datetime, created_at: datetime) -> datetime:
-    if created_at - observed > _SKEW:
+    if created_at - observed > CLOCKS_DIFFER:
         raise Unreadable(
             Reason.OUT_OF_RANGE,
             f"created_utc is {created_at.isoformat()}, expected a time until its score was "
@@ -267,7 +269,7 @@ def _after_creation(observed: datetime, created_at: datetime) -> datetime:
 
 
 def _post_id(data: Mapping[str, Any], page: PostPage | None, any_id: bool) -> str:
-    fullname = line(data.get("name"), "name", _WORDS)
+    fullname = line(data.get("name"), "name", LONGEST_WORDS)
     if fullname and kind_of(fullname.lower()) not in (None, POST):
         raise Unreadable(Reason.NOT_A_POST, f"its name is '{shown(fullname)}', a post's begins t3_")
     if "link_id" in data and "title" not in data:
@@ -275,7 +277,7 @@ def _post_id(data: Mapping[str, Any], page: PostPage | None, any_id: bool) -> st
     stated = data.get("id")
     if any_id and isinstance(stated, int) and abs(stated) < 10**18:
         stated = str(stated)
-    post_id = line(stated, "id", _WORDS) or fullname or (page.post_id if page else None)
+    post_id = line(stated, "id", LONGEST_WORDS) or fullname or (page.post_id if page else None)
     if not post_id:
         if any(name in data for name in ("title", "url", "selftext", "score")):
             raise Unreadable(Reason.NO_ID, "has no id")
@@ -293,7 +295,7 @@ def _subreddit(data: Mapping[str, Any], page: PostPage | None, post_id: str, any
     stated = data.get("subreddit")
     if isinstance(stated, Mapping):  # as some tools write PRAW's objects
         stated = stated.get("display_name")
-    name = line(stated, "subreddit", _WORDS) or text(data.get("subreddit_name_prefixed"))
+    name = line(stated, "subreddit", LONGEST_WORDS) or text(data.get("subreddit_name_prefixed"))
     name = name or (page.subreddit if page else None)
     if not name:
         raise Unreadable(Reason.NO_SUBREDDIT, f"post {post_id} names no subreddit")

@@ -13,6 +13,7 @@ from mmrl.sources.files.asked import Asked, Seen, Sieve, folded
 from mmrl.sources.files.json_content import submissions
 from mmrl.sources.post import Parsed, Unstated
 from mmrl.sources.submission import parse_submission
+from mmrl.times import microseconds_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CREATED = 1_700_000_000
@@ -72,7 +73,12 @@ def kept(line: bytes, asked: Asked) -> list[dict[str, Any]]:
         parse_submission(one, source="dump:x", as_of=NOW, unstated=unstated)
         for one in submissions(value)
     ]
-    return [row.post for row in results if isinstance(row, Parsed) and asked.wants(row.post)]
+    posts = [row.post for row in results if isinstance(row, Parsed)]
+    return [
+        post
+        for post in posts
+        if asked.wants(post["subreddit"], microseconds_of(post["created_at"]))
+    ]
 
 
 @given(

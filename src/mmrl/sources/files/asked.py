@@ -9,9 +9,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from mmrl.sources.submission import REDDIT_BEGAN
+from mmrl.times import microseconds_of
 
 _KEY = b'"subreddit":'
 _TIME_KEY = b'"created_utc"'
@@ -39,13 +39,16 @@ class Asked:
     after: datetime | None = None
     before: datetime | None = None
 
-    def wants(self, post: dict[str, Any]) -> bool:
-        """Whether a post, a row of the catalog's `posts`, is asked for."""
-        created = post["created_at"]
+    def wants(self, subreddit: str, created: int) -> bool:
+        """Whether a post is asked for.
+
+        Args:
+            created: when it went up, in microseconds since 1970.
+        """
         return (
-            (not self.subreddits or folded(post["subreddit"]) in self.subreddits)
-            and (self.after is None or created >= self.after)
-            and (self.before is None or created < self.before)
+            (not self.subreddits or folded(subreddit) in self.subreddits)
+            and (self.after is None or created >= microseconds_of(self.after))
+            and (self.before is None or created < microseconds_of(self.before))
         )
 
     def other_subreddit(self, submission: object) -> str | None:
@@ -53,10 +56,10 @@ class Asked:
 
         One that is wrapped states it inside.
         """
-        if not isinstance(submission, dict) or isinstance(submission.get("data"), dict):
+        if not self.subreddits or not isinstance(submission, dict):
             return None
-        name = submission.get("subreddit")
-        plain = _PLAIN_NAME.fullmatch(name) if self.subreddits and isinstance(name, str) else None
+        name = None if isinstance(submission.get("data"), dict) else submission.get("subreddit")
+        plain = _PLAIN_NAME.fullmatch(name) if isinstance(name, str) else None
         return None if plain is None or folded(plain[1]) in self.subreddits else plain[1]
 
 

@@ -17,9 +17,9 @@ from mmrl.sources.files.block import Part, Reading
 from mmrl.sources.files.content import STDIN, existing, file_name, file_size
 from mmrl.sources.files.processes import cores, read_beside
 from mmrl.sources.files.reading import Plan, Reached, read_here
+from mmrl.sources.files.rows import Rows
 from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
 from mmrl.sources.kinds import DUMP
-from mmrl.sources.post import Parsed, Refused
 from mmrl.version import __version__
 
 _NAMED = 5  # subreddits named when none matches
@@ -176,22 +176,23 @@ class _Gathered:
         for path in paths:
             self._before.append(self._before[-1] + file_size(path))
         self._mark, self._ended = begin, True  # the end of the last whole block; nothing follows it
-        self._rows: list[tuple[str, Parsed | Refused]] = []
+        self._rows: list[Rows] = []
+        self._count = 0  # of rows
         self._outside = self._held = self._text = 0
         self._told = begin.units
         self.found = begin.found
 
     def add(self, part: Part, reached: Reached) -> Iterator[Batch]:
         """Takes rows; gives the batches that are full."""
-        if self._rows and len(self._rows) + len(part.rows) > BATCH:
+        if self._count and self._count + len(part.rows) > BATCH:
             yield self._batch()
         if reached.file != self._mark.file:
             self._mark = Mark(reached.file, units=self._before[reached.file], found=self.found)
-        name = file_name(self._paths[reached.file])
-        for number, place, row in part.rows:
-            at = f"{name}:{self._mark.line + number}"
-            self._rows.append((f"{at}.{place}" if place else at, row))
-            self.found = self.found or isinstance(row, Parsed)
+        if len(part.rows):
+            name = file_name(self._paths[reached.file])
+            self._rows.append(part.rows.at(name, self._mark.line))
+            self._count += len(part.rows)
+            self.found = self.found or part.rows.posts.num_rows > 0
         self._outside += part.outside
         self._held += part.text
         self._ended = part.lines > 0
@@ -205,8 +206,8 @@ class _Gathered:
                 self._before[reached.file] + reached.read,
                 self.found,
             )
-        full = len(self._rows) >= BATCH or self._held >= BATCH_BYTES
-        if full or (self._rows and self._text >= _UNCOMMITTED):
+        full = self._count >= BATCH or self._held >= BATCH_BYTES
+        if full or (self._count and self._text >= _UNCOMMITTED):
             yield self._batch()
         elif self._outside >= _OUTSIDE:
             yield self._batch(progress=True)
@@ -220,13 +221,14 @@ class _Gathered:
 
     def _batch(self, *, progress: bool = False) -> Batch:
         """The rows so far; for progress alone only what was left out, unless there are no rows."""
-        kept = self._rows if progress else []
-        rows = [] if progress else self._rows
+        kept = progress and self._count > 0
+        rows = Rows() if progress else Rows.joined(self._rows)
         mark = self._mark if self._ended and not kept else None
         batch = Batch(rows, self._outside, self._mark.units - self._told, mark)
-        self._rows, self._outside, self._told = kept, 0, self._mark.units
+        self._outside, self._told = 0, self._mark.units
         if not kept:
-            self._held = self._text = 0
+            self._rows = []
+            self._count = self._held = self._text = 0
         return batch
 
 

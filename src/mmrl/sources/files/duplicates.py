@@ -1,20 +1,25 @@
 """Posts that a file has several times: observed again, or other posts under the same id."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+
 from mmrl.catalog import Catalog
 from mmrl.catalog.reasons import Reason
 from mmrl.runtime.foreign_text import shown
+from mmrl.sources.files.rows import Rows
 from mmrl.sources.later_facts import FACTS, tells_more
-from mmrl.sources.post import Parsed, Refused
+from mmrl.sources.post import Refused
 
-Rows = list[tuple[str, Parsed | Refused]]
 _REMEMBERED = 200_000  # posts of this import whose places are told
 _SAME_TIME = timedelta(hours=36)  # files round times to days, and leave out the zone
 _ENOUGH = 20  # letters and digits that a title which was cut off has at least
 _GONE = frozenset({"removed", "deleted", "deletedbyuser", "removedbyreddit"})
+_COMPARED = ("post_id", "title", "created_at", "source", *FACTS)
+Post = dict[str, Any]
 
 
 class Duplicates:
@@ -29,35 +34,39 @@ class Duplicates:
         self._catalog = catalog
         self._places: dict[str, str] = {}
         self.repeated = 0
-        self.later: list[tuple[dict[str, Any], datetime]] = []
+        self.later: list[tuple[Post, datetime]] = []
 
-    def sift(self, rows: Sequence[tuple[str, Parsed | Refused]]) -> Rows:
+    def sift(self, rows: Rows) -> Rows:
         """The rows; refused where a post of the catalog, or an earlier row, with that id is
         another: it has another title, or was created on another day."""
-        ids = [row.post["post_id"] for _, row in rows if isinstance(row, Parsed)]
-        columns = ["post_id", "title", "created_at", "source", *FACTS]
-        found = self._catalog.lookup("posts", "post_id", ids, columns).to_pylist()
-        known: dict[str, dict[str, Any]] = {post["post_id"]: post for post in found}
-        sifted: Rows = []
+        ids = rows.posts["post_id"]
+        found = self._catalog.lookup("posts", "post_id", ids, _COMPARED).to_pylist()
+        first: dict[str, int | Post] = {post["post_id"]: post for post in found}  # or its row
+        names = ids.to_pylist()
+        again = {
+            row: first[name] for row, name in enumerate(names) if first.setdefault(name, row) != row
+        }
+        posts = _some(
+            rows.posts.select(_COMPARED),
+            [*again, *(row for row in again.values() if isinstance(row, int))],
+        )
+        refused: dict[int, Refused] = {}
         self.later = []
-        for place, row in rows:
-            if isinstance(row, Parsed):
-                post_id = row.post["post_id"]
-                before = known.setdefault(post_id, row.post)
-                again = before is not row.post
-                if again and _differ(before, row.post):
-                    sifted.append((place, self._refusal(row.post, before)))
+        for row, (name, place) in enumerate(zip(names, rows.places, strict=True)):
+            if row in again:
+                before = again[row]
+                before = posts[before] if isinstance(before, int) else before
+                if _differ(before, posts[row]):
+                    refused[row] = self._refusal(posts[row], before)
                     continue
-                if again and tells_more(before, row.post):
-                    observation = row.observation or {"observed_at": row.post["first_seen_at"]}
-                    self.later.append((row.post, observation["observed_at"]))
-                self.repeated += post_id in self._places
-                if len(self._places) < _REMEMBERED:
-                    self._places.setdefault(post_id, place)
-            sifted.append((place, row))
-        return sifted
+                if tells_more(before, posts[row]):
+                    self.later.append((posts[row], _told_at(rows, row)))
+            self.repeated += name in self._places
+            if len(self._places) < _REMEMBERED:
+                self._places.setdefault(name, place)
+        return rows.without(refused)
 
-    def _refusal(self, post: dict[str, Any], before: dict[str, Any]) -> Refused:
+    def _refusal(self, post: Post, before: Post) -> Refused:
         where = self._places.get(post["post_id"]) or f"a post of {shown(before['source'])}"
         return Refused(
             Reason.OTHER_POST,
@@ -68,30 +77,37 @@ class Duplicates:
         )
 
 
-def leave_open(catalog: Catalog, parsed: Sequence[Parsed]) -> set[str]:
+def leave_open(catalog: Catalog, rows: Rows) -> tuple[Rows, set[str]]:
     """Marks scores as not settled where a post has several and nothing says when each was.
 
     Returns:
-        the ids of those posts.
+        the rows so marked, and the ids of those posts.
     """
-    undated = [row.observation for row in parsed if row.observation and not row.stated]
-    settled = [observation for observation in undated if observation["settled"]]
-    if not settled:
-        return set()
+    undated = rows.undated()
+    settled = undated.filter(undated["settled"])
+    if not settled.num_rows:
+        return rows, set()
     scores: dict[tuple[str, Any], set[int | None]] = {}
-    ids = [observation["post_id"] for observation in settled]
     columns = ["post_id", "observed_at", "score"]
-    for row in catalog.lookup("observations", "post_id", ids, columns).to_pylist():
+    known = catalog.lookup("observations", "post_id", settled["post_id"], columns)
+    for row in [*known.to_pylist(), *undated.select(columns).to_pylist()]:
         scores.setdefault((row["post_id"], row["observed_at"]), set()).add(row["score"])
-    for observation in undated:
-        key = observation["post_id"], observation["observed_at"]
-        scores.setdefault(key, set()).add(observation["score"])
-    own = {(observation["post_id"], observation["observed_at"]) for observation in settled}
+    own = set(zip(settled["post_id"].to_pylist(), settled["observed_at"].to_pylist(), strict=True))
     unclear = {key[0] for key, values in scores.items() if len(values) > 1 and key in own}
-    for observation in undated:
-        if observation["post_id"] in unclear:
-            observation["settled"] = False
-    return unclear
+    return (rows.left_open(unclear) if unclear else rows), unclear
+
+
+def _some(posts: pa.Table, rows: Sequence[int]) -> dict[int, Post]:
+    """Some rows of posts by their numbers."""
+    return dict(zip(rows, posts.take(pa.array(rows, pa.int64())).to_pylist(), strict=True))
+
+
+def _told_at(rows: Rows, post: int) -> datetime:
+    """When a row tells of its post: at its observation, or when the post was first seen."""
+    place = bisect_left(rows.of_post, post)
+    seen = place < len(rows.of_post) and rows.of_post[place] == post
+    times = rows.observations["observed_at"] if seen else rows.posts["first_seen_at"]
+    return times[place if seen else post].as_py()
 
 
 def _differ(before: dict[str, Any], post: dict[str, Any]) -> bool:

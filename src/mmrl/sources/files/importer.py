@@ -12,18 +12,20 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed
+from mmrl.catalog.columns import TIME
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError, StorageError
 from mmrl.runtime.progress import Progress
 from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.duplicates import Duplicates, leave_open
 from mmrl.sources.files.refusals import EXAMPLES, Refusals
+from mmrl.sources.files.rows import Rows
 from mmrl.sources.files.source import START, Batch, PostSource
 from mmrl.sources.files.unfinished import Unfinished
 from mmrl.sources.later_facts import fill
-from mmrl.sources.post import Parsed, Refused
 from mmrl.storage.opening import storage_of
 from mmrl.times import iso
 
@@ -212,37 +214,26 @@ class _Import:
         """Writes a batch, and counts it."""
         catalog, report = self._catalog, self.report
         report.outside += batch.outside
-        if not batch.rows:
+        if not len(batch.rows):
             return
-        rows_in = self._duplicates.sift(batch.rows)
-        parsed = [row for _, row in rows_in if isinstance(row, Parsed)]
-        unclear = leave_open(catalog, parsed)
-        posts = {row.post["post_id"]: row.post for row in reversed(parsed)}  # the first one counts
-        observations = {
-            (row.observation["post_id"], row.observation["observed_at"]): row.observation
-            for row in reversed(parsed)
-            if row.observation is not None
-        }
+        rows, unclear = leave_open(catalog, self._duplicates.sift(batch.rows))
+        observations = first_of_each(rows.observations, ["post_id", "observed_at"])
         # Observations first: a post that is known then always has the one that came with it.
-        report.observations += catalog.insert(
-            "observations", rows("observations", observations.values())
-        )
-        _settle(catalog, parsed)
-        catalog.upsert(
-            "observations",
-            rows("observations", [row for key, row in observations.items() if key[0] in unclear]),
-        )
-        extras = {row.post["post_id"]: row.extras for row in reversed(parsed)}
-        report.features += catalog.insert(
-            "extra_features", rows("extra_features", extra_rows(extras))
-        )
-        new = catalog.insert("posts", rows("posts", posts.values()))
+        report.observations += catalog.insert("observations", observations)
+        _settle(catalog, rows)
+        open_ones = pc.is_in(observations["post_id"], value_set=pa.array(unclear, pa.string()))
+        catalog.upsert("observations", observations.filter(open_ones))
+        extras = extra_rows(rows.extras_by_post())
+        report.features += catalog.insert("extra_features", table_rows("extra_features", extras))
+        new = catalog.insert("posts", first_of_each(rows.posts, ["post_id"]))
         fill(catalog, self._duplicates.later)
-        refused = [(place, row) for place, row in rows_in if isinstance(row, Refused)]
-        self._refusals.add(refused)
-        failed = [Failed(place, row.reason, row.detail[:_DETAIL]) for place, row in refused]
+        self._refusals.add((row.place, row.refused) for row in rows.refused)
+        failed = [
+            Failed(row.place, row.refused.reason, row.refused.detail[:_DETAIL])
+            for row in rows.refused
+        ]
         catalog.fail(STAGE, failed, self._as_of)
-        _count(report, batch, parsed, failed, new)
+        _count(report, len(batch.rows), rows, new)
         self._unclear |= unclear
 
     def close(self) -> None:
@@ -261,14 +252,15 @@ class _Import:
         return report
 
 
-def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
+def _settle(catalog: Catalog, rows: Rows) -> None:
     """Marks observations as settled that an earlier import of the same file left open.
 
     Only scores without a time of their own change so: the user has said since that they are final.
     """
-    undated = {
-        row.post["post_id"]: row.observation for row in parsed if row.observation and not row.stated
-    }
+    open_or_not = rows.undated()
+    if not pc.any(open_or_not["settled"]).as_py():
+        return
+    undated = {row["post_id"]: row for row in open_or_not.to_pylist()}
     ids = [post_id for post_id, observation in undated.items() if observation["settled"]]
     if not ids:
         return
@@ -280,34 +272,43 @@ def _settle(catalog: Catalog, parsed: list[Parsed]) -> None:
         for row in left_open
         if undated[row["post_id"]]["observed_at"] == row["observed_at"]
     ]
-    catalog.upsert("observations", rows("observations", now_settled))
+    catalog.upsert("observations", table_rows("observations", now_settled))
 
 
-def _count(
-    report: ImportReport, batch: Batch, parsed: list[Parsed], failed: list[Failed], new: int
-) -> None:
-    report.read += len(batch.rows)
+def _count(report: ImportReport, read: int, rows: Rows, new: int) -> None:
+    posts = rows.posts
+    report.read += read
     report.new += new
-    report.known += len(parsed) - new
-    report.refused.update(str(failure.reason) for failure in failed)
-    for row in parsed:
-        name = row.post["subreddit"]
+    report.known += posts.num_rows - new
+    report.refused.update(str(row.refused.reason) for row in rows.refused)
+    for name, of_name in Counter(posts["subreddit"].to_pylist()).items():
         if name in report.subreddits or len(report.subreddits) < _NAMES:
-            report.subreddits[name] += 1
-        report.dropped.update(row.dropped)
-        if row.post["image_url"] is None:
-            report.without_image += 1
-        else:
-            report.with_image += 1
-        if row.observation is not None and not row.stated:
-            report.unstated += 1
-            report.unsettled += not row.observation["settled"]
-    times = [row.post["created_at"] for row in parsed]
-    if times:
-        report.first = min(times) if report.first is None else min(report.first, *times)
-        report.last = max(times) if report.last is None else max(report.last, *times)
+            report.subreddits[name] += of_name
+    for names in rows.dropped.values():
+        report.dropped.update(names)
+    report.without_image += posts["image_url"].null_count
+    report.with_image += posts.num_rows - posts["image_url"].null_count
+    undated = rows.undated()
+    report.unstated += undated.num_rows
+    report.unsettled += undated.num_rows - (pc.sum(undated["settled"]).as_py() or 0)
+    if posts.num_rows:
+        times = pc.min_max(posts["created_at"])
+        first, last = times["min"].as_py(), times["max"].as_py()
+        report.first = first if report.first is None else min(report.first, first)
+        report.last = last if report.last is None else max(report.last, last)
 
 
-def rows(table: str, values: Any) -> pa.Table:
+def first_of_each(rows: pa.Table, keys: list[str]) -> pa.Table:
+    """The first row of each key."""
+    columns = (rows[name] for name in keys)
+    numbers = (one.cast(pa.int64()) if one.type == TIME else one for one in columns)
+    seen = list(zip(*(one.to_pylist() for one in numbers), strict=True))
+    if len(set(seen)) == len(seen):
+        return rows
+    places = {key: place for place, key in reversed(list(enumerate(seen)))}
+    return rows.take(pa.array(sorted(places.values()), pa.int64()))
+
+
+def table_rows(table: str, values: Any) -> pa.Table:
     """Rows of a catalog table, given as dictionaries."""
     return pa.Table.from_pylist(list(values), schema=SCHEMAS[table])

@@ -103,6 +103,8 @@ def submissions(value: Any) -> list[Any]:
 
     What stands beside posts is passed over, such as the comments in the answer for a post's page.
     """
+    if isinstance(value, dict) and "title" in value:  # as nearly every line is
+        return [value]
     found = list(_leaves(value, 0))
     return [leaf for leaf in found if _may_be_post(leaf)] or found
 

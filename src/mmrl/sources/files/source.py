@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mmrl.sources.files.content import BEGINNING, STDIN, Entry
-from mmrl.sources.post import Parsed, Refused, Unstated
+from mmrl.sources.files.rows import Rows
+from mmrl.sources.post import Unstated
 
 BATCH = 10_000  # rows a commit, and so the most that a kill loses; some 40 MB as Python objects
 BATCH_BYTES = 1 << 25  # of their text in the file; a batch ends with the first of both
@@ -42,14 +43,14 @@ class Batch:
     """Some rows of a file.
 
     Attributes:
-        rows: each with its place in its file, such as `posts.csv:17`.
+        rows: with their places in their file.
         outside: rows left out, as they are of a subreddit or time that was not asked for.
         units: how much of the source was read for this batch, in its units (bytes).
         mark: where another reading can begin that is to have neither these rows nor those before;
             None where none can.
     """
 
-    rows: Sequence[tuple[str, Parsed | Refused]]
+    rows: Rows
     outside: int
     units: int
     mark: Mark | None = None

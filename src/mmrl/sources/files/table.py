@@ -21,6 +21,7 @@ from mmrl.sources.files.csv_rows import CsvRows
 from mmrl.sources.files.features import Features, choose_features, without_features
 from mmrl.sources.files.image_folder import ImageFolder
 from mmrl.sources.files.parquet_rows import ParquetRows
+from mmrl.sources.files.rows import Rows
 from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
 from mmrl.sources.kinds import TABLE
 from mmrl.sources.permalinks import post_page
@@ -179,7 +180,7 @@ class TableSource:
             except InputError as error:  # the rows before the break are good
                 broken = error
             if broken is not None:
-                yield Batch(rows, 0, position - done)
+                yield Batch(Rows.of(rows), 0, position - done)
                 raise broken
             if isinstance(record, Refused):
                 result: Parsed | Refused = record
@@ -188,9 +189,9 @@ class TableSource:
                 result = self._row(number, record, as_of, rule)
             rows.append((f"{self.path.name}:{number}", result))
             if len(rows) == BATCH or held >= BATCH_BYTES:
-                yield Batch(rows, 0, position - done)
+                yield Batch(Rows.of(rows), 0, position - done)
                 rows, done, held = [], position, 0
-        yield Batch(rows, 0, self.size - done)
+        yield Batch(Rows.of(rows), 0, self.size - done)
 
     @property
     def _pictures(self) -> set[str]:
