@@ -4,7 +4,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-import lancedb
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from mmrl.catalog import Catalog, quote, without
 from mmrl.catalog.columns import SPACES, key, key_columns
 from mmrl.catalog.holds import OfContent, OfNoPost, OfPost
+from mmrl.catalog.lancedb_import import import_lancedb
 from mmrl.catalog.tables import SCHEMAS, TABLES, embeddings, embeddings_table, table_of
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
 from tests.support.catalog_rows import NOON, seen, selection
@@ -134,7 +134,7 @@ def test_a_full_disk_is_said_clearly_and_loses_nothing_kept(tmp_path: Path) -> N
 def test_a_column_that_an_older_mmrl_did_not_know_is_added_and_null(tmp_path: Path) -> None:
     Catalog.open(tmp_path, create=True)
     older = pa.schema([field for field in SCHEMAS["captions"] if field.name != "phrases"])
-    database = lancedb.connect(tmp_path / "catalog")
+    database = import_lancedb().connect(tmp_path / "catalog")
     table = database.create_table("captions", schema=older)
     row = {"sha256": "a", "captioner": "c", "text": "a cat"}
     table.add(pa.Table.from_pylist([row], schema=older))

@@ -3,7 +3,7 @@
 import random
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -176,11 +176,18 @@ def observation(catalog: Catalog, post_id: str, at: datetime, removed_by: str | 
 
 def where(home: Path, trace: bytes) -> list[str]:
     """The files under a home that hold a trace: as bytes, or once what they pack is unpacked."""
-    return [
-        str(path.relative_to(home))
-        for path in sorted(home.rglob("*"))
-        if path.is_file() and any(trace in part for part in _parts(path))
-    ]
+    return _search(home, {"it": trace})["it"]
+
+
+def _search(home: Path, traces: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """The files that hold each trace; every file is read and unpacked once."""
+    found: dict[str, list[str]] = {name: [] for name in traces}
+    for path in sorted(home.rglob("*")):
+        parts = list(_parts(path)) if path.is_file() else []
+        for name, trace in traces.items():
+            if any(trace in part for part in parts):
+                found[name].append(str(path.relative_to(home)))
+    return found
 
 
 def _parts(path: Path) -> Iterator[bytes]:
@@ -203,7 +210,7 @@ def _parts(path: Path) -> Iterator[bytes]:
 
 def traces(catalog: Catalog, post: Post) -> dict[str, list[str]]:
     """Where each trace of a post still is; empty where none is."""
-    found = {name: where(Path(catalog.home), trace) for name, trace in post.traces.items()}
+    found = _search(Path(catalog.home), post.traces)
     return {name: files for name, files in found.items() if files}
 
 
