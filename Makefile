@@ -65,7 +65,7 @@ test: setup-dev setup-airflow  ## Lint, type-check, check the import contracts a
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-quick: setup-dev  ## Run the tests that are not slow (some 7 minutes on 2 cores)
+test-quick: setup-dev  ## Run the tests that are not slow
 	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev  ## Lint, format, type-check and check the import contracts only

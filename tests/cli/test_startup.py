@@ -39,6 +39,7 @@ def test_help_imports_nothing_that_works_on_data(code: str) -> None:
     assert not modules & (WORK | NETWORK | RECORDS)
 
 
+@pytest.mark.slow
 def test_commands_that_find_nothing_to_do_load_no_models_no_networks_and_no_lancedb(
     tmp_path: Path,
 ) -> None:

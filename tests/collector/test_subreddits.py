@@ -52,6 +52,7 @@ def test_nothing_posted_while_a_subreddit_was_closed_is_lost(
     assert set(trial.catalog.read("gaps")["state"].to_pylist()) == {"filled"}
 
 
+@pytest.mark.slow
 def test_a_subreddit_that_is_added_later_starts_with_what_its_listing_shows(
     make_trial: Callable[..., Trial],
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_closed_subreddit_is_asked_for_once_a_day(
     assert listings.count([SUBREDDITS[0]]) == 3
 
 
+@pytest.mark.slow
 def test_groups_are_polled_as_often_as_their_posts_come(
     make_trial: Callable[..., Trial], listings: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

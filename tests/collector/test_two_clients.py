@@ -130,6 +130,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, hom
     return ran
 
 
+@pytest.mark.slow
 def test_observations_go_through_the_second_client_and_discovery_through_the_first(
     run: Run, home: Path, asked: Asked
 ) -> None:
