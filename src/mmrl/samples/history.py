@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog.query import distinct_values
 from mmrl.samples.features import microseconds, time_features
 from mmrl.samples.known_at import label_known_at
 from mmrl.samples.ranks import Events, Ordered, smallest
@@ -49,10 +48,8 @@ class History:
                 of posts whose label was known at the time the history is of. An author counts by
                 those of his posts that name him.
         """
-        self._subreddits = distinct_values(pc.utf8_lower(matured["subreddit"]))
-        self._authors = distinct_values(matured["author_id"])
-        subreddit = self._subreddit_codes(matured["subreddit"])
-        author = self._author_codes(matured["author_id"])
+        self._subreddits, subreddit = numbered(pc.utf8_lower(matured["subreddit"]))
+        self._authors, author = numbered(matured["author_id"])
         created = microseconds(matured["created_at"])
         known = label_known_at(matured, mature_after)
         log_score = log_scores(matured["score"])
@@ -61,10 +58,10 @@ class History:
         self._quarter = Window(
             subreddit, created, known, log_score, _QUARTER // timedelta(microseconds=1)
         )
-        lift = log_score - self._subreddit.moments(subreddit, created).mean
         named = author >= 0
+        mean = self._subreddit.moments(subreddit[named], created[named]).mean
         self._author = Sums(author[named], known[named], log_score[named])
-        self._lift = Sums(author[named], known[named], lift[named])
+        self._lift = Sums(author[named], known[named], log_score[named] - mean)
         self._author_created = created[named]
         pairs = self._pair(author[named], subreddit[named])
         self._pairs, place = np.unique(pairs, return_inverse=True)
@@ -261,6 +258,12 @@ def _subreddit_codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
 def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
     """log1p of the scores, those under 0 taken as 0."""
     return np.log1p(np.maximum(pc.cast(scores, pa.float64()).to_numpy(), 0.0))
+
+
+def numbered(names: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+    """The names that there are, and the place of each of n among them, (n,); -1 for null."""
+    encoded = names.cast(pa.string()).combine_chunks().dictionary_encode()
+    return encoded.dictionary, np.asarray(pc.fill_null(encoded.indices, -1).to_numpy())
 
 
 def codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:

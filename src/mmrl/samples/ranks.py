@@ -26,7 +26,7 @@ class Events:
         is_later = np.ones(len(times), bool)
         is_later[1:] = in_time[1:] != in_time[:-1]
         self._times = in_time[is_later]
-        by_group = np.argsort(groups[by_time], kind="stable")
+        by_group = np.argsort(_small(groups)[by_time], kind="stable")
         self.order = by_time[by_group]
         # (group, rank of time) as one number, which numpy can search for.
         self._step = len(self._times) + 1
@@ -41,6 +41,11 @@ class Events:
     def start(self, groups: np.ndarray) -> np.ndarray:
         """Where in `order` a group's events start, (q,)."""
         return np.searchsorted(self._keys, groups.astype(np.int64) * self._step)
+
+
+def _small(numbers: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 in as few bytes as hold them: numpy sorts those of two by digits."""
+    return numbers.astype(np.min_scalar_type(numbers.max(initial=0)))
 
 
 class Ordered:
