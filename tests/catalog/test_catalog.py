@@ -13,8 +13,10 @@ from mmrl.catalog import Catalog, quote, without
 from mmrl.catalog.columns import SPACES, key, key_columns
 from mmrl.catalog.holds import OfContent, OfNoPost, OfPost
 from mmrl.catalog.lancedb_import import import_lancedb
+from mmrl.catalog.query import between
 from mmrl.catalog.tables import SCHEMAS, TABLES, embeddings, embeddings_table, table_of
 from mmrl.errors import CatalogError, ConfigError, NotFoundError
+from mmrl.sources.reddit.source import to_base36
 from tests.support.catalog_rows import NOON, seen, selection
 
 
@@ -84,6 +86,33 @@ def test_lookup_finds_the_same_rows_whether_it_asks_or_reads_all(catalog: Catalo
     many = [f"no{i}" for i in range(3_000)]
     assert catalog.lookup("selection", "post_id", many, ["rules"]).num_rows == 0
     assert catalog.lookup("samples", "post_id", many, ["score"]).schema.names == ["score"]
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_lookup_of_ids_close_together_finds_the_same_rows(
+    catalog: Catalog, indexed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [to_base36(36**5 + number) for number in range(12_000)]
+    catalog.upsert("selection", selection([*ids[:11_000], "2", "zz", "IMG_1", "10000x9"], "new"))
+    if indexed:
+        catalog.compact(["selection"])
+    catalog.upsert("selection", selection([*ids[5_000:6_000], *ids[11_000:11_500]], "old"))
+    asked = [*ids[4_000:12_000:2], "10000x9"]
+    for where in (None, "rules = 'new' OR rules = 'none'"):
+        found = catalog.lookup("selection", "post_id", asked[:-1], ["rules", "post_id"], where)
+        with monkeypatch.context() as without_spans:
+            without_spans.setattr("mmrl.catalog.catalog.between", lambda *_: None)
+            one_pass = catalog.lookup("selection", "post_id", asked, ["rules", "post_id"], where)
+        both = [rows.sort_by("post_id").to_pylist() for rows in (found, one_pass)]
+        assert both[0] == [row for row in both[1] if row["post_id"] != "10000x9"]
+        assert len(both[0]) == (3_750 if where is None else 3_000)
+
+
+def test_ids_far_apart_and_other_texts_are_no_span() -> None:
+    close = between("post_id", pa.array(["10a", "110", "10c"]))
+    assert close == "post_id >= '10a' AND post_id <= '110'"
+    for apart in (["100", "zzz"], ["zz", "100"], ["IMG_1", "IMG_2"], ["it's", "it't"], ["", "1"]):
+        assert between("post_id", pa.array(apart)) is None
 
 
 @given(st.lists(st.text(max_size=8), max_size=20), st.lists(st.text(max_size=8), max_size=20))

@@ -1,5 +1,6 @@
 """Filters of Lance's SQL, and the anti-join that finds pending work."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -7,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _VALUES_A_FILTER = 2_000  # longer lists are split; Lance plans a longer filter out of proportion
+_CLOSE = 16  # ids in a span for each that is asked for; Reddit gives a post every third or so
+_BASE36 = re.compile(r"[0-9a-z]{1,13}").fullmatch
 
 
 def quote(text: str) -> str:
@@ -25,6 +28,24 @@ def among(column: str, values: Iterable[str]) -> Iterator[str]:
     for start in range(0, len(distinct), _VALUES_A_FILTER):
         listed = ", ".join(quote(value) for value in distinct[start : start + _VALUES_A_FILTER])
         yield f"{column} IN ({listed})"
+
+
+def between(column: str, values: pa.Array) -> str | None:
+    """A filter of one span for values that are ids close together, as those of a dump's next posts.
+
+    Args:
+        values: without null ones, at least one.
+
+    Returns:
+        None where there may be many others between the first and the last of them.
+    """
+    first, last = pc.min_max(values).values()
+    low, high = first.as_py(), last.as_py()
+    if len(low) != len(high) or not (_BASE36(low) and _BASE36(high)):
+        return None
+    if int(high, 36) - int(low, 36) > _CLOSE * len(values):
+        return None
+    return f"{column} >= {quote(low)} AND {column} <= {quote(high)}"
 
 
 def distinct_values(values: Iterable[str] | pa.Array | pa.ChunkedArray) -> pa.Array:

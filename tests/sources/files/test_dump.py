@@ -53,6 +53,20 @@ def ids(catalog: Catalog) -> set[str]:
     return set(catalog.read("posts", ["post_id"])["post_id"].to_pylist())
 
 
+def test_a_long_import_joins_its_files_and_indexes_its_keys(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 600)
+    monkeypatch.setattr("mmrl.sources.files.block.BATCH", 600)
+    monkeypatch.setattr("mmrl.sources.files.importer._COMPACT_EVERY", 24)
+    assert read(catalog, write(tmp_path / "RS", [post(n) for n in range(15_000)])).new == 15_000
+    for table in ("posts", "observations"):
+        dataset = catalog.opened(table).to_lance()
+        assert len(dataset.get_fragments()) < 10
+        assert dataset.list_indices()
+    assert catalog.count("posts") == catalog.count("observations") == 15_000
+
+
 @pytest.mark.parametrize("name", ["RS_2023-11", "RS_2023-11.ndjson", "RS_2023-11.zst"])
 def test_a_dump_is_read_plain_or_packed(catalog: Catalog, tmp_path: Path, name: str) -> None:
     report = read(catalog, write(tmp_path / name, [post(n) for n in range(30)]))

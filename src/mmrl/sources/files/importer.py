@@ -31,6 +31,7 @@ from mmrl.times import iso
 
 STAGE = "import"  # under this name refused rows are kept in `failures`
 _NAMES = 10_000  # a month of Reddit has millions, most of them of single users
+_COMPACT_EVERY = 50  # batches; each leaves a small file in two tables, whose keys are looked up
 _DETAIL = 300  # characters of a refusal's detail that are kept
 
 
@@ -209,6 +210,7 @@ class _Import:
         self._refusals = refusals
         self._duplicates = Duplicates(catalog)
         self._unclear: set[str] = set()
+        self._batches = 0
 
     def write(self, batch: Batch) -> None:
         """Writes a batch, and counts it."""
@@ -235,6 +237,9 @@ class _Import:
         catalog.fail(STAGE, failed, self._as_of)
         _count(report, len(batch.rows), rows, new)
         self._unclear |= unclear
+        self._batches += 1
+        if self._batches % _COMPACT_EVERY == 0:
+            catalog.compact(("posts", "observations"))
 
     def close(self) -> None:
         """Takes down what is known at the end."""
