@@ -13,12 +13,7 @@ from itertools import count
 
 import mmrl
 from benchmarks.serve import photo, unseen
-from mmrl.serving.answers.explain import explain
-from mmrl.serving.answers.when import when
-from mmrl.serving.inputs.drafts import Drafts, ImageFile
-from mmrl.serving.inputs.hours import next_seven_days
-from mmrl.serving.ranks.rank import Predictor
-from mmrl.times import parse_time
+from mmrl.serving.inputs.drafts import Drafts
 
 TIMES = 10
 
@@ -38,31 +33,30 @@ def main() -> None:
     parser.add_argument("--as-of")
     given = parser.parse_args()
     started = time.process_time()
-    home, as_of = mmrl.open(given.home), parse_time(given.as_of)
-    predictor = Predictor.open(home.catalog, home.settings, as_of)
-    print(f"a model opened: {time.process_time() - started:.1f} s of CPU")
+    home = mmrl.open(given.home)
+    ranker = home.ranker(as_of=given.as_of)
+    print(f"version {ranker.version} opened: {time.process_time() - started:.1f} s of CPU")
     photos, number = [photo(seed) for seed in range(10)], count()
-    places = sorted(predictor.registered.model.encoding.spec.subreddits)[:5]
+    places = [known.name for known in home.communities(given.as_of)[:5]]
 
-    def fresh(data: bytes) -> ImageFile:
-        return ImageFile("a.jpg", unseen(data, next(number)))
+    def fresh(data: bytes) -> bytes:
+        return unseen(data, next(number))
 
-    def one(image: ImageFile) -> Drafts:
-        return Drafts(["Lake at dawn"], places[:1], [image])
+    def one(image: bytes) -> Drafts:
+        return ranker.drafts(["Lake at dawn"], places[:1], [image])
 
     titles = [f"Title number {number} of the lake at dawn" for number in range(10)]
-    hours = next_seven_days(as_of)
 
-    def many(images: list[ImageFile]) -> Drafts:
-        return Drafts(titles, places, images, hours)
+    def many(images: list[bytes]) -> Drafts:
+        return ranker.drafts(titles, places, images, hours="best")
 
     kept = [fresh(data) for data in photos]
-    cpu("one draft, an unseen picture", lambda: predictor.rank(one(fresh(photos[0]))))
-    cpu("one draft", lambda: predictor.rank(one(kept[0])))
-    cpu("hours", lambda: when(predictor, one(kept[0])))
-    cpu("reasons", lambda: explain(predictor, one(kept[0])))
-    cpu("84,000 drafts, unseen pictures", lambda: predictor.rank(many(list(map(fresh, photos)))), 1)
-    cpu("84,000 drafts", lambda: predictor.rank(many(kept)), 1)
+    cpu("one draft, an unseen picture", lambda: ranker.rank(one(fresh(photos[0]))))
+    cpu("one draft", lambda: ranker.rank(one(kept[0])))
+    cpu("hours", lambda: ranker.when(one(kept[0])))
+    cpu("reasons", lambda: ranker.why(one(kept[0])))
+    cpu("84,000 drafts, unseen pictures", lambda: ranker.rank(many(list(map(fresh, photos)))), 1)
+    cpu("84,000 drafts", lambda: ranker.rank(many(kept)), 1)
 
 
 if __name__ == "__main__":

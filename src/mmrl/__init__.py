@@ -17,6 +17,7 @@ from mmrl.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from mmrl.errors import MmrlError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mmrl.serving.prediction import Draft, Prediction
     from mmrl.soundness.doctor import Finding
     from mmrl.soundness.repair import Repair
+    from mmrl.web.server import Server
 
 __all__ = [
     "Draft",
@@ -40,6 +42,7 @@ __all__ = [
     "init",
     "open",
     "repair",
+    "server",
     "start",
 ]
 
@@ -141,6 +144,42 @@ def start(
     from mmrl.home.starting import start as begin
 
     return begin(home, subreddits, days, quiet, sandbox_clock, settings)
+
+
+def server(
+    home: "str | Path",
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8400,
+    names: "Sequence[str]" = (),
+    as_of: "datetime | str | None" = None,
+) -> "Server":
+    """The page and the API: which picture, which title, where, when, and why.
+
+    Binds the port and loads the champion; `run()` on what comes back serves until Ctrl-C, and takes
+    up a new champion meanwhile.
+
+    Args:
+        home: its folder, or its `s3://` address.
+        host: the address to listen on; another than loopback takes a token of 16 characters or more
+            in the environment variable MMRL_SERVE_TOKEN.
+        port: 0 takes a free one.
+        names: host names that it is asked for by, as behind a proxy.
+        as_of: the one moment that it works as of; the present unless given.
+
+    Raises:
+        NotFoundError: there is no home, or no model in it.
+        ConfigError: others could ask, and there is no token.
+        InputError: the port is in use, or the host is not this machine's.
+
+    Example:
+        >>> with mmrl.server("earth", port=0, as_of="2026-09-15") as server:
+        ...     server.version, server.url.startswith("http://127.0.0.1:")
+        ('1', True)
+    """
+    from mmrl.web.server import Server
+
+    return Server.of(home, host, port, names, as_of)
 
 
 def doctor(home: "str | Path", *, live: bool = False) -> "list[Finding]":

@@ -17,8 +17,10 @@ from PIL import Image
 import mmrl
 from mmrl.home.home import Home
 from mmrl.home.models import Models
+from mmrl.home.ranker import Ranker
 from mmrl.home.vectors import ContentEncoder
 from mmrl.sandbox import SandboxServer
+from mmrl.web.server import Server
 from tests.support.command import printed
 from tests.support.filled_home import SAMPLES, fill_posts, fill_samples
 from tests.support.paths import ROOT
@@ -31,6 +33,8 @@ DOCUMENTED = {  # what stands before a name's dot in a heading, and whose name i
     "home.models": Models,
     "samples": mmrl.Samples,
     "encoder": ContentEncoder,
+    "ranker": Ranker,
+    "server": Server,
 }
 
 
@@ -51,7 +55,7 @@ def public(owner: Any) -> set[str]:
 @pytest.mark.parametrize("owner", DOCUMENTED)
 def test_the_documented_names_are_the_public_ones(owner: str) -> None:
     documented = {name for of, name in headings() if of == owner}
-    constructors = {"of"} if owner == "encoder" else set()
+    constructors = {"of"} if owner in ("encoder", "server") else set()
     assert documented == public(DOCUMENTED[owner]) - constructors
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+import mmrl
 from mmrl.catalog import Catalog
 from mmrl.config import load_settings
 from mmrl.times import parse_time
@@ -19,7 +20,7 @@ NOW = parse_time(AS_OF)
 
 def load_champion(home: Path) -> Champion:
     """The home's champion, at NOW."""
-    return Champion(Catalog.open(home), load_settings(home), lambda: NOW)
+    return Champion(mmrl.open(home), lambda: NOW)
 
 
 def serve_home(

@@ -2,14 +2,18 @@
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+import mmrl
 from mmrl.learning.evaluation.prospective import Scored, Scores
 from mmrl.times import parse_time
 from mmrl.web.service import Service
+from tests.support.command import printed_by
+from tests.support.earlier_home import AS_OF
 from tests.support.served_home import NOW, picture
 
 pytestmark = pytest.mark.slow
@@ -42,6 +46,23 @@ def test_every_combination_is_ranked_the_best_first(client: TestClient) -> None:
         assert row["percentile"]["low"] <= row["percentile"]["middle"] <= row["percentile"]["high"]
         assert row["score"]["low"] <= row["score"]["middle"] <= row["score"]["high"]
         assert 0 <= row["top_tenth"] <= 1
+
+
+def test_the_api_the_command_and_python_rank_alike(
+    client: TestClient, served_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rank(client, hours="now").json()["ranking"]
+    asked = [(row["picture"], row["title"], row["percentile"]["middle"]) for row in rows]
+    files = [tmp_path / name for name in ("red.jpg", "blue.jpg")]
+    for file, (_, (_, data)) in zip(files, PICTURES, strict=True):
+        file.write_bytes(data)
+    titles = [word for title in ASKED["titles"] for word in ("--title", title)]
+    words = [*files, *titles, "--subreddit", "SimPics", "--home", served_home, "--as-of", AS_OF]
+    said = json.loads(printed_by(capsys, "predict", *words, "--json"))["ranked"]
+    ranking = mmrl.open(served_home).rank(ASKED["titles"], ["SimPics"], files, as_of=NOW)
+    for found in (said, [row.as_dict() for row in ranking]):
+        told = [(row["image_number"], row["title"], row["percentile"]["middle"]) for row in found]
+        assert told == [(*name, pytest.approx(middle)) for *name, middle in asked]
 
 
 def test_the_best_hours_are_those_of_the_next_seven_days(client: TestClient) -> None:

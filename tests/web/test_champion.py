@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from mmrl.catalog import Catalog
-from mmrl.config import load_settings
+import mmrl
 from mmrl.errors import CatalogError
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.removals import TERMS, RemovalModel
-from mmrl.serving.inputs.drafts import Drafts, ImageFile
 from mmrl.web.app import make_app
 from mmrl.web.champion import FRESH, Champion
 from tests.support.earlier_home import unpack_earlier_home
@@ -79,9 +77,9 @@ def test_what_is_known_anew_is_read_before_requests_meet_it(
 ) -> None:
     Registry(home).promote("1")
     now = [NOW]
-    champion = Champion(Catalog.open(home), load_settings(home), lambda: now[0])
+    champion = Champion(mmrl.open(home), lambda: now[0])
     nothing = [0.0] * len(TERMS)
-    champion.current.registered.model.removals = RemovalModel(
+    champion.current._predictor.registered.model.removals = RemovalModel(
         nothing, [1.0] * len(TERMS), nothing, {}, 0.0, 0.0, -2.0, shown=True
     )
     now[0] += FRESH
@@ -92,8 +90,8 @@ def test_what_is_known_anew_is_read_before_requests_meet_it(
         raise AssertionError("posts are read while somebody waits")
 
     monkeypatch.setattr("mmrl.serving.ranks.removal.posts_with_fates", reads)
-    image = ImageFile("red.jpg", picture("red"))
-    (ranked,) = champion.current.rank(Drafts(["Lake at dawn"], ["SimPics"], [image]))
+    ranker = champion.current
+    (ranked,) = ranker.rank(ranker.drafts(["Lake at dawn"], ["SimPics"], [picture("red")]))
     assert ranked.removal == pytest.approx(0.119, abs=0.001)
 
 

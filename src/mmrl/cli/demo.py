@@ -27,13 +27,9 @@ def demo(
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import metrics_table
-    from mmrl.demo import run_demo
-    from mmrl.runtime.bars import Bars
-    from mmrl.runtime.quiet import quiet_libraries
+    from mmrl.home.demo import run_demo
 
-    quiet_libraries()
-    with Bars() as bars:
-        report = run_demo(home, posts, seed, bars)
+    report = run_demo(home, posts, seed)
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
         return

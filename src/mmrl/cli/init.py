@@ -17,19 +17,17 @@ def init(
 
     What is there already is left as it is. In an object store, Reddit's credentials stay outside.
     """
+    from mmrl.home.make import credentials_file
     from mmrl.home.make import init as make
-    from mmrl.storage.location import Location
 
     made = make(home)
     for path in made:
         typer.echo(f"made {path}")
     if not made:
         typer.echo(f"{home} is a home already; nothing was changed.")
-    location = Location.of(home)
-    own = location.join("praw.ini") if location.is_local else "praw.ini here or in ~/.config"
     collect = suggested("collect", "--home", home)
     table = suggested("import", "table", "--home", home, "posts.csv")
     typer.echo(
-        f"\nNext: put credentials into {own} and run `{collect}`,"
+        f"\nNext: put credentials into {credentials_file(home)} and run `{collect}`,"
         f"\nor import posts you have: `{table}`."
     )

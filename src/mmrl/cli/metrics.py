@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, open_home
-from mmrl.storage.whole_files import write_whole
 
 
 def metrics(
@@ -22,8 +21,6 @@ def metrics(
     Call it every few minutes, with --textfile into the folder that node_exporter's textfile
     collector reads.
     """
-    text = open_home(home, quiet=True).metrics(as_of)
+    text = open_home(home, quiet=True).metrics(as_of, out=textfile)
     if textfile is None:
         typer.echo(text, nl=False)
-        return
-    write_whole(textfile, text)

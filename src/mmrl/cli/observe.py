@@ -19,18 +19,9 @@ def observe(
     """
     import json
 
-    from mmrl.collector.observations import ObserveReport
     from mmrl.home import collecting
-    from mmrl.storage.lock import Taken
 
     opened = open_home(home)
-    try:
-        report = collecting.observe(opened.catalog, opened.settings, source, as_of, sandbox_clock)
-    except Taken as taken:
-        report, message = ObserveReport(), str(taken)
-    else:
-        message = (
-            f"{report.due:,} observations due, {report.written:,} taken, {report.absent:,} posts "
-            f"gone, {report.requests} requests."
-        )
+    asked = opened.catalog, opened.settings, source, as_of, sandbox_clock
+    report, message = collecting.observed(*asked)
     typer.echo(json.dumps({**vars(report), "message": message}) if as_json else message)

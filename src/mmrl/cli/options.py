@@ -79,9 +79,9 @@ def open_home(home: str, *, quiet: bool = False) -> "mmrl.Home":
 
 def say_if_simulated(home: "mmrl.Home") -> None:
     """Says under what is shown that it speaks of simulated posts, where it does."""
-    from mmrl.sources.kinds import SIMULATED
+    from mmrl.home.opened import simulated_posts
 
-    simulated = home.catalog.count("posts", SIMULATED)
+    simulated = simulated_posts(home)
     if simulated:
         typer.echo(
             f"Simulated: {simulated:,} of the posts come from the sandbox; nobody wrote them."

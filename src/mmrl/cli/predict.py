@@ -8,12 +8,8 @@ import typer
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, pairs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from mmrl.config import Settings
     from mmrl.serving.answers.best import AboutBest
-    from mmrl.serving.inputs.drafts import Drafts
+    from mmrl.serving.prediction import Prediction
     from mmrl.serving.ranks.ranking import Ranking
 
 
@@ -92,9 +88,6 @@ def predict(
     is the time up to which posts are known, and the hour of posting unless one is given.
     """
     from mmrl.errors import InputError
-    from mmrl.home.moments import moment
-    from mmrl.serving.inputs.drafts import Drafts
-    from mmrl.serving.inputs.hours import zone_of
 
     if hours not in (None, "best") or (hours and at):
         raise InputError("--hours takes only `best`, and not together with --at: give one of them.")
@@ -102,67 +95,41 @@ def predict(
         raise InputError("Give a --title and a --subreddit, or a CSV file of them with --drafts.")
     if drafts is not None and (images or titles or subreddits or at or hours):
         raise InputError("--drafts names images, titles, subreddits and hours itself: leave them.")
-    zone_of(tz)
-    known_at, opened = moment(as_of), open_home(home)
+    ranker = open_home(home).ranker(model, as_of=as_of)
     if drafts is not None:
-        from mmrl.serving.drafts_file import read_drafts
-
-        made = read_drafts(drafts, opened.settings.images, tz, known_at)
+        made = ranker.read_drafts(drafts, zone=tz)
     else:
-        brought = pairs("--feature", features, "NAME=VALUE, such as genre=Drama")
-        facts = (author, over_18, spoiler, flair, brought)
-        one = Drafts(titles or (), subreddits or (), (), (), *facts)
-        made = [_filled(one, images or (), at or (), bool(hours), tz, opened.settings, known_at)]
-    from mmrl.serving.ranks.rank import Predictor
-
-    predictor = Predictor.open(opened.catalog, opened.settings, known_at, model)
-    ranking = predictor.rank(*made)
+        one = ranker.drafts(
+            titles or (),
+            subreddits or (),
+            images or (),
+            hours="best" if hours else at or (),
+            zone=tz,
+            author=author,
+            over_18=over_18,
+            spoiler=spoiler,
+            flair=flair,
+            features=pairs("--feature", features, "NAME=VALUE, such as genre=Drama"),
+        )
+        made = [one]
+    ranking = ranker.rank(*made)
     if len(ranking) == 1 and drafts is None and not (when or why or similar or out):
-        _show_one(ranking, as_json)
+        _show_one(ranking.prediction(0), as_json)
         return
     ranking = ranking.with_best_hours() if hours else ranking
     if out is not None:
-        from mmrl.serving.drafts_file import write_ranking
-
-        write_ranking(ranking, out)
-    from mmrl.serving.answers.best import about_best
-
-    about = about_best(predictor, made, ranking, hours=when, why=why, neighbours=similar, zone=tz)
+        ranker.write(ranking, out)
+    about = ranker.about_best(ranking, *made, hours=when, why=why, neighbours=similar, zone=tz)
     _show(ranking, about, tz, top, as_json)
 
 
-def _filled(
-    one: "Drafts",
-    images: "Sequence[str]",
-    at: "Sequence[str]",
-    best: bool,
-    zone: str,
-    settings: "Settings",
-    known_at: "datetime",
-) -> "Drafts":
-    """Drafts with their images and hours."""
-    from dataclasses import replace
-
-    from mmrl.serving.inputs.contents import images_of
-    from mmrl.serving.inputs.hours import next_seven_days, posting_time
-
-    hours = [posting_time(hour, zone, known_at) for hour in at]
-    return replace(
-        one,
-        images=images_of(images, settings.images),
-        hours=next_seven_days(known_at) if best else hours,
-    )
-
-
-def _show_one(ranking: "Ranking", as_json: bool) -> None:
+def _show_one(prediction: "Prediction", as_json: bool) -> None:
     import json
 
     from rich.console import Console
 
     from mmrl.cli.terminal.tables import prediction_table
-    from mmrl.serving.predict import prediction_of
 
-    prediction = prediction_of(ranking, ranking[0])
     if as_json:
         typer.echo(json.dumps(prediction.as_dict()))
     else:

@@ -1,14 +1,11 @@
 """`mmrl serve`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, open_home
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+import mmrl
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home
 
 
 def serve(
@@ -38,32 +35,9 @@ def serve(
     """
     import logging
 
-    from mmrl.runtime.malloc import give_back_what_is_freed
-    from mmrl.web.app import make_app
-    from mmrl.web.champion import Champion
-    from mmrl.web.requests.access import Access, token_of_environment
-    from mmrl.web.requests.listen import address, bound, server_of
-    from mmrl.web.service import Service
-
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
-    give_back_what_is_freed()
-    now = _clock(as_of)
-    access = Access.of(host, tuple(names or ()), token_of_environment())
-    opened = open_home(home)
-    with bound(host, port) as listening:
-        champion = Champion(opened.catalog, opened.settings, now)
-        app = make_app(Service(opened.catalog, opened.settings, access, now, champion))
-        typer.echo(f"Version {champion.version} predicts at {address(listening)} (Ctrl-C ends it).")
-        if access.token is not None:
+    with mmrl.server(home, host=host, port=port, names=names or (), as_of=as_of) as server:
+        typer.echo(f"Version {server.version} predicts at {server.url} (Ctrl-C ends it).")
+        if server.asks_for_token:
             typer.echo("Whoever asks gives the token of MMRL_SERVE_TOKEN.")
-        server_of(app).run(sockets=[listening])
-
-
-def _clock(as_of: str | None) -> "Callable[[], datetime]":
-    """The present at each call, or always the time that was given."""
-    from mmrl.home.moments import moment
-
-    if as_of is None:
-        return lambda: moment(None)
-    fixed = moment(as_of)
-    return lambda: fixed
+        server.run()

@@ -36,7 +36,7 @@ def list_weights(
 
     from rich.console import Console
 
-    from mmrl.encoders.hub.cache import cache_folder
+    from mmrl.home.weights import kept_in
 
     rows = mmrl.open(home, create=True).weights(profile)
     if as_json:
@@ -50,7 +50,7 @@ def list_weights(
                 typer.echo(f"{row.model}: {row.path}")
         typer.echo()
     if any(row.kind == "hub" for row in rows):
-        typer.echo(f"The hub's cache is {cache_folder()}.")
+        typer.echo(f"The hub's cache is {kept_in()}.")
     absent = {row.profile for row in rows if row.kind == "hub" and row.state != "there"}
     for name in sorted(absent):
         typer.echo(f"What is not there comes with: mmrl weights fetch --profile {name}")
@@ -60,7 +60,6 @@ def _table(profile: str, rows: "list[Listed]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from mmrl.encoders.hub.models import gigabytes
     from mmrl.home.weights import SHORT
 
     table = Table(title=f"profile {profile}", title_justify="left", box=None, pad_edge=False)
@@ -72,7 +71,7 @@ def _table(profile: str, rows: "list[Listed]") -> "Table":
             row.model,
             ", ".join(row.roles),
             row.licence,
-            gigabytes(row.size_bytes) if row.size_bytes else "",
+            row.size,
             row.revision[:SHORT],
             f"{state} ({row.detail})" if row.detail else state,
         )

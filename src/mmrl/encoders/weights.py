@@ -49,6 +49,11 @@ class Listed:
     detail: str = ""
     note: str = ""
 
+    @property
+    def size(self) -> str:
+        """The size for people; "" where it is not known."""
+        return gigabytes(self.size_bytes) if self.size_bytes else ""
+
     def as_dict(self) -> dict[str, object]:
         """For `--json`."""
         return asdict(self)

@@ -135,6 +135,27 @@ def _connect(
     return source, transport, observer
 
 
+def observed(
+    catalog: "Catalog",
+    settings: "Settings",
+    source: str | None,
+    as_of: Moment,
+    sandbox_clock: str | None = None,
+) -> "tuple[ObserveReport, str]":
+    """Takes the observations that are due, unless another process does; and a sentence on it."""
+    from mmrl.collector.observations import ObserveReport
+    from mmrl.storage.lock import Taken
+
+    try:
+        report = observe(catalog, settings, source, as_of, sandbox_clock)
+    except Taken as taken:
+        return ObserveReport(), str(taken)
+    return report, (
+        f"{report.due:,} observations due, {report.written:,} taken, {report.absent:,} posts gone, "
+        f"{report.requests} requests."
+    )
+
+
 def observe(
     catalog: "Catalog",
     settings: "Settings",

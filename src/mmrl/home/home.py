@@ -77,8 +77,11 @@ class Home(Predicting):
 
         return survey(self.catalog, self.settings, moment(as_of))
 
-    def metrics(self, as_of: Moment = None) -> str:
+    def metrics(self, as_of: Moment = None, *, out: str | Path | None = None) -> str:
         """The home's state as Prometheus text: stages, collectors, gaps, budget, champion.
+
+        Args:
+            out: a file to write it to as well, whole at once.
 
         Example:
             >>> "mmrl_champion_version 1.0" in home.metrics(as_of="2026-09-15")
@@ -87,7 +90,12 @@ class Home(Predicting):
         from mmrl.metrics import prometheus_text
 
         at = moment(as_of)
-        return prometheus_text(self.catalog, self.status(at), at)
+        text = prometheus_text(self.catalog, self.status(at), at)
+        if out is not None:
+            from mmrl.storage.whole_files import write_whole
+
+            write_whole(Path(out), text)
+        return text
 
     def samples(
         self,

@@ -60,6 +60,12 @@ def init(home: str | Path) -> list[Location]:
     return made
 
 
+def credentials_file(home: str | Path) -> str:
+    """Where Reddit's credentials of a home are to be put, for people."""
+    location = Location.of(home)
+    return str(location.join("praw.ini")) if location.is_local else "praw.ini here or in ~/.config"
+
+
 def commented_toml() -> str:
     """Every setting with its default and what it means, each line commented out."""
     lines = ["# mmrl's settings. Every line shows a default; take away its # to change it.", ""]

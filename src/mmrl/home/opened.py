@@ -97,6 +97,13 @@ class OpenHome:
         return html_table(list(counts), [list(counts.values())], caption=f"Home {self.address}")
 
 
+def simulated_posts(home: OpenHome) -> int:
+    """How many of a home's posts come from the sandbox."""
+    from mmrl.sources.kinds import SIMULATED
+
+    return home.catalog.count("posts", SIMULATED)
+
+
 def require_folder(home: str | Path) -> None:
     """Refuses a home that can't be one.
 

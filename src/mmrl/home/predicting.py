@@ -1,18 +1,20 @@
 """What a home's models say of posts, and what is known to say it from."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmrl.errors import InputError
 from mmrl.home.incoming import Incoming
 from mmrl.home.moments import Moment, days_before, moment
 
 if TYPE_CHECKING:
+    from mmrl.home.ranker import Ranker
     from mmrl.images.given import GivenImage
     from mmrl.learning.evaluation.prospective import Scores
     from mmrl.serving.answers.similar import By, Neighbour
     from mmrl.serving.communities import Community
     from mmrl.serving.prediction import Draft, Prediction
+    from mmrl.serving.ranks.ranking import Ranking
 
 
 class Predicting(Incoming):
@@ -47,6 +49,59 @@ class Predicting(Incoming):
             return []
         return predict_drafts(self.catalog, self.settings, list(drafts), moment(as_of), str(model))
 
+    def ranker(self, model: str | int = "champion", *, as_of: Moment = None) -> "Ranker":
+        """A version that ranks drafts and answers what else is asked of them, loaded once.
+
+        The command line, the page and the API ask one, too.
+
+        Args:
+            model: a version, `champion` or `latest`.
+
+        Example:
+            >>> ranker = home.ranker(as_of="2026-09-15")
+            >>> drafts = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> best = ranker.rank(drafts)[0]
+            >>> best.place, ranker.why(drafts).typical < 20
+            (1, True)
+        """
+        from mmrl.home.ranker import Ranker
+
+        return Ranker(self.catalog, self.settings, str(model), moment(as_of))
+
+    def rank(
+        self,
+        titles: Sequence[str],
+        subreddits: Sequence[str],
+        images: "Sequence[GivenImage]" = (),
+        *,
+        model: str | int = "champion",
+        as_of: Moment = None,
+        **choices: Any,
+    ) -> "Ranking":
+        """Predicts each image with each title in each subreddit at each hour, the best first.
+
+        Args:
+            images: paths, web addresses, the bytes of files, or Pillow images.
+            model: a version, `champion` or `latest`.
+            choices: `hours` (a list of times and texts such as `Sat 18:00`, or `best`) and more, as
+                of `Ranker.drafts`.
+
+        Returns:
+            a sequence of drafts, each with its place, its intervals and what to mind.
+
+        Raises:
+            NotFoundError: an image or the model version does not exist.
+            InputError: see `Ranker.drafts` and `Ranker.rank`.
+
+        Example:
+            >>> titles = ["Lake at dawn", "Dawn"]
+            >>> ranking = home.rank(titles, ["pics"], ["images/lake.png", "images/hill.png"])
+            >>> len(ranking), ranking[0].place
+            (4, 1)
+        """
+        ranker = self.ranker(model, as_of=as_of)
+        return ranker.rank(ranker.drafts(titles, subreddits, images, **choices))
+
     def similar(
         self,
         image: "GivenImage | None" = None,
@@ -80,20 +135,14 @@ class Predicting(Incoming):
             >>> len(found), found[0].likeness >= found[1].likeness
             (3, True)
         """
-        from mmrl.serving.answers.similar import similar
-        from mmrl.serving.inputs.contents import image_file
-        from mmrl.serving.inputs.drafts import Drafts
-        from mmrl.serving.ranks.rank import Predictor
-
         if image is None and not title:
             raise InputError("There is nothing to be like: give an image, a title, or both.")
         by: By = "title" if image is None else "both" if title else "image"
-        images = [] if image is None else [image_file(image, self.settings.images)]
-        at = moment(as_of)
-        predictor = Predictor.open(self.catalog, self.settings, at, str(model))
+        ranker = self.ranker(model, as_of=as_of)
         # What is not given stands for itself: it is neither compared nor looked up.
-        draft = Drafts([title or "untitled"], [subreddit or "all"], images)
-        return similar(predictor, draft, by=by, everywhere=subreddit is None, count=k)
+        images = [] if image is None else [image]
+        draft = ranker.drafts([title or "untitled"], [subreddit or "all"], images)
+        return ranker.similar(draft, by=by, everywhere=subreddit is None, k=k)
 
     def communities(self, as_of: Moment = None) -> "list[Community]":
         """The communities that posts are known of, the best known first.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _load_pyfunc(path: str) -> "ServedModel":
     """What MLflow calls with the folder of a version's files."""
-    import mmrl
+    from mmrl.home.home import Home
 
     folder = Path(path).absolute()
     around = folder.parents[3] if len(folder.parents) > 3 else folder
@@ -29,7 +29,7 @@ def _load_pyfunc(path: str) -> "ServedModel":
             f"{folder} lies in no mmrl home, and predictions need what one knows of communities: "
             "set MMRL_HOME to the home that the model belongs to."
         )
-    home = mmrl.open(address, quiet=True)
+    home = Home.open(address, quiet=True)
     run = run_of(folder)
     versions = [version.version for version in home.models if version.run_id == run]
     if not versions:

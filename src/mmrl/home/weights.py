@@ -5,12 +5,21 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mmrl.config import Settings
     from mmrl.encoders.hub.download import Plan
     from mmrl.encoders.hub.models import HubModel
     from mmrl.runtime.progress import Progress
 
 SHORT = 12  # digits of a revision, as in an encoder's id
+
+
+def kept_in() -> "Path":
+    """The folder of this machine that models of the hub are kept in."""
+    from mmrl.encoders.hub.cache import cache_folder
+
+    return cache_folder()
 
 
 def fetch(

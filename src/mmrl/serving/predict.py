@@ -11,8 +11,6 @@ from mmrl.serving.inputs.drafts import MOST_IMAGES, Drafts
 from mmrl.serving.inputs.hours import posting_moment
 from mmrl.serving.prediction import Draft, Prediction
 from mmrl.serving.ranks.rank import Predictor
-from mmrl.serving.ranks.ranking import Ranked, Ranking
-from mmrl.times import iso
 
 
 def predict_drafts(
@@ -66,22 +64,4 @@ def _drafts(draft: Draft, images: ImageSettings, hours: Sequence[datetime]) -> D
 def _rank(predictor: Predictor, drafts: Sequence[Drafts]) -> list[tuple[int, Prediction]]:
     """Predictions, each with the place of its draft in those given."""
     ranking = predictor.rank(*drafts)
-    return [(ranked.drafts, prediction_of(ranking, ranked)) for ranked in ranking]
-
-
-def prediction_of(ranking: Ranking, ranked: Ranked) -> Prediction:
-    """A ranked draft by itself."""
-    return Prediction(
-        title=ranked.title,
-        subreddit=ranked.subreddit,
-        posted_at=iso(ranked.posted_at),
-        model_version=ranking.model_version,
-        score=ranked.score,
-        popularity=ranked.popularity,
-        percentile=ranked.percentile,
-        caption=ranked.caption,
-        caption_kind=ranking.caption_kind,
-        simulated=ranking.simulated,
-        notes=[*ranking.notes, *ranked.notes],
-        removal=ranked.removal,
-    )
+    return [(ranked.drafts, ranking.prediction(place)) for place, ranked in enumerate(ranking)]

@@ -51,10 +51,10 @@ async def rank(request: Request) -> RankAnswer:
         asked = _asked(form)
         images = [ImageFile(shown(file.name, 80), file.data) for file in form.files]
         drafts = asked.drafts(images, service.now())
-        predictor = service.champion.current
+        ranker = service.champion.current
 
         def work() -> RankAnswer:
-            return RankAnswer.of(predictor.rank(drafts), asked.most)
+            return RankAnswer.of(ranker.rank(drafts), asked.most)
 
         return await service.gate.run(request, work)
 

@@ -1,4 +1,4 @@
-"""What all requests share: the home, the predictor, the gate, the pictures, and the clock."""
+"""What all requests share: the home, the ranker, the gate, the pictures, and the clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from rich import box
 from rich.table import Table
@@ -9,7 +10,6 @@ from rich.text import Text
 
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.answers.when import WEEKDAYS
-from mmrl.serving.inputs.hours import zone_of
 from mmrl.serving.wording import better_than, chance, hour_of, score_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _SHADES = ("grey50", "", "green", "bold green")  # of hours, from the worst quar
 def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
     """The best drafts of a ranking, each with its interval; notes are below."""
     rows = ranking[:top]
-    place = zone_of(zone)
+    place = ZoneInfo(zone)
     notes = dict.fromkeys([*ranking.notes, *(note for row in rows for note in row.notes)])
     table = Table(
         title=Text(f"{len(rows):,} of {len(ranking):,} drafts, by version {ranking.model_version}"),

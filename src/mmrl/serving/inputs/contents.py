@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -80,30 +80,30 @@ def image_file(given: "GivenImage", images: ImageSettings) -> ImageFile:
     return ImageFile(name, image_bytes(given, images.max_bytes))
 
 
-def is_on_web(address: str) -> bool:
-    """Whether an image's address is one on the web, and not a path."""
-    return address.startswith(("http://", "https://"))
+def is_on_web(given: object) -> TypeGuard[str]:
+    """Whether an image is given by an address on the web, and not by a path or as it is."""
+    return isinstance(given, str) and given.startswith(("http://", "https://"))
 
 
-def images_of(addresses: Sequence[str], images: ImageSettings) -> list[ImageFile]:
-    """Images by their paths, or by addresses on the web, which are fetched as a post's would be.
+def images_of(given: "Sequence[GivenImage]", images: ImageSettings) -> list[ImageFile]:
+    """Images as people hand them over; those on the web are fetched as a post's would be.
 
     Raises:
         NotFoundError: there is no such file.
-        InputError: an address gives no image, or a file is too large.
+        InputError: an address gives no image, or a file is too large or no image.
     """
-    on_web = [address for address in addresses if is_on_web(address)]
+    on_web = [each for each in given if is_on_web(each)]
     fetched = Fetcher(images).fetch(on_web) if on_web else {}
     files = []
-    for address in addresses:
-        if address not in on_web:
-            files.append(image_file(Path(address), images))
-            continue
-        answer = fetched.get(address)
-        if not isinstance(answer, FetchedImage):
-            why = "" if answer is None else f": {answer.reason.sentence} ({answer.detail})"
-            raise InputError(f"No image came from {address}{why}. Give a file of it.")
-        files.append(ImageFile(address, answer.data))
+    for each in given:
+        if is_on_web(each):
+            answer = fetched.get(each)
+            if not isinstance(answer, FetchedImage):
+                why = "" if answer is None else f": {answer.reason.sentence} ({answer.detail})"
+                raise InputError(f"No image came from {each}{why}. Give a file of it.")
+            files.append(ImageFile(each, answer.data))
+        else:
+            files.append(image_file(each, images))
     return files
 
 

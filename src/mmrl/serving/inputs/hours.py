@@ -51,16 +51,16 @@ def posting_time(text: str, zone: str, after: datetime) -> datetime:
     )
 
 
-def posting_moment(given: object, after: datetime) -> datetime:
+def posting_moment(given: object, after: datetime, zone: str = "UTC") -> datetime:
     """When a draft is to go up, as Python gives it: a time, or a text as `posting_time` reads it.
 
-    Hours are of UTC where neither says another zone.
+    A time without a zone is in UTC; a text without one in `zone`.
 
     Raises:
         InputError: it is neither, or the text is no time to come.
     """
     if isinstance(given, str):
-        return posting_time(given, "UTC", after)
+        return posting_time(given, zone, after)
     if not isinstance(given, datetime) or given != given:  # pandas' NaT is none
         raise InputError(
             f"`at` is {shown(given)} ({type(given).__name__}): give a datetime, or a text like "

@@ -8,7 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from mmrl.serving.inputs.drafts import Drafts
-from mmrl.serving.prediction import Interval
+from mmrl.serving.prediction import Interval, Prediction
 from mmrl.serving.ranks.spread import Spread
 from mmrl.times import iso
 
@@ -166,6 +166,24 @@ class Ranking(Sequence[Ranked]):
         drafts = np.stack([columns.image, columns.title, columns.subreddit], axis=1)
         _, best = np.unique(drafts, axis=0, return_index=True)
         return replace(self, columns=columns.take(np.sort(best)))
+
+    def prediction(self, place: int) -> Prediction:
+        """The draft at a place, from 0, by itself."""
+        ranked = self[place]
+        return Prediction(
+            title=ranked.title,
+            subreddit=ranked.subreddit,
+            posted_at=iso(ranked.posted_at),
+            model_version=self.model_version,
+            score=ranked.score,
+            popularity=ranked.popularity,
+            percentile=ranked.percentile,
+            caption=ranked.caption,
+            caption_kind=self.caption_kind,
+            simulated=self.simulated,
+            notes=[*self.notes, *ranked.notes],
+            removal=ranked.removal,
+        )
 
     def _row(self, row: int) -> Ranked:
         columns = self.columns

@@ -12,11 +12,8 @@ from mmrl.errors import UserError
 from mmrl.images.image import ImageFacts
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.runtime.foreign_text import shown
-from mmrl.samples.reposts import image_key
 from mmrl.serving.communities import search
-from mmrl.serving.inputs.contents import read_images
 from mmrl.serving.inputs.drafts import ImageFile
-from mmrl.serving.ranks.posted_before import posted_before
 from mmrl.web.form import ZONES, Asked
 from mmrl.web.pages import wording
 from mmrl.web.pages.record import record
@@ -41,11 +38,11 @@ async def drafts(request: Request) -> Response:
     if asked.complete:
         try:
             given = asked.drafts(found.pictures, service.now())
-            predictor = service.champion.current
+            ranker = service.champion.current
 
             def work() -> Rows:
-                ranked = predictor.rank(given)
-                return rows_of(predictor, ranked, asked, found.pictures, _against(request))
+                ranked = ranker.rank(given)
+                return rows_of(ranker, ranked, asked, found.pictures, _against(request))
 
             ranking = await service.gate.run(request, work)
         except Exception as error:
@@ -133,9 +130,8 @@ async def take_token(request: Request) -> Response:
 
 def _before(service: Service, pictures: list[Picture]) -> list[str]:
     """Which pictures were posted before, and what became of them."""
-    keys = [image_key(picture.facts.sha256, picture.facts.phash) for picture in pictures]
-    before = posted_before(service.champion.current, keys)
-    named = zip(pictures, (before.get(key, []) for key in keys), strict=True)
+    before = service.champion.current.posted_before([picture.facts for picture in pictures])
+    named = zip(pictures, before, strict=True)
     return [wording.posted_before(picture.name, posts) for picture, posts in named if posts]
 
 
@@ -187,13 +183,11 @@ async def _form(
 
 async def _keep(request: Request, service: Service, form: Form) -> tuple[list[Picture], list[str]]:
     """Keeps the usable pictures of a form; says of each other one why it is none."""
-
-    memo = service.champion.current.contents  # so that the ranking need not read them again
+    ranker = service.champion.current  # whose ranking then need not read them again
 
     def probed(upload: Upload) -> ImageFacts:
-        file = ImageFile(shown(upload.name, 80), upload.data)
-        (read,) = read_images([file], service.settings.images, memo)
-        return read.facts
+        (facts,) = ranker.read_images([ImageFile(shown(upload.name, 80), upload.data)])
+        return facts
 
     added, refused = [], []
     for upload in form.files:

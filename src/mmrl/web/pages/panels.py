@@ -9,15 +9,10 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from mmrl.home.ranker import Ranker
 from mmrl.report.sentences import removals_in_short
-from mmrl.serving.answers.agreement import agreement
-from mmrl.serving.answers.explain import explain
-from mmrl.serving.answers.occlude import occlude
-from mmrl.serving.answers.similar import By, similar
-from mmrl.serving.answers.when import when
+from mmrl.serving.answers.similar import By
 from mmrl.serving.inputs.drafts import Drafts
-from mmrl.serving.ranks.rank import Predictor
-from mmrl.serving.ranks.removal import removal
 from mmrl.web.facts.posts import Outcome, Post, posts_of
 from mmrl.web.form import Asked
 from mmrl.web.pages import draw, wording
@@ -37,18 +32,18 @@ _Told = TypeVar("_Told")
 
 @dataclass(frozen=True)
 class One:
-    """One draft, and the predictor that tells of it."""
+    """One draft, and the ranker that tells of it."""
 
     asked: Asked
     drafts: Drafts
-    predictor: Predictor
+    ranker: Ranker
 
 
 @router.get("/why")
 async def why(request: Request) -> Response:
     """What each kind of input adds or takes, and what each word of the title is worth."""
     one = _one(request)
-    explanation = await _ask(request, partial(explain, one.predictor, one.drafts))
+    explanation = await _ask(request, partial(one.ranker.why, one.drafts))
     return _panel(request, one, "why", {"why": draw.reasons(explanation)})
 
 
@@ -56,7 +51,7 @@ async def why(request: Request) -> Response:
 async def hours(request: Request) -> Response:
     """Weekday by hour, in the reader's time zone."""
     one = _one(request)
-    table = await _ask(request, partial(when, one.predictor, one.drafts, one.asked.zone))
+    table = await _ask(request, partial(one.ranker.when, one.drafts, one.asked.zone))
     return _panel(request, one, "when", {"table": table, "cells": draw.heat(table)})
 
 
@@ -64,7 +59,7 @@ async def hours(request: Request) -> Response:
 async def squares(request: Request) -> Response:
     """What each square of the picture adds, drawn over it."""
     one = _one(request)
-    found = await _ask(request, partial(occlude, one.predictor, one.drafts))
+    found = await _ask(request, partial(one.ranker.squares, one.drafts))
     context = {
         "id": one.asked.pictures[0],
         "squares": draw.squares(found),
@@ -79,7 +74,7 @@ async def stay(request: Request) -> Response:
     """The chance that moderators or filters remove it, and what would change that."""
     one = _one(request)
     service: Service = request.app.state.service
-    found = await _ask(request, partial(removal, one.predictor, one.drafts))
+    found = await _ask(request, partial(one.ranker.removal, one.drafts))
     judged = (await run_in_threadpool(service.shown)).evaluation.removals
     changes = [
         {"says": change.says, "chance": wording.chance(change.chance)} for change in found.changes
@@ -94,13 +89,13 @@ async def like(request: Request, by: By | None = None, everywhere: bool = False)
     one = _one(request)
     chosen: By = by or ("both" if one.asked.pictures else "title")
 
+    service: Service = request.app.state.service
+
     def work() -> tuple[list[Post], str]:
-        near = similar(
-            one.predictor, one.drafts, by=chosen, everywhere=everywhere, count=_NEIGHBOURS
-        )
-        told = agreement(one.predictor, by=chosen, everywhere=everywhere)
+        near = one.ranker.similar(one.drafts, by=chosen, everywhere=everywhere, k=_NEIGHBOURS)
+        told = one.ranker.agreement(by=chosen, everywhere=everywhere)
         outcomes = [Outcome(n.post_id, n.subreddit, n.score, n.percentile) for n in near]
-        return posts_of(one.predictor.catalog, outcomes), told.sentence
+        return posts_of(service.catalog, outcomes), told.sentence
 
     found, told = await _ask(request, work)
     return _panel(

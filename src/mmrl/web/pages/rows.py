@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mmrl.errors import InputError
+from mmrl.home.ranker import Ranker
 from mmrl.serving.ranks.notes import SIMULATED
-from mmrl.serving.ranks.rank import Predictor
 from mmrl.serving.ranks.ranking import Ranked, Ranking
 from mmrl.times import iso
 from mmrl.web.form import Asked
@@ -59,7 +59,7 @@ class Rows:
 
 
 def rows_of(
-    predictor: Predictor,
+    ranker: Ranker,
     ranking: Ranking,
     asked: Asked,
     pictures: Sequence[Picture],
@@ -68,7 +68,7 @@ def rows_of(
     """The best drafts of a ranking; of the same draft at several hours only the best one.
 
     Args:
-        predictor: the one that ranked, which compares drafts.
+        ranker: the one that ranked, which compares drafts.
         against: the place of the row that the others are compared with.
     """
     best: dict[tuple[int | None, int, str], Ranked] = {}
@@ -84,7 +84,7 @@ def rows_of(
     if hours > 1:
         said += f" Each draft stands once, at the best of its {hours:,} hours."
     left_out = max(0, drafts - len(shown))
-    maker = _Maker(predictor, shown[against - 1], against, asked, pictures)
+    maker = _Maker(ranker, shown[against - 1], against, asked, pictures)
     return Rows(
         rows=[maker.row(place, row) for place, row in enumerate(shown, 1)],
         against=against,
@@ -98,7 +98,7 @@ def rows_of(
 class _Maker:
     """Makes rows of one ranking: `other` is the draft at the place `against`."""
 
-    predictor: Predictor
+    ranker: Ranker
     other: Ranked
     against: int
     asked: Asked
@@ -141,7 +141,7 @@ class _Maker:
         if place == self.against:
             return "", False
         try:
-            compared = self.predictor.compare(row, self.other)
+            compared = self.ranker.compare(row, self.other)
         except InputError:
             return "not known", True
         share = compared.first_better

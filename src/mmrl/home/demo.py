@@ -19,6 +19,8 @@ from mmrl.home.make import init
 from mmrl.learning.evaluation.record import as_json
 from mmrl.pipeline import Meter, Progress, StageReport
 from mmrl.pipeline import run as pipeline
+from mmrl.runtime.bars import watching
+from mmrl.runtime.quiet import quiet_libraries
 from mmrl.sandbox import SandboxProcess, praw_settings, start_process
 from mmrl.sandbox.images import Drawing, render
 from mmrl.sources.kinds import SIMULATED
@@ -78,15 +80,19 @@ class DemoReport:
         }
 
 
-def run_demo(home: Path, posts: int, seed: int, progress: Progress) -> DemoReport:
+def run_demo(home: Path, posts: int, seed: int, *, quiet: bool = False) -> DemoReport:
     """Collects simulated posts into a home, runs every stage on them, trains and reports.
+
+    Args:
+        quiet: show no bars.
 
     Raises:
         InputError: the home holds posts that are not simulated.
     """
+    quiet_libraries()
     _prepare(home)
     catalog = Catalog.open(home)
-    with start_process(posts, seed) as sandbox:
+    with start_process(posts, seed) as sandbox, watching(quiet=quiet) as progress:
         settings = load_settings(home)
         collected = StageReport("collect")
         with Meter() as meter:
