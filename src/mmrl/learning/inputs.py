@@ -17,8 +17,8 @@ from mmrl.errors import InputError
 from mmrl.learning.extras import ExtraFeatures, fit_extras
 from mmrl.learning.grid import Grid
 from mmrl.learning.projection import Projection, fit_projection, rows_to_fit
-from mmrl.learning.scale import Scale, fit_scale
-from mmrl.learning.targets import column
+from mmrl.learning.scale import Scale, fit_scale, scaled
+from mmrl.learning.targets import column, matrix
 from mmrl.samples.batches import HeldVectors, Vectors
 from mmrl.samples.extras import EXTRA, text_column, text_columns
 from mmrl.samples.schema import (
@@ -41,6 +41,7 @@ MODALITIES = (*_VECTORS, *NUMERIC, EXTRA, TEXTS)
 
 COMPONENTS = 32  # of each embedding, for the network; 64 made it worse on real posts
 _TEXT_COMPONENTS = 16  # of the vectors of each extra feature
+_ROWS = 16_384  # whose numbers are scaled at a time
 _LEAST_POSTS = 5  # a subreddit with fewer training posts is treated as an unknown one
 
 
@@ -291,13 +292,15 @@ class Encoding:
             return nothing, np.zeros(samples.num_rows, np.float32)
         values = np.zeros((samples.num_rows, len(known) * (1 + marked)), np.float32)
         gone = np.ones(samples.num_rows, bool)
-        for place, name in enumerate(known):
-            standard = self.spec.scales[name](column(samples, name))
+        scales = [self.spec.scales[name] for name in known]
+        for start in range(0, samples.num_rows, _ROWS):
+            rows = slice(start, start + _ROWS)
+            standard = scaled(matrix(samples.slice(start, _ROWS), known), scales)
             absent = np.isnan(standard)
-            values[:, place] = np.where(absent, 0.0, standard)
+            values[rows, : len(known)] = np.where(absent, 0.0, standard)
             if marked:
-                values[:, len(known) + place] = absent
-            gone &= absent
+                values[rows, len(known) :] = absent
+            gone[rows] = absent.all(axis=1)
         values[gone] = 0.0
         return values, np.asarray(~gone, dtype=np.float32)
 

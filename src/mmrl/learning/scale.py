@@ -1,5 +1,6 @@
 """A feature's scale: mean and standard deviation over the training posts that have it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,14 @@ class Scale:
     def __call__(self, values: np.ndarray) -> np.ndarray:
         """(n,) values in standard deviations from the mean, cut off at 4 of them; NaN stays."""
         return np.clip((values - self.mean) / self.deviation, -_FURTHEST, _FURTHEST)
+
+
+def scaled(values: np.ndarray, scales: Sequence[Scale]) -> np.ndarray:
+    """(n, k) values of k features, each as its scale has it."""
+    means, deviations = (
+        np.array([getattr(scale, name) for scale in scales]) for name in ("mean", "deviation")
+    )
+    return np.clip((values - means) / deviations, -_FURTHEST, _FURTHEST)
 
 
 def fit_scale(values: np.ndarray) -> Scale:

@@ -5,6 +5,7 @@ popularity   log1p(score / subscribers * 1000), learned on a log scale for its h
 percentile   the post's rank in its subreddit, 0 to 1
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -42,6 +43,17 @@ def to_popularity(log_score: np.ndarray, subscribers: np.ndarray) -> np.ndarray:
     """score / subscribers * 1000 of log scores, NaN where subscribers are unknown or none."""
     known = np.where(subscribers > 0, subscribers, np.nan)
     return np.asarray(np.maximum(np.expm1(log_score), 0.0) / known * 1000.0)
+
+
+def matrix(samples: pa.Table, names: Sequence[str]) -> np.ndarray:
+    """Numeric columns side by side, (n, len(names)) float64, as `column` has each."""
+    there = set(samples.schema.names)
+    if not there.issuperset(names) or len({samples.schema.field(name).type for name in names}) > 1:
+        return np.stack([column(samples, name) for name in names], axis=1)
+    batch = samples.select(names).combine_chunks().to_batches()
+    if not batch:
+        return np.zeros((0, len(names)))
+    return np.asarray(batch[0].to_tensor(null_to_nan=True, row_major=False).to_numpy(), np.float64)
 
 
 def column(samples: pa.Table, name: str) -> np.ndarray:

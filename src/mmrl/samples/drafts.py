@@ -1,6 +1,6 @@
 """Features of posts that are not posted yet, by the same code as those of posts that are."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -101,7 +101,7 @@ class Known:
             **{name: drafts[name] for name in ("post_id", "subreddit", "author_id", "created_at")},
             "subscribers": subscribers,
             EXTRA: _extras(drafts) if extras else pa.nulls(rows, EXTRA_TYPE),
-            **post_features(pa.table(inputs).select(INPUTS.names).cast(INPUTS)),
+            **post_features(_table(inputs, INPUTS, rows)),
             **{name: _find(self._of_author[name], authors) for name in _KARMA},
         }
         created = microseconds(drafts["created_at"])
@@ -113,9 +113,12 @@ class Known:
         columns |= {**(vectors or {}), **(statistics or {})}
         spaces = [*(space for space in SPACES if space in columns), *text_columns(columns)]
         schema = samples_schema({space: columns[space].type.list_size for space in spaces})
-        for field in schema:
-            columns.setdefault(field.name, pa.nulls(rows, field.type))
-        return pa.table({name: columns[name] for name in schema.names}).cast(schema)
+        return _table(columns, schema, rows)
+
+    def posted(self, image_keys: Collection[str]) -> list[str]:
+        """Those of images' keys that a post was known of."""
+        asked = pa.array(sorted(set(image_keys)), pa.string())
+        return asked.filter(self._reposts.known(asked)).to_pylist()
 
     @property
     def standings(self) -> Standings:
@@ -163,13 +166,28 @@ def _complete(drafts: pa.Table, as_of: datetime) -> pa.Table:
     columns.setdefault("created_at", pa.nulls(rows, TIME))
     columns["created_at"] = pc.fill_null(columns["created_at"].cast(TIME), pa.scalar(as_of, TIME))
     columns.setdefault("post_id", pa.array([f"draft-{row}" for row in range(rows)], pa.string()))
-    for field in DRAFTS:
-        columns.setdefault(field.name, pa.nulls(rows, field.type))
-    complete = pa.table({name: columns[name] for name in DRAFTS.names}).cast(DRAFTS)
+    complete = _table(columns, DRAFTS, rows)
     for name in ("subreddit", "title"):
         if complete[name].null_count:
             raise InputError(f"A draft needs a {name}: give one for each of the {rows}.")
     return complete
+
+
+def _table(
+    columns: Mapping[str, pa.Array | pa.ChunkedArray], schema: pa.Schema, rows: int
+) -> pa.Table:
+    """Columns in a schema; null where there is none.
+
+    A draft has one row and some two hundred columns, so each is cast only where it has to be.
+    """
+    made = []
+    for field in schema:
+        column = columns.get(field.name)
+        if column is None:
+            made.append(pa.nulls(rows, field.type))
+        else:
+            made.append(column if column.type == field.type else column.cast(field.type))
+    return pa.Table.from_arrays(made, schema=schema)
 
 
 def _extras(drafts: pa.Table) -> pa.Array:

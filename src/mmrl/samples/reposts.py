@@ -92,6 +92,10 @@ class Reposts:
         self._posted = Events(group[posted], seen[posted])
         self._scores = Sums(group[labelled], known[labelled], log_score[labelled])
 
+    def known(self, keys: pa.Array) -> pa.Array:
+        """Which of n keys are those of a post's image, (n,) bool."""
+        return pc.is_in(keys, value_set=self._keys)
+
     def features(self, keys: pa.ChunkedArray, created: np.ndarray) -> dict[str, np.ndarray]:
         """IMAGE_HISTORY_FEATURES of q posts, whether they are among the n or not posted yet.
 

@@ -8,7 +8,8 @@ subreddits where it has too few). All sets are evaluated, so the values are exac
 background: they add up to the draft's prediction less the mean prediction of the background.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import factorial
 from typing import Any
 
@@ -23,6 +24,7 @@ from mmrl.samples.load import read_known, samples_with_vectors
 from mmrl.serving.inputs.drafts import Drafts, single
 from mmrl.serving.inputs.groups import GROUPS, grouping_of
 from mmrl.serving.ranks.rank import Predictor
+from mmrl.serving.ranks.ranking import Columns
 from mmrl.times import iso
 
 BACKGROUND = 12  # posts
@@ -108,8 +110,12 @@ def explain(predictor: Predictor, drafts: Drafts, *, words: bool = True) -> Expl
         InputError: they are several drafts, or no post is known to compare with.
     """
     one = single(drafts, drafts.hours[:1])
-    combined, encoded = predictor.combine([one])
-    draft = predictor.inputs(combined, encoded).of(np.zeros(1, np.int64))
+    named = one.titles[0].split() if words else []
+    titles = [one.titles[0], *_without_each(named)]
+    combined, encoded = predictor.combine([replace(one, titles=titles)])
+    inputs = predictor.inputs(combined, encoded)
+    whole = np.flatnonzero(combined.title == 0)
+    draft = inputs.of(whole)
     asked = combined.subreddits[0][2]
     subreddit, background, names = _background(predictor, asked)
     visual_text = predictor.profile.visual_text
@@ -132,7 +138,7 @@ def explain(predictor: Predictor, drafts: Drafts, *, words: bool = True) -> Expl
         float(worth[0]),
         float(worth[-1]),
         tuple(sorted(contributions, key=lambda one: -abs(one.value))),
-        words_of(predictor, one) if words else (),
+        _words(named, predictor.columns(combined, inputs), logarithms) if titles[1:] else (),
     )
 
 
@@ -158,23 +164,25 @@ def shapley(sets: np.ndarray, worth: np.ndarray) -> np.ndarray:
     return np.array(values)
 
 
-def words_of(predictor: Predictor, one: Drafts) -> tuple[Word, ...]:
-    """What the prediction loses without each word of the title: all of them left out in turn.
+def _without_each(words: Sequence[str]) -> list[str]:
+    """The title without each of its words in turn; none for a title of one word."""
+    if len(words) < 2:
+        return []
+    return [" ".join([*words[:place], *words[place + 1 :]]) for place in range(len(words))]
+
+
+def _words(words: Sequence[str], columns: Columns, logarithms: bool) -> tuple[Word, ...]:
+    """What the prediction loses without each word of the title.
 
     Words act together, so these do not add up to anything.
+
+    Args:
+        columns: of the title, and of it without each word in turn.
     """
-    words = one.titles[0].split()
-    if len(words) < 2:
-        return ()
-    titles = [one.titles[0]] + [
-        " ".join(words[:place] + words[place + 1 :]) for place in range(len(words))
-    ]
-    ranking = predictor.rank(Drafts(**{**vars(one), "titles": titles}))
-    middle = np.empty(len(titles))
-    for draft in ranking:
-        middle[draft.title_number] = draft.spread.middle
+    middle = np.empty(len(words) + 1)
+    middle[columns.title] = columns.quantiles[:, 1]
     return tuple(
-        Word(word, value, float(np.exp(value)) if ranking.unit == "log_score" else None)
+        Word(word, value, float(np.exp(value)) if logarithms else None)
         for word, value in zip(words, map(float, middle[0] - middle[1:]), strict=True)
     )
 

@@ -149,7 +149,7 @@ class Opened:
         return DraftInputs(
             (contents, places),
             Grid((combined.content, combined.place), part_of, subreddit=1),
-            samples.select(["subreddit", "subscribers", *AUTHOR_FEATURES]),
+            samples.select(["subreddit", "subscribers", "log_subreddit_posts", *AUTHOR_FEATURES]),
         )
 
     def _inputs_of_contents(self, combined: Combinations, encoded: EncodedContents) -> Inputs:
@@ -188,7 +188,8 @@ class DraftInputs:
     Attributes:
         parts: of contents and of places.
         grid: the drafts as contents at places.
-        samples: of each place, subreddit, subscribers and what is known of the author.
+        samples: of each place, subreddit, subscribers, how many posts are known of it, and what is
+            known of the author.
     """
 
     parts: tuple[Inputs, Inputs]

@@ -50,7 +50,10 @@ def posted_before(opened: Opened, keys: Collection[str]) -> dict[str, list[Befor
     Args:
         keys: of the images, as `image_key` gives them.
     """
-    alike = images_alike(opened.catalog, keys)
+    known = opened.known.posted(keys)
+    if not known:
+        return {}
+    alike = images_alike(opened.catalog, known)
     found = dict(zip(alike["sha256"].to_pylist(), alike["key"].to_pylist(), strict=True))
     if not found:
         return {}

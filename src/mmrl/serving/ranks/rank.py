@@ -58,7 +58,8 @@ class Predictor(Opened):
             Failure: the captioner gave nothing.
         """
         combined, encoded = self.combine(drafts)
-        return self._ranking(drafts, combined, encoded, self._columns(combined, encoded))
+        inputs = self.inputs(combined, encoded)
+        return self._ranking(drafts, combined, encoded, inputs, self.columns(combined, inputs))
 
     def middles(self, drafts: Drafts, images: Sequence[ReadImage]) -> tuple[np.ndarray, str]:
         """The median that is predicted with each of n images, (n,), and its unit.
@@ -68,12 +69,11 @@ class Predictor(Opened):
             images: its images, read already.
         """
         combined, encoded = self.combine([drafts], [images], ContentMemo())
-        columns = self._columns(combined, encoded)
+        columns = self.columns(combined, self.inputs(combined, encoded))
         return columns.quantiles[np.argsort(columns.image), 1], self._unit
 
-    def _columns(self, combined: Combinations, encoded: EncodedContents) -> Columns:
+    def columns(self, combined: Combinations, inputs: DraftInputs) -> Columns:
         """Predictions of all combinations, a part at a time, in their order."""
-        inputs = self.inputs(combined, encoded)
         levels = self._top_levels(combined, inputs)
         parts = [
             self._predict(
@@ -143,13 +143,15 @@ class Predictor(Opened):
         drafts: Sequence[Drafts],
         combined: Combinations,
         encoded: EncodedContents,
+        inputs: DraftInputs,
         columns: Columns,
     ) -> Ranking:
         registered, learned = self.registered, self.registered.model.encoding.spec
         trained_at = str(registered.model.facts["as_of"])
         of_all = [notes.SIMULATED] if self.simulated else []
         of_all += notes.of_model(parse_time(trained_at), self.as_of)
-        of_all += notes.of_home(self.catalog, self.as_of) + notes.of_outcomes(self._unit)
+        of_all += self.memo.of("home", lambda: notes.of_home(self.catalog, self.as_of))
+        of_all += notes.of_outcomes(self._unit)
         for each, facts in zip(drafts, combined.facts, strict=True):
             of_all += notes.of_author(each.author, facts.author_id)
             of_all += notes.of_image(bool(each.images), learned)
@@ -167,7 +169,7 @@ class Predictor(Opened):
                 Choice(place, number, title, tuple(notes.of_title(title)))
                 for place, number, title in combined.titles
             ],
-            subreddits=self._subreddits(combined, columns),
+            subreddits=self._subreddits(combined, inputs, columns),
         )
 
     def _images(self, combined: Combinations, encoded: EncodedContents) -> list[Choice]:
@@ -184,11 +186,13 @@ class Predictor(Opened):
             for place, number, image in combined.images
         ]
 
-    def _subreddits(self, combined: Combinations, columns: Columns) -> list[Choice]:
+    def _subreddits(
+        self, combined: Combinations, inputs: DraftInputs, columns: Columns
+    ) -> list[Choice]:
         """The subreddits with what is said beside the numbers of drafts in them."""
         learned = self.registered.model.encoding.spec
         _, example = np.unique(combined.subreddit, return_index=True)
-        samples = self.known.features(combined.table(example), extras=False)
+        samples = inputs.samples.take(combined.place[example])
         posts = np.nan_to_num(column(samples, "log_subreddit_posts"))
         subscribers = column(samples, "subscribers")
         choices = []
