@@ -97,7 +97,7 @@ def test_a_draft_gets_the_caption_vectors_and_statistics_of_a_stored_post_with_t
     for title, sha256 in posts:
         file = ImageFile("drafted.png", IMAGES[sha256])
         (read,) = read_images([file], options.images, memo)
-        encoded = EncodedContents(profile, {sha256: read}, memo)
+        encoded = EncodedContents(profile, {sha256: read.file}, memo)
         draft = encoded.columns([Content(sha256, title, (("flair", title[::-1]),))])
         assert [draft[name][0].as_py() for name in IMAGE_STATISTICS] == statistics[sha256]
         caption = encoded.captions[sha256]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,6 @@ import numpy as np
 
 from mmrl.catalog import Reason
 from mmrl.catalog.columns import SPACES, TEXT
-from mmrl.catalog.keys import image_content
 from mmrl.config import ImageSettings
 from mmrl.encoders.contents import Encoded, caption_images, embed
 from mmrl.encoders.image_text import read_texts
@@ -118,7 +118,7 @@ def read_images(
     Raises:
         InputError: one is no usable image.
     """
-    contents = in_threads(lambda file: image_content(file.data), files)
+    contents = in_threads(lambda file: file.content, files)
     first = dict(zip(reversed(contents), reversed(files), strict=True))
 
     def read(new: list[str]) -> list[ImageFacts]:
@@ -155,9 +155,18 @@ class EncodedContents:
     """
 
     def __init__(
-        self, profile: Profile, images: Mapping[str, ReadImage], memo: ContentMemo
+        self, profile: Profile, images: Mapping[str, ImageFile], memo: ContentMemo
     ) -> None:
         self._profile, self._images, self._memo = profile, images, memo
+
+    def look(self) -> None:
+        """Has the images' vectors made already; what is wrong with one is for its probe to say."""
+        with suppress(InputError):
+            _ = self._vectors
+
+    def measure(self) -> None:
+        """Has the images' statistics made already."""
+        _ = self._measured
 
     @cached_property
     def captions(self) -> dict[str, str]:
@@ -264,25 +273,24 @@ class EncodedContents:
     def _measure(self, images: list[str]) -> list[Measures]:
         def measured(image: str) -> Measures:
             try:
-                return measure_file(self._images[image].file.data)
+                return measure_file(self._images[image].data)
             except UnreadableError as error:
                 raise _unreadable(self._images[image], error) from error
 
         return in_threads(measured, images)
 
     def _files(self, images: Sequence[str]) -> list[bytes]:
-        return [self._images[image].file.data for image in images]
+        return [self._images[image].data for image in images]
 
     def _whole(self, encoded: Encoded[Any], images: Sequence[str]) -> Any:
         """The results of a batch of images in which nothing may fail."""
         for place, failure in encoded.failures.items():
-            read = self._images[images[place]]
+            file = self._images[images[place]]
             if isinstance(failure, Uncaptioned):
                 raise Failure(
-                    f"{read.file.name} got no caption: {failure.reason.sentence} "
-                    f"({failure.detail})."
+                    f"{file.name} got no caption: {failure.reason.sentence} ({failure.detail})."
                 )
-            raise _unreadable(read, failure)
+            raise _unreadable(file, failure)
         return encoded.results
 
 
@@ -304,8 +312,8 @@ def _check_size(name: str, size: int, images: ImageSettings) -> None:
         )
 
 
-def _unreadable(read: ReadImage, error: UnreadableError) -> InputError:
+def _unreadable(file: ImageFile, error: UnreadableError) -> InputError:
     return InputError(
-        f"{read.file.name} can't be encoded: {error.reason.sentence} ({error.detail}). Give "
+        f"{file.name} can't be encoded: {error.reason.sentence} ({error.detail}). Give "
         "another still JPEG, PNG or WebP image."
     )

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 
+from mmrl.catalog.keys import image_content
 from mmrl.errors import InputError
 
 MOST_COMBINATIONS = 100_000  # in one ranking: 10 images x 10 titles x 5 subreddits x 168 hours fit
@@ -21,6 +23,11 @@ class ImageFile:
 
     name: str
     data: bytes
+
+    @cached_property
+    def content(self) -> str:
+        """What it is known by: the SHA-256 of its bytes."""
+        return image_content(self.data)
 
 
 @dataclass(frozen=True)

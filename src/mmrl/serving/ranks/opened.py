@@ -1,6 +1,7 @@
 """An opened model: it turns drafts into what the model reads, by what was known at a time."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
@@ -122,7 +123,7 @@ class Opened:
             images = self.read_images(drafts)
         if not learned.reads_images:
             images = [[] for _ in drafts]
-        by_hash = {image.facts.sha256: image for of_drafts in images for image in of_drafts}
+        by_hash = {image.facts.sha256: image.file for of_drafts in images for image in of_drafts}
         combined = Combinations.of(drafts, facts, images, self.as_of)
         kept = self.contents if memo is None else memo
         return combined, EncodedContents(self.profile, dict(sorted(by_hash.items())), kept)
@@ -130,11 +131,26 @@ class Opened:
     def read_images(self, drafts: Sequence[Drafts]) -> list[list[ReadImage]]:
         """The images of each of the drafts; each file is read once.
 
+        What takes longest of a ranking, the image's vectors, is made at the same time.
+
         Raises:
             InputError: one is no usable image.
         """
         files = [file for each in drafts for file in each.images]
-        read = iter(read_images(files, self.settings.images, self.contents))
+        by_hash = {file.content: file for file in files}
+        encoded = EncodedContents(self.profile, by_hash, self.contents)
+
+        def probe() -> list[ReadImage]:
+            read = read_images(files, self.settings.images, self.contents)
+            if self.registered.model.encoding.spec.reads_images:
+                encoded.measure()
+            return read
+
+        with ThreadPoolExecutor(1, "probe") as aside:  # models and decoders leave Python's lock
+            probing = aside.submit(probe)
+            if self.registered.model.encoding.spec.reads_images:
+                encoded.look()
+            read = iter(probing.result())
         return [[next(read) for _ in each.images] for each in drafts]
 
     def inputs(self, combined: Combinations, encoded: EncodedContents) -> "DraftInputs":
