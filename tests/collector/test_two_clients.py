@@ -146,6 +146,7 @@ def test_observations_go_through_the_second_client_and_discovery_through_the_fir
     assert second["user_data_by_account_ids"] == second["info by ids"]
 
 
+@pytest.mark.slow
 def test_each_client_stays_within_a_budget_of_its_own(run: Run, home: Path, asked: Asked) -> None:
     assert run("collect", "--for", "40m")[0] == 0
     for client in SECTIONS.values():

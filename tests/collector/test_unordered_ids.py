@@ -13,6 +13,7 @@ from mmrl.status import survey
 from tests.support.service_trial import HOUR, START, Trial, busy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after_hours", [0, 1.0])
 def test_every_post_is_kept_once_where_ids_have_no_order(
     make_trial: Callable[..., Trial], after_hours: float
@@ -50,6 +51,7 @@ def test_a_gap_without_order_is_said_with_its_times_and_posts_around_it_are_kept
         assert "can't be asked for" in said
 
 
+@pytest.mark.slow
 def test_a_gap_from_before_the_change_is_still_filled_by_ids(
     make_trial: Callable[..., Trial],
 ) -> None:

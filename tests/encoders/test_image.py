@@ -37,6 +37,7 @@ def encoder(folder: Path, name: str, dtype: str = "float32") -> Any:
     return CLASSES[name](Checkpoint(name, folder / name, "cpu", dtype))
 
 
+@pytest.mark.slow
 def test_timm_features_are_timms_own_pooled_pre_logits(folder: Path, tmp_path: Path) -> None:
     import timm
     import torch
