@@ -154,7 +154,7 @@ def test_what_a_dump_mostly_holds_is_plain() -> None:
     assert usual == [KINDS[11]]
 
 
-@settings(max_examples=1_500)
+@settings(max_examples=500)
 @given(
     st.sampled_from(MADE),
     st.sampled_from(KINDS),
