@@ -19,6 +19,7 @@ from mmrl.storage.opening import storage_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+WRITE_EVERY = timedelta(minutes=5)  # writes are most of what a simulated minute costs
 
 
 class JumpingClock:
@@ -68,7 +69,8 @@ class Trial:
     def __init__(self, server: SandboxServer, catalog: Catalog, **settings: Any) -> None:
         self.server, self.catalog = server, catalog
         names = [subreddit.name for subreddit in server.world.subreddits]
-        self.settings = RedditSettings(**{"subreddits": names, **settings})
+        given = {"subreddits": names, "commit_seconds": WRITE_EVERY.total_seconds(), **settings}
+        self.settings = RedditSettings(**given)
         self.told: list[str] = []
         self.clock = JumpingClock(server)
         server.now = START.timestamp()
@@ -86,6 +88,7 @@ class Trial:
             self.catalog,
             self.settings,
             tell=self.told.append,
+            heartbeat=WRITE_EVERY,
             **options,
         )
 

@@ -49,6 +49,7 @@ class Service:
         observer: a source and its transport for the observations alone, of another client.
         observing: make the observations that are due; False leaves them to `mmrl observe`.
         tell: is given a sentence for whoever watches.
+        heartbeat: the longest time between two writes of its account of itself.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class Service:
         observer: tuple[LiveSource, Transport] | None = None,
         observing: bool = True,
         tell: Callable[[str], None] = lambda sentence: None,
+        heartbeat: timedelta = _HEARTBEAT,
     ) -> None:
         self._source, self._transport = source, transport
         self._observer, self._observer_transport = observer or (source, transport)
         self._catalog, self._settings, self._tell = catalog, settings, tell
-        self._now, self._clock = transport.now, transport.clock
+        self._now, self._clock, self._heartbeat = transport.now, transport.clock, heartbeat
         now = self._now()
         self.status = Status(started_at=now)
         self._report = SweepReport()
@@ -328,7 +330,7 @@ class Service:
             return _AT_ONCE
         wait = timedelta(seconds=self._settings.commit_seconds)
         waiting = [since + wait for since in (self._keeper.since, self._observed_since) if since]
-        return min([*waiting, self._saved_at + _HEARTBEAT])
+        return min([*waiting, self._saved_at + self._heartbeat])
 
     def _write(self) -> None:
         """Observations, then posts with their first one, then gaps, then how far all was read."""
