@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import TEXTS, Inputs
-from mmrl.learning.learners.trees import METADATA
+from mmrl.learning.learners.trees import METADATA, fit_trees
 from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
 from mmrl.runtime.extensions import extensions
@@ -93,6 +93,14 @@ def _ridge(
         yield np.linalg.solve(gram + penalty * np.eye(len(gram)), values.T @ target)
 
 
+def metadata_boosting(task: Task) -> np.ndarray:
+    """CatBoost on metadata and extra features, no embedding. It need not be fitted twice: it
+    chooses nothing on the validation posts."""
+    modalities = tuple(name for name in METADATA if name in task.modalities)
+    trees = fit_trees("catboost", task.both, modalities, seed=task.seed, threads=task.threads)
+    return trees.predict(task.test.inputs)
+
+
 def original_mlp(task: Task) -> np.ndarray:
     """The original system's network: 2048-512-256-128, BatchNorm, ReLU, L2 of 2e-4, mean squared
     error, Adam, on the embeddings' components and metadata joined; of many posts on the newest.
@@ -162,6 +170,7 @@ BASELINES = (
     Baseline("subreddit_median", "Subreddit's median", subreddit_median),
     Baseline("recent_means", "Recent means of subreddit and author", recent_means),
     Baseline("embedding_ridge", "Ridge on embeddings", embedding_ridge),
+    Baseline("metadata_boosting", "CatBoost on metadata", metadata_boosting),
     Baseline("original_mlp", "The original's MLP", original_mlp),
     *(baseline for _, baseline in extensions("baselines")),
 )

@@ -21,7 +21,6 @@ from mmrl.learning.inputs import Encoding
 from mmrl.learning.learners import foreign
 from mmrl.learning.learners.fitting import FittedNetwork, Schedule, fit_network
 from mmrl.learning.learners.regressors import Regressor, fit_twice
-from mmrl.learning.learners.trees import METADATA
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.outcomes import (
     AUTHOR_KINDS,
@@ -37,6 +36,7 @@ from mmrl.runtime.extensions import extensions
 from mmrl.runtime.progress import Progress
 from mmrl.samples.features import microseconds
 from mmrl.samples.known_at import NEVER, label_known_at
+from mmrl.samples.schema import SUBREDDIT_FEATURES
 from mmrl.times import iso
 from mmrl.version import __version__
 
@@ -52,21 +52,27 @@ class Learner:
     Attributes:
         kind: "part", or "baseline" where it is also a model to beat.
         library: of a regressor; None for the network.
-        modalities: those that it reads; all that there are for None.
+        unread: numbers of "post" that it leaves out.
     """
 
     name: str
     label: str
     kind: Kind
     library: str | None = None
-    modalities: tuple[str, ...] | None = None
+    unread: tuple[str, ...] = ()
 
 
 LEARNERS = (
     Learner(NETWORK_NAME, "mmrl's network alone", "part"),
     Learner("boosting", "CatBoost on all inputs", "baseline", "catboost"),
     Learner("lightgbm", "LightGBM on all inputs", "baseline", "lightgbm"),
-    Learner("metadata_boosting", "CatBoost on metadata", "baseline", "catboost", METADATA),
+    Learner(
+        "no_history",
+        "mmrl's trees without history alone",
+        "part",
+        "lightgbm",
+        unread=SUBREDDIT_FEATURES,
+    ),
     Learner("kernel", "mmrl's kernel ridge alone", "part", "kernel"),
     *(
         Learner(name, str(kind.label), "part", foreign.library(name))
@@ -292,10 +298,7 @@ def _fit_networks(task: Task) -> _Fits:
 
 def _fit_regressor(learner: Learner, library: str, task: Task, fits: _Fits) -> None:
     started = time.perf_counter()
-    modalities = tuple(
-        name for name in learner.modalities or task.modalities if name in task.train.inputs.values
-    )
-    first, second = fit_twice(library, task, modalities)
+    first, second = fit_twice(library, task, learner.unread)
     fits.validation.points[learner.name] = first.predict(task.validation.inputs)
     fits.regressors[learner.name] = second
     fits.seconds[learner.name] = time.perf_counter() - started

@@ -82,9 +82,14 @@ class FeatureSpec:
 
     def post_columns(self, part: str) -> list[int]:
         """Where the post's numbers speak of its `part` ("title" or "image"): in their names."""
-        names = [name for name in NUMERIC["post"] if name in self.scales]
-        chosen = [index for index, name in enumerate(names) if part in name.split("_")]
-        return chosen + [index + len(names) for index in chosen]
+        return self.columns_of("post", [n for n in NUMERIC["post"] if part in n.split("_")])
+
+    def columns_of(self, group: str, names: Collection[str]) -> list[int]:
+        """Where these numbers are among a marked group's ("post" or "author"), and then where the
+        marks are that say that they are missing."""
+        known = [name for name in NUMERIC[group] if name in self.scales]
+        chosen = [place for place, name in enumerate(known) if name in names]
+        return chosen + [place + len(known) for place in chosen]
 
     def text_blocks(self) -> dict[str, range]:
         """By column of an extra feature's texts, which columns of the inputs are its own."""

@@ -47,7 +47,7 @@ def numbers(n: int, seed: int) -> np.ndarray:
     return values
 
 
-def learned(library: Library, seed: int = 0) -> Trees:
+def learned(library: Library, seed: int = 0, unread: tuple[int, ...] = ()) -> Trees:
     """Trees that read the title's first two numbers, the post's three, and the subreddit."""
     values = numbers(300, seed)
     target = np.nan_to_num(values[:, 0] - 2 * np.abs(values[:, 3])) + values[:, 5]
@@ -58,7 +58,7 @@ def learned(library: Library, seed: int = 0) -> Trees:
         values[:, 5].astype(np.int32),
     )
     part = Part(pa.table({}), inputs, target)
-    return fit_trees(library, part, ("title", "post"), seed=seed, threads=1)
+    return fit_trees(library, part, ("title", "post"), seed=seed, threads=1, unread=unread)
 
 
 @pytest.mark.parametrize("library", ["catboost", "lightgbm"])
@@ -77,6 +77,17 @@ def test_the_arrays_predict_what_the_library_predicts_and_are_kept_and_loaded_eq
     (tmp_path / "kept.npz").unlink()  # as an earlier mmrl kept them
     earlier = Trees.load(tmp_path / "kept", trees.facts())
     np.testing.assert_allclose(earlier.forest.predict(values), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("library", ["catboost", "lightgbm"])
+def test_a_column_that_is_not_read_changes_no_prediction(library: Library) -> None:
+    values = numbers(200, 1)
+    other = values.copy()
+    other[:, 3] = 9 - other[:, 3]  # the post's second number, which the target hangs on
+    for unread, alike in (((), False), ((1,), True)):
+        trees = learned(library, unread=unread)
+        one, changed = trees.forest.predict(values), trees.forest.predict(other)
+        assert (one == changed).all() == alike
 
 
 @pytest.mark.parametrize("library", ["catboost", "lightgbm"])

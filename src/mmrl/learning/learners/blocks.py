@@ -70,10 +70,6 @@ def blocks_of(spec: FeatureSpec, inputs: Inputs, modalities: Sequence[str]) -> t
 
 def _post_columns(spec: FeatureSpec) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Columns of a post's own numbers, and of its subreddit's history and the time."""
-    names = [name for name in NUMERIC["post"] if name in spec.scales]
     level = {*SUBREDDIT_FEATURES, *TIME_FEATURES}
-    of_level = [index for index, name in enumerate(names) if name in level]
-    own = [index for index, name in enumerate(names) if name not in level]
-    # The numbers are followed by a column for each that says where it is missing.
-    both = [[*found, *(index + len(names) for index in found)] for found in (own, of_level)]
-    return tuple(both[0]), tuple(both[1])
+    own = set(NUMERIC["post"]) - level
+    return tuple(spec.columns_of("post", own)), tuple(spec.columns_of("post", level))

@@ -1,6 +1,6 @@
 """Regressors: learners of a point, beside the network; each is fitted twice, saved and loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -37,25 +37,35 @@ def load_regressor(stem: Path, facts: Mapping[str, Any]) -> Regressor:
     return Trees.load(stem, facts)
 
 
-def fit_twice(library: str, task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:
+def fit_twice(
+    library: str, task: Task, unread: Collection[str] = ()
+) -> tuple[Regressor, Regressor]:
     """The first fit, on the training posts, and the second, on training and validation posts.
 
     Args:
         library: a library of trees, `kernel`, or a package's learner.
-        modalities: those that they read, besides the subreddit.
+        unread: numbers of "post" that trees leave out.
     """
     if is_foreign(library):
         return fit_foreign(library, task)
     if library == "kernel":
-        return _kernel_twice(task, modalities)
+        return _kernel_twice(task)
     trees = cast(Library, library)
-    fit = partial(fit_trees, trees, modalities=modalities, seed=task.seed, threads=task.threads)
+    columns = task.spec.columns_of("post", unread)
+    fit = partial(
+        fit_trees,
+        trees,
+        modalities=task.modalities,
+        seed=task.seed,
+        threads=task.threads,
+        unread=columns,
+    )
     return fit(task.train), fit(task.both)
 
 
-def _kernel_twice(task: Task, modalities: tuple[str, ...]) -> tuple[Regressor, Regressor]:
+def _kernel_twice(task: Task) -> tuple[Regressor, Regressor]:
     train, both = task.train, task.both
-    blocks = blocks_of(task.spec, train.inputs, modalities)
+    blocks = blocks_of(task.spec, train.inputs, task.modalities)
     choice = choose_kernel(train.inputs, train.target, blocks, task.seed)
     first = fit_kernel(train.inputs, train.target, blocks, choice, task.seed)
     return first, fit_kernel(both.inputs, both.target, blocks, choice, task.seed)

@@ -8,7 +8,7 @@ than the rule does (docs/decisions.md has the figures).
 import json
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -157,11 +157,25 @@ def matrix(
 
 
 def fit_trees(
-    library: Library, learn: Part, modalities: tuple[str, ...], *, seed: int, threads: int | None
+    library: Library,
+    learn: Part,
+    modalities: tuple[str, ...],
+    *,
+    seed: int,
+    threads: int | None,
+    unread: Sequence[int] = (),
 ) -> Trees:
-    """Trees on the given modalities and the subreddit: many small steps."""
+    """Trees on the given modalities and the subreddit: many small steps.
+
+    Args:
+        unread: columns of "post" that no tree may split at.
+    """
     wide = any(name not in METADATA for name in modalities)
     values = matrix(learn.inputs, modalities)
+    if unread:
+        before = modalities[: modalities.index("post")]
+        first = matrix(learn.inputs.take(slice(1)), before).shape[1] - 1
+        values[:, [first + column for column in unread]] = 0.0  # all alike: nowhere to split
     if library == "lightgbm":
         model = _fit_lightgbm(values, learn.target, wide, seed, threads)
         forest = of_lightgbm(model.model_to_string())
