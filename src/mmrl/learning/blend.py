@@ -143,7 +143,7 @@ def fit_blend(
     subreddits = [*task.spec.subreddits, *_newcomers(task)]
     outcomes = _outcomes(model, task.validation, fits.validation, task.mature_after, subreddits)
     learned_from = len(task.spec.subreddits)
-    level_of = choose_level(outcomes, learned_from) if task.in_time else "none"
+    level_of = choose_level(outcomes, learned_from)
     seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
     return Blend(model, outcomes, subreddits, level_of, seconds)
 

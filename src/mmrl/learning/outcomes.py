@@ -3,10 +3,11 @@
 Levels move: a community grows, a site's votes change. A model that learned a while ago is off by
 as much for every post, and the posts that have matured since say by how much. The correction is
 the mean of their errors, drawn to zero where they are few; a subreddit's own comes on top of all
-subreddits'. Only errors that were known when a post went up correct its prediction.
+subreddits', where the validation posts say that it helps. Only errors that were known when a post
+went up correct its prediction.
 
-Of newcomers, subreddits that a model has not learned from, the validation posts can't say whether
-errors help: their own always count, for the model may be off by as much as communities differ.
+Of newcomers, subreddits that a model has not learned from, the validation posts can't say that:
+their own always count, for the model may be off by as much as communities differ.
 """
 
 from collections.abc import Callable
@@ -28,8 +29,8 @@ _ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as 
 # No author's name at all; one without a matured post before; one with such posts.
 AUTHOR_KINDS = ("anonymous", "new", "met")
 
-# Whose errors count: nobody's, those of all posts, or those and the subreddit's own.
-LevelOf = Literal["none", "all", "own"]
+# Whose errors count: those of all posts, or the subreddit's own, too.
+LevelOf = Literal["all", "own"]
 
 # Of the subreddits' numbers, kinds of authors and moments of q predictions, (q,) each: what to add
 # to them, and to either side of their intervals, (q,) each.
@@ -95,11 +96,8 @@ def levels(
         moments: (q,) int64 microseconds since 1970, when each post goes up.
     """
     every = Sums(np.zeros_like(outcomes.known), outcomes.known, outcomes.error)
-    if of == "none":
-        overall, beyond = np.zeros(len(moments)), outcomes.error
-    else:
-        overall = _drawn(every, np.zeros_like(moments), moments)
-        beyond = outcomes.error - _drawn(every, np.zeros_like(outcomes.known), outcomes.known)
+    overall = _drawn(every, np.zeros_like(moments), moments)
+    beyond = outcomes.error - _drawn(every, np.zeros_like(outcomes.known), outcomes.known)
     own = _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
     return overall + np.where((of == "own") | (subreddit > learned_from), own, 0.0)
 
@@ -140,21 +138,20 @@ def follow(
 
 
 def choose_level(outcomes: Outcomes, learned_from: int) -> LevelOf:
-    """Whose errors correct the predictions of these posts best, each by what was known before it;
-    the simplest choice of those whose squared error is within 1% of the least.
+    """Whether a subreddit's own errors correct these predictions better by more than 1% of the
+    squared error, each by what was known before it.
 
     Args:
         learned_from: see `levels`.
     """
-    choices: tuple[LevelOf, ...] = ("none", "all", "own")
     if len(np.unique(outcomes.subreddit)) == 1:
-        choices = ("none", "all")
-    squares = {}
-    for of in choices:
+        return "all"
+
+    def squared(of: LevelOf) -> float:
         level = levels(outcomes, outcomes.subreddit, outcomes.created, of, learned_from)
-        squares[of] = float(np.mean((outcomes.error - level) ** 2))
-    enough = _NO_WORSE * min(squares.values())
-    return next(of for of in choices if squares[of] <= enough)
+        return float(np.mean((outcomes.error - level) ** 2))
+
+    return "own" if _NO_WORSE * squared("own") < squared("all") else "all"
 
 
 def _drawn(sums: Sums, groups: np.ndarray, moments: np.ndarray) -> np.ndarray:
