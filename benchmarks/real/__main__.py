@@ -2,6 +2,7 @@
 
     python -m benchmarks.real [lospec_palettes ...] [--split time authors] [--home FOLDER]
         [--posts N] [--json FILE] [--against autogluon --python PYTHON [--preset medium_quality]]
+    python -m benchmarks.real --table posts.csv [--feature flair_text ...] [...]
 
 Sets lie in MMRL_SHARED_DATA (or ../shared/data). Each is imported by `mmrl import` into a home of
 its own, its stages are run by `mmrl run` up to merge, and a model is trained and judged by
@@ -11,6 +12,10 @@ Splits: `time`, the last 25% of the posts are the test posts; `authors`, five fo
 a model that has not seen its authors' posts (sha256 of the author modulo 5; a post without an
 author is a group of its own), its validation posts are of other authors again, all folds'
 predictions pooled before the metrics are taken.
+
+--table is a table of one's own, of posts whose scores are settled: its titles are learned from, and
+what else `mmrl import table` finds in it, by time. --feature names columns that were known when a
+post went up.
 
 --against autogluon writes the facts that mmrl learns from as a CSV file and runs AutoGluon on them
 in the environment of --python; see benchmarks/real/against.py for how to set it up.
@@ -39,6 +44,7 @@ from benchmarks.real.sets import (
     authors_of,
     import_set,
     run_stages,
+    set_of,
 )
 from mmrl.catalog import Catalog
 from mmrl.catalog.columns import TEXT
@@ -59,7 +65,8 @@ _TITLES = {"time": "last 25% by time", "authors": "5 folds by author, pooled"}
 def main() -> None:
     """Prints a table a set and split."""
     given = _arguments()
-    if not SHARED.is_dir():
+    sets = SETS if given.table is None else (set_of(given.table, given.feature),)
+    if given.table is None and not SHARED.is_dir():
         sys.exit(f"benchmarks.real: no real data in {SHARED}: set MMRL_SHARED_DATA to its folder.")
     with tempfile.TemporaryDirectory() as scratch:
         homes = given.home or Path(scratch)
@@ -69,8 +76,8 @@ def main() -> None:
             autogluon.check()
         found = [
             row
-            for real in SETS
-            if real.name in (given.sets or [one.name for one in SETS])
+            for real in sets
+            if real.name in (given.sets or [one.name for one in sets])
             for row in _set(real, homes, given.split, given.posts, autogluon)
         ]
     facts = {
@@ -93,6 +100,8 @@ def _arguments() -> argparse.Namespace:
     )
     names = [real.name for real in SETS]
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"all unless given: {names}")
+    parser.add_argument("--table", type=Path, help="a table of your own, in place of the sets")
+    parser.add_argument("--feature", nargs="+", default=[], metavar="COLUMN", help="of the table")
     parser.add_argument("--split", nargs="+", choices=list(_TITLES), default=list(_TITLES))
     parser.add_argument("--home", type=Path, help="a folder to keep the homes in")
     parser.add_argument("--posts", type=int, help="only so many posts of each set, evenly spread")
@@ -101,6 +110,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--python", type=Path, help="the Python of AutoGluon's environment")
     parser.add_argument("--preset", default="medium_quality", help="AutoGluon's")
     given = parser.parse_args()
+    if given.table is not None and (given.sets or not given.table.is_file()):
+        parser.error(f"--table takes the place of sets, and {given.table} must be a file")
     if unknown := sorted(set(given.sets) - set(names)):
         parser.error(f"no set {', '.join(unknown)}: sets are {', '.join(names)}")
     if given.against is not None and given.python is None:
@@ -162,7 +173,7 @@ def _notes(real: RealSet, samples: pa.Table) -> list[str]:
     """What mmrl could not know, and how the anchors were judged."""
     notes = []
     if all(samples[name].null_count == samples.num_rows for name in AUTHOR_FEATURES):
-        notes.append("mmrl knew no author of any post: the file names authors, it has no ids")
+        notes.append("mmrl knew the author of no post")
     return notes + list(real.remarks)
 
 

@@ -8,7 +8,7 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
@@ -112,6 +112,22 @@ SETS = (
         settings=_NO_IMAGES,
     ),
 )
+
+
+def set_of(table: Path, features: Sequence[str]) -> RealSet:
+    """A table of one's own, with settled scores, learned from by titles and what else it says.
+
+    Args:
+        features: columns that were known when a post went up.
+    """
+    chosen = [word for name in features for word in ("--feature", name)]
+    return RealSet(
+        table.name.split(".")[0],
+        str(table.resolve()),
+        "table",
+        ("--settled", *chosen),
+        settings=_NO_IMAGES,
+    )
 
 
 def authors_of(real: RealSet) -> dict[str, str]:
