@@ -37,7 +37,7 @@ class RealSet:
     """A real set.
 
     Attributes:
-        file: a table or a dump, in the folder of shared data.
+        file: a table or a dump, in the folder of shared data; or anywhere, by its whole path.
         source: of a table with a column `source`, the one whose rows are read; None: all rows.
         importing: words of `mmrl import` after its file.
         images: the folder of its images, in the folder of shared data; None where it has none.

@@ -18,7 +18,7 @@ from mmrl.learning.extras import ExtraFeatures, fit_extras
 from mmrl.learning.grid import Grid
 from mmrl.learning.projection import Projection, fit_projection, rows_to_fit
 from mmrl.learning.scale import Scale, fit_scale, scaled
-from mmrl.learning.targets import column, matrix
+from mmrl.learning.targets import column, columns
 from mmrl.samples.batches import HeldVectors, Vectors
 from mmrl.samples.extras import EXTRA, text_column, text_columns
 from mmrl.samples.schema import (
@@ -300,7 +300,7 @@ class Encoding:
         scales = [self.spec.scales[name] for name in known]
         for start in range(0, samples.num_rows, _ROWS):
             rows = slice(start, start + _ROWS)
-            standard = scaled(matrix(samples.slice(start, _ROWS), known), scales)
+            standard = scaled(columns(samples.slice(start, _ROWS), known), scales)
             absent = np.isnan(standard)
             values[rows, : len(known)] = np.where(absent, 0.0, standard)
             if marked:

@@ -16,12 +16,12 @@ class Scale:
     deviation: float
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """(n,) values in standard deviations from the mean, cut off at 4 of them; NaN stays."""
-        return np.clip((values - self.mean) / self.deviation, -_FURTHEST, _FURTHEST)
+        """(n,) values of the feature, as `scaled` has them."""
+        return scaled(values[:, None], [self])[:, 0]
 
 
 def scaled(values: np.ndarray, scales: Sequence[Scale]) -> np.ndarray:
-    """(n, k) values of k features, each as its scale has it."""
+    """(n, k) values of k features in deviations from their means, cut off at 4; NaN stays."""
     means, deviations = (
         np.array([getattr(scale, name) for scale in scales]) for name in ("mean", "deviation")
     )

@@ -45,7 +45,7 @@ def to_popularity(log_score: np.ndarray, subscribers: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(np.expm1(log_score), 0.0) / known * 1000.0)
 
 
-def matrix(samples: pa.Table, names: Sequence[str]) -> np.ndarray:
+def columns(samples: pa.Table, names: Sequence[str]) -> np.ndarray:
     """Numeric columns side by side, (n, len(names)) float64, as `column` has each."""
     there = set(samples.schema.names)
     if not there.issuperset(names) or len({samples.schema.field(name).type for name in names}) > 1:

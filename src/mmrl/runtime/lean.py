@@ -1,8 +1,8 @@
 """Libraries kept away from a command's process, for they cost seconds and most commands use none.
 
-Only the process `mmrl` does so: in a notebook, whoever imports mmrl may want them. LightGBM and
-transformers import scikit-learn where it is installed; PyArrow imports pandas with its datasets,
-which Lance brings. Neither needs it; PyArrow asks again once somebody does.
+Only processes of mmrl's own do so: in a notebook, whoever imports mmrl may want them. LightGBM and
+transformers import scikit-learn where it is installed; PyArrow imports pandas with its first array,
+and with its datasets, which Lance brings. Neither needs it; PyArrow asks again once somebody does.
 """
 
 import sys

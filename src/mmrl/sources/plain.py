@@ -88,7 +88,7 @@ def _read(data: dict[str, Any], source: str, latest: int) -> Plain:
     post = (
         post_id,
         subreddit,
-        unescaped(title) if "&" in title else title,
+        unescaped(title),
         _bare(_ACCOUNT, get("author_fullname")),
         None if author in GONE else author,
         created * _SECOND,
@@ -139,7 +139,7 @@ def _text(value: Any, most: int) -> str | None:
 
 def _words(value: Any, most: int) -> str | None:
     text = _text(value, most)
-    return unescaped(text) if text is not None and "&" in text else text
+    return None if text is None else unescaped(text)
 
 
 def _bare(form: Any, value: Any) -> str | None:

@@ -160,11 +160,14 @@ def test_another_file_or_another_wish_is_read_from_its_start(tmp_path: Path) -> 
     assert not told
 
 
-def test_a_purge_forgets_how_far_an_import_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("since", [drop_refused_rows, begin_generation])
+def test_an_import_begins_anew_after_a_purge_and_where_rows_were_taken_out(
+    tmp_path: Path, since: Callable[[Catalog], object]
+) -> None:
     path, told = tmp_path / "dump", list[str]()
     path.write_bytes(TEXT)
     killed(tmp_path / "home", [path], 4)
-    drop_refused_rows(Catalog.open(tmp_path / "home"))
+    since(Catalog.open(tmp_path / "home"))
     read(tmp_path / "home", [path], told)
     assert not told
 
@@ -217,15 +220,6 @@ def test_a_mark_that_is_written_while_a_purge_ends_does_not_stay(
     killed(home, [path], 4)
     assert marks
     assert not list((home / "imports").iterdir())
-
-
-def test_an_import_begins_anew_where_rows_were_taken_out_since(tmp_path: Path) -> None:
-    path, told = tmp_path / "dump", list[str]()
-    path.write_bytes(TEXT)
-    killed(tmp_path / "home", [path], 4)
-    begin_generation(Catalog.open(tmp_path / "home"))
-    read(tmp_path / "home", [path], told)
-    assert not told
 
 
 def test_an_import_of_a_file_from_the_future_goes_on_later_and_not_before(tmp_path: Path) -> None:

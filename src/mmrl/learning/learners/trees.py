@@ -9,7 +9,7 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -171,11 +171,7 @@ def fit_trees(
         unread: columns of "post" that no tree may split at.
     """
     wide = any(name not in METADATA for name in modalities)
-    values = matrix(learn.inputs, modalities)
-    if unread:
-        before = modalities[: modalities.index("post")]
-        first = matrix(learn.inputs.take(slice(1)), before).shape[1] - 1
-        values[:, [first + column for column in unread]] = 0.0  # all alike: nowhere to split
+    values = matrix(_without(learn.inputs, unread), modalities)
     if library == "lightgbm":
         model = _fit_lightgbm(values, learn.target, wide, seed, threads)
         forest = of_lightgbm(model.model_to_string())
@@ -183,6 +179,15 @@ def fit_trees(
         model = _fit_catboost(values, learn.target, wide, seed, threads)
         forest = _of_catboost(model)
     return Trees(library, forest, modalities, model=model)
+
+
+def _without(inputs: Inputs, columns: Sequence[int]) -> Inputs:
+    """Inputs that are all alike in some columns of "post", so that nothing splits there."""
+    if not columns:
+        return inputs
+    post = inputs.values["post"].copy()
+    post[:, list(columns)] = 0.0
+    return replace(inputs, values={**inputs.values, "post": post})
 
 
 def steps_of(posts: int, most: int) -> int:

@@ -139,16 +139,17 @@ class Opened:
         files = [file for each in drafts for file in each.images]
         by_hash = {file.content: file for file in files}
         encoded = EncodedContents(self.profile, by_hash, self.contents)
+        looks = self.registered.model.encoding.spec.reads_images
 
         def probe() -> list[ReadImage]:
             read = read_images(files, self.settings.images, self.contents)
-            if self.registered.model.encoding.spec.reads_images:
+            if looks:
                 encoded.measure()
             return read
 
         with ThreadPoolExecutor(1, "probe") as aside:  # models and decoders leave Python's lock
             probing = aside.submit(probe)
-            if self.registered.model.encoding.spec.reads_images:
+            if looks:
                 encoded.look()
             read = iter(probing.result())
         return [[next(read) for _ in each.images] for each in drafts]

@@ -18,10 +18,10 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from importlib.abc import MetaPathFinder
 from typing import IO
 
 from mmrl.errors import Failure, InputError
+from mmrl.runtime.lean import keep_away
 from mmrl.sources.files.block import Part, read_block
 from mmrl.sources.files.reading import Plan, Reached, blocks
 
@@ -194,20 +194,12 @@ def _end_with(starter: IO[bytes]) -> None:
     os._exit(1)
 
 
-class _WithoutPandas(MetaPathFinder):
-    """Keeps Arrow from importing pandas with its first array: a second, and 60 MB, for nothing."""
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name, name=name)
-
-
 def _main(role: str, *numbers: str) -> None:
     """What one of the processes does; `unpack` is told where its plan and its pipes are."""
     gc.set_threshold(_GARBAGE)
     with suppress(BrokenPipeError):
         if role == "parse":
-            sys.meta_path.insert(0, _WithoutPandas())
+            keep_away()  # pandas, which Arrow imports with its first array, is a second and 60 MB
             target = os.fdopen(os.dup(1), "wb")
             os.dup2(2, 1)  # whatever a library prints is no message
             _parse(sys.stdin.buffer, target)
