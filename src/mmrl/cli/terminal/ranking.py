@@ -1,6 +1,6 @@
 """Rankings of drafts for the terminal: the table, and what else is asked of the best draft."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -34,16 +34,18 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("", justify="right")
-    table.add_column("likely")
+    table.add_column("likely", overflow="fold")
     table.add_column("score", justify="right")
     table.add_column("in the top tenth", justify="right")
     removals = any(row.removal is not None for row in rows)
     if removals:
         table.add_column("removed", justify="right")
     for name in ("image", "title", f"hour ({zone})"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
+    names = told_apart({row.image for row in rows if row.image})
     for row in rows:
         table.add_row(
             str(row.place),
@@ -51,11 +53,17 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
             score_of(row),
             chance(row.top_tenth),
             *([chance(row.removal)] if removals else []),
-            Text(shown(row.image or "none", 40)),
+            Text(shown(names[row.image], 40) if row.image else "none"),
             Text(shown(row.title, 60)),
             hour_of(row.posted_at, place),
         )
     return table
+
+
+def told_apart(paths: Collection[str]) -> dict[str, str]:
+    """A name for each image: the file's alone, where that tells them apart."""
+    names = {path: path.rstrip("/").rpartition("/")[2] or path for path in paths}
+    return names if len(set(names.values())) == len(names) else {path: path for path in paths}
 
 
 def shown_about(about: "AboutBest") -> Iterator[Table | Text]:
