@@ -52,7 +52,7 @@ setup-dev: $(VENV)/.setup-dev  ## Set up .venv to work on mmrl
 
 setup-airflow: .venv-airflow/.setup  ## Set up .venv-airflow
 
-demo: setup  ## Run the whole path on simulated posts (under 6 minutes on 2 cores)
+demo: setup  ## Run the whole path on simulated posts (4 to 8 minutes on 2 cores)
 	$(BIN)/mmrl demo --home demo
 
 airflow: setup setup-airflow  ## Start Airflow on loopback with mmrl's DAGs (MMRL_HOME=...)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import Json, Posts, Seed, suggested
+from mmrl.cli.options import Json, Posts, Seed, from_here, suggested
 
 
 def demo(
@@ -38,8 +38,9 @@ def demo(
         Console().print(metrics_table(trained.evaluation, title="On simulated posts"))
     if trained is not None:
         typer.echo(trained.message)
-    if report.run.published is not None:
-        typer.echo(f"\nReport: {report.run.published.report}")
+    published = report.run.published
+    if published is not None and published.report is not None:
+        typer.echo(f"\nReport: {from_here(published.report)}")
     place = ("--home", home, "--as-of", f"{report.as_of:%Y-%m-%dT%H:%M}")
     draft = ("predict", *report.pictures, "--title", "...", "--subreddit", "SimPics")
     typer.echo(

@@ -2,6 +2,7 @@
 
 import shlex
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,8 @@ import mmrl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from mmrl.storage.location import Location
 
 
 Home = Annotated[
@@ -51,6 +54,12 @@ Version = Annotated[
 def suggested(*words: object) -> str:
     """A command to be copied: each word quoted where a shell would take it apart."""
     return shlex.join(["mmrl", *map(str, words)])
+
+
+def from_here(place: "Path | Location") -> str:
+    """A place as it is typed here: relative where it lies below the working directory."""
+    shown, here = str(place), Path.cwd()
+    return str(Path(shown).relative_to(here)) if Path(shown).is_relative_to(here) else shown
 
 
 def pairs(option: str, texts: "Sequence[str] | None", expected: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Version, open_home
+from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Version, from_here, open_home
 
 
 def report(
@@ -17,4 +17,5 @@ def report(
     ] = None,
 ) -> None:
     """Writes a model's report: one HTML file that opens without a network."""
-    typer.echo(f"Report: {open_home(home).report(version, as_of=as_of, out=out)}")
+    path = open_home(home).report(version, as_of=as_of, out=out)
+    typer.echo(f"Report: {from_here(path)}")

@@ -4,7 +4,16 @@ from typing import Annotated
 
 import typer
 
-from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, say_if_later, suggested
+from mmrl.cli.options import (
+    DEFAULT_HOME,
+    AsOf,
+    Home,
+    Json,
+    from_here,
+    open_home,
+    say_if_later,
+    suggested,
+)
 from mmrl.stages import STAGES, groups
 
 
@@ -58,6 +67,6 @@ def run(
         if report.trained is not None:
             typer.echo(report.trained.message)
         if report.published is not None and report.published.report is not None:
-            typer.echo(f"Report: {report.published.report}")
+            typer.echo(f"Report: {from_here(report.published.report)}")
         say_if_later(report.later, at)
         typer.echo(f"Next: {suggested('status', '--home', home)}")

@@ -6,7 +6,7 @@ import typer
 
 import mmrl
 from mmrl.cli import INTERRUPTED
-from mmrl.cli.options import DEFAULT_HOME, Home, Json, suggested
+from mmrl.cli.options import DEFAULT_HOME, Home, Json, from_here, suggested
 from mmrl.cli.spans import SandboxTime
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _summary(report: "StartReport", home: str, subreddit: str) -> None:
     if trained is not None:
         typer.echo(trained.message)
     if published is not None and published.report is not None:
-        typer.echo(f"Report: {published.report}")
+        typer.echo(f"Report: {from_here(published.report)}")
     draft = ("predict", "IMAGE", "--title", "...", "--subreddit", subreddit)
     typer.echo(
         f"Next: {suggested('serve', '--home', home)}   (which picture, which title, where, when)\n"
