@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the CPUs
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MMRL_THREADS", "1")
 
 # No test hangs on the machine's speed; CI draws the same examples each time.
 settings.register_profile(
@@ -41,6 +44,8 @@ SLOW_FIXTURES = frozenset({"finished", "hub", "real_server", "s3", "trained", "t
 # The files that take longest, begun first, so that no worker ends long after the others.
 LONGEST = (
     "tests/deploy/test_airflow_run.py",
+    "tests/benchmarks/test_real.py",
+    "tests/collector/test_archive.py",
     "tests/cli/test_weights.py",
     "tests/pipeline/test_kill.py",
     "tests/pipeline/cluster/test_ray.py",

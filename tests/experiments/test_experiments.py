@@ -100,7 +100,7 @@ def test_a_column_of_one_s_own_says_the_parts() -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mmrl.Home:
     monkeypatch.setenv("MMRL_FILTER__REQUIRE_IMAGE", "false")
     options = {"bootstrap": 100, "min_samples": 100}
-    home = mmrl.open(tmp_path / "home", create=True, quiet=True, threads=2, train=options)
+    home = mmrl.open(tmp_path / "home", create=True, quiet=True, threads=1, train=options)
     fill_samples(home.catalog, packaged_samples(300))
     return home
 

@@ -29,7 +29,7 @@ def spearman_of(evaluation: Evaluation, model: str) -> Measure:
 
 
 def options(**train_settings: object) -> Settings:
-    return Settings(threads=2, train={"bootstrap": 200, "ablation": False, **train_settings})
+    return Settings(threads=1, train={"bootstrap": 200, "ablation": False, **train_settings})
 
 
 def test_the_model_learns_what_the_baselines_cannot_read(trained: Trained) -> None:
@@ -194,6 +194,7 @@ def test_weights_do_not_depend_on_a_level_that_moved() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_community_that_is_first_met_in_the_validation_posts_is_known() -> None:
     samples = make_samples(500, seed=4)
     late = np.arange(500) >= 350

@@ -84,14 +84,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     merge(catalog, NOW)
     for target in TARGETS:
         options = {"bootstrap": 100, "ablation": False, "target": target}
-        settings = Settings(threads=2, train=options)
+        settings = Settings(threads=1, train=options)
         extras = EXTRAS if target == "log_score" else None
         samples = make_samples(260, measured=True, extras=extras)
         trained = train(samples, settings, ENCODERS, AS_OF)
         Registry(home).register(trained, trained.test_samples, fingerprint=target)
     for name, share in IMAGELESS.items():
         samples = take_images(make_samples(260, measured=True), np.arange(260) % 10 < 10 * share)
-        trained = train(samples, Settings(threads=2, train=QUICK_TRAINING), ENCODERS, AS_OF)
+        trained = train(samples, Settings(threads=1, train=QUICK_TRAINING), ENCODERS, AS_OF)
         Registry(home).register(trained, trained.test_samples, fingerprint=name)
     return home
 
@@ -111,7 +111,7 @@ def predicted(
 ) -> Prediction:
     draft = Draft(image_file, "A lake", subreddit)
     (prediction,) = predict.predict_drafts(
-        Catalog.open(home), Settings(threads=2), [draft], NOW, VERSION[target]
+        Catalog.open(home), Settings(threads=1), [draft], NOW, VERSION[target]
     )
     return prediction
 

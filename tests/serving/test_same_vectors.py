@@ -81,7 +81,7 @@ def stored(home: Path, posts: list[tuple[str, str]]) -> Catalog:
 def test_a_draft_gets_the_caption_vectors_and_statistics_of_a_stored_post_with_the_same_content(
     profile_name: str, posts: list[tuple[str, str]]
 ) -> None:
-    options = Settings(profile=profile_name, threads=2)
+    options = Settings(profile=profile_name, threads=1)
     profile = load_profile(options)
     with tempfile.TemporaryDirectory() as home:
         catalog = stored(Path(home) / "home", posts)

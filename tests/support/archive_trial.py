@@ -14,7 +14,7 @@ from mmrl.sources.connection import collector_settings, connect_live
 from mmrl.sources.kinds import ARCTIC_SHIFT
 from mmrl.sources.live import LiveSource
 from mmrl.sources.transport import Transport
-from tests.support.service_trial import START, JumpingClock
+from tests.support.service_trial import START, WRITE_EVERY, JumpingClock
 
 
 class ArchiveTrial:
@@ -24,7 +24,7 @@ class ArchiveTrial:
         self.server, self.catalog = server, catalog
         names = [subreddit.name for subreddit in server.world.subreddits]
         self.settings = Settings(
-            reddit=RedditSettings(subreddits=names),
+            reddit=RedditSettings(subreddits=names, commit_seconds=WRITE_EVERY.total_seconds()),
             arctic_shift=ArcticShiftSettings(base_url=server.url, contact="tests@example.org"),
         )
         self.told: list[str] = []
@@ -39,9 +39,8 @@ class ArchiveTrial:
     def service(self, **options: Any) -> Service:
         source, transport = self.connect()
         settings = collector_settings(ARCTIC_SHIFT, self.settings)
-        return Service(
-            *(source, transport, self.catalog, settings), tell=self.told.append, **options
-        )
+        given = {"heartbeat": WRITE_EVERY, "tell": self.told.append, **options}
+        return Service(source, transport, self.catalog, settings, **given)
 
     def run(self, hours: float) -> Status:
         service = self.service()

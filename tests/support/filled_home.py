@@ -19,7 +19,7 @@ from mmrl.learning.train import Trained, train
 from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
 
 PROFILE = load_profile(Settings())
-SETTINGS = Settings(threads=2, filter={"require_image": False}, train=QUICK_TRAINING)
+SETTINGS = Settings(threads=1, filter={"require_image": False}, train=QUICK_TRAINING)
 ENCODERS = PROFILE.ids
 DIMS = {space: PROFILE.dims[space] for space in SPACES}
 

@@ -28,6 +28,7 @@ Library = Literal["catboost", "lightgbm"]
 METADATA = ("post", "author", EXTRA)  # modalities
 _LEAST_STEPS = 500
 _FEW_POSTS = 5_000
+_MANY_POSTS = 100_000  # below, LightGBM's threads wait for each other longer than they work
 _CATBOOST_SHRINKAGE, _LIGHTGBM_SHRINKAGE = 25.0, 20.0  # steps times learning rate
 
 
@@ -238,7 +239,7 @@ def _fit_lightgbm(
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": threads or 0,
+        "num_threads": 1 if len(values) < _MANY_POSTS else threads or 0,
         "verbosity": -1,
     }
     return lightgbm.train(options, lightgbm.Dataset(values, target), steps)
