@@ -12,8 +12,6 @@ import mmrl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mmrl.storage.location import Location
-
 
 Home = Annotated[
     str,
@@ -56,8 +54,8 @@ def suggested(*words: object) -> str:
     return shlex.join(["mmrl", *map(str, words)])
 
 
-def from_here(place: "Path | Location") -> str:
-    """A place as it is typed here: relative where it lies below the working directory."""
+def from_here(place: object) -> str:
+    """A path or address as it is typed here: relative where it lies below the working directory."""
     shown, here = str(place), Path.cwd()
     return str(Path(shown).relative_to(here)) if Path(shown).is_relative_to(here) else shown
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmrl.errors import InputError
 from mmrl.sources.files.content import BrokenOffError, Content
-from mmrl.sources.files.json_content import json_blocks, json_lines, submissions
+from mmrl.sources.files.dumps.json_content import json_blocks, json_lines, submissions
 from mmrl.sources.files.lines import lines
 from mmrl.sources.post import Refused
 

@@ -22,10 +22,10 @@ from typing import IO
 
 from mmrl.errors import Failure, InputError
 from mmrl.runtime.lean import keep_away
-from mmrl.sources.files.block import Part, read_block
-from mmrl.sources.files.reading import Plan, Reached, blocks
+from mmrl.sources.files.dumps.block import Part, read_block
+from mmrl.sources.files.dumps.reading import Plan, Reached, blocks
 
-_MODULE = "mmrl.sources.files.processes"
+_MODULE = "mmrl.sources.files.dumps.processes"
 _MOST = 8  # processes that parse: who writes the rows does not keep up with more
 _AHEAD = 8  # parts that are taken before they are asked for; a few megabytes each
 _PIPE_BYTES = 1 << 20

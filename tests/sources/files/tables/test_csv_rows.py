@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mmrl.errors import InputError
-from mmrl.sources.files.columns import recognised
-from mmrl.sources.files.csv_rows import CsvRows
+from mmrl.sources.files.tables.columns import recognised
+from mmrl.sources.files.tables.csv_rows import CsvRows
 from mmrl.sources.post import Refused
 
 HEADER = ["id", "title", "score", "created_utc", "subreddit"]

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
-from mmrl.sources.files.asked import Asked, Seen, folded
-from mmrl.sources.files.block import Part, Reading
 from mmrl.sources.files.content import STDIN, existing, file_name, file_size
-from mmrl.sources.files.processes import cores, read_beside
-from mmrl.sources.files.reading import Plan, Reached, read_here
+from mmrl.sources.files.dumps.asked import Asked, Seen, folded
+from mmrl.sources.files.dumps.block import Part, Reading
+from mmrl.sources.files.dumps.processes import cores, read_beside
+from mmrl.sources.files.dumps.reading import Plan, Reached, read_here
 from mmrl.sources.files.rows import Rows
 from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
 from mmrl.sources.kinds import DUMP

@@ -4,9 +4,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmrl.sources.files.block import Part, Reading, read_block
 from mmrl.sources.files.content import Content, Entry
-from mmrl.sources.files.json_content import Block, json_blocks
+from mmrl.sources.files.dumps.block import Part, Reading, read_block
+from mmrl.sources.files.dumps.json_content import Block, json_blocks
 from mmrl.sources.files.source import Mark
 
 

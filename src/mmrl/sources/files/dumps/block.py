@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from mmrl.catalog.reasons import Reason
-from mmrl.sources.files.asked import Asked, Seen, Sieve
-from mmrl.sources.files.json_content import Block, json_lines, submissions
+from mmrl.sources.files.dumps.asked import Asked, Seen, Sieve
+from mmrl.sources.files.dumps.json_content import Block, json_lines, submissions
 from mmrl.sources.files.rows import Gathered, Rows
 from mmrl.sources.files.source import BATCH
 from mmrl.sources.plain import read_plain

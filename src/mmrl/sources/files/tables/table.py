@@ -15,14 +15,14 @@ from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
 from mmrl.sources.dates import DayOrder, UnreadDateError, day_order, read_time
 from mmrl.sources.extras import extra_value
-from mmrl.sources.files.columns import Columns, map_columns, recognised
 from mmrl.sources.files.content import STDIN, existing, file_size
-from mmrl.sources.files.csv_rows import CsvRows
-from mmrl.sources.files.features import Features, choose_features, without_features
-from mmrl.sources.files.image_folder import ImageFolder
-from mmrl.sources.files.parquet_rows import ParquetRows
 from mmrl.sources.files.rows import Rows
 from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
+from mmrl.sources.files.tables.columns import Columns, map_columns, recognised
+from mmrl.sources.files.tables.csv_rows import CsvRows
+from mmrl.sources.files.tables.features import Features, choose_features, without_features
+from mmrl.sources.files.tables.image_folder import ImageFolder
+from mmrl.sources.files.tables.parquet_rows import ParquetRows
 from mmrl.sources.kinds import TABLE
 from mmrl.sources.permalinks import post_page
 from mmrl.sources.post import Parsed, Refused, Unstated
@@ -59,7 +59,7 @@ class TableSource:
 
     Args:
         path: .csv, .tsv (packed or not), .parquet; `-` is standard input.
-        columns: field to column where the guess would be wrong, see `mmrl.sources.files.columns`.
+        columns: field to column where the guess would be wrong, see `tables.columns`.
         subreddit: for rows that name none.
         images: a folder with the posts' image files.
         settled: scores that do not say when they were observed are final, or are not; None: as

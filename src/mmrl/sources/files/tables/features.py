@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
 from mmrl.sources.extras import FLAIR
-from mmrl.sources.files.columns import SYNONYMS, Columns, fold, listed
+from mmrl.sources.files.tables.columns import SYNONYMS, Columns, fold, listed
 
 # Taken without being asked for, under their own names; the text of a post is a mapped field.
 _TAKEN = ("tags", "tag_list", "keywords", "description")

@@ -15,11 +15,11 @@ import pytest
 import zstandard
 
 from mmrl.errors import Failure, InputError
-from mmrl.sources.files import processes
-from mmrl.sources.files.asked import Asked
-from mmrl.sources.files.block import Reading
-from mmrl.sources.files.processes import read_beside
-from mmrl.sources.files.reading import Plan, read_here
+from mmrl.sources.files.dumps import processes
+from mmrl.sources.files.dumps.asked import Asked
+from mmrl.sources.files.dumps.block import Reading
+from mmrl.sources.files.dumps.processes import read_beside
+from mmrl.sources.files.dumps.reading import Plan, read_here
 from mmrl.sources.files.source import START
 from mmrl.sources.post import Unstated
 from tests.support.waiting import eventually
@@ -97,7 +97,7 @@ def test_a_message_that_can_t_be_taken_ends_the_reading(
 
 READ = """
 import pickle, sys
-from mmrl.sources.files.processes import read_beside
+from mmrl.sources.files.dumps.processes import read_beside
 results = read_beside(pickle.loads(bytes.fromhex(sys.argv[1])))
 next(results)
 print("reads", flush=True)

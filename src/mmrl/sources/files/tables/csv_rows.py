@@ -11,8 +11,8 @@ from mmrl.catalog.reasons import Reason
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
 from mmrl.sources.files.content import Content
-from mmrl.sources.files.dialect import Dialect, find_dialect
 from mmrl.sources.files.lines import LONGEST, lines, with_line_feeds
+from mmrl.sources.files.tables.dialect import Dialect, find_dialect
 from mmrl.sources.post import Refused
 
 HEAD = 1 << 18  # bytes that tell what a table is

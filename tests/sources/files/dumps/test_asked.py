@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrl.sources.files.asked import Asked, Seen, Sieve, folded
-from mmrl.sources.files.json_content import submissions
+from mmrl.sources.files.dumps.asked import Asked, Seen, Sieve, folded
+from mmrl.sources.files.dumps.json_content import submissions
 from mmrl.sources.post import Parsed, Unstated
 from mmrl.sources.submission import parse_submission
 from mmrl.times import microseconds_of
@@ -123,7 +123,7 @@ def test_lines_of_other_communities_and_times_are_left_out(line: bytes, left_out
 
 
 def test_what_was_seen_is_counted_by_name_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mmrl.sources.files.asked._NAMES", 2)
+    monkeypatch.setattr("mmrl.sources.files.dumps.asked._NAMES", 2)
     seen, others = Seen(), Seen()
     for name in "aabc":
         seen.add(name)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mmrl.sources.files.columns import map_columns
+from mmrl.sources.files.tables.columns import map_columns
 
 PAGE = "https://www.reddit.com/r/aww/comments/17abc{}/x/"
 

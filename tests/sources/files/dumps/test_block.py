@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.faults.inputs import _bad_line, _good
 from benchmarks.made_dump import posts
-from mmrl.sources.files import block
-from mmrl.sources.files.asked import Asked
-from mmrl.sources.files.block import Part, Reading, read_block
 from mmrl.sources.files.content import BEGINNING
-from mmrl.sources.files.json_content import Block
+from mmrl.sources.files.dumps import block
+from mmrl.sources.files.dumps.asked import Asked
+from mmrl.sources.files.dumps.block import Part, Reading, read_block
+from mmrl.sources.files.dumps.json_content import Block
 from mmrl.sources.post import Unstated
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
