@@ -35,7 +35,7 @@ from typing import Any
 import pyarrow as pa
 
 from benchmarks.real.against import AutoGluon
-from benchmarks.real.judge import Judged, judge_set, splits_of
+from benchmarks.real.judge import FOLDS, Judged, judge_set, splits_of
 from benchmarks.real.sets import (
     SETS,
     SHARED,
@@ -59,7 +59,7 @@ from mmrl.version import __version__
 _SHOWN = ("spearman", "rmse_log", "spearman_within", "pair_accuracy", "coverage_80", "width_80")
 _HEADS = ("Spearman", "RMSE", "in sub", "pairs", "coverage", "width")
 _TRAIN = {"ablation": False, "target": "log_score"}
-_TITLES = {"time": "last 25% by time", "authors": "5 folds by author, pooled"}
+_TITLES = {"time": "last 25% by time", "authors": "folds by author, pooled"}
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
             row
             for real in sets
             if real.name in (given.sets or [one.name for one in sets])
-            for row in _set(real, homes, given.split, given.posts, autogluon)
+            for row in _set(real, homes, given.split, given.folds, given.posts, autogluon)
         ]
     facts = {
         "mmrl_version": __version__,
@@ -103,6 +103,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, help="a table of your own, in place of the sets")
     parser.add_argument("--feature", nargs="+", default=[], metavar="COLUMN", help="of the table")
     parser.add_argument("--split", nargs="+", choices=list(_TITLES), default=list(_TITLES))
+    parser.add_argument("--folds", type=int, default=FOLDS, help="by author; %(default)s")
     parser.add_argument("--home", type=Path, help="a folder to keep the homes in")
     parser.add_argument("--posts", type=int, help="only so many posts of each set, evenly spread")
     parser.add_argument("--json", type=Path, help="a file to write the figures to")
@@ -110,6 +111,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--python", type=Path, help="the Python of AutoGluon's environment")
     parser.add_argument("--preset", default="medium_quality", help="AutoGluon's")
     given = parser.parse_args()
+    if given.folds < 2:
+        parser.error(f"--folds {given.folds}: expected 2 or more")
     if given.table is not None and (given.sets or not given.table.is_file()):
         parser.error(f"--table takes the place of sets, and {given.table} must be a file")
     if unknown := sorted(set(given.sets) - set(names)):
@@ -123,6 +126,7 @@ def _set(
     real: RealSet,
     homes: Path,
     splits: list[SplitName],
+    folds: int,
     most: int | None,
     autogluon: AutoGluon | None,
 ) -> list[dict[str, Any]]:
@@ -160,7 +164,7 @@ def _set(
     for name in real.splits:
         if name not in splits:
             continue
-        parts = splits_of(name, samples, authors, settings)
+        parts = splits_of(name, samples, authors, settings, folds)
         judged = judge_set(samples, parts, settings, encoders_of(profile), autogluon)
         _print(real, name, judged)
         rows.append(_row(real, name, judged, notes))

@@ -41,7 +41,11 @@ class Judged:
 
 
 def splits_of(
-    name: SplitName, samples: pa.Table, authors: Mapping[str, str], settings: Settings
+    name: SplitName,
+    samples: pa.Table,
+    authors: Mapping[str, str],
+    settings: Settings,
+    folds: int = FOLDS,
 ) -> list[Split]:
     """One split by time, or one a fold of authors.
 
@@ -61,15 +65,15 @@ def splits_of(
         ]
     ids = samples["post_id"].to_pylist()
     groups = [authors.get(post, f"post {post}") for post in ids]
-    fold = np.array([fold_of(group) for group in groups])
+    fold = np.array([fold_of(group, folds) for group in groups])
     share = settings.train.validation_share
     tuning = np.array([_drawn(group) < share for group in groups])
-    return [_fold(usable, fold == number, tuning) for number in range(FOLDS)]
+    return [_fold(usable, fold == number, tuning) for number in range(folds)]
 
 
-def fold_of(group: str) -> int:
+def fold_of(group: str, folds: int) -> int:
     """The fold of an author: sha256 modulo the folds, so that no other post can change it."""
-    return int(sha256(group.encode()).hexdigest(), 16) % FOLDS
+    return int(sha256(group.encode()).hexdigest(), 16) % folds
 
 
 def _drawn(group: str) -> float:

@@ -212,7 +212,7 @@ def test_on_postgresql_a_task_killed_in_its_middle_is_tried_again_and_nothing_is
 
 
 # How long a stage's process lives before it is killed: training is in its middle then.
-KILLED = {"fetch-images": 0.5, "train": 12.0}
+KILLED = {"fetch-images": 0.5, "train": 6.0}
 
 
 def _kill(stage: str, home: Path, after: float) -> bool:

@@ -31,6 +31,7 @@ from tests.support.learning_samples import (
     ENCODERS,
     QUICK_TRAINING,
     make_samples,
+    quick_baselines,
     take_images,
 )
 from tests.support.samples_catalog import at, merge, observation, post, write
@@ -82,17 +83,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     observations += [observation(p, 40, score=20 * n) for n, p in enumerate(posts)]
     write(catalog, posts, observations)
     merge(catalog, NOW)
-    for target in TARGETS:
-        options = {"bootstrap": 100, "ablation": False, "target": target}
-        settings = Settings(threads=1, train=options)
-        extras = EXTRAS if target == "log_score" else None
-        samples = make_samples(260, measured=True, extras=extras)
-        trained = train(samples, settings, ENCODERS, AS_OF)
-        Registry(home).register(trained, trained.test_samples, fingerprint=target)
-    for name, share in IMAGELESS.items():
-        samples = take_images(make_samples(260, measured=True), np.arange(260) % 10 < 10 * share)
-        trained = train(samples, Settings(threads=1, train=QUICK_TRAINING), ENCODERS, AS_OF)
-        Registry(home).register(trained, trained.test_samples, fingerprint=name)
+    with quick_baselines():
+        for target in TARGETS:
+            options = {"bootstrap": 100, "ablation": False, "target": target}
+            settings = Settings(threads=1, train=options)
+            extras = EXTRAS if target == "log_score" else None
+            samples = make_samples(260, measured=True, extras=extras)
+            trained = train(samples, settings, ENCODERS, AS_OF)
+            Registry(home).register(trained, trained.test_samples, fingerprint=target)
+        for name, share in IMAGELESS.items():
+            samples = make_samples(260, measured=True)
+            samples = take_images(samples, np.arange(260) % 10 < 10 * share)
+            settings = Settings(threads=1, train=QUICK_TRAINING)
+            trained = train(samples, settings, ENCODERS, AS_OF)
+            Registry(home).register(trained, trained.test_samples, fingerprint=name)
     return home
 
 

@@ -1,13 +1,16 @@
 """Samples with a law that is known, for the tests of learning. No real post is in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from mmrl.catalog.columns import COLOUR_BINS, COLOURS, IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content
+from mmrl.learning.baselines import BASELINES
 from mmrl.samples.extras import EXTRA, extras_column, text_column, text_key
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 from mmrl.samples.vectors import vector_column
@@ -146,3 +149,13 @@ def _texts(extras: Sequence[Mapping[str, str]]) -> dict[str, pa.Array]:
         for name, column in vectors.items()
         if any(vector is not None for vector in column)
     }
+
+
+@contextmanager
+def quick_baselines() -> Iterator[None]:
+    """Trainings of this process go without the baselines that take longest to fit."""
+    long = {"metadata_boosting", "original_mlp"}
+    quick = tuple(baseline for baseline in BASELINES if baseline.name not in long)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmrl.learning.train.BASELINES", quick)
+        yield

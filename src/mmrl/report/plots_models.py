@@ -165,11 +165,11 @@ def ablation(canvas: Canvas, parts: Sequence[AblationRow], metric: Metric) -> Ma
                 axes.plot(measure.interval, [place] * 2, color=INK, linewidth=1.3)
         axes.axvline(0, color=MUTED, linewidth=0.8)
         _rows(axes, [label for label, _ in rows])
-        axes.set_xlabel(f"{metric.label} lost without it")
+        axes.set_xlabel(f"{metric.label}\nlost without it")  # a line is cut beside long names
 
     values = "; ".join(f"{label} {_text(metric, measure)}" for label, measure in rows)
     return canvas.draw(
-        paint, width=430, height=60 + 30 * len(rows), alt=f"{metric.label} lost without: {values}."
+        paint, width=430, height=75 + 30 * len(rows), alt=f"{metric.label} lost without: {values}."
     )
 
 
