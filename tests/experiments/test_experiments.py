@@ -1,6 +1,7 @@
 """Experiments: plans, cells that are trained once, and the table of them."""
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mmrl.experiments.plan import cells, read_plan
 from mmrl.experiments.run import restricted
 from mmrl.learning.splits import split_by_column, split_by_group
 from tests.support.filled_home import fill_samples, packaged_samples
-from tests.support.learning_samples import make_samples
+from tests.support.learning_samples import make_samples, quick_baselines
 
 PLAN = """
 name = "pictures"
@@ -97,12 +98,13 @@ def test_a_column_of_one_s_own_says_the_parts() -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mmrl.Home:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mmrl.Home]:
     monkeypatch.setenv("MMRL_FILTER__REQUIRE_IMAGE", "false")
     options = {"bootstrap": 100, "min_samples": 100}
     home = mmrl.open(tmp_path / "home", create=True, quiet=True, threads=1, train=options)
     fill_samples(home.catalog, packaged_samples(300))
-    return home
+    with quick_baselines():
+        yield home
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Training runs when there is something new to learn from, and says so when there is not."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -14,7 +15,13 @@ from mmrl.learning.registry.registry import Registry
 from mmrl.pipeline.stages import train as stage
 from mmrl.runtime.progress import Silent
 from tests.support.filled_home import SETTINGS, fill_samples, packaged_samples
-from tests.support.learning_samples import AS_OF, take_images
+from tests.support.learning_samples import AS_OF, quick_baselines, take_images
+
+
+@pytest.fixture(autouse=True)
+def _quick_baselines() -> Iterator[None]:
+    with quick_baselines():
+        yield
 
 
 @pytest.mark.slow
