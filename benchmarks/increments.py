@@ -49,7 +49,7 @@ from mmrl.pipeline import run as pipeline
 from mmrl.runtime.progress import Silent
 from mmrl.samples.load import samples_with_vectors
 from mmrl.serving.live import live_posts
-from mmrl.sources.files.dumps.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import import_posts
 
 SMALL, NEW, IMPORTED = 5_000, 200, 50_000

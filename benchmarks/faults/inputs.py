@@ -31,9 +31,9 @@ from mmrl.pipeline import Silent
 from mmrl.report.thumbnails import thumbnail
 from mmrl.runtime.foreign_text import shown
 from mmrl.runtime.html_tables import html_table
-from mmrl.sources.files.dumps.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import import_posts
-from mmrl.sources.files.tables.table import TableSource
+from mmrl.sources.files.table import TableSource
 
 _NOW = datetime(2026, 11, 1, tzinfo=UTC)
 _CREATED = 1_700_000_000

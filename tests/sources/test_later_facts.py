@@ -13,7 +13,7 @@ from mmrl.config import Settings
 from mmrl.pipeline import Silent, Stage, run_stage
 from mmrl.pipeline.stage import Tried
 from mmrl.pipeline.stages.filter import FilterStage
-from mmrl.sources.files.dumps.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import import_posts
 
 CREATED = 1_700_000_000

@@ -37,7 +37,7 @@ class Sizes:
         return [Caption("a large file" if len(image) > 100_000 else "") for image in images]
 """,
     "my_package/lines.py": """
-from mmrl.sources.files.dumps.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.kinds import Kind
 
 KIND = Kind(

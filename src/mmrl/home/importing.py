@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmrl.runtime.progress import Progress
     from mmrl.sources.files.importer import ImportReport
     from mmrl.sources.files.source import PostSource
-    from mmrl.sources.files.tables.table import TableSource
+    from mmrl.sources.files.table import TableSource
     from mmrl.sources.kinds import Kind
 
 Files = str | Path | Sequence[str | Path]
@@ -49,7 +49,7 @@ def tables(
         options: of `TableSource`.
     """
     from mmrl.sources.dates import DayOrder
-    from mmrl.sources.files.tables.table import TableSource
+    from mmrl.sources.files.table import TableSource
 
     order = None
     if day_first is not None:

@@ -86,14 +86,14 @@ SANDBOX_ARCTIC_SHIFT = Kind("sandbox-arctic-shift", known_to=_SIMULATED, simulat
 DUMP = Kind(
     "dump",
     known_to=_REAL,
-    reader="mmrl.sources.files.dumps.dump:DumpSource",
+    reader="mmrl.sources.files.dump:DumpSource",
     help="Imports Pushshift or Arctic Shift dumps: one submission as JSON a line.",
     example="mmrl import dump RS_2024-01.zst --subreddit EarthPorn --after 2024-01-15",
 )
 TABLE = Kind(  # its ids may be its own, unknown to Reddit
     "table",
     local_files=True,
-    reader="mmrl.sources.files.tables.table:TableSource",
+    reader="mmrl.sources.files.table:TableSource",
     suffixes=(".csv", ".tsv", ".parquet"),
     help="Imports a table of posts, with a folder of their images if there is one.",
     example="mmrl import table posts.csv --images pictures --map score=score_2023",

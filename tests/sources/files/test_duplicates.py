@@ -9,8 +9,8 @@ import pytest
 from mmrl.catalog import Catalog
 from mmrl.pipeline import Silent
 from mmrl.sources.files.importer import ImportReport, NothingUsableError, import_posts
-from mmrl.sources.files.tables.table import TableSource
-from tests.sources.files.tables.test_table import CREATED, NOW, write
+from mmrl.sources.files.table import TableSource
+from tests.sources.files.test_table import CREATED, NOW, write
 
 HEADER = ["id", "title", "score", "created_utc", "subreddit", "author"]
 
@@ -58,7 +58,7 @@ def test_titles_that_were_cleaned_or_taken_away_are_the_same_post(
 def test_several_scores_without_a_time_give_no_label(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.sources.files.tables.table.BATCH", 3)
+    monkeypatch.setattr("mmrl.sources.files.table.BATCH", 3)
     path = tmp_path / "hourly.csv"
     rows = [row(f"k{key}", f"Title {key}", 10 * hour) for hour in (1, 2, 3) for key in (1, 2)]
     write(path, *rows, row("k3", "Title 3"), header=HEADER)

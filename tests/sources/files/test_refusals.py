@@ -8,9 +8,9 @@ from mmrl.catalog import Catalog
 from mmrl.errors import CatalogError
 from mmrl.pipeline import Silent
 from mmrl.sources.files.importer import import_posts
-from mmrl.sources.files.tables.table import TableSource
+from mmrl.sources.files.table import TableSource
 from mmrl.storage.opening import storage_of
-from tests.sources.files.tables.test_table import NOW
+from tests.sources.files.test_table import NOW
 
 
 def test_refused_rows_are_kept_though_the_catalog_ends_the_import(

@@ -20,7 +20,7 @@ from mmrl.purge.files import drop_refused_rows
 from mmrl.purge.run import erase
 from mmrl.runtime.progress import Silent
 from mmrl.sources.files.content import Content, Entry
-from mmrl.sources.files.dumps.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import ImportReport, import_posts
 from mmrl.sources.files.source import START, Batch, Mark
 from mmrl.storage.folder import Folder
@@ -70,7 +70,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of some lines, batches of ten rows, frames that are all kept in mind."""
     monkeypatch.setattr("mmrl.sources.files.dumps.json_content.BLOCK", 700)
     monkeypatch.setattr("mmrl.sources.files.dumps.block.BATCH", 10)
-    monkeypatch.setattr("mmrl.sources.files.dumps.dump.BATCH", 10)
+    monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 10)
     monkeypatch.setattr("mmrl.sources.files.content._APART", 1)
 
 
@@ -278,7 +278,7 @@ def test_a_mark_of_another_version_is_left_aside(
     path, told = tmp_path / "dump", list[str]()
     path.write_bytes(TEXT)
     with monkeypatch.context() as earlier:
-        earlier.setattr("mmrl.sources.files.dumps.dump.__version__", "0.0.1")
+        earlier.setattr("mmrl.sources.files.dump.__version__", "0.0.1")
         killed(tmp_path / "home", [path], 4)
     read(tmp_path / "home", [path], told)
     assert not told

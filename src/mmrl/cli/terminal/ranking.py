@@ -1,6 +1,7 @@
 """Rankings of drafts for the terminal: the table, and what else is asked of the best draft."""
 
 from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -53,7 +54,7 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
             score_of(row),
             chance(row.top_tenth),
             *([chance(row.removal)] if removals else []),
-            Text(shown(names[row.image], 40) if row.image else "none"),
+            Text(names[row.image] if row.image else "none"),
             Text(shown(row.title, 60)),
             hour_of(row.posted_at, place),
         )
@@ -61,9 +62,11 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
 
 
 def told_apart(paths: Collection[str]) -> dict[str, str]:
-    """A name for each image: the file's alone, where that tells them apart."""
-    names = {path: path.rstrip("/").rpartition("/")[2] or path for path in paths}
-    return names if len(set(names.values())) == len(names) else {path: path for path in paths}
+    """What is shown of each image: the file's name alone, cut, where that tells them apart."""
+    names = {path: shown(Path(path).name or path, 40) for path in paths}
+    if len(set(names.values())) == len(names):
+        return names
+    return {path: shown(path, 400) for path in paths}
 
 
 def shown_about(about: "AboutBest") -> Iterator[Table | Text]:

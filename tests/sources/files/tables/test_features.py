@@ -14,9 +14,9 @@ from mmrl.errors import InputError
 from mmrl.pipeline import Silent
 from mmrl.sources.extras import extra_value
 from mmrl.sources.files.importer import ImportReport, import_posts
+from mmrl.sources.files.table import TableSource
 from mmrl.sources.files.tables.columns import map_columns
 from mmrl.sources.files.tables.features import Features, choose_features
-from mmrl.sources.files.tables.table import TableSource
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FIELDS = ["id", "title", "score", "created_utc", "subreddit"]

@@ -18,9 +18,9 @@ from mmrl.catalog import Catalog
 from mmrl.errors import InputError
 from mmrl.pipeline import Silent
 from mmrl.sources.files.importer import ImportReport, import_posts
+from mmrl.sources.files.table import TableSource
 from mmrl.sources.files.tables.columns import map_columns
 from mmrl.sources.files.tables.image_folder import ImageFolder
-from mmrl.sources.files.tables.table import TableSource
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CREATED = 1_700_000_000

@@ -14,7 +14,7 @@ import zstandard
 from mmrl.catalog import Catalog
 from mmrl.errors import InputError
 from mmrl.pipeline import Silent
-from mmrl.sources.files.dumps.dump import DumpSource
+from mmrl.sources.files.dump import DumpSource
 from mmrl.sources.files.importer import ImportReport, import_posts
 from mmrl.sources.files.source import START, Batch, Mark
 
@@ -56,7 +56,7 @@ def ids(catalog: Catalog) -> set[str]:
 def test_a_long_import_joins_its_files_and_indexes_its_keys(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.sources.files.dumps.dump.BATCH", 600)
+    monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 600)
     monkeypatch.setattr("mmrl.sources.files.dumps.block.BATCH", 600)
     monkeypatch.setattr("mmrl.sources.files.importer._COMPACT_EVERY", 24)
     assert read(catalog, write(tmp_path / "RS", [post(n) for n in range(15_000)])).new == 15_000
@@ -249,7 +249,7 @@ class Interrupted(DumpSource):
 def test_a_kill_loses_at_most_a_batch(
     catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmrl.sources.files.dumps.dump.BATCH", 10)
+    monkeypatch.setattr("mmrl.sources.files.dump.BATCH", 10)
     monkeypatch.setattr("mmrl.sources.files.dumps.block.BATCH", 10)
     path = write(tmp_path / "dump", [post(n) for n in range(25)])
     with pytest.raises(KeyboardInterrupt):
