@@ -19,6 +19,7 @@ from mmrl.learning.inputs import NUMERIC, TEXTS
 from mmrl.learning.library_errors import library_errors
 from mmrl.learning.splits import Split, split_by_column, split_by_group, split_samples
 from mmrl.learning.targets import labelled
+from mmrl.runtime.blas import large_matrices
 from mmrl.runtime.progress import Progress
 from mmrl.samples.extras import EXTRA, extras_of, text_columns
 from mmrl.samples.load import encoders_of, samples_with_vectors
@@ -119,7 +120,7 @@ def _train(
     )
     split = _split(samples, chosen, cell)
     profile = load_profile(chosen)
-    with library_errors("The training"):
+    with library_errors("The training"), large_matrices(settings.threads):
         trained = train(
             restricted(samples, plan.groups(cell.features)),
             chosen,

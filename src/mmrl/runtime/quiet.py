@@ -15,6 +15,7 @@ ENVIRONMENT = {
     # images takes 9% longer; beside another process, as a collector, a half to a quarter of the
     # time.
     "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_NUM_THREADS": "1",  # see mmrl.runtime.blas
 }
 
 

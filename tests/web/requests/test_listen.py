@@ -1,5 +1,6 @@
 """The socket that the server listens on."""
 
+import asyncio
 import socket
 
 import pytest
@@ -14,6 +15,26 @@ def test_a_free_port_is_found_and_its_address_told() -> None:
         assert address(listening) == f"http://127.0.0.1:{port}/"
         with socket.create_connection((host, port)):
             pass  # it listens before anything serves
+
+
+def test_an_answer_in_two_pieces_does_not_wait_for_the_first_to_be_acknowledged() -> None:
+    async def accepted() -> int:
+        delays: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            there = writer.get_extra_info("socket")
+            delays.set_result(there.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with bound("127.0.0.1", 0) as listening:
+            async with await asyncio.start_server(serve, sock=listening):
+                _, writer = await asyncio.open_connection(*listening.getsockname())
+                try:
+                    return await delays
+                finally:
+                    writer.close()
+
+    assert asyncio.run(accepted())
 
 
 def test_a_port_in_use_is_said_with_what_to_do() -> None:

@@ -15,6 +15,7 @@ from mmrl.learning.library_errors import library_errors
 from mmrl.pipeline import fingerprint as fingerprints
 from mmrl.pipeline.stage import StageReport, WholeRun
 from mmrl.pipeline.stages.fetch_images import FetchImagesStage
+from mmrl.runtime.blas import large_matrices
 from mmrl.runtime.meter import Meter
 from mmrl.runtime.progress import Progress
 from mmrl.samples.load import encoders_of, samples_and_vectors
@@ -127,7 +128,7 @@ def _train(
     report.pending = labelled
     samples, vectors = samples_and_vectors(catalog, settings, as_of, profile)
     try:
-        with library_errors("The training"):
+        with library_errors("The training"), large_matrices(settings.threads):
             trained = train(
                 samples,
                 settings,
