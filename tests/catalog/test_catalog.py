@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmrl.catalog import Catalog, quote, without
 from mmrl.catalog.columns import SPACES, key, key_columns
 from mmrl.catalog.holds import OfContent, OfNoPost, OfPost
-from mmrl.catalog.lancedb_import import import_lancedb
+from mmrl.catalog.lance.lancedb_import import import_lancedb
 from mmrl.catalog.query import between
 from mmrl.catalog.tables import SCHEMAS, TABLES, embeddings, embeddings_table, table_of
 from mmrl.errors import CatalogError, ConfigError, NotFoundError

@@ -55,7 +55,7 @@ def test_commands_that_find_nothing_to_do_load_no_models_no_networks_and_no_lanc
 
 def test_lance_s_client_for_rest_catalogs_works_when_asked_for() -> None:
     code = (
-        "from mmrl.catalog.lancedb_import import import_lancedb\n"
+        "from mmrl.catalog.lance.lancedb_import import import_lancedb\n"
         "import_lancedb()\n"
         "import lance_namespace_urllib3_client as client\n"
         "from lance_namespace_urllib3_client import CreateTableRequest, Configuration, TableApi\n"

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import failures as failures_table
-from mmrl.catalog import upkeep
 from mmrl.catalog.columns import key_columns
 from mmrl.catalog.failures import Failed
 from mmrl.catalog.format import check_format, no_home
-from mmrl.catalog.handles import MADE, Handles
-from mmrl.catalog.insertion import insert_new
-from mmrl.catalog.joined import Ages
-from mmrl.catalog.lance_errors import clear_errors
+from mmrl.catalog.lance import upkeep
+from mmrl.catalog.lance.errors import clear_errors
+from mmrl.catalog.lance.handles import MADE, Handles
+from mmrl.catalog.lance.insertion import insert_new
+from mmrl.catalog.lance.joined import Ages
 from mmrl.catalog.query import among, between, distinct_values
 from mmrl.catalog.tables import empty_table, schema_of
 from mmrl.catalog.tombstones import not_purged

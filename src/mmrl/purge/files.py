@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmrl.catalog import Catalog
-from mmrl.catalog.upkeep import fragments_of, index_again
+from mmrl.catalog.lance.upkeep import fragments_of, index_again
 from mmrl.errors import CatalogError
 from mmrl.runtime.retry import PURGE_FILES
 from mmrl.sources.files.unfinished import FOLDER as UNFINISHED

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mmrl.catalog.lance_errors import refuse_damaged
-from mmrl.catalog.lancedb_import import import_lancedb
+from mmrl.catalog.lance.errors import refuse_damaged
+from mmrl.catalog.lance.lancedb_import import import_lancedb
 from mmrl.catalog.tables import table_of
 from mmrl.storage.location import Location
 from mmrl.storage.opening import storage_of

@@ -7,8 +7,8 @@ import pytest
 from lance.dataset import DatasetOptimizer
 
 from mmrl.catalog import Catalog
+from mmrl.catalog.lance.upkeep import joined_below
 from mmrl.catalog.tables import embeddings_table
-from mmrl.catalog.upkeep import joined_below
 from tests.support.catalog_rows import selection, vector_rows
 
 

@@ -1,0 +1,1 @@
+"""Lance and LanceDB beneath the catalog: handles, inserts, files and their upkeep, errors."""
