@@ -1,4 +1,4 @@
-"""A process that runs for weeks keeps no memory that it has freed."""
+"""Freed memory goes back to the system, or is kept for the next batch."""
 
 import platform
 
@@ -35,3 +35,31 @@ def test_blocks_that_are_freed_between_others_go_back_to_the_system() -> None:
         return float(printed(HOLES, how))
 
     assert left("given back") < 5 < left("kept")  # MB of 100
+
+
+BATCH = """
+import ctypes, sys
+from mmrl.runtime.malloc import keep_what_is_freed
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1024
+
+if sys.argv[1] == "kept":
+    assert keep_what_is_freed()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+before = resident()
+block = libc.malloc(50_000_000)
+ctypes.memset(block, 1, 50_000_000)
+libc.free(block)
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_a_batch_s_memory_stays_for_the_next() -> None:
+    def left(how: str) -> float:
+        return float(printed(BATCH, how))
+
+    assert left("given back") < 5 < left("kept")  # MB of 50

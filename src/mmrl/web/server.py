@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from mmrl.home.home import Home
 from mmrl.home.moments import Moment, moment
-from mmrl.runtime.malloc import give_back_what_is_freed
+from mmrl.runtime.malloc import share_one_heap
 from mmrl.web.app import make_app
 from mmrl.web.champion import Champion
 from mmrl.web.requests.access import Access, token_of_environment
@@ -44,7 +44,7 @@ class Server:
         cls, home: str | Path, host: str, port: int, names: Sequence[str], as_of: Moment
     ) -> Self:
         """Binds the socket, then loads the champion; see `mmrl.server`."""
-        give_back_what_is_freed()
+        share_one_heap()
         now = _clock(as_of)
         access = Access.of(host, tuple(names), token_of_environment())
         opened = Home.open(home)

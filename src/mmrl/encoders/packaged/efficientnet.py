@@ -18,6 +18,7 @@ from mmrl.encoders.packaged.weights import EFFICIENTNET_LITE2
 from mmrl.encoders.protocols import UnreadableImagesError
 from mmrl.images.decode import Crop, decode_ahead
 from mmrl.images.image import UnreadableError
+from mmrl.runtime.malloc import keep_what_is_freed
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 DIM = 1280
 CLASSES = 1000
 CROP = Crop(side=260, share=260 / (260 + 32), enough=438)  # 438 = 1.5 x 292, see docs/models.md
-# Small on purpose: the activations of 8 images stay near the cores; 32 ran at two thirds of it.
+# Small on purpose: the activations of 8 images stay near the cores, and more are no faster.
 BATCH = 8
 _REMEMBERED = 16_384  # images; 84 MB of features
 
@@ -63,6 +64,7 @@ class Backbone:
 
     def __init__(self) -> None:
         apply_threads()
+        keep_what_is_freed()
         self._lock = ModelLock()
         self._network, self._head = _load()
         self.memo = Memo(_REMEMBERED)
