@@ -1,4 +1,4 @@
-"""What can be exported: each a stream of Arrow tables of bounded size, right in time."""
+"""Contents of an export: streams of Arrow tables of bounded size, right in time."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a home's models say of posts, and what is known to say it from."""
+"""Predictions of a home's models, and the samples that they are made from."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

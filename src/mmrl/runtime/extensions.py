@@ -1,4 +1,4 @@
-"""What other packages add to mmrl, by entry points.
+"""Extensions of mmrl by other packages, through entry points.
 
     mmrl.profiles     NAME = "package"            a package that holds NAME.toml: encoders
     mmrl.sources      NAME = "module:kind"        a `mmrl.sources.kinds.Kind`: a kind of file

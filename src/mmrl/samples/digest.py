@@ -1,4 +1,4 @@
-"""What labelled samples are made of, as one short text: the same text, the same samples.
+"""Digest of labelled samples: the same short text, the same samples.
 
 It is taken of the stored rows as they are, column by column, without history, vectors or extra
 features as a model reads them: all those follow from the rows, and from the rules that `rules`

@@ -1,4 +1,4 @@
-"""Whether posts stayed or were removed by moderators and filters, as known at a time.
+"""Fates of posts, kept or removed by moderators and filters, as known at a time.
 
 Both are told by looks at the maturity age or later, so that of young posts neither is known: were
 removals taken from earlier looks, the newest posts of known fate would all be removed ones. A post

@@ -1,4 +1,4 @@
-"""What predictions say, in a person's words: for the page and for the terminal."""
+"""Predictions in a person's words, for the page and the terminal."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

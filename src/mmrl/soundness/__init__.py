@@ -1,4 +1,4 @@
-"""Whether a home, its settings and its machine are sound, and the mending of what is not."""
+"""Checks of a home, its settings and its machine, and the mending of what is not sound."""
 
 from mmrl.soundness.check import check
 from mmrl.soundness.damage import Damage

@@ -1,1 +1,1 @@
-"""Where a home lies: its files, in a folder or in an object store, and its locks."""
+"""Storage of a home: its files, in a folder or in an object store, and its locks."""

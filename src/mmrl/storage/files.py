@@ -1,4 +1,4 @@
-"""What can be done with the files of a home, wherever it lies: the protocol of a storage.
+"""The protocol of a storage: the files of a home, wherever it lies.
 
 A file is named by its path in the home, with slashes: `reports/3.html`.
 """

@@ -1,4 +1,4 @@
-"""What the API takes and gives, as its OpenAPI document tells it."""
+"""Schemas of the API's requests and answers, as its OpenAPI document shows them."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""What all requests share: the home, the ranker, the gate, the pictures, and the clock."""
+"""State that all requests share: the home, the ranker, the gate, the pictures, and the clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,1 +1,1 @@
-"""What images are measured by: colour, light, sharpness, form."""
+"""Measures of images: colour, light, sharpness, form."""

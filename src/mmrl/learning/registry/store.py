@@ -1,4 +1,4 @@
-"""What the registry keeps models by: a list of versions with what they reached, and their files.
+"""Stores of the registry: a list of versions with their metrics, and their files.
 
 The files of a version lie in the home, under `models/`. The list is MLflow's: the home's own
 database, or a server's where MLFLOW_TRACKING_URI is set. A home in an object store, where SQLite

@@ -1,4 +1,4 @@
-"""Which store keeps the models of a home."""
+"""Choice of the store that keeps a home's models."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What runs in an actor of Ray: a stage's worker, and the reading of what it works on."""
+"""An actor of Ray: a stage's worker, and the reading of its inputs."""
 
 import threading
 import time

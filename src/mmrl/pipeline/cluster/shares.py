@@ -1,4 +1,4 @@
-"""How a stage is shared out: how many actors, what each takes of the cluster, and of its limits."""
+"""Shares of a stage: the number of actors, and what each takes of the cluster and its limits."""
 
 import sys
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What else is asked of a draft: why, when, what is like it."""
+"""Answers about a draft besides its ranking: reasons, hours, posts like it."""

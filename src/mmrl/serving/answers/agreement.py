@@ -1,4 +1,4 @@
-"""Whether posts like a draft predict anything: how the nearest ones' outcomes rank test posts.
+"""Agreement of neighbours: how well the nearest posts' outcomes rank test posts.
 
 Each test post of the model is predicted by the mean percentile of the five posts most like it, of
 those whose outcome was known when it went up. The rank agreement of that with what became of the

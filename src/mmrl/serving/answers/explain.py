@@ -1,4 +1,4 @@
-"""Why: what each kind of input adds to a prediction, or takes, against a typical post.
+"""Reasons: what each kind of input adds to a prediction, or takes, against a typical post.
 
 Shapley values (Shapley 1953, "A value for n-person games") over groups of the model's inputs, on
 the whole blend that predicts. The worth of a set of groups is the mean prediction of posts that

@@ -1,4 +1,4 @@
-"""When to post: what a draft may expect at each hour of the coming week."""
+"""Hours: what a draft may expect at each hour of the coming week."""
 
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,1 +1,1 @@
-"""What is asked: choices of images, titles, subreddits and hours, read and encoded."""
+"""Inputs of a ranking: choices of images, titles, subreddits and hours, read and encoded."""

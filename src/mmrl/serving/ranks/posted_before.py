@@ -1,4 +1,4 @@
-"""Whether a draft's image was posted before, when, and what became of it, as known at a time."""
+"""Earlier posts of a draft's image, with their outcomes, as known at a time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

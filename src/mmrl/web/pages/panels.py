@@ -1,4 +1,4 @@
-"""What is told of one draft on request: why, when, and posts like it."""
+"""Panels of one draft, made on request: reasons, hours, and posts like it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

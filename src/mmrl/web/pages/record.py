@@ -1,4 +1,4 @@
-"""How good the model is: its record on later posts, in short and in full."""
+"""The model's record on later posts, in short and in full."""
 
 from dataclasses import dataclass
 from datetime import datetime

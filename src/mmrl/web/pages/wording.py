@@ -1,4 +1,4 @@
-"""What the page says of numbers, as a person would."""
+"""Numbers in the page's words, as a person would say them."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

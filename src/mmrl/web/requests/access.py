@@ -1,4 +1,4 @@
-"""Who may ask the server: the host names that it answers to, and the token."""
+"""Access to the server: the host names that it answers to, and the token."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""What is asked for of a dump, and the lines that are certain not to hold it, told without parsing.
+"""Requested posts of a dump, and the lines that are certain not to hold one, told without parsing.
 
 A month of Reddit is hundreds of gigabytes of JSON, of which few lines are asked for. A line is left
 out from its bytes alone only where no post in it can be asked for, however its JSON is written; any
