@@ -188,7 +188,8 @@ def doctor(home: "str | Path", *, live: bool = False) -> "list[Finding]":
     Works on a home that does not open, and where there is none. Asks nobody anything.
 
     Args:
-        live: also send the home's live source one request, and compare its answer.
+        live: also send each live source one request, where there are the credentials that it
+            needs, and compare its answer.
 
     Returns:
         what was found, and how to mend it, in the order a person would.

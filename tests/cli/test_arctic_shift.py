@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from mmrl.config import load_settings
 from mmrl.errors import InputError
 from mmrl.home.make import init
 from mmrl.home.starting import make_home
-from mmrl.sandbox import Faults, SandboxServer
+from mmrl.sandbox import Faults, SandboxServer, praw_settings
 from tests.support.service_trial import START, busy
 
 Run = Callable[..., tuple[str, str]]
@@ -110,6 +111,40 @@ def test_doctor_compares_an_answer_and_names_what_is_unlike(
     assert asked["state"] == "wrong"
     assert "created_utc is not a number in 20 of 20 posts" in asked["detail"]
     assert server.stats()["archive"]["requests"] == 2
+
+
+def test_doctor_asks_each_source_once_and_says_which_lacks_credentials(
+    run: Run, server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of a home that collects from Reddit."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / "home"
+    toml = (home / "mmrl.toml").read_text().replace('live = "arctic-shift"', 'live = "reddit"')
+    (home / "mmrl.toml").write_text(toml)
+
+    def asked() -> dict[str, dict[str, str]]:
+        out, _ = run("doctor", "--live", "--json")
+        return {finding["what"]: finding for finding in json.loads(out)}
+
+    findings = asked()
+    assert findings["arctic-shift, asked for r/SimPics"]["state"] == "ok"
+    assert findings["reddit, not asked"]["state"] == "missing"
+    assert "no credentials" in findings["reddit, not asked"]["detail"]
+    assert server.stats()["archive"]["requests"] == 1
+
+    lines = [f"{name} = {value}" for name, value in praw_settings(server.url).items()]
+    (home / "praw.ini").write_text("\n".join(["[mmrl]", *lines]))
+    before = server.stats()["requests"]
+    findings = asked()
+    assert findings["reddit, asked for r/SimPics"]["state"] == "ok"
+    assert findings["arctic-shift, asked for r/SimPics"]["state"] == "ok"
+    assert server.stats()["archive"]["requests"] == 2
+    new = Counter(server.stats()["requests"]) - Counter(before)
+    assert sum(count for name, count in new.items() if "archive" not in name) <= 2  # and a token
+
+    server.misfortune.set(Faults(changed=1))
+    assert asked()["arctic-shift, asked for r/SimPics"]["state"] == "missing"  # not its own source
 
 
 def test_a_home_made_by_start_follows_its_communities_from_arctic_shift(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ def doctor(
     home: Home = DEFAULT_HOME,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Also send the home's live source one request, and compare."),
+        typer.Option("--live", help="Also send each live source one request, and compare."),
     ] = False,
     as_json: Json = False,
 ) -> None:

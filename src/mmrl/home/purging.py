@@ -118,7 +118,7 @@ def _all(
     from mmrl.purge.removals import find_gone
     from mmrl.purge.run import erase
     from mmrl.runtime.clock import Halt
-    from mmrl.sources.connection import live_kind
+    from mmrl.sources.connection import can_ask, live_kind
 
     checked = RecheckReport()
     error: MmrlError | None = None
@@ -127,7 +127,7 @@ def _all(
     has_credentials = True
     try:
         kind = live_kind(limits.source, settings)
-        has_credentials = _can_ask(kind, catalog, settings)
+        has_credentials = can_ask(kind, settings, catalog.home)
         if has_credentials:
             at = _recheck(kind, catalog, settings, limits, bars, checked)
     except Halt:
@@ -171,16 +171,6 @@ def _recheck(
     with signals.stopped_by_signals(clock, [transport]):
         recheck(source, catalog, every, transport.now, bars, report, limits.requests, until)
     return transport.now()
-
-
-def _can_ask(kind: "Kind", catalog: "Catalog", settings: "Settings") -> bool:
-    """Whether there are the credentials that a source needs."""
-    from mmrl.sources.kinds import REDDIT
-    from mmrl.sources.reddit.credentials import find_credentials
-
-    if kind is not REDDIT:
-        return True
-    return find_credentials(catalog.home, settings.reddit.site) is not None
 
 
 def _read(pattern: re.Pattern[str], text: str, option: str, expected: str) -> str:

@@ -14,12 +14,13 @@ from mmrl.config import FILE, Settings, load_settings
 from mmrl.errors import MmrlError, NotFoundError, WeightsError
 from mmrl.soundness import check
 from mmrl.sources.arctic_shift.source import ArcticShiftSource
-from mmrl.sources.kinds import ARCTIC_SHIFT
+from mmrl.sources.kinds import ARCTIC_SHIFT, LIVE, Kind
 from mmrl.storage.location import Location
 from mmrl.storage.opening import storage_of
 
 _LEAST_FREE_BYTES = 2 * 1024**3
 _PATIENCE = 20.0  # seconds that a live source is asked again for
+State = Literal["ok", "missing", "wrong"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Finding:
     """
 
     what: str
-    state: Literal["ok", "missing", "wrong"]
+    state: State
     detail: str
     mend: str = ""
 
@@ -45,7 +46,8 @@ def examine(home: str, live: bool = False) -> list[Finding]:
     """All findings for a home, in the order a person would mend them.
 
     Args:
-        live: also send the home's live source one request, and compare its answer.
+        live: also send each live source one request, where there are the credentials that it
+            needs, and compare its answer.
     """
     findings = [_python(), _home(home), *_soundness(home)]
     try:
@@ -70,7 +72,7 @@ def examine(home: str, live: bool = False) -> list[Finding]:
     ]
     sources = [*_credentials(home, settings), _arctic_shift(settings)]
     if live:
-        sources.append(_ask(home, settings))
+        sources += [_ask(kind, home, settings) for kind in LIVE]
     return [*findings, *sources, *(check() for check in checks)]
 
 
@@ -155,27 +157,31 @@ def _arctic_shift(settings: Settings) -> Finding:
     return Finding(ARCTIC_SHIFT.name, "missing", f"{detail}; no contact", mend)
 
 
-def _ask(home: str, settings: Settings) -> Finding:
-    """Sends one request for the newest posts of a followed subreddit."""
+def _ask(kind: Kind, home: str, settings: Settings) -> Finding:
+    """Sends a live source one request for the newest posts of a followed subreddit."""
     from mmrl.sources.arctic_shift.shape import differences
-    from mmrl.sources.connection import connect_live, live_kind
+    from mmrl.sources.connection import can_ask, connect_live
     from mmrl.sources.live import Unreachable
 
-    kind = live_kind(None, settings)
     name = (settings.reddit.subreddits or ["pics"])[0]
     what = f"{kind.name}, asked for r/{name}"
+    # Without a source that is not its own a home works all the same.
+    bad: State = "wrong" if kind.name == settings.source.live else "missing"
     try:
+        if not can_ask(kind, settings, home):
+            mend = "fill in the credentials, where you have some"
+            return Finding(f"{kind.name}, not asked", "missing", "no credentials", mend)
         source, transport = connect_live(kind, settings, home)
         transport.patience = _PATIENCE
         posts, _ = source.newest([name])
     except (MmrlError, Unreachable) as error:
-        return Finding(what, "wrong", str(error))
+        return Finding(what, bad, str(error))
     if not posts:
-        return Finding(what, "wrong", "no post", "correct reddit.subreddits, or try again later")
+        return Finding(what, bad, "no post", "correct reddit.subreddits, or try again later")
     unlike = differences(posts, transport.now()) if kind is ARCTIC_SHIFT else []
     if unlike:
         mend = "see whether the API's page tells of a change, and report it to mmrl's project"
-        return Finding(what, "wrong", "; ".join(unlike), mend)
+        return Finding(what, bad, "; ".join(unlike), mend)
     return Finding(what, "ok", f"{len(posts):,} posts, of the form that mmrl reads")
 
 
@@ -201,8 +207,8 @@ def _text_reader() -> Finding:
 
     missing = [name for name in ("rapidocr", "onnxruntime") if find_spec(name) is None]
     if missing:
-        found = f"read_text is on, and {' and '.join(missing)} not installed"
-        return Finding("text in images", "wrong", found, "pip install 'mmrl[ocr]'")
+        detail = f"read_text is on, and {' and '.join(missing)} not installed"
+        return Finding("text in images", "wrong", detail, "pip install 'mmrl[ocr]'")
     return Finding("text in images", "ok", f"rapidocr {importlib.metadata.version('rapidocr')}")
 
 

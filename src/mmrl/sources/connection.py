@@ -3,7 +3,7 @@
 from mmrl.config import RedditSettings, Settings
 from mmrl.errors import InputError
 from mmrl.runtime.clock import Clock
-from mmrl.sources.kinds import ARCTIC_SHIFT, LIVE, Kind
+from mmrl.sources.kinds import ARCTIC_SHIFT, LIVE, REDDIT, Kind
 from mmrl.sources.live import LiveSource
 from mmrl.sources.transport import Transport
 
@@ -14,12 +14,12 @@ def live_kind(name: str | None, settings: Settings) -> Kind:
     Raises:
         InputError: there is none of that name.
     """
-    wanted = name or settings.source.live
+    chosen = name or settings.source.live
     for kind in LIVE:
-        if kind.name == wanted:
+        if kind.name == chosen:
             return kind
     names = ", ".join(kind.name for kind in LIVE)
-    raise InputError(f"--from is {wanted!r}, expected one of: {names}.")
+    raise InputError(f"--from is {chosen!r}, expected one of: {names}.")
 
 
 def connect_live(
@@ -43,6 +43,17 @@ def connect_live(
         settings, home, observing=observing, clock=clock
     )
     return connected
+
+
+def can_ask(kind: Kind, settings: Settings, home: str) -> bool:
+    """Whether there are the credentials that a source needs.
+
+    Raises:
+        ConfigError: a praw.ini can't be read.
+    """
+    from mmrl.sources.reddit.credentials import find_credentials
+
+    return kind is not REDDIT or find_credentials(home, settings.reddit.site) is not None
 
 
 def collector_settings(kind: Kind, settings: Settings) -> RedditSettings:
