@@ -113,7 +113,7 @@ def test_what_is_no_post_is_refused_as_such(given: object) -> None:
         (submission(score="many"), Reason.BAD_VALUE),
         (submission(score=[[[]]]), Reason.BAD_VALUE),
         (submission(score=float("inf")), Reason.OUT_OF_RANGE),
-        (submission(score=10**400), Reason.BAD_VALUE),
+        (submission(score=10**400), Reason.OUT_OF_RANGE),
         (submission(score=1.5), Reason.BAD_VALUE),
         (submission(title="a" * 10_001), Reason.TOO_LONG),
         (submission(subreddit="two words"), Reason.BAD_VALUE),

@@ -22,6 +22,7 @@ _HAS_DAY = re.compile(r"\d{4}.*\d|\d.*\d{4}|\d.*\d.*\d{2}")
 # Names of zones that mail has fixed (RFC 5322); others mean several places.
 _ZONES = {"UTC": 0, "GMT": 0, "UT": 0, "Z": 0, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5}
 _ZONES |= {"MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+IN_RANGE = f"a time from {FIRST.year} to {LAST.year - 1}"
 SAY_ORDER = "--day-first or --month-first"
 EXAMPLES = "2022-09-08 23:31, 8 September 2022 or epoch seconds"
 
@@ -109,7 +110,7 @@ def _of_number(number: int | float | Decimal) -> datetime:
             return _EPOCH + timedelta(microseconds=micros)
     if 20_000 < number < 80_000:
         raise UnreadDateError("a date, not a spreadsheet's number of a day: format that column")
-    raise UnreadDateError(f"a time from {FIRST.year} to {LAST.year}", out_of_range=True)
+    raise UnreadDateError(IN_RANGE, out_of_range=True)
 
 
 def _rounded(text: str) -> bool:
@@ -177,5 +178,5 @@ def _in_range(time: datetime) -> datetime:
     except OverflowError:  # the first or last day that Python knows
         utc = None
     if utc is None or not FIRST <= utc < LAST:
-        raise UnreadDateError(f"a time from {FIRST.year} to {LAST.year}", out_of_range=True)
+        raise UnreadDateError(IN_RANGE, out_of_range=True)
     return utc

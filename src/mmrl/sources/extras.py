@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from mmrl.sources.fields import text
+from mmrl.sources.fields import Unheld, text
 
 FLAIR = "flair"  # among the extra features of a sample, the post's flair
 IMAGE_TEXT = "image_text"  # and the text that its image shows
@@ -22,7 +22,11 @@ def extra_value(value: Any) -> str | None:
 
     None where there is none. Longer values are cut at 4,000 characters.
     """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if (
+        value is None
+        or isinstance(value, Unheld)
+        or (isinstance(value, float) and math.isnan(value))
+    ):
         return None
     if isinstance(value, bool):
         return str(value).lower()

@@ -2,13 +2,14 @@
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from mmrl.catalog.reasons import Reason
 from mmrl.runtime.foreign_text import shown
-from mmrl.sources.dates import DayOrder, UnreadDateError, read_time
+from mmrl.sources.dates import IN_RANGE, DayOrder, UnreadDateError, read_time
 
 MOST = 10_000_000_000  # no count of votes, comments, karma or subscribers comes near
 _YES = frozenset({"true", "t", "yes", "y", "1", "1.0", "nsfw"})
@@ -41,6 +42,19 @@ class Unreadable(Exception):  # noqa: N818 - never leaves this package: it becom
         self.field = field
 
 
+@dataclass(frozen=True)
+class Unheld:
+    """A value of a file that Python can't hold.
+
+    Attributes:
+        words: what it is.
+        is_time: it is a time, of a year that Python does not know.
+    """
+
+    words: str
+    is_time: bool = False
+
+
 def text(value: Any) -> str | None:
     """A text without outer blanks; None where there is none. Lone surrogates become `?`."""
     if not isinstance(value, str):
@@ -71,7 +85,9 @@ def number(value: Any, name: str, least: float, most: float) -> float | None:
         raise bad(name, value, "a number")
     try:
         parsed = float(_plain(value) if isinstance(value, str) else value)
-    except (ValueError, OverflowError, ArithmeticError):
+    except OverflowError:
+        parsed = math.inf
+    except (ValueError, ArithmeticError):
         raise bad(name, value, "a number") from None
     if not math.isfinite(parsed) or not least <= parsed <= most:
         raise bad(name, value, f"a number from {least:,.0f} to {most:,.0f}", Reason.OUT_OF_RANGE)
@@ -102,14 +118,27 @@ def line(value: Any, name: str, most: int) -> str | None:
     """A text like `text`, with at most so many characters.
 
     Raises:
-        Unreadable: it has more.
+        Unreadable: it has more, or is a value that Python can't hold.
     """
+    if isinstance(value, Unheld):
+        raise bad(name, value, "a text")
     if isinstance(value, str) and len(value) > most:
         expected = f"at most {most:,}"
         raise Unreadable(
             Reason.TOO_LONG, f"{name} has {len(value):,} characters, expected {expected}", name
         )
     return text(value)
+
+
+def needed(value: Any, name: str, most: int) -> str | None:
+    """A text like `line`, for what no post can be without.
+
+    Raises:
+        Unreadable: it has more characters, or is something else than a text.
+    """
+    if value is not None and not isinstance(value, str):
+        raise bad(name, value, "a text")
+    return line(value, name, most)
 
 
 def moment(value: Any, name: str, order: DayOrder | None = None) -> datetime | None:
@@ -120,6 +149,8 @@ def moment(value: Any, name: str, order: DayOrder | None = None) -> datetime | N
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if isinstance(value, Unheld) and value.is_time:
+        raise bad(name, value, IN_RANGE, Reason.OUT_OF_RANGE)
     try:
         return read_time(value, order)
     except UnreadDateError as error:
@@ -143,7 +174,10 @@ def flag(value: Any, name: str) -> bool | None:
 
 def bad(name: str, value: Any, expected: str, reason: Reason = Reason.BAD_VALUE) -> Unreadable:
     """The refusal of a value, with what was expected."""
-    what = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
+    if isinstance(value, Unheld):
+        what = value.words
+    else:
+        what = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
     return Unreadable(reason, f"{name} is {what}, expected {expected}", name)
 
 
@@ -153,7 +187,8 @@ def _plain(text: str) -> float:
     Raises:
         ValueError: it means none, or its comma may be a decimal comma or not.
     """
-    match = _WITH_UNIT.fullmatch(text.strip()) if len(text) <= _LONGEST_NUMBER else None
+    text = text.strip()
+    match = _WITH_UNIT.fullmatch(text) if len(text) <= _LONGEST_NUMBER else None
     if match is None:
         return float(text)
     digits = match[1].strip()

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmrl.catalog.fullnames import ACCOUNT, POST, bare_id, kind_of
 from mmrl.catalog.reasons import Reason
@@ -28,6 +28,7 @@ from mmrl.sources.fields import (
     flag,
     line,
     moment,
+    needed,
     share,
     text,
     unescaped,
@@ -38,12 +39,30 @@ from mmrl.sources.still_image import find_media
 
 GONE = ("[deleted]", "[removed]", "DELETED")  # authors that are nobody; BDFR writes the last one
 REDDIT_BEGAN = datetime(2005, 6, 1, tzinfo=UTC)  # the site opened on 2005-06-23
-_ID = re.compile(r"[0-9a-z]{1,13}")  # base 36; 13 digits hold any 64-bit number
-_ANY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_NAME = re.compile(r"[^\s/\\\x00-\x1f\x7f-\x9f]{1,64}")
-_ANY_NAME = re.compile(
-    r"[^\s/\\](?:[^\x00-\x1f\x7f-\x9f/\\]{0,62}[^\s/\\])?"
-)  # elsewhere, with blanks
+
+
+class _Form(NamedTuple):
+    """The form of a text, and the same in words, as a refusal says it."""
+
+    pattern: re.Pattern[str]
+    words: str
+
+
+# Base 36; 13 digits hold any 64-bit number.
+_ID = _Form(re.compile(r"[0-9a-z]{1,13}"), "1 to 13 of a-z and 0-9, such as 102cj7y")
+_NAME = _Form(
+    re.compile(r"[^\s/\\\x00-\x1f\x7f-\x9f]{1,64}"),
+    "a name of 1 to 64 characters, without blanks, control characters, / and \\",
+)
+# Of other platforms.
+_ANY_ID = _Form(
+    re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"),
+    "1 to 64 of A-Z, a-z, 0-9, - and _, the first neither - nor _",
+)
+_ANY_NAME = _Form(
+    re.compile(r"[^/\\\x00-\x1f\x7f-\x9f]{1,64}"),
+    "a name of 1 to 64 characters, without control characters, / and \\",
+)
 # Clocks of two machines may differ; by more than that, one is wrong.
 CLOCKS_DIFFER = timedelta(days=1)
 # When the score was fetched again, and when the post was first retrieved.
@@ -52,6 +71,33 @@ _RETRIEVED = ("retrieved_on", "retrieved_utc", "retrieved_at")
 # Characters that texts may have: Reddit's own limits, with room for other platforms' captions.
 LONGEST_TITLE, LONGEST_URL, LONGEST_PERMALINK, LONGEST_WORDS = 10_000, 8_000, 2_000, 300
 LEAST_SCORE = -10_000_000_000
+
+
+class Copied(NamedTuple):
+    """A column of `posts` that is one value of the submission.
+
+    Attributes:
+        column: in `posts`.
+        name: of the value in JSON.
+        read: its parser, of `mmrl.sources.fields`.
+        limits: of the value, as the parser takes them.
+    """
+
+    column: str
+    name: str
+    read: Callable[..., Any]
+    limits: tuple[int, ...] = ()
+
+
+# A further column of this kind is a line here: what reads submissions goes by this list.
+COPIED = (
+    Copied("url", "url", line, (LONGEST_URL,)),
+    Copied("permalink", "permalink", line, (LONGEST_PERMALINK,)),
+    Copied("over_18", "over_18", flag),
+    Copied("spoiler", "spoiler", flag),
+    Copied("flair", "link_flair_text", line, (LONGEST_WORDS,)),
+    Copied("domain", "domain", line, (LONGEST_WORDS,)),
+)
 
 
 def parse_submission(
@@ -113,17 +159,22 @@ class _Rules:
             self.dropped.append(name)
             return None
 
-    def words(self, data: Mapping[str, Any], name: str, most: int = LONGEST_WORDS) -> str | None:
+    def words(self, data: Mapping[str, Any], name: str) -> str | None:
         """A text with Reddit's escapes undone, or None where it has too many characters."""
-        value: str | None = self.or_none(line, data.get(name), name, most)
-        return value if self.raw_json or value is None else unescaped(value)
+        words: str | None = self.copied(data, Copied("", name, line, (LONGEST_WORDS,)))
+        return words
+
+    def copied(self, data: Mapping[str, Any], column: Copied) -> Any:
+        """The value of a column, a text with Reddit's escapes undone; None where it has none."""
+        value = self.or_none(column.read, data.get(column.name), column.name, *column.limits)
+        return unescaped(value) if isinstance(value, str) and not self.raw_json else value
 
 
 def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
-    permalink = rules.words(data, "permalink", LONGEST_PERMALINK)
-    page = post_page(permalink)
+    copied = {column.column: rules.copied(data, column) for column in COPIED}
+    page = post_page(copied["permalink"])
     post_id = _post_id(data, page, rules.any_id)
-    title = line(data.get("title"), "title", LONGEST_TITLE)
+    title = needed(data.get("title"), "title", LONGEST_TITLE)
     if title is None:
         raise Unreadable(Reason.NO_TITLE, f"post {post_id} has no title")
     created_at = _created_at(data, post_id, rules)
@@ -138,22 +189,17 @@ def _parse(data: dict[str, Any], rules: _Rules) -> Parsed:
         "author_id": _author_id(data),
         "author_name": None if author in GONE else author,
         "created_at": created_at,
-        "url": rules.words(data, "url", LONGEST_URL),
-        "permalink": permalink,
-        "over_18": rules.or_none(flag, data.get("over_18"), "over_18"),
-        "spoiler": rules.or_none(flag, data.get("spoiler"), "spoiler"),
         "is_gallery": media.gallery_size is not None or data.get("is_gallery") is True,
         "is_video": media.is_video,
         "gallery_size": media.gallery_size,
         "crosspost_parent": bare_id(POST, crosspost) if crosspost else None,
-        "flair": rules.words(data, "link_flair_text"),
-        "domain": rules.words(data, "domain"),
         "image_url": media.image_url,
         "preview_url": media.preview_url,
         "first_seen_at": first_seen_at,
         "source": rules.source,
         "image_known_at": None,
         "flair_known_at": None,
+        **copied,
     }
     observation = _observation(data, post_id, title, observed_at, settled, rules)
     return Parsed(post, observation, settled is None, tuple(rules.dropped))
@@ -203,8 +249,8 @@ def removed_by(data: Mapping[str, Any], title: str | None = None) -> str | None:
 
     `account_deleted` where only the author's account is gone; None for a post that still stands.
     """
-    found = data.get("_meta")
-    meta = found if isinstance(found, Mapping) else {}
+    raw = data.get("_meta")
+    meta = raw if isinstance(raw, Mapping) else {}
     # Arctic Shift saw it taken away at first and standing at the second retrieval.
     restored = bool(meta.get("was_initially_deleted")) and not meta.get("was_deleted_later")
     stated = text(data.get("removed_by_category")) or text(meta.get("removal_type"))
@@ -280,15 +326,17 @@ def _post_id(data: Mapping[str, Any], page: PostPage | None, any_id: bool) -> st
     post_id = line(stated, "id", LONGEST_WORDS) or fullname or (page.post_id if page else None)
     if not post_id:
         if any(name in data for name in ("title", "url", "selftext", "score")):
+            needed(stated, "id", LONGEST_WORDS)
             raise Unreadable(Reason.NO_ID, "has no id")
         raise Unreadable(Reason.NOT_A_POST, "has no id, title, url, text or score")
     bare = bare_id(POST, post_id[:3].lower() + post_id[3:])
     if bare == post_id[:3].lower() + post_id[3:]:
         bare = post_id
-    if not (_ANY_ID if any_id else _ID).fullmatch(bare):
-        expected = "letters, digits, - and _" if any_id else "base 36, such as 102cj7y"
-        raise bad("id", post_id, expected)
-    return bare
+    form = _ANY_ID if any_id else _ID
+    for read in (bare, post_id):  # elsewhere an id may begin with t3_
+        if form.pattern.fullmatch(read):
+            return read
+    raise bad("id", post_id, form.words)
 
 
 def _subreddit(data: Mapping[str, Any], page: PostPage | None, post_id: str, any_id: bool) -> str:
@@ -298,12 +346,14 @@ def _subreddit(data: Mapping[str, Any], page: PostPage | None, post_id: str, any
     name = line(stated, "subreddit", LONGEST_WORDS) or text(data.get("subreddit_name_prefixed"))
     name = name or (page.subreddit if page else None)
     if not name:
+        needed(stated, "subreddit", LONGEST_WORDS)
         raise Unreadable(Reason.NO_SUBREDDIT, f"post {post_id} names no subreddit")
-    bare = name.removeprefix("/").removeprefix("r/")
+    bare = name.removeprefix("/").removeprefix("r/").strip()
     if bare.startswith("u/"):
         bare = "u_" + bare[2:]  # a user's own page is a subreddit of that name
-    if not (_ANY_NAME if any_id else _NAME).fullmatch(bare):
-        raise bad("subreddit", name, "a name of at most 64 characters, without / and \\")
+    form = _ANY_NAME if any_id else _NAME
+    if not form.pattern.fullmatch(bare):
+        raise bad("subreddit", name, form.words)
     return bare
 
 
@@ -317,7 +367,7 @@ def _author(name: str | None) -> str | None:
 
 def _author_id(data: Mapping[str, Any]) -> str | None:
     bare = bare_id(ACCOUNT, text(data.get("author_fullname")) or "")
-    return bare if _ID.fullmatch(bare) else None
+    return bare if _ID.pattern.fullmatch(bare) else None
 
 
 def _kind(value: object) -> str:

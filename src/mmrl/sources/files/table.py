@@ -15,6 +15,7 @@ from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
 from mmrl.sources.dates import DayOrder, UnreadDateError, day_order, read_time
 from mmrl.sources.extras import extra_value
+from mmrl.sources.fields import Unheld
 from mmrl.sources.files.content import STDIN, existing, file_size
 from mmrl.sources.files.rows import Rows
 from mmrl.sources.files.source import BATCH, BATCH_BYTES, START, Batch, Mark, unstated
@@ -205,7 +206,7 @@ class TableSource:
             for field, column in self.columns.of.items()
         }
         image = fields.pop("image", None)
-        image = str(image) if image is not None else None
+        image = None if image is None or isinstance(image, Unheld) else str(image)
         if isinstance(fields.get("id"), str) and post_page(fields["id"]) is not None:
             fields["permalink"] = fields.pop("id")
         if fields.get("subreddit") is None:
@@ -244,10 +245,10 @@ class TableSource:
 
     def _attach(self, post: dict[str, Any], image: str | None, folder: ImageFolder) -> None:
         """The post's image file, or its web address where the folder has none."""
-        found = folder.find(post["post_id"], image, post["subreddit"])
-        if found is not None:
+        file = folder.find(post["post_id"], image, post["subreddit"])
+        if file is not None:
             self.images_found += 1
-            post["image_url"] = found.as_uri()
+            post["image_url"] = file.as_uri()
             return
         self.images_missing += 1
         if post["image_url"] is None:
@@ -261,16 +262,16 @@ class TableSource:
 
     def _sample(self) -> list[dict[str, Any]]:
         """The first rows, as far as they can be read."""
-        found: list[dict[str, Any]] = []
+        sample: list[dict[str, Any]] = []
         try:
             for _, record, _ in self._rows.rows():
                 if isinstance(record, dict):
-                    found.append(record)
-                if len(found) == _SAMPLE:
+                    sample.append(record)
+                if len(sample) == _SAMPLE:
                     break
         except InputError:  # it will be met again, after the good rows were kept
             pass
-        return found
+        return sample
 
     def _day_order(self, sample: list[dict[str, Any]]) -> DayOrder | None:
         """How the columns of times mean 9/8/2022; the whole file is read where the sample has

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmrl.errors import InputError
 from mmrl.runtime.foreign_text import shown
+from mmrl.sources.fields import Unheld
 from mmrl.sources.files.content import file_size
 from mmrl.sources.post import Refused
 
@@ -46,7 +47,7 @@ class ParquetRows:
         return f"pictures inside: {inside}" if inside else ""
 
     def rows(self, columns: Iterable[str] = ()) -> Iterator[Row]:
-        """Rows with their numbers, and how far the file was read; values are Python's.
+        """Rows with their numbers, and how far the file was read; values are Python's, or `Unheld`.
 
         A picture's bytes are left out: its value is its path, or "" where it has none.
 
@@ -59,16 +60,16 @@ class ParquetRows:
         import pyarrow as pa
 
         file = self._open()
-        wanted = set(columns) & set(self.names) or set(self.names)
-        read = [name for name in sorted(wanted) if name not in self.pictures]
-        read += [f"{name}.path" for name in sorted(wanted & self.pictures & self._paths)]
+        chosen = set(columns) & set(self.names) or set(self.names)
+        read = [name for name in sorted(chosen) if name not in self.pictures]
+        read += [f"{name}.path" for name in sorted(chosen & self.pictures & self._paths)]
         size, total, number = file_size(self.path), max(file.metadata.num_rows, 1), 0
         try:
             for batch in file.iter_batches(_ROWS, columns=read):
                 for record in _records(batch):
                     number += 1
-                    for name in wanted & self.pictures:
-                        record[name] = (record.get(name) or {}).get("path") or ""
+                    for name in chosen & self.pictures:
+                        record[name] = _path(record.get(name))
                     yield number, record, size * number // total
         except (pa.ArrowException, OSError) as error:
             raise InputError(
@@ -94,20 +95,40 @@ def _holds_bytes(kind: Any, types: Any) -> Any:
     return kind if types.is_binary(kind) or types.is_large_binary(kind) else None
 
 
+def _path(picture: Any) -> str:
+    path = picture.get("path") if isinstance(picture, dict) else None
+    return path if isinstance(path, str) else ""
+
+
 def _records(batch: Any) -> list[dict[str, Any]]:
     """A batch's rows; a value that Python can't hold costs itself."""
     try:
         return list(batch.to_pylist())
     except (ValueError, OverflowError, ArithmeticError):
-        names, columns = batch.schema.names, batch.columns
+        names, columns = batch.schema.names, [_in_utc(column) for column in batch.columns]
         return [
             {name: _cell(column, row) for name, column in zip(names, columns, strict=True)}
             for row in range(batch.num_rows)
         ]
 
 
+def _in_utc(column: Any) -> Any:
+    """Times with their zone's name, which Python may not know, taken off: they are in UTC."""
+    import pyarrow as pa
+
+    zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
+    return column.cast(pa.timestamp(column.type.unit, "UTC")) if zoned else column
+
+
 def _cell(column: Any, row: int) -> Any:
+    import pyarrow.types as types
+
     try:
         return column[row].as_py()
     except (ValueError, OverflowError, ArithmeticError):
-        return f"{column.type} that can't be read"
+        kind = column.type
+        if types.is_timestamp(kind) or types.is_date(kind):
+            return Unheld("a time before the year 1 or after 9999", is_time=True)
+        if types.is_string(kind) or types.is_large_string(kind):
+            return Unheld("bytes that are no UTF-8")
+        return Unheld(f"a value of type {shown(str(kind))} that Python can't hold")
