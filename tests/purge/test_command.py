@@ -16,7 +16,16 @@ from mmrl.purge import run as stage
 from mmrl.purge.run import posts_of
 from mmrl.sources.reddit import api as api
 from tests.support.local_reddit import LocalReddit
-from tests.support.purge_home import AS_OF, START, keep, make_post, observation, submission, traces
+from tests.support.purge_home import (
+    AS_OF,
+    START,
+    keep,
+    keep_cell,
+    make_post,
+    observation,
+    submission,
+    traces,
+)
 
 SETTINGS = Settings()
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -56,6 +65,7 @@ def test_posts_are_erased_on_request_by_id_or_address(home: Path) -> None:
     catalog = Catalog.open(home)
     posts = [make_post() for _ in range(3)]
     keep(catalog, posts)
+    keep_cell(catalog, posts)
     wanted = [
         posts[0].post_id,
         f"t3_{posts[1].post_id}",
@@ -68,6 +78,7 @@ def test_posts_are_erased_on_request_by_id_or_address(home: Path) -> None:
     assert catalog.count("posts") == 3
     said = run("--home", str(home), *options)
     assert "Erased 3 posts and 3 images: requested 3." in said.output
+    assert "Experiments' cells that had been judged on some of them: pictures 1." in said.output
     assert "1 of the ids are not kept here" in said.output
     assert catalog.count("posts") == 0
     assert run("--home", str(home), "--post", "two words").exit_code != 0

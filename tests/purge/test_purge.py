@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from lance.optimize import Compaction
 
@@ -34,6 +35,7 @@ from tests.support.purge_home import (
     START,
     Post,
     keep,
+    keep_cell,
     make_post,
     traces,
     where,
@@ -74,9 +76,11 @@ def test_every_byte_of_a_purged_post_is_gone_and_the_others_are_whole(catalog: C
     catalog.compact()  # keys of the large table are indexed now: a copy of them
     kept = catalog.read("samples", where=f"post_id = {quote(doomed.post_id)}")
     catalog.upsert("samples", kept)  # the row as it was is in an older version
+    cell = keep_cell(catalog, [doomed, *others])
     before = traces(catalog, doomed)
     assert before.keys() == doomed.traces.keys()
     assert any("_indices" in file for file in before["id"])
+    assert str(cell.relative_to(catalog.home)) in before["id"]
 
     rows = contents(catalog)
     report = purge(catalog, doomed)
@@ -288,6 +292,7 @@ def test_killed_at_any_step_the_next_purge_ends_it_and_others_lose_nothing(
 ) -> None:
     doomed, others = make_post(), [make_post() for _ in range(3)]
     keep(catalog, [doomed, *others])
+    cell = keep_cell(catalog, [doomed, *others])
     expected = contents(catalog, without=doomed)
     killed = python(_KILLED, catalog.home, doomed.post_id, place, nth, PYTHONPATH=PATHS)
     assert killed.code == -signal.SIGKILL, killed.err
@@ -296,7 +301,9 @@ def test_killed_at_any_step_the_next_purge_ends_it_and_others_lose_nothing(
     report = erase(catalog, SETTINGS, {}, AS_OF, Silent(), sleep=lambda seconds: None)
     assert report.resumed
     assert dict(report.erased) == {"deleted": 1}
+    assert report.experiments == {"pictures": 1}
     assert traces(catalog, doomed) == {}
+    assert pq.read_table(cell)["post_id"].to_pylist() == [post.post_id for post in others]
     after = contents(catalog)
     assert all(len(after[name]) == 2 * 3 if name == "failures" else 3 for name in after)
     assert {name: after[name] for name in ("posts", "samples", "observations", "checks")} == {
@@ -376,7 +383,47 @@ def data_files(catalog: Catalog, table: str) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-# Models and reports
+# Models, reports and experiments
+
+
+def test_cells_of_experiments_lose_a_purged_post_and_nothing_else(catalog: Catalog) -> None:
+    doomed, others = make_post(), [make_post() for _ in range(3)]
+    keep(catalog, [doomed, *others])
+    met, another = keep_cell(catalog, [others[0], doomed, *others[1:]]), [others[0], others[2]]
+    untouched = keep_cell(catalog, another, "2c3d")
+    bytes_before, before = untouched.read_bytes(), pq.read_table(met)
+    report = purge(catalog, doomed)
+    assert report.experiments == {"pictures": 1}
+    assert traces(catalog, doomed) == {}
+    assert untouched.read_bytes() == bytes_before
+    after = pq.read_table(met)
+    assert after.equals(before.take([0, 2, 3]), check_metadata=True)
+
+
+def test_of_cells_what_is_broken_or_half_written_is_deleted(catalog: Catalog) -> None:
+    doomed = make_post()
+    keep(catalog, [doomed])
+    broken, half = keep_cell(catalog, [doomed]), keep_cell(catalog, [doomed], "2c3d")
+    broken.write_bytes(broken.read_bytes()[:-8])
+    half, young = half.rename(half.with_name(".2c3d.parquet.x1")), half.with_suffix(".part")
+    os.utime(half, (0, 0))
+    young.write_bytes(b"under way")
+    assert purge(catalog, doomed).experiments == {"pictures": 1}
+    assert list(broken.parent.iterdir()) == [young]
+    assert traces(catalog, doomed) == {}
+
+
+def test_a_cell_that_is_written_while_its_post_is_purged_loses_it_too(catalog: Catalog) -> None:
+    doomed, other = make_post(), make_post()
+    keep(catalog, [doomed, other])
+    reasons = {doomed.post_id: "deleted"}
+
+    def write(seconds: float) -> None:
+        keep_cell(catalog, [doomed, other])
+
+    report = erase(catalog, SETTINGS, reasons, AS_OF, Silent(), sleep=write)
+    assert report.experiments == {"pictures": 1}
+    assert traces(catalog, doomed) == {}
 
 
 def test_reports_that_show_a_purged_post_go_and_others_stay(catalog: Catalog) -> None:

@@ -169,6 +169,16 @@ def keep(catalog: Catalog, posts: list[Post], *, hours: float = 0, source: str =
     )  # fmt: skip
 
 
+def keep_cell(catalog: Catalog, posts: list[Post], key: str = "0a1b") -> Path:
+    """Writes a cell of an experiment that was judged on these posts; returns its file."""
+    folder = Path(catalog.home) / "experiments" / "pictures" / "cells"
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = [post.post_id for post in posts]
+    cell = pa.table({"post_id": ids, "log_score": [1.0] * len(ids), "q50": [0.5] * len(ids)})
+    pq.write_table(cell.replace_schema_metadata({"mmrl.of": "samples"}), folder / f"{key}.parquet")
+    return folder / f"{key}.parquet"
+
+
 def observation(catalog: Catalog, post_id: str, at: datetime, removed_by: str | None) -> None:
     row = {"post_id": post_id, "observed_at": at, "settled": True, "removed_by": removed_by}
     catalog.insert("observations", pa.Table.from_pylist([row], schema=SCHEMAS["observations"]))

@@ -100,8 +100,16 @@ def _summary(outcome: dict[str, Any]) -> str:
         lines.append("Kept, as purge.moderated is false" + _listed(outcome["kept"], ":") + ".")
     if outcome.get("due"):
         lines.append(f"{outcome['due']:,} posts are due to be re-checked.")
+    if outcome.get("not_told"):
+        lines.append(outcome["not_told"])
     if outcome.get("models"):
         lines.append(f"Model versions that had met some of them: {', '.join(outcome['models'])}.")
+    if outcome.get("experiments"):
+        lines.append(
+            "Experiments' cells that had been judged on some of them"
+            + _listed(outcome["experiments"], ":")
+            + "."
+        )
     if outcome.get("reports"):
         lines.append(f"Reports written anew: {', '.join(outcome['reports'])}.")
     lines += [

@@ -1,10 +1,10 @@
 """Purge of posts: erased everywhere in the home and off the disk, in steps that may be repeated.
 
-Rows go first (`rows`), then reports (`reports`) and the test predictions of models (`models`), then
-the files and old versions of tables that still hold the bytes (`files`). Which posts to erase comes
-from the command line or from what Reddit took away (`recheck`, `removals`); which contents go with
-them, from `unshared`. What is left is a count by day and reason, and one-way marks by which the
-posts are kept from coming in again.
+Rows go first (`rows`), then reports (`reports`) and the test predictions of models (`models`) and
+of experiments (`experiments`), then the files and old versions of tables that still hold the bytes
+(`files`). Which posts to erase comes from the command line or from what Reddit took away
+(`recheck`, `removals`); which contents go with them, from `unshared`. What is left is a count by
+day and reason, and one-way marks by which the posts are kept from coming in again.
 """
 
 import time
@@ -22,7 +22,7 @@ from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.errors import CatalogError
 from mmrl.images.decode import use_limit
-from mmrl.purge import models, reports
+from mmrl.purge import experiments, models, reports
 from mmrl.purge import rows as rows_of
 from mmrl.purge.files import drop_before, drop_leftovers, drop_refused_rows, rewrite
 from mmrl.purge.rows import Doomed
@@ -45,6 +45,7 @@ class PurgeReport:
         reports: reports written anew without the posts.
         reports_deleted: reports that could not be, with the reason.
         models: versions that had learned from, or been judged on, some of them.
+        experiments: cells that were judged on some of them, by experiment.
         resumed: a purge that was killed before its end was ended first.
     """
 
@@ -54,6 +55,7 @@ class PurgeReport:
     reports: list[str] = field(default_factory=list)
     reports_deleted: dict[str, str] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
+    experiments: dict[str, int] = field(default_factory=dict)
     resumed: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -126,6 +128,7 @@ def _note(catalog: Catalog, doomed: Doomed, as_of: datetime) -> None:
         notes[_ERASED][reason] = str(count)
     models.note(catalog, doomed)
     reports.note(catalog, doomed)
+    experiments.note(catalog, doomed)
 
 
 def _carry_out(
@@ -145,11 +148,13 @@ def _carry_out(
     reports.erase(catalog, doomed)
     models.erase(catalog, doomed)
     models.drop_unlisted(catalog.home)
+    experiments.erase(catalog, doomed)
     written, deleted = reports.write_anew(catalog, doomed, as_of)
     report.reports += written
     report.reports_deleted |= deleted
     progress.advance(1)
     clean = _rewrite_all(catalog, settings, doomed, sleep)
+    experiments.erase(catalog, doomed)  # of an experiment that was under way
     for table, version in clean.items():
         left = drop_before(catalog, table, version)
         if left:
@@ -161,6 +166,7 @@ def _carry_out(
     drop_refused_rows(catalog)  # an import that was under way may have left a mark since
     rows_of.end(catalog, doomed)
     report.erased.update({reason: int(n) for reason, n in doomed.notes[_ERASED].items()})
+    report.experiments = dict(Counter(report.experiments) + experiments.counts(doomed))
     report.models = sorted({*report.models, *doomed.notes[models.NOTE]}, key=int)
     progress.finish(f"{report.erased.total():,} posts erased")
 
