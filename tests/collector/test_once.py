@@ -135,6 +135,42 @@ def test_an_unusable_post_is_recorded_with_its_reason(
     assert catalog.read("failures")["key"].to_pylist() == ["p1"]
 
 
+def gallery(status: str | None) -> dict[str, Any]:
+    """What Reddit answers of a gallery of two; None: it tells of no image yet."""
+    names = ("m1", "m2")
+    images: dict[str, dict[str, Any]] = {name: {"status": status} for name in names}
+    if status == "valid":
+        for name, image in images.items():
+            image["s"] = {"u": f"https://preview.redd.it/{name}.jpg?width=10&s=1"}
+    items = [{"media_id": name, "id": number} for number, name in enumerate(names)]
+    return {
+        "url": "https://www.reddit.com/gallery/p1",
+        "is_gallery": True,
+        "gallery_data": {"items": items} if status else None,
+        "media_metadata": images if status else None,
+    }
+
+
+@pytest.mark.parametrize(("status", "size"), [("unprocessed", 2), (None, None)])
+def test_the_next_look_brings_what_a_gallery_lacked(
+    local_reddit: LocalReddit, catalog: Catalog, status: str | None, size: int | None
+) -> None:
+    put(local_reddit, 1, **gallery(status))
+    collect(local_reddit, catalog, START)
+    (first,) = catalog.read("posts").to_pylist()
+    assert (first["image_url"], first["gallery_size"], first["is_gallery"]) == (None, size, True)
+    local_reddit.posts["p1"].update(gallery("valid"))
+    observe(local_reddit.source(), catalog, Settings(), START + HOUR)
+    (post,) = catalog.read("posts").to_pylist()
+    assert (post["image_url"], post["gallery_size"]) == ("https://i.redd.it/m1.jpg", 2)
+    assert post["image_known_at"] == START + HOUR
+    changed = {"image_url", "gallery_size", "image_known_at"}
+    assert {**first, **{name: post[name] for name in changed}} == post
+    local_reddit.posts["p1"].update(gallery(status))  # a later look takes nothing away
+    observe(local_reddit.source(), catalog, Settings(), START + 6 * HOUR)
+    assert catalog.read("posts").to_pylist() == [post]
+
+
 def test_observations_are_taken_at_each_checkpoint_and_no_more(
     local_reddit: LocalReddit, catalog: Catalog
 ) -> None:
