@@ -119,6 +119,22 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        (b"", "the file is empty"),
+        (b"no picture", "the file begins with the text 'no picture'"),
+        (b"<b>it's a page</b>", "the file begins with the text '<b>it's a pa'"),
+        (
+            b"\0\x1b[2J\xff" + b"\0" * 20,
+            "the file begins with the bytes " + "00 1b 5b 32 4a ff" + " 00" * 6,
+        ),
+    ],
+)
+def test_what_is_no_image_is_told_in_words(data: bytes, detail: str) -> None:
+    assert probe(data, IMAGES) == Refused(Reason.NOT_AN_IMAGE, detail)
+
+
+@pytest.mark.parametrize(
     ("width", "height"), [(50_000, 50_000), (2_000_000_000, 1), (20_000, 9_000)]
 )
 def test_a_bomb_is_refused_by_its_header_and_never_decoded(

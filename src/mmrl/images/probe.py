@@ -12,12 +12,14 @@ from mmrl.images.decode import as_rgb, eight_bits, loaded, opened, orientation, 
 from mmrl.images.formats import SNIFFED_BYTES, other_format, sniff
 from mmrl.images.image import ImageFacts, Refused, UnreadableError
 from mmrl.images.placeholders import placeholder_with
+from mmrl.runtime.foreign_text import shown
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _PLAIN = ("L", "RGB")  # modes that any conversion takes
 _NAMED_BYTES = 1024  # an SVG may begin with a comment
+_SHOWN_BYTES = 12  # of a file that is no image
 _HASHED_SIDE = 256  # a JPEG is decoded no larger than it takes to keep this side, in pixels
 
 
@@ -36,7 +38,7 @@ def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
             return Refused(
                 Reason.FORMAT_NOT_READ, f"{other}; read are JPEG, PNG, WebP, GIF, AVIF and BMP"
             )
-        return Refused(Reason.NOT_AN_IMAGE, f"starts with {data[:12]!r}")
+        return Refused(Reason.NOT_AN_IMAGE, _beginning(data))
     try:
         with opened(data, (image_format,), images.max_pixels) as image:
             refused = _refuse_unread(image, image_format, len(data), images)
@@ -56,6 +58,17 @@ def probe(data: bytes, images: ImageSettings) -> ImageFacts | Refused:
         return Refused(error.reason, f"{image_format}: {error}" if broken else error.detail)
     digest = hashlib.sha256(data).hexdigest()
     return ImageFacts(digest, width, height, image_format, len(data), str(phash))
+
+
+def _beginning(data: bytes) -> str:
+    """How a file begins that is no image, in words."""
+    head = data[:_SHOWN_BYTES]
+    if not head:
+        return "the file is empty"
+    text = head.decode("ascii", "replace")
+    if head.isascii() and shown(text) == text:
+        return f"the file begins with the text '{text}'"
+    return f"the file begins with the bytes {head.hex(' ')}"
 
 
 def _refuse_unread(
