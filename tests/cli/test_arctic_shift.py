@@ -94,6 +94,36 @@ def test_purge_asks_the_homes_own_source(run: Run, server: SandboxServer) -> Non
     assert (checks["checked"], checks["requests"]) == (60, 1)
 
 
+def test_purge_says_what_the_source_cannot_tell(run: Run, server: SandboxServer) -> None:
+    run("backfill", "--after", "2026-06-01", "--sandbox-clock", "jump")
+    for options in ((), ("--dry-run",)):
+        out, _ = run("purge", *options, "--sandbox-clock", "jump")
+        words = " ".join(out.split())
+        assert "Arctic Shift does not tell deletions later than 36 hours after a post" in words
+        assert "`--from reddit`" in words
+    out, _ = run("purge", "--dry-run", "--from", "reddit")
+    assert "does not tell" not in out
+
+
+def test_a_dry_purge_counts_what_a_real_one_would_ask_for(run: Run, server: SandboxServer) -> None:
+    run("backfill", "--after", "2026-06-01", "--sandbox-clock", "jump")
+
+    def due(*options: str) -> int:
+        out, _ = run("purge", *options, "--sandbox-clock", "jump", "--json")
+        outcome = json.loads(out)
+        return int(outcome["due"] if "--dry-run" in options else outcome["checks"]["due"])
+
+    server.now += 10 * 86_400  # Reddit would be asked again by now, Arctic Shift would not
+    asked = server.stats()["archive"]["requests"]
+    assert due("--dry-run") == due() == 0
+    server.now += 30 * 86_400
+    assert due("--dry-run") == due("--dry-run", "--from", "arctic-shift") == 60
+    assert server.stats()["archive"]["requests"] == asked
+    out, _ = run("purge", "--dry-run", "--from", "pushshift")
+    assert out == ""
+    assert due() == 60
+
+
 def test_doctor_compares_an_answer_and_names_what_is_unlike(
     run: Run, server: SandboxServer
 ) -> None:

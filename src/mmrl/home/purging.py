@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mmrl.errors import MmrlError
     from mmrl.purge.recheck import RecheckReport
     from mmrl.runtime.progress import Progress
-    from mmrl.sources.kinds import Kind
+    from mmrl.sources.live import LiveSource, Traits
+    from mmrl.sources.transport import Transport
 
 RUNNING = "Another purge of this home is under way (process {process}): wait until it has ended."
 _POST = re.compile(r"(?:.*/comments/)?([0-9A-Za-z][0-9A-Za-z_-]{0,63})(?:[/?#].*)?")
@@ -66,7 +67,7 @@ def purge(
         if posts or authors:
             return _on_request(catalog, settings, posts, authors, dry_run, bars)
         if dry_run:
-            return _dry_run(catalog, settings, moment(None))
+            return _dry_run(catalog, settings, limits)
         return _all(catalog, settings, limits, bars)
 
 
@@ -94,18 +95,35 @@ def _on_request(
     return {**outcome, **report.as_dict()}
 
 
-def _dry_run(catalog: "Catalog", settings: "Settings", at: datetime) -> dict[str, Any]:
+def _dry_run(catalog: "Catalog", settings: "Settings", limits: Limits) -> dict[str, Any]:
+    """What is known to be gone, and how many posts a re-check would ask for; asks nothing."""
+    from mmrl.errors import ConfigError, SourceError
     from mmrl.purge.recheck import due
     from mmrl.purge.removals import find_gone
+    from mmrl.sources.connection import live_kind
 
+    name, recheck_after = live_kind(limits.source, settings).name, timedelta(0)
+    not_told: str | None = None
+    error: MmrlError | None = None
+    at = moment(None)
+    try:
+        connected = _connect(catalog, settings, limits)
+        if connected is not None:
+            source, transport = connected
+            name, recheck_after = source.name, source.traits.recheck_after
+            not_told, at = _not_told(source.traits), transport.now()
+    except (ConfigError, SourceError) as failed:  # a real purge erases what is known all the same
+        error = failed
     gone = find_gone(catalog, settings.purge, at)
+    every = timedelta(days=settings.purge.recheck_days)
     return {
         "dry_run": True,
         "erased": dict(Counter(gone.erase.values())),
         "waiting": dict(gone.waiting),
         "kept": dict(gone.kept),
-        "due": len(due(catalog, timedelta(days=settings.purge.recheck_days), at)),
-        "error": None,
+        "due": len(due(catalog, every, at, name, recheck_after)),
+        "not_told": not_told,
+        "error": error,
     }
 
 
@@ -118,18 +136,19 @@ def _all(
     from mmrl.purge.removals import find_gone
     from mmrl.purge.run import erase
     from mmrl.runtime.clock import Halt
-    from mmrl.sources.connection import can_ask, live_kind
 
     checked = RecheckReport()
     error: MmrlError | None = None
     stopped = False
     at = moment(None)
     has_credentials = True
+    not_told: str | None = None
     try:
-        kind = live_kind(limits.source, settings)
-        has_credentials = can_ask(kind, settings, catalog.home)
-        if has_credentials:
-            at = _recheck(kind, catalog, settings, limits, bars, checked)
+        connected = _connect(catalog, settings, limits)
+        has_credentials = connected is not None
+        if connected is not None:
+            not_told = _not_told(connected[0].traits)
+            at = _recheck(*connected, catalog, settings, limits, bars, checked)
     except Halt:
         stopped = True
     except (ConfigError, SourceError) as failed:  # what is known is erased all the same
@@ -141,6 +160,7 @@ def _all(
         "site": settings.reddit.site,
         "stopped": stopped,
         "checks": {**vars(checked), "gone": dict(checked.gone)},
+        "not_told": not_told,
         "waiting": dict(gone.waiting),
         "kept": dict(gone.kept),
         "error": error,
@@ -150,8 +170,25 @@ def _all(
     return {**outcome, **erase(catalog, settings, gone.erase, at, bars).as_dict()}
 
 
+def _connect(
+    catalog: "Catalog", settings: "Settings", limits: Limits
+) -> "tuple[LiveSource, Transport] | None":
+    """The source that re-checks ask, and its transport; None where it lacks credentials."""
+    from mmrl.sources.budget import Priority
+    from mmrl.sources.connection import can_ask, connect_live, live_kind
+
+    kind = live_kind(limits.source, settings)
+    if not can_ask(kind, settings, catalog.home):
+        return None
+    source, transport = connect_live(kind, settings, catalog.home)
+    transport.clock = signals.clock(limits.sandbox_clock, source, transport.clock)
+    transport.priority = Priority.PURGE
+    return source, transport
+
+
 def _recheck(
-    kind: "Kind",
+    source: "LiveSource",
+    transport: "Transport",
     catalog: "Catalog",
     settings: "Settings",
     limits: Limits,
@@ -160,17 +197,24 @@ def _recheck(
 ) -> datetime:
     """Checks what is due; returns the time by the source's clock when it ended."""
     from mmrl.purge.recheck import recheck
-    from mmrl.sources.budget import Priority
-    from mmrl.sources.connection import connect_live
 
-    source, transport = connect_live(kind, settings, catalog.home)
-    clock = transport.clock = signals.clock(limits.sandbox_clock, source, transport.clock)
-    transport.priority = Priority.PURGE
     until = None if limits.span is None else transport.now() + limits.span
     every = timedelta(days=settings.purge.recheck_days)
-    with signals.stopped_by_signals(clock, [transport]):
+    with signals.stopped_by_signals(transport.clock, [transport]):
         recheck(source, catalog, every, transport.now, bars, report, limits.requests, until)
     return transport.now()
+
+
+def _not_told(traits: "Traits") -> str | None:
+    """A sentence on the deletions that a source can't tell; None where it tells them all."""
+    if traits.settles_after is None:
+        return None
+    hours = int(traits.settles_after / timedelta(hours=1))
+    return (
+        f"{traits.label} does not tell deletions later than {hours} hours after a post: posts that "
+        "were deleted after that stay here until Reddit's own API is asked, which needs "
+        "credentials: `--from reddit`."
+    )
 
 
 def _read(pattern: re.Pattern[str], text: str, option: str, expected: str) -> str:
