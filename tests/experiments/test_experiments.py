@@ -3,15 +3,22 @@
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import mmrl
+from mmrl.catalog.tombstones import mark_posts
+from mmrl.cli.app import app
 from mmrl.errors import InputError, NotFoundError
 from mmrl.experiments import run
 from mmrl.experiments.plan import cells, read_plan
 from mmrl.experiments.run import restricted
+from mmrl.experiments.table import rows_of
 from mmrl.learning.splits import split_by_column, split_by_group
 from tests.support.filled_home import fill_samples, packaged_samples
 from tests.support.learning_samples import make_samples, quick_baselines
@@ -107,6 +114,106 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[mmrl.Home]
         yield home
 
 
+def train_in_no_time(patch: pytest.MonkeyPatch) -> None:
+    """Stands for a training: the newest fifth is the test, and each prediction is the truth."""
+
+    def train(samples: pa.Table, *_: object, **__: object) -> SimpleNamespace:
+        newest = samples.slice(samples.num_rows * 4 // 5)
+        facts = ["post_id", "subreddit", "created_at", "log_score", "popularity"]
+        return SimpleNamespace(test_predictions=with_q50(newest.select(facts)))
+
+    patch.setattr("mmrl.learning.train.train", train)
+
+
+def with_q50(table: pa.Table) -> pa.Table:
+    for name in ("q10", "q50", "q90"):
+        table = table.append_column(name, table["log_score"])
+    return table
+
+
+def test_a_cell_is_trained_again_once_posts_or_settings_are_others(
+    home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_in_no_time(monkeypatch)
+    file = plan_file(tmp_path, PLAN.replace('"time", "author"', '"time"').replace("[0, 1]", "[0]"))
+    first = home.experiment(file)
+    assert (first.trained, first.again, first.kept) == (2, 0, 0)
+    fill_samples(home.catalog, packaged_samples(310))
+    key = next(cells(read_plan(file))).key(read_plan(file))
+    one = home.experiment(file, cell=key)
+    assert (one.trained, one.again, one.stale) == (1, 1, 1)
+    assert {row.features for row in one.rows} == {"everything"}
+    after = home.experiment(file)
+    assert (after.trained, after.again, after.kept, after.stale) == (1, 1, 1, 0)
+    assert [row.posts for row in after.rows] == [62, 62]
+    again = mmrl.open(home.address, quiet=True, train={"test_share": 0.3, "min_samples": 100})
+    assert again.experiment(file).again == 2
+    intervals = mmrl.open(
+        home.address, quiet=True, train={"test_share": 0.3, "min_samples": 100, "bootstrap": 150}
+    )
+    assert intervals.experiment(file).kept == 2
+
+
+def test_the_command_says_what_is_trained_again(
+    home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_in_no_time(monkeypatch)
+    monkeypatch.setenv("MMRL_TRAIN__MIN_SAMPLES", "100")
+    file = plan_file(tmp_path, PLAN.replace('"time", "author"', '"time"').replace("[0, 1]", "[0]"))
+    command = ["experiment", str(file), "--home", home.address]
+    assert "2 trained, 0 kept" in CliRunner().invoke(app, command).output
+    monkeypatch.setenv("MMRL_TRAIN__VALIDATION_SHARE", "0.2")
+    key = next(cells(read_plan(file))).key(read_plan(file))
+    one = CliRunner().invoke(app, [*command, "--cell", key]).output
+    assert "1 trained (1 of them again, as the posts or the settings are others now)" in one
+    assert "Left out of the table: 1 trained on other posts" in one
+
+
+def test_a_broken_cell_is_trained_again(
+    home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_in_no_time(monkeypatch)
+    file = plan_file(tmp_path, PLAN.replace('"time", "author"', '"time"').replace("[0, 1]", "[0]"))
+    folder = home.experiment(file).folder / "cells"
+    cell = sorted(folder.iterdir())[0]
+    cell.write_bytes(cell.read_bytes()[:-8])
+    assert home.experiment(file).again == 1
+
+
+def test_a_post_that_is_purged_while_a_cell_is_trained_is_not_kept_with_it(
+    home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train_in_no_time(monkeypatch)
+    real, purged = run._train, []
+
+    def and_purge(*arguments: object) -> pa.Table:
+        predictions = real(*arguments)  # type: ignore[arg-type]
+        purged.append(predictions["post_id"][0].as_py())
+        mark_posts(home.catalog, purged)
+        return predictions
+
+    monkeypatch.setattr(run, "_train", and_purge)
+    plan = PLAN.replace('"time", "author"', '"time"').replace("[0, 1]", "[0]")
+    folder = home.experiment(plan_file(tmp_path, plan)).folder
+    for cell in (folder / "cells").iterdir():
+        kept = pq.read_table(cell)["post_id"].to_pylist()
+        assert len(kept) == 59
+        assert purged[0] not in kept
+
+
+def test_only_trainings_that_were_judged_on_the_same_posts_are_paired(tmp_path: Path) -> None:
+    plan = read_plan(plan_file(tmp_path, PLAN.replace('"time", "author"', '"time"')))
+    plan = plan.model_copy(update={"targets": ["log_score"], "learners": ["mmrl"]})
+    tests = {cell: with_q50(SAMPLES.slice(300)) for cell in cells(plan)}
+    commands = dict.fromkeys(tests, "again")
+    _, paired = rows_of(plan, tests, commands, 100)
+    assert paired.differences["spearman"] is not None
+    last = list(tests)[-1]
+    _, unpaired = rows_of(plan, {**tests, last: tests[last].slice(1)}, commands, 100)
+    assert unpaired.differences == {}
+    assert unpaired.metrics["spearman"] is not None
+
+
 @pytest.mark.slow
 def test_an_experiment_trains_each_cell_once_and_goes_on_after_a_kill(
     home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -115,11 +222,11 @@ def test_an_experiment_trains_each_cell_once_and_goes_on_after_a_kill(
     file = plan_file(tmp_path, text)
     real, trained = run._train, []
 
-    def killed(*arguments: object) -> None:
+    def killed(*arguments: object) -> pa.Table:
         if trained:
             raise KeyboardInterrupt
         trained.append(arguments)
-        real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "_train", killed)

@@ -23,7 +23,8 @@ def experiment(
     """Trains every combination of a plan once, and writes one table as CSV, Markdown and LaTeX.
 
     Targets, splits, groups of features, learners, seeds and profiles, on one home. What was trained
-    is kept: interrupted, the same command goes on. The registry of models is left alone.
+    is kept: interrupted, the same command goes on. What was trained on other posts, or with other
+    settings, than there are now is trained again. The registry of models is left alone.
     """
     import json
 
@@ -31,10 +32,21 @@ def experiment(
     if as_json:
         typer.echo(json.dumps(report.as_dict()))
     else:
+        again = (
+            f" ({report.again:,} of them again, as the posts or the settings are others now)"
+            if report.again
+            else ""
+        )
         typer.echo(
-            f"{report.trained:,} trained, {report.kept:,} kept from before: "
+            f"{report.trained:,} trained{again}, {report.kept:,} kept from before: "
             f"{report.folder / 'results.md'}"
         )
+        if report.stale:
+            typer.echo(
+                f"Left out of the table: {report.stale:,} trained on other posts, or with other "
+                "settings, than there are now. Without --cell they are trained again.",
+                err=True,
+            )
         for key, why in report.failed.items():
             typer.echo(f"Not trained: {key}: {why}", err=True)
     if report.failed:

@@ -1,4 +1,8 @@
-"""Runs an experiment: each cell is trained once and kept; what is kept is not trained again."""
+"""Runs an experiment: each cell is trained once and kept.
+
+A cell is trained again where the labelled samples, or the settings that it was trained with, are
+others now: what stands in one table has learned from the same posts.
+"""
 
 import shlex
 from dataclasses import dataclass, field
@@ -6,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mmrl.catalog import Catalog
 from mmrl.catalog.columns import SPACES
+from mmrl.catalog.tombstones import not_purged
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.errors import MmrlError, NotFoundError
+from mmrl.experiments.kept import fingerprint, is_kept, read_cell, write_cell
 from mmrl.experiments.plan import COLUMN, Cell, Plan, cells
 from mmrl.experiments.table import Row, rows_of, write_tables
 from mmrl.learning.inputs import NUMERIC, TEXTS
@@ -21,6 +26,7 @@ from mmrl.learning.splits import Split, split_by_column, split_by_group, split_s
 from mmrl.learning.targets import labelled
 from mmrl.runtime.blas import large_matrices
 from mmrl.runtime.progress import Progress
+from mmrl.samples.digest import digest
 from mmrl.samples.extras import EXTRA, extras_of, text_columns
 from mmrl.samples.load import encoders_of, samples_with_vectors
 from mmrl.times import parse_time
@@ -33,6 +39,8 @@ class ExperimentReport:
     Attributes:
         folder: with `results.csv`, `results.md`, `results.tex`, and the cells' predictions.
         trained, kept: cells that were trained now, and before.
+        again: of those trained now, how many were kept of other posts or settings.
+        stale: cells left out of the table, as they are still kept of other posts or settings.
         failed: by cell, why it could not be trained.
         rows: of the table.
     """
@@ -40,12 +48,15 @@ class ExperimentReport:
     folder: Path
     trained: int = 0
     kept: int = 0
+    again: int = 0
+    stale: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        counts = {"trained": self.trained, "kept": self.kept, "failed": self.failed}
+        names = ("trained", "kept", "again", "stale", "failed")
+        counts = {name: getattr(self, name) for name in names}
         rows = [row.as_dict() for row in self.rows]
         return {"folder": str(self.folder), **counts, "rows": rows}
 
@@ -71,28 +82,39 @@ def run_experiment(
         ConfigError: there is no such profile.
     """
     report = ExperimentReport(folder)
-    wanted = [cell for cell in cells(plan) if only in (None, cell.key(plan))]
-    if not wanted:
+    chosen = [cell for cell in cells(plan) if only in (None, cell.key(plan))]
+    if not chosen:
         keys = ", ".join(cell.key(plan) for cell in cells(plan))
         raise NotFoundError(f"There is no cell {only!r} in {file}: the cells are {keys}.")
     (folder / "cells").mkdir(parents=True, exist_ok=True)
+    # Before the samples are read, so that what is written meanwhile is new to the next run.
+    _, digested = digest(catalog, settings, parse_time(plan.as_of))
+    of = {profile: fingerprint(settings, profile, digested) for profile in plan.profiles}
     samples: dict[str, pa.Table] = {}  # of one profile at a time
-    for cell in wanted:
-        if only is None and _file(folder, plan, cell).is_file():
+    for cell in chosen:
+        file, before = _file(folder, plan, cell), _file(folder, plan, cell).is_file()
+        current = is_kept(file, of[cell.profile])
+        if only is None and current:
             report.kept += 1
             continue
         if cell.profile not in samples:
             samples = {cell.profile: _samples(catalog, settings, plan, cell)}
         try:
-            _train(samples[cell.profile], settings, plan, cell, folder, progress)
-            report.trained += 1
+            predictions = _train(samples[cell.profile], settings, plan, cell, progress)
         except MmrlError as error:  # too few posts, say: the others may do
             report.failed[cell.key(plan)] = str(error)
-    kept = {
-        cell: pq.read_table(_file(folder, plan, cell))
-        for cell in cells(plan)
-        if _file(folder, plan, cell).is_file()
-    }
+            continue
+        # Without posts that were purged while it was trained.
+        write_cell(file, not_purged(catalog, "predictions", predictions), of[cell.profile])
+        report.trained += 1
+        report.again += before and not current
+    kept: dict[Cell, pa.Table] = {}
+    for cell in cells(plan):
+        predictions = read_cell(_file(folder, plan, cell), of[cell.profile])
+        if predictions is not None:
+            kept[cell] = predictions
+        else:
+            report.stale += _file(folder, plan, cell).is_file()
     commands = {cell: _command(file, catalog.home, folder, cell.key(plan)) for cell in kept}
     report.rows = rows_of(plan, kept, commands, settings.train.bootstrap)
     write_tables(report.rows, plan, folder)
@@ -106,9 +128,9 @@ def _samples(catalog: Catalog, settings: Settings, plan: Plan, cell: Cell) -> pa
 
 
 def _train(
-    samples: pa.Table, settings: Settings, plan: Plan, cell: Cell, folder: Path, progress: Progress
-) -> None:
-    """Trains a cell, and keeps its predictions of the test posts."""
+    samples: pa.Table, settings: Settings, plan: Plan, cell: Cell, progress: Progress
+) -> pa.Table:
+    """Trains a cell; returns its predictions of the test posts."""
     from mmrl.learning.train import train
 
     options: dict[str, Any] = {"target": cell.target, "seed": cell.seed, "ablation": False}
@@ -129,10 +151,7 @@ def _train(
             split=split,
             progress=progress,
         )
-    file = _file(folder, plan, cell)
-    partial = file.with_suffix(".part")
-    pq.write_table(trained.test_predictions, partial)
-    partial.replace(file)
+    return trained.test_predictions
 
 
 def _of_settings(cell: Cell) -> str:

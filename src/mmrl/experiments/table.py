@@ -30,7 +30,8 @@ class Row:
         posts: test posts, of the first seed.
         metrics: the mean over seeds, with the 95% interval over posts.
         differences: the same minus the reference's: the plan's first features and first learner
-            with the same target, split and profile; empty for the reference itself.
+            with the same target, split and profile; empty for the reference itself, and where the
+            two were not judged on the same posts.
         commands: that repeat its trainings, a seed each.
     """
 
@@ -92,13 +93,16 @@ def _comparable(
             }
             if by_seed:
                 judged[features, learner] = by_seed
-    reference = (next(iter(plan.features)), plan.learners[0])
+    first = next(iter(plan.features))
+    reference = (first, plan.learners[0])
     for (features, learner), by_seed in judged.items():
         of_row = [cell for cell in of_features[features] if cell.seed in by_seed]
         one, against = mean_of(list(by_seed.values())), judged.get(reference, {})
-        same = (features, learner) != reference and set(against) == set(by_seed)
         differences: dict[str, Measure | None] = {}
-        if same:
+        others = {cell.seed: kept[cell] for cell in of_features[first] if cell.seed in against}
+        if (features, learner) != reference and _same_posts(
+            {cell.seed: kept[cell] for cell in of_row}, others
+        ):
             other = mean_of([against[seed] for seed in by_seed])
             differences = {m.name: difference(one, other, m.name) for m in _SHOWN}
         rows.append(
@@ -113,6 +117,14 @@ def _comparable(
             )
         )
     return rows
+
+
+def _same_posts(some: Mapping[int, pa.Table], others: Mapping[int, pa.Table]) -> bool:
+    """Whether trainings of the same seeds were judged on the same posts: else no resample of the
+    ones is a resample of the others."""
+    return set(some) == set(others) and all(
+        table["post_id"].equals(others[seed]["post_id"]) for seed, table in some.items()
+    )
 
 
 def _judge(table: pa.Table, name: str, cell: Cell, resamples: int) -> Judged:
