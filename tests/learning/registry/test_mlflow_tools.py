@@ -1,7 +1,10 @@
 """Models as MLflow's own tools see them: loaded, served, on a tracking server."""
 
 import json
+import os
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,15 +20,27 @@ import mmrl
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.train import Trained
 from tests.support.learning_samples import AS_OF
+from tests.support.paths import ROOT
 from tests.support.waiting import eventually
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(urllib.request.urlopen(url, timeout=5).status == 200)
+    except OSError:
+        return False
 
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """MLflow's tracking server on loopback, set as the one that mmrl keeps models on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     words = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--workers", "1"]
     words += ["--artifacts-destination", str(tmp_path / "kept"), "--port", str(port)]
@@ -35,15 +50,9 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
 
-    def answers() -> bool:
-        try:
-            return bool(urllib.request.urlopen(f"{url}/health", timeout=5).status == 200)
-        except OSError:
-            return False
-
     monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
     try:
-        eventually(answers, process, pause=0.2)
+        eventually(lambda: answers(f"{url}/health"), process, pause=0.2)
         yield url
     finally:
         process.terminate()
@@ -96,6 +105,45 @@ def test_mlflow_loads_a_version_with_its_signature_and_predicts_with_its_home(
     )
     assert found["score"].tolist() == [one.score.middle for one in expected if one.score]
     assert (found["percentile_low"] <= found["percentile_high"]).all()
+
+
+@pytest.mark.slow
+def test_mlflow_serves_a_version_and_answers_the_request_that_the_page_shows(
+    serving_home: Path, tmp_path: Path
+) -> None:
+    home = shutil.copytree(serving_home, tmp_path / "demo")
+    image = mmrl.open(home, quiet=True).catalog.read("images", ["bytes"])["bytes"][0].as_py()
+    (home / "pictures").mkdir()
+    (home / "pictures/1.jpg").write_bytes(image)
+    [model] = home.glob("models/*/artifacts/model")
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```sh\n(cd demo .*?)```", page, re.DOTALL)
+    port, request = str(free_port()), str(tmp_path / "request.json")
+    serve, ask = (
+        block.replace("models/RUN/", f"models/{model.parents[1].name}/")
+        .replace("5001", port)
+        .replace("/tmp/request.json", request)
+        for block in blocks
+    )
+    # By the shell, and a group of its own, as MLflow starts its server as a child.
+    process = subprocess.Popen(
+        ["sh", "-c", serve],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/ping"), process, pause=0.2)
+        answer = subprocess.run(
+            ["sh", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+    [predicted] = json.loads(answer.stdout)["predictions"]
+    assert predicted["score_low"] <= predicted["score"] <= predicted["score_high"]
 
 
 def test_a_report_lies_among_a_versions_files_wherever_the_home_is_moved(
