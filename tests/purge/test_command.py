@@ -79,7 +79,7 @@ def test_posts_are_erased_on_request_by_id_or_address(home: Path) -> None:
     said = run("--home", str(home), *options)
     assert "Erased 3 posts and 3 images: requested 3." in said.output
     assert "Experiments' cells that had been judged on some of them: pictures 1." in said.output
-    assert "1 of the ids are not kept here" in said.output
+    assert "1 of the ids is not kept here" in said.output
     assert catalog.count("posts") == 0
     assert run("--home", str(home), "--post", "two words").exit_code != 0
 
@@ -114,8 +114,8 @@ def test_with_credentials_it_re_checks_and_erases_in_one_go(
     local_reddit.posts[posts[1].post_id]["removed_by_category"] = "moderator"
     said = run("--home", str(home), "--requests", "5", "--for", "10m")
     assert said.exit_code == 0, said.output
-    assert "Re-checked 3 posts in 1 requests: 1 stand, gone " in said.output
-    assert "Erased 1 posts and 1 images: deleted 1." in said.output
+    assert "Re-checked 3 posts in 1 request: 1 stands, gone " in said.output
+    assert "Erased 1 post and 1 image: deleted 1." in said.output
     assert "Waiting, as they may come back: moderator 1." in said.output
     assert traces(catalog, posts[0]) == {}
     assert len(local_reddit.requests) == 1

@@ -6,6 +6,7 @@ import typer
 
 from mmrl.cli.options import DEFAULT_HOME, Home, Json, open_home, suggested
 from mmrl.cli.spans import SandboxTime
+from mmrl.runtime.counted import counted
 
 After = Annotated[
     str | None,
@@ -52,4 +53,4 @@ def backfill(
     for name in report.empty:
         typer.echo(f"r/{name}: no post of that time is archived; check its name.", err=True)
     following = suggested("run", "--home", home)
-    typer.echo(f"{report.seen:,} posts, {report.new:,} of them new. Next: {following}")
+    typer.echo(f"{counted(report.seen, 'post')}, {report.new:,} of them new. Next: {following}")

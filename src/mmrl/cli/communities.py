@@ -13,18 +13,18 @@ def communities(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = F
     """
     import json
 
+    from rich.console import Console
+
     from mmrl.times import iso
 
     known = open_home(home).communities(as_of)
     if as_json:
         told = [{**one.as_dict(), "newest": iso(one.newest)} for one in known]
         typer.echo(json.dumps(told))
-        return
-    for one in known:
-        typer.echo(
-            f"{one.name}  {one.posts:,} posts, {one.matured:,} matured, the newest of "
-            f"{one.newest:%Y-%m-%d}"
-        )
-    if not known:
+    elif known:
+        from mmrl.cli.terminal.tables import communities_table
+
+        Console().print(communities_table(known))
+    else:
         following = suggested("import", "table", "FILE", "--home", home)
         typer.echo(f"No post is known that the filter keeps: {following}, then mmrl run")

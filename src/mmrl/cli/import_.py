@@ -8,6 +8,7 @@ import typer
 
 import mmrl
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, pairs, suggested
+from mmrl.runtime.counted import counted
 from mmrl.sources.kinds import FILES, TABLE, Kind
 
 if TYPE_CHECKING:
@@ -249,7 +250,8 @@ def _show_doubts(report: "ImportReport") -> None:
     """What may not be as the user thinks."""
     if report.unclear:
         typer.echo(
-            f"{report.unclear:,} posts come several times with other scores, and nothing says when "
+            f"{counted(report.unclear, 'post comes', 'posts come')} several times with other "
+            "scores, and nothing says when "
             "each was observed: these scores give no label. Name the column of that time with "
             "--map checked_at=COLUMN.",
             err=True,

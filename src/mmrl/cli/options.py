@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import mmrl
+from mmrl.runtime.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,5 +102,6 @@ def say_if_later(posts: int, as_of: datetime) -> None:
 
     if posts:
         typer.echo(
-            f"{posts:,} posts came later than {iso(as_of)} and wait: give a later --as-of, or none."
+            f"{counted(posts, 'post')} came later than {iso(as_of)} and "
+            f"{'waits' if posts == 1 else 'wait'}: give a later --as-of, or none."
         )

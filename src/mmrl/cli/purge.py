@@ -7,6 +7,7 @@ import typer
 
 from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, open_home
 from mmrl.cli.spans import SandboxTime, span
+from mmrl.runtime.counted import counted
 from mmrl.runtime.foreign_text import shown
 
 
@@ -78,28 +79,37 @@ def _summary(outcome: dict[str, Any]) -> str:
     elif checks is not None:
         left = checks["due"] - checks["checked"]
         lines.append(
-            f"Re-checked {checks['checked']:,} posts in {checks['requests']:,} requests: "
-            f"{checks['standing']:,} stand"
+            f"Re-checked {counted(checks['checked'], 'post')} in "
+            f"{counted(checks['requests'], 'request')}: "
+            f"{counted(checks['standing'], 'stands', 'stand')}"
             + _listed(checks["gone"], ", gone")
             + "."
-            + (f" {left:,} are still due." if left else "")
+            + (f" {counted(left, 'is', 'are')} still due." if left else "")
         )
     if outcome.get("resumed"):
         lines.append("An earlier purge that was killed was ended first.")
     if outcome.get("stopped"):
-        lines.append(f"Stopped; {outcome['left']:,} posts are to be erased by the next purge.")
+        lines.append(
+            f"Stopped; {counted(outcome['left'], 'post is', 'posts are')} to be erased by the next "
+            "purge."
+        )
     else:
-        images = f" and {outcome['images']:,} images" if outcome.get("images") else ""
+        images = f" and {counted(outcome['images'], 'image')}" if outcome.get("images") else ""
         total = sum(outcome["erased"].values())
-        lines.append(f"{would} {total:,} posts{images}" + _listed(outcome["erased"], ":") + ".")
+        lines.append(
+            f"{would} {counted(total, 'post')}{images}" + _listed(outcome["erased"], ":") + "."
+        )
     if outcome.get("unknown"):
-        lines.append(f"{outcome['unknown']:,} of the ids are not kept here; they are kept out.")
+        lines.append(
+            f"{counted(outcome['unknown'], 'of the ids is', 'of the ids are')} not kept here, and "
+            "kept out."
+        )
     if outcome.get("waiting"):
         lines.append("Waiting, as they may come back" + _listed(outcome["waiting"], ":") + ".")
     if outcome.get("kept"):
         lines.append("Kept, as purge.moderated is false" + _listed(outcome["kept"], ":") + ".")
     if outcome.get("due"):
-        lines.append(f"{outcome['due']:,} posts are due to be re-checked.")
+        lines.append(f"{counted(outcome['due'], 'post is', 'posts are')} due to be re-checked.")
     if outcome.get("not_told"):
         lines.append(outcome["not_told"])
     if outcome.get("models"):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, AsOf, Home, Json, open_home, say_if_simulated
+from mmrl.runtime.counted import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,40 +35,44 @@ def scores(
     from mmrl.errors import Failure
 
     opened = open_home(home)
-    found = opened.scores(days, as_of=as_of)
-    if alarm and found.warning is not None:
-        raise Failure(found.warning)
+    scores = opened.scores(days, as_of=as_of)
+    if alarm and scores.warning is not None:
+        raise Failure(scores.warning)
     if as_json:
-        typer.echo(json.dumps(found.as_dict()))
+        typer.echo(json.dumps(scores.as_dict()))
         return
-    if not found.days:
+    if not scores.days:
         typer.echo(
-            f"No published prediction has an outcome yet; {found.waiting:,} posts wait for theirs. "
-            "`mmrl run` publishes predictions of live posts."
+            "No published prediction has an outcome yet; "
+            f"{counted(scores.waiting, 'post waits', 'posts wait')} for one. `mmrl run` publishes "
+            "predictions of live posts."
         )
         return
-    Console().print(scores_table(found))
-    typer.echo(f"{found.waiting:,} predicted posts wait for their outcome.")
-    if found.late:
-        typer.echo(f"{found.late:,} posts were first predicted after the fact, and do not count.")
-    if found.warning is not None:
-        typer.echo(found.warning)
+    Console().print(scores_table(scores))
+    typer.echo(
+        f"{counted(scores.waiting, 'predicted post waits', 'predicted posts wait')} for an outcome."
+    )
+    if scores.late:
+        late = counted(scores.late, "post was", "posts were")
+        typer.echo(f"{late} first predicted after the fact: not counted.")
+    if scores.warning is not None:
+        typer.echo(scores.warning)
     say_if_simulated(opened)
 
 
-def scores_table(found: "Scores") -> "Table":
+def scores_table(scores: "Scores") -> "Table":
     """A row a day, and the last week."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    unit = "log score" if found.unit == "log_score" else "percentile"
+    unit = "log score" if scores.unit == "log_score" else "percentile"
     table.add_column("posts of", no_wrap=True)
     for name in ("posts", "in order", "in 80% range", f"error ({unit})", "of recent means"):
         table.add_column(name, justify="right")
     table.add_column("version")
-    rows = [(str(day.day), day) for day in found.days]
-    if found.week is not None:
-        rows.append(("last week", found.week))
+    rows = [(str(day.day), day) for day in scores.days]
+    if scores.week is not None:
+        rows.append(("last week", scores.week))
     for name, row in rows:
         table.add_row(
             name,

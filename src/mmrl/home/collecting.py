@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmrl.home import signals
 from mmrl.home.moments import Moment, moment
+from mmrl.runtime.counted import counted
 
 if TYPE_CHECKING:
     from mmrl.catalog import Catalog
@@ -151,8 +152,8 @@ def observed(
     except Taken as taken:
         return ObserveReport(), str(taken)
     return report, (
-        f"{report.due:,} observations due, {report.written:,} taken, {report.absent:,} posts gone, "
-        f"{report.requests} requests."
+        f"{counted(report.due, 'observation')} due, {report.written:,} taken, "
+        f"{counted(report.absent, 'post')} gone, {counted(report.requests, 'request')}."
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmrl.runtime.counted import counted
 from mmrl.runtime.html_tables import html_table
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Models:
         return self._registry.promote(str(version))
 
     def __repr__(self) -> str:
-        return f"<{len(self):,} models in {self._home}>"
+        return f"<{counted(len(self), 'model')} in {self._home}>"
 
     def _repr_html_(self) -> str:
         from mmrl.learning.evaluation.metrics import on_terminal

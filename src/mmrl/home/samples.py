@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.runtime.counted import counted
 from mmrl.runtime.html_tables import html_table
 from mmrl.times import iso
 
@@ -66,8 +67,8 @@ class Samples:
 
     def __repr__(self) -> str:
         return (
-            f"<{len(self):,} samples as of {iso(self.as_of)}, {self.labelled:,} labelled, "
-            f"{len(self.columns)} columns>"
+            f"<{counted(len(self), 'sample')} as of {iso(self.as_of)}, {self.labelled:,} labelled, "
+            f"{counted(len(self.columns), 'column')}>"
         )
 
     def _repr_html_(self) -> str:

@@ -40,6 +40,8 @@ class Community:
 def communities(catalog: Catalog, settings: Settings, as_of: datetime) -> list[Community]:
     """Every community with a selected post that was known at a time, the best known first."""
     rows = read_known(catalog, settings, as_of, _COLUMNS)
+    if not rows.num_rows:
+        return []
     rows = rows.append_column("key", pc.utf8_lower(rows["subreddit"])).sort_by("created_at")
     keys = rows["key"].combine_chunks().dictionary_encode()
     code = keys.indices.to_numpy()
@@ -48,13 +50,13 @@ def communities(catalog: Catalog, settings: Settings, as_of: datetime) -> list[C
     score = rows["score"].to_numpy(zero_copy_only=False).astype(np.float64)
     counted = pc.coalesce(rows["label_subscribers"], rows["subscribers"])
     subscribers = counted.to_numpy(zero_copy_only=False).astype(np.float64)
-    found = []
+    listed = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         mine = order[start:end]
         scores, known = score[mine], subscribers[mine]
         scores, known = scores[~np.isnan(scores)], known[~np.isnan(known)]
         newest = int(mine[-1])
-        found.append(
+        listed.append(
             Community(
                 name=rows["subreddit"][newest].as_py(),
                 posts=len(mine),
@@ -64,15 +66,15 @@ def communities(catalog: Catalog, settings: Settings, as_of: datetime) -> list[C
                 newest=rows["created_at"][newest].as_py(),
             )
         )
-    return sorted(found, key=lambda one: (-one.matured, -one.posts, one.name.lower()))
+    return sorted(listed, key=lambda one: (-one.matured, -one.posts, one.name.lower()))
 
 
 def search(
     known: Sequence[Community], text: str, chosen: Sequence[str], most: int = 30
 ) -> list[Community]:
     """The chosen communities, then those whose name has the text in it, the best known first."""
-    wanted, taken = text.strip().lower().removeprefix("r/"), {name.lower() for name in chosen}
+    typed, taken = text.strip().lower().removeprefix("r/"), {name.lower() for name in chosen}
     first = [one for one in known if one.name.lower() in taken]
-    rest = [one for one in known if wanted in one.name.lower() and one.name.lower() not in taken]
-    rest.sort(key=lambda one: not one.name.lower().startswith(wanted))
+    rest = [one for one in known if typed in one.name.lower() and one.name.lower() not in taken]
+    rest.sort(key=lambda one: not one.name.lower().startswith(typed))
     return [*first, *rest[:most]]

@@ -1,4 +1,4 @@
-"""Evaluations, model versions and predictions as tables on the terminal."""
+"""Evaluations, model versions, predictions and communities as tables on the terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from mmrl.runtime.foreign_text import shown
 if TYPE_CHECKING:
     from mmrl.learning.evaluation.paired import Paired
     from mmrl.learning.registry.version import Comparison, Version
+    from mmrl.serving.communities import Community
     from mmrl.serving.prediction import Interval, Prediction
 
 _LABEL_WIDTH = 23
@@ -189,6 +190,25 @@ def prediction_table(prediction: "Prediction") -> Table:
         caption = Text(shown(prediction.caption or "not sure", 300))
         table.add_row(f"the image's {prediction.caption_kind}", caption, "")
     table.add_row("model version", prediction.model_version, "")
+    return table
+
+
+def communities_table(known: "Sequence[Community]") -> "Table":
+    """A row a community."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("community", overflow="fold")
+    for name in ("posts", "matured", "median score", "subscribers"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("newest", no_wrap=True)
+    for one in known:
+        table.add_row(
+            Text(shown(one.name, 80)),
+            f"{one.posts:,}",
+            f"{one.matured:,}",
+            "not known" if one.median_score is None else f"{one.median_score:,.0f}",
+            "not known" if one.subscribers is None else f"{one.subscribers:,}",
+            f"{one.newest:%Y-%m-%d}",
+        )
     return table
 
 

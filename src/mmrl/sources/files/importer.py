@@ -18,6 +18,7 @@ from mmrl.catalog import Catalog, Failed
 from mmrl.catalog.columns import TIME
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError, StorageError
+from mmrl.runtime.counted import counted
 from mmrl.runtime.progress import Progress
 from mmrl.sources.extras import extra_rows
 from mmrl.sources.files.duplicates import Duplicates, leave_open
@@ -107,13 +108,13 @@ class ImportReport:
 
     def summary(self) -> str:
         """The report in a few words, such as `978 new posts, 13 refused (no_creation_time 13)`."""
-        parts = [f"{self.new:,} new posts"]
+        parts = [counted(self.new, "new post")]
         if self.known:
             before = self.known - self.repeated
             parts += [f"{before:,} known before"] if before else []
             parts += [f"{self.repeated:,} repeated"] if self.repeated else []
         if self.features:
-            parts.append(f"{self.features:,} new values of features")
+            parts.append(counted(self.features, "new value of features", "new values of features"))
         if self.outside:
             parts.append(f"{self.outside:,} not asked for")
         if self.refused:
@@ -157,7 +158,7 @@ def import_posts(
     """
     storage = storage_of(catalog.home)
     unfinished = Unfinished(catalog, source.same(), as_of)
-    begin, before = unfinished.found()
+    begin, before = unfinished.kept()
     goes_on = before is not None and bool(before["refused"])
     work = _Import(catalog, as_of, Refusals(storage, refused_rows, goes_on=goes_on), before)
     report = work.report
