@@ -110,6 +110,7 @@ def start(
     subreddits: "Sequence[str]",
     *,
     days: int = 90,
+    contact: str | None = None,
     quiet: bool = False,
     sandbox_clock: str | None = None,
     **settings: Any,
@@ -123,6 +124,7 @@ def start(
         home: its folder.
         subreddits: the communities, without r/.
         days: how much of the past to bring.
+        contact: how Arctic Shift's maintainer reaches you; kept in the home's settings.
         sandbox_clock: the time of a sandbox, for tests.
         quiet, settings: as of `open`.
 
@@ -131,6 +133,7 @@ def start(
 
     Raises:
         InputError: `home` is no folder, or follows other communities.
+        ConfigError: the contact can't be sent.
         SourceError: the archive does not answer; what was read is kept.
 
     Example:
@@ -143,7 +146,7 @@ def start(
     quiet_libraries()
     from mmrl.home.starting import start as begin
 
-    return begin(home, subreddits, days, quiet, sandbox_clock, settings)
+    return begin(home, subreddits, days, quiet, sandbox_clock, settings, contact)
 
 
 def server(

@@ -18,6 +18,15 @@ def start(
         list[str], typer.Argument(metavar="SUBREDDIT...", help="Communities, without r/.")
     ],
     days: Annotated[int, typer.Option("--days", min=7, help="How much of the past to bring.")] = 90,
+    contact: Annotated[
+        str | None,
+        typer.Option(
+            "--contact",
+            metavar="ADDRESS",
+            help="How Arctic Shift's maintainer reaches you: an e-mail address or a page. Goes "
+            "into the home's settings and the user agent.",
+        ),
+    ] = None,
     home: Home = DEFAULT_HOME,
     sandbox_clock: SandboxTime = None,
     as_json: Json = False,
@@ -30,7 +39,13 @@ def start(
     import json
 
     try:
-        report = mmrl.start(home, subreddits, days=days, quiet=as_json, sandbox_clock=sandbox_clock)
+        report = mmrl.start(
+            *(home, subreddits),
+            days=days,
+            contact=contact,
+            quiet=as_json,
+            sandbox_clock=sandbox_clock,
+        )
     except KeyboardInterrupt:
         typer.echo("Stopped: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from None

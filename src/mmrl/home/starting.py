@@ -27,9 +27,15 @@ from mmrl.pipeline import Meter
 from mmrl.pipeline.run import RunReport
 from mmrl.runtime.bars import note, watching
 from mmrl.runtime.clock import Halt
+from mmrl.sources.arctic_shift.connection import check_contact
 from mmrl.sources.kinds import ARCTIC_SHIFT
 from mmrl.storage.location import Location
 from mmrl.storage.opening import storage_of
+
+NO_CONTACT = (
+    "Requests carry no contact: give --contact, an e-mail address or a page, so that Arctic "
+    "Shift's maintainer can reach you."
+)
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,20 @@ def start(
     quiet: bool,
     sandbox_clock: str | None,
     settings: Mapping[str, Any],
+    contact: str | None = None,
 ) -> StartReport:
     """Makes a home, brings posts, runs every stage on them and trains; see `mmrl.start`."""
     if not Location.of(home).is_local:
         raise InputError(f"{home} is no folder: a start makes a home on this machine.")
     if not subreddits:
         raise InputError("There is no community to start with: name one or more, without r/.")
-    days_before(moment(None), days)  # refused before anything is made
-    make_home(Location.of(home).path, named(subreddits))
+    # Refused before anything is made.
+    days_before(moment(None), days)
+    check_contact(contact or "")
+    make_home(Location.of(home).path, named(subreddits), contact)
     opened = Home.open(home, quiet=quiet, **settings)
+    if not opened.settings.arctic_shift.contact:
+        note(NO_CONTACT, quiet=quiet)
     try:
         with (
             watching(quiet=quiet) as bars,
@@ -112,13 +123,17 @@ def start(
     return StartReport(opened, brought, opened.run(as_of=brought.as_of))
 
 
-def make_home(home: Path, subreddits: Sequence[str]) -> None:
+def make_home(home: Path, subreddits: Sequence[str], contact: str | None = None) -> None:
     """Makes the home where it is not there, following these subreddits from Arctic Shift.
 
     Its settings come first and whole, so a start that is killed at any instant is taken up.
 
+    Args:
+        contact: written into its settings, also where it is there; None leaves them as they are.
+
     Raises:
-        InputError: it is there, and follows others; it is a file.
+        InputError: it is there, and follows others, or its settings have no line for the contact;
+            it is a file.
     """
     require_folder(home)
     storage = storage_of(home)
@@ -126,6 +141,8 @@ def make_home(home: Path, subreddits: Sequence[str]) -> None:
         text = commented_toml()
         for name, value in (("live", ARCTIC_SHIFT.name), ("subreddits", list(subreddits))):
             text = _set(text, name, value)
+        if contact:
+            text = _set(text, "contact", contact)
         storage.write(FILE, text.encode())
     init(home)
     followed = {name.lower() for name in load_settings(home).reddit.subreddits}
@@ -135,6 +152,13 @@ def make_home(home: Path, subreddits: Sequence[str]) -> None:
             f"The home {home} does not follow r/{', r/'.join(others)}: add them to "
             f"reddit.subreddits in {home / FILE}, or give another --home."
         )
+    if contact is not None and contact != load_settings(home).arctic_shift.contact:
+        text = (storage.read(FILE) or b"").decode()
+        if not any(_is_line(line, "contact") for line in text.splitlines()):
+            raise InputError(
+                f"{home / FILE} has no line for the contact: add arctic_shift.contact to it."
+            )
+        storage.write(FILE, _set(text, "contact", contact).encode())
 
 
 def bring(archive: Archive, days: int) -> Brought:
@@ -158,8 +182,13 @@ def bring(archive: Archive, days: int) -> Brought:
 
 
 def _set(text: str, name: str, value: object) -> str:
-    """The text of a new home's settings with one line that counts in place of its comment."""
+    """The text of a home's settings with one line that counts in place of its comment."""
     lines = text.splitlines()
-    place = next(n for n, line in enumerate(lines) if line.startswith(f"# {name} = "))
+    place = next(n for n, line in enumerate(lines) if _is_line(line, name))
     lines[place] = f"{name} = {json.dumps(value)}"
     return "\n".join(lines) + "\n"
+
+
+def _is_line(line: str, name: str) -> bool:
+    """True for the line of a setting, whether it counts or is a comment still."""
+    return line.startswith((f"# {name} = ", f"{name} = "))

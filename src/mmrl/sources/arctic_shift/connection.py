@@ -13,6 +13,8 @@ from mmrl.sources.live import LiveSource
 from mmrl.sources.transport import Transport
 from mmrl.storage.opening import storage_of
 
+_LONGEST = 200  # characters of a contact
+
 
 def connect_live(
     settings: Settings, home: str, *, observing: bool = False, clock: Clock | None = None
@@ -23,7 +25,8 @@ def connect_live(
         ConfigError: the address or the contact is unusable.
     """
     own = settings.arctic_shift
-    _check(own.base_url, own.contact)
+    _check(own.base_url)
+    check_contact(own.contact)
     budget = Budget(
         storage_of(home),
         budget_name(own.base_url),
@@ -44,7 +47,20 @@ def user_agent(contact: str) -> str:
     return f"mmrl/{__version__} (contact: {contact or 'none given'})"
 
 
-def _check(base_url: str, contact: str) -> None:
+def check_contact(contact: str) -> None:
+    """Refuses a contact that no user agent can carry.
+
+    Raises:
+        ConfigError: it is too long, or has other than printable ASCII.
+    """
+    if len(contact) > _LONGEST or not (contact.isascii() and contact.isprintable()):
+        raise ConfigError(
+            f"arctic_shift.contact is {contact[:_LONGEST]!r}, expected an e-mail address or a "
+            f"page, in ASCII, of at most {_LONGEST} characters."
+        )
+
+
+def _check(base_url: str) -> None:
     try:
         parts = urlsplit(base_url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -54,8 +70,4 @@ def _check(base_url: str, contact: str) -> None:
         raise ConfigError(
             f"arctic_shift.base_url is {base_url!r}, expected an http(s) address, such as "
             "https://arctic-shift.photon-reddit.com."
-        )
-    if not (contact.isascii() and contact.isprintable()):
-        raise ConfigError(
-            f"arctic_shift.contact is {contact!r}, expected an e-mail address or a page, in ASCII."
         )
