@@ -97,7 +97,6 @@ def test_every_post_is_kept_once_and_its_score_when_it_has_settled(make: Make) -
     assert (status.kept, status.observations, status.observations_late) == (120, 120, 0)
     assert status.state == "stopped"
     assert not trial.told
-    trial.assert_polite()
     names = {name.lower() for name in trial.settings.reddit.subreddits}
     assert set(newest_rules(trial.catalog)) == names
     assert trial.server.stats()["requests"]["archive/subreddits/rules"] == 2  # once a day
@@ -138,7 +137,6 @@ def test_with_all_faults_and_twenty_kills_nothing_is_lost_and_scores_come_in_tim
                 kills += 1
     assert kills == 20
     assert_all_there(trial)
-    trial.assert_polite()
     faults = trial.server.misfortune.faults
     waited = [written[post.id] - retrievals(post, faults)[1] for post in trial.server.world]
     assert max(waited) <= 2 * 3_600
@@ -163,7 +161,6 @@ def test_a_backfill_asks_for_each_post_once(make: Make) -> None:
     assert times.get(1, 0) >= 870  # the others are of seconds that a page's edge cut
     assert set(times) <= {1, 2}
     assert trial.archive["requests"] <= 900 / 100 + 6
-    trial.assert_polite()
     requests = trial.archive["requests"]
     again = backfill(trial)
     again.run(Silent())
@@ -187,7 +184,6 @@ def test_a_killed_backfill_asks_for_one_page_again_at_most(
     backfill(trial).run(Silent())
     assert_all_there(trial)
     assert trial.archive["requests"] <= 400 / 100 + 2 + 1 + 1
-    trial.assert_polite()
 
 
 def test_a_backfill_says_beforehand_about_what_it_will_take(make: Make) -> None:
@@ -241,7 +237,6 @@ def test_the_collector_goes_on_from_a_backfill_without_asking_for_the_past(make:
     status = trial.run(4)
     assert len(trial.ids()) == 300
     assert status.seen < 100
-    trial.assert_polite()
 
 
 def test_a_post_seen_by_both_sources_is_one_post_with_observations_of_each(make: Make) -> None:

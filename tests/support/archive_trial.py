@@ -65,16 +65,18 @@ class ArchiveTrial:
 
 @contextmanager
 def archives(catalog: Catalog) -> Iterator[Callable[[World], ArchiveTrial]]:
-    """Makes trials on one catalog; their sandboxes end with the block."""
-    servers: list[SandboxServer] = []
+    """Makes trials on one catalog; each was polite, and its sandbox ends with the block."""
+    trials: list[ArchiveTrial] = []
 
     def made(world: World) -> ArchiveTrial:
-        server = SandboxServer(world, simulated_limit=True)
-        servers.append(server.__enter__())
-        return ArchiveTrial(server, catalog)
+        trial = ArchiveTrial(SandboxServer(world, simulated_limit=True).__enter__(), catalog)
+        trials.append(trial)
+        return trial
 
     try:
         yield made
+        for trial in trials:
+            trial.assert_polite()
     finally:
-        for server in servers:
-            server.__exit__(None, None, None)
+        for trial in trials:
+            trial.server.__exit__(None, None, None)
