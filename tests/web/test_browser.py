@@ -98,6 +98,9 @@ def fill(page: "Page") -> None:
     page.get_by_label("Now", exact=True).check()
 
 
+PANELS = (("why", "Why"), ("when", "When"), ("like", "Like it"), ("stay", "Will it stay?"))
+
+
 def rank(page: "Page") -> None:
     """Fills the form and reads the ranking."""
     fill(page)
@@ -145,6 +148,28 @@ def test_back_and_reload_keep_the_form_and_the_ranking(page: "Page") -> None:
     assert page.locator("#pictures input:checked").count() == 2
 
 
+def test_reload_opens_what_was_open_below_the_ranking(page: "Page") -> None:
+    rank(page)
+    page.get_by_role("link", name="When: draft 2", exact=True).click()
+    page.locator("#when").wait_for()
+    page.reload()
+    page.locator("#when").wait_for()
+    assert page.locator(".ranking tbody tr").count() == 2 * 3
+
+
+def test_a_picture_is_pasted(page: "Page") -> None:
+    page.evaluate(
+        """(bytes) => {
+          const data = new DataTransfer();
+          data.items.add(new File([new Uint8Array(bytes)], "red.jpg", { type: "image/jpeg" }));
+          document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
+        }""",
+        list(picture("red")),
+    )
+    page.locator("#pictures li").first.wait_for()
+    assert "1 picture was added." in page.locator("#picture-said").inner_text()
+
+
 def test_what_is_no_picture_is_said_beside_the_pictures(page: "Page", tmp_path: Path) -> None:
     page.get_by_label("Titles, one a line").fill("Lake at dawn")
     file = tmp_path / "notes.txt"
@@ -154,16 +179,18 @@ def test_what_is_no_picture_is_said_beside_the_pictures(page: "Page", tmp_path: 
     assert page.get_by_label("Titles, one a line").input_value() == "Lake at dawn"
 
 
-def reach(page: "Page", selector: str) -> None:
-    """Goes on with Tab until the focus is there."""
+def reach(page: "Page", selector: str, key: str = "Tab") -> None:
+    """Goes on with Tab, or back with Shift+Tab, until the focus is there."""
     for _ in range(120):
         if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
             return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not lead to {selector}")
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not lead to {selector}")
 
 
-def test_a_person_with_a_keyboard_alone_ranks_and_asks_why(page: "Page", tmp_path: Path) -> None:
+def test_a_person_with_a_keyboard_alone_ranks_asks_why_and_changes_the_hour(
+    page: "Page", tmp_path: Path
+) -> None:
     choosers: list[FileChooser] = []
     page.on("filechooser", lambda chooser: choosers.append(chooser))
     files = []
@@ -178,8 +205,9 @@ def test_a_person_with_a_keyboard_alone_ranks_and_asks_why(page: "Page", tmp_pat
     page.locator("#pictures li").nth(1).wait_for()
     reach(page, "#titles")
     page.keyboard.type(TITLES[0])
-    page.keyboard.press("Enter")
-    page.keyboard.type(TITLES[1])
+    for title in TITLES[1:]:
+        page.keyboard.press("Enter")
+        page.keyboard.type(title)
     reach(page, "#search")
     page.keyboard.type("simp")
     page.locator("#known label").filter(has_text="SimArt").wait_for(state="detached")
@@ -190,11 +218,17 @@ def test_a_person_with_a_keyboard_alone_ranks_and_asks_why(page: "Page", tmp_pat
     reach(page, "button.first")
     page.keyboard.press("Enter")
     page.locator(".ranking tbody tr").first.wait_for()
-    assert page.locator(".ranking tbody tr").count() == 2 * 2
+    assert page.locator(".ranking tbody tr").count() == 2 * 3
     reach(page, "a[aria-label='Why: draft 1']")
     page.keyboard.press("Enter")
     page.locator("#why").wait_for()
     assert page.evaluate("document.activeElement.id") == "why"
+    reach(page, "input[name=when]", "Shift+Tab")
+    page.keyboard.press("ArrowUp")
+    reach(page, "button.first")
+    page.keyboard.press("Enter")
+    page.get_by_text("at the best of its 168 hours").wait_for()
+    assert page.locator(".ranking tbody tr").count() == 2 * 3
 
 
 def test_without_scripts_the_form_does_the_same(browser: "Browser", site: str) -> None:
@@ -236,10 +270,14 @@ def test_every_page_is_well_for_people_with_disabilities_and_fits(
         look("empty")
         rank(page)
         look("ranking")
-        for path, name in (("why", "Why"), ("when", "When"), ("like", "Like it")):
+        for path, name in PANELS:
             page.get_by_role("link", name=f"{name}: draft 1", exact=True).click()
             page.locator(f"#{path}").wait_for()
             look(path)
+        page.get_by_role("link", name="Why: draft 1", exact=True).click()
+        page.get_by_role("link", name="What of the picture?").click()
+        page.locator("#squares").wait_for()
+        look("squares")
         # Each width and each scheme once: what they change, they change on every page alike.
         for path in OTHERS if (width, scheme) in (SIZES[0], SIZES[3]) else ():
             page.goto(f"{site}/{path}")

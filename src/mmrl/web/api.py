@@ -48,6 +48,8 @@ async def rank(request: Request) -> RankAnswer:
     """
     service: Service = request.app.state.service
     async with read_form(request, service.memory, service.settings.images.max_bytes) as form:
+        for problem in form.refused:
+            raise problem
         asked = _asked(form)
         images = [ImageFile(shown(file.name, 80), file.data) for file in form.files]
         drafts = asked.drafts(images, service.now())

@@ -139,8 +139,8 @@ class Asked:
     def find(self, pictures: Pictures) -> "Found":
         """The pictures of the form that are still in memory, and how many are not."""
         kept = [pictures.get(id) for id in self.pictures]
-        found = [picture for picture in kept if picture is not None]
-        return Found(found, len(kept) - len(found))
+        remembered = [picture for picture in kept if picture is not None]
+        return Found(remembered, len(kept) - len(remembered))
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,17 @@ class Pictures:
         """A picture; None where it is forgotten."""
         with self._lock:
             self._shrink()
-            found = self._kept.get(id)
-            if found is None:
+            entry = self._kept.get(id)
+            if entry is None:
                 return None
-            self._kept[id] = (self._clock(), found[1])
+            self._kept[id] = (self._clock(), entry[1])
             self._kept.move_to_end(id)
-            return found[1]
+            return entry[1]
 
     def _forget(self, id: str) -> None:
-        found = self._kept.pop(id, None)
-        if found is not None:
-            self._bytes -= len(found[1].data)
+        entry = self._kept.pop(id, None)
+        if entry is not None:
+            self._bytes -= len(entry[1].data)
 
     def _shrink(self) -> None:
         oldest = self._clock() - MOST_SECONDS

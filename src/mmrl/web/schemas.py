@@ -89,9 +89,9 @@ class RankedDraft(BaseModel):
     @classmethod
     def of(cls, row: Ranked) -> "RankedDraft":
         """A row of a ranking."""
-        found = row.as_dict()
+        fields = row.as_dict()
         return cls(
-            **{name: found[name] for name in cls.model_fields if name in found},
+            **{name: fields[name] for name in cls.model_fields if name in fields},
             picture=row.image_number,
             community=row.subreddit,
         )

@@ -1,17 +1,24 @@
 """The pages, from a form to what it shows."""
 
 import re
+import shutil
+from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
+from mmrl.catalog import Catalog
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.web.app import make_app
+from mmrl.web.champion import Champion
 from mmrl.web.requests.access import Access
 from mmrl.web.service import Service
-from tests.support.served_home import picture
+from tests.support.served_home import NOW, picture, serve_home
 
 pytestmark = pytest.mark.slow
 
@@ -119,27 +126,46 @@ def test_what_is_markup_is_shown_as_text(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "changed", "status", "told"),
+    ("files", "status", "told"),
     [
-        ([("file", ("a.txt", b"hello there"))], {}, 422, "a.txt: "),
-        ([("file", ("a.heic", HEIC))], {}, 422, "Save it as JPEG or PNG."),
-        ([("file", (f"{n}.jpg", b"x")) for n in range(500)], {}, 413, "More than 20 pictures"),
+        ([("file", ("a.txt", b"hello there"))], 422, "a.txt: "),
+        ([("file", ("a.heic", HEIC))], 422, "Save it as JPEG or PNG."),
+        ([("file", ("large.jpg", bytes(31_000_000)))], 413, "'large.jpg' has 31,000,000 bytes"),
+        ([("file", (f"{n}.jpg", b"x")) for n in range(500)], 413, "501 pictures were given; 20"),
     ],
 )
-def test_a_picture_that_is_none_is_said_beside_the_form(
-    client: TestClient, files: Any, changed: dict[str, str], status: int, told: str
+def test_a_picture_that_is_none_is_said_and_the_rest_of_the_form_stays(
+    client: TestClient, files: Any, status: int, told: str
 ) -> None:
-    answer = send(client, files, **changed)
+    answer = send(client, [PICTURES[0], *files])
     assert answer.status_code == status
-    assert told in answer.text
-    assert '<form id="drafts"' in answer.text
+    assert told in unescape(answer.text)
+    form = filled(answer.text)
+    assert form["title"] == GIVEN["title"].split("\n")
+    assert form["community"] == ["SimPics", "SimArt"]
+    assert form["author"] == ["ada"]
+    assert len(form["picture"]) == 1
 
 
-def test_the_rest_of_the_form_stays_when_a_picture_is_refused(client: TestClient) -> None:
-    page = send(client, [PICTURES[0], ("file", ("a.txt", b"hello there"))]).text
-    told = filled(page)
-    assert told["title"] == GIVEN["title"].split("\n")
-    assert len(told["picture"]) == 1
+def test_pictures_that_do_not_fit_into_memory_are_said_where_pictures_are(
+    client: TestClient, service: Service
+) -> None:
+    held, service.memory.held = service.memory.held, service.memory.most
+    try:
+        answer = client.post("/pictures", files=PICTURES, headers={"hx-request": "true"})
+    finally:
+        service.memory.held = held
+    assert answer.status_code == 429
+    assert answer.headers["retry-after"] == "5"
+    assert answer.text.strip().startswith('<p id="picture-said"')
+    assert "try again in a few seconds" in answer.text
+
+
+def test_a_picture_that_is_too_large_does_not_cost_the_ones_beside_it(client: TestClient) -> None:
+    files = [*PICTURES, ("file", ("large.jpg", bytes(31_000_000)))]
+    added = client.post("/pictures", files=files)
+    assert added.text.count("<li>") == 2
+    assert "2 pictures were added. 'large.jpg' has 31,000,000 bytes" in unescape(added.text)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +224,33 @@ def test_a_draft_is_told_why_and_when(client: TestClient) -> None:
     assert "<html" not in part
     assert part.count("<td class=") == 7 * 24
     assert "in Europe/Berlin" in part
+
+
+def test_the_rules_of_a_community_stand_beside_the_chance_of_removal(
+    client: TestClient, served_home: Path, champion: Champion, tmp_path: Path
+) -> None:
+    place = links(ranked(client), "stay")[0]
+    assert "as its moderators wrote them" not in client.get(place, headers=BROWSER).text
+    unread = client.get("/communities/SimPics").text
+    assert "<code>mmrl collect --from arctic-shift</code> reads them" in unread
+
+    home = tmp_path / "home"
+    shutil.copytree(served_home, home)
+    lines = [f"Only lakes: {MARKUP}", "long " * 200, *(f"rule {n}" for n in range(60))]
+    read_at = NOW - timedelta(days=1)
+    facts = {"subreddit": "simpics", "text": "\n".join(lines), "source": "sandbox-arctic-shift"}
+    rows = pa.Table.from_pylist([{**facts, "read_at": read_at}], schema=SCHEMAS["community_rules"])
+    Catalog.open(home).upsert("community_rules", rows)
+    with TestClient(make_app(serve_home(home, champion)), follow_redirects=False) as other:
+        for page in (links(ranked(other), "stay")[0], "/communities/SimPics"):
+            text = other.get(page, headers=BROWSER).text
+            rules = re.findall(r'<li dir="auto">(.*?)</li>', text)
+            assert len(rules) == 30
+            assert unescape(rules[0]).endswith(MARKUP)
+            assert "<img src=x" not in text
+            assert len(rules[1]) <= 300
+        part = other.get(links(ranked(other), "stay")[0], headers=BROWSER).text
+        assert "<details><summary>Rules of r/SimPics" in part
 
 
 def test_covered_squares_of_a_picture_are_drawn_over_it(client: TestClient) -> None:

@@ -29,7 +29,9 @@ def client(memory: Memory) -> Iterator[TestClient]:
         try:
             async with read_form(request, memory, MOST_BYTES) as form:
                 sizes = [(file.name, len(file.data)) for file in form.files]
-                return JSONResponse({"texts": form.texts, "files": sizes, "held": memory.held})
+                refused = [problem.detail for problem in form.refused]
+                facts = {"texts": form.texts, "files": sizes, "refused": refused}
+                return JSONResponse({**facts, "held": memory.held})
         except Problem as problem:
             return problem.answer()
 
@@ -57,18 +59,38 @@ def test_no_upload_touches_the_disk(client: TestClient, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("files", "status", "told"),
+    ("files", "kept", "told"),
     [
-        ([("file", (f"{n}.png", b"x")) for n in range(500)], 413, f"More than {MOST_PICTURES} "),
-        ([("file", ("big.png", b"x" * (MOST_BYTES + 1)))], 413, "images.max_bytes"),
-        ([("file", (f"{n}.png", b"x" * MOST_BYTES)) for n in range(8)], 413, "More than 20 MB"),
+        (
+            [("file", (f"{n}.png", b"x")) for n in range(500)],
+            MOST_PICTURES,
+            f"500 pictures were given; {MOST_PICTURES} at a time",
+        ),
+        ([("file", ("big.png", b"x" * (MOST_BYTES + 1)))], 0, "images.max_bytes"),
     ],
 )
-def test_too_many_and_too_large_pictures_are_refused(
-    client: TestClient, memory: Memory, files: list[object], status: int, told: str
+def test_too_many_and_too_large_pictures_are_refused_and_texts_come_through(
+    client: TestClient, memory: Memory, files: list[object], kept: int, told: str
+) -> None:
+    answer = client.post("/", data={"title": "A"}, files=files)  # type: ignore[arg-type]
+    assert answer.json()["texts"] == {"title": ["A"]}
+    assert len(answer.json()["files"]) == kept
+    assert told in answer.json()["refused"][0]
+    assert memory.held == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ([("file", (f"{n}.png", b"x")) for n in range(1_001)], "More than 1000 files"),
+        ([("file", (f"{n}.png", b"x" * MOST_BYTES)) for n in range(8)], "More than 20 MB"),
+    ],
+)
+def test_a_body_that_is_too_large_in_all_ends_the_request(
+    client: TestClient, memory: Memory, files: list[object], told: str
 ) -> None:
     answer = client.post("/", files=files)  # type: ignore[arg-type]
-    assert answer.status_code == status
+    assert answer.status_code == 413
     assert told in answer.json()["detail"]
     assert memory.held == 0
 

@@ -22,6 +22,7 @@ _LATELY = timedelta(days=30)
 _SHOWN = 8  # posts that did well
 _FEW = 5  # posts; a median of fewer says next to nothing
 _SUBJECTS = 8
+_RULES = 30  # shown at most; Reddit lets a community have fifteen
 _LENGTHS = ((1, 20), (21, 40), (41, 70), (71, 120), (121, 300))  # characters of a title
 _BY_CHANCE = 0.05  # hours that differ no more than this likely by chance are said to differ
 # What removed a post (`observations.removed_by`), for people.
@@ -102,8 +103,13 @@ def lately(
         well=_well(catalog, mine, as_of),
         removed=removed,
         watched=watched,
-        rules=newest_rules(catalog, as_of).get(name.lower(), "").splitlines(),
+        rules=rules_of(catalog, name, as_of),
     )
+
+
+def rules_of(catalog: Catalog, name: str, as_of: datetime) -> list[str]:
+    """A community's rules as they were at a time, one each; none where they are not kept."""
+    return newest_rules(catalog, as_of).get(name.lower(), "").splitlines()[:_RULES]
 
 
 def _hours(local: list[datetime], stands: np.ndarray) -> list[list[Group]]:
@@ -147,7 +153,7 @@ def _subjects(
         for label in text_of.get(image_of.get(post_id, ""), "").split(", "):
             if label:
                 labels.setdefault(label, []).append(stand)
-    groups = [_group(label, np.array(found)) for label, found in labels.items()]
+    groups = [_group(label, np.array(of_label)) for label, of_label in labels.items()]
     groups = [group for group in groups if group.posts >= _FEW]
     return sorted(groups, key=lambda group: (-group.posts, group.name))[:_SUBJECTS]
 

@@ -53,23 +53,23 @@ class Outcome:
 
 def posts_of(catalog: Catalog, outcomes: Iterable[Outcome]) -> list[Post]:
     """The posts of outcomes, in their order; those that were purged meanwhile are left out."""
-    wanted = list(outcomes)
-    ids = [one.post_id for one in wanted]
+    listed = list(outcomes)
+    ids = [one.post_id for one in listed]
     facts = {
         row["post_id"]: row for row in catalog.lookup("posts", "post_id", ids, _FACTS).to_pylist()
     }
     pictures = set(
         catalog.lookup("post_images", "post_id", ids, ["post_id"])["post_id"].to_pylist()
     )
-    found = []
-    for one in wanted:
+    posts = []
+    for one in listed:
         row = facts.get(one.post_id)
         if row is None:
             continue
         marks = (("over 18", row["over_18"]), ("spoiler", row["spoiler"]))
         page = post_page(row["permalink"])
         made_up = row["source"] in SIMULATED_NAMES
-        found.append(
+        posts.append(
             Post(
                 post_id=one.post_id,
                 title=clean_title(row["title"]),
@@ -84,7 +84,7 @@ def posts_of(catalog: Catalog, outcomes: Iterable[Outcome]) -> list[Post]:
                 else f"https://www.reddit.com/comments/{page.post_id}/",
             )
         )
-    return found
+    return posts
 
 
 @router.get("/posts/{post_id}/image")

@@ -32,20 +32,20 @@ async def all_communities(request: Request) -> Response:
 @router.get("/communities/{name}.csv")
 async def community_csv(request: Request, name: str, zone: str = "UTC") -> Response:
     """What a community's page tells: hours, subjects, titles' lengths, what did well, removals."""
-    facts, found = await run_in_threadpool(_lately, request.app.state.service, name, zone_of(zone))
+    facts, recent = await run_in_threadpool(_lately, request.app.state.service, name, zone_of(zone))
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(["kind", "name", "time_zone", "posts", "median_percentile"])
-    groups = [("hour", group, zone) for day in found.hours for group in day]
-    groups += [("subject", group, "") for group in found.subjects]
-    groups += [("title_length", group, "") for group in found.lengths]
+    groups = [("hour", group, zone) for day in recent.hours for group in day]
+    groups += [("subject", group, "") for group in recent.subjects]
+    groups += [("title_length", group, "") for group in recent.lengths]
     for kind, group, of_zone in groups:
         table.writerow([kind, cell(group.name), of_zone, group.posts, _percent(group.median)])
-    for post in found.well:
+    for post in recent.well:
         table.writerow(["did_well", cell(post.title), "", 1, _percent(post.percentile)])
-    for removed_by, posts in found.removed:
+    for removed_by, posts in recent.removed:
         table.writerow(["removed", cell(removed_by), "", posts, ""])
-    table.writerow(["watched", "", "", found.watched, ""])
+    table.writerow(["watched", "", "", recent.watched, ""])
     headers = {"Content-Disposition": f'attachment; filename="{facts.name}.csv"'}
     return Response(out.getvalue(), media_type="text/csv", headers=headers)
 
@@ -55,12 +55,12 @@ async def one_community(request: Request, name: str, zone: str = "UTC") -> Respo
     """What did well there lately, its best hours, its removals and rules."""
     service: Service = request.app.state.service
     place = zone_of(zone)
-    facts, found = await run_in_threadpool(_lately, service, name, place)
+    facts, recent = await run_in_threadpool(_lately, service, name, place)
     context = {
         "here": "/communities",
         "facts": facts,
-        "found": found,
-        "cells": draw.heat_of_groups(found),
+        "recent": recent,
+        "cells": draw.heat_of_groups(recent),
         "zone": zone,
         "zones": ZONES,
         "judged": service.judged().get(facts.name.lower()),
@@ -69,14 +69,14 @@ async def one_community(request: Request, name: str, zone: str = "UTC") -> Respo
 
 
 def _lately(service: Service, name: str, zone: ZoneInfo) -> tuple[Community, Lately]:
-    wanted = subreddit_name(name).lower()
-    facts = next((one for one in service.known() if one.name.lower() == wanted), None)
+    lowered = subreddit_name(name).lower()
+    facts = next((one for one in service.known() if one.name.lower() == lowered), None)
     if facts is None:
         raise Problem(404, f"No post of r/{name[:60]} is known; /communities lists those that are.")
-    found = lately(
+    recent = lately(
         service.catalog, service.settings, service.now(), service.samples(), facts.name, zone
     )
-    return facts, found
+    return facts, recent
 
 
 def _percent(share: float | None) -> str:

@@ -33,16 +33,16 @@ async def drafts(request: Request) -> Response:
     """The form as the address says it, and the ranking where it is complete."""
     service: Service = request.app.state.service
     asked = Asked.of_query(request.query_params)
-    found = asked.find(service.pictures)
+    looked_up = asked.find(service.pictures)
     wrong, ranking, problem = list(asked.missing), None, None
     if asked.complete:
         try:
-            given = asked.drafts(found.pictures, service.now())
+            combined = asked.drafts(looked_up.pictures, service.now())
             ranker = service.champion.current
 
             def work() -> Rows:
-                ranked = ranker.rank(given)
-                return rows_of(ranker, ranked, asked, found.pictures, _against(request))
+                ranked = ranker.rank(combined)
+                return rows_of(ranker, ranked, asked, looked_up.pictures, _against(request))
 
             ranking = await service.gate.run(request, work)
         except Exception as error:
@@ -64,7 +64,8 @@ async def ask(request: Request) -> Response:
     ids = [*asked.pictures, *(picture.id for picture in added)]
     asked = replace(asked, pictures=tuple(dict.fromkeys(ids)))
     if refused:
-        return await _form(request, asked, refused, None, Problem(422, " ".join(refused)))
+        status = form.refused[0].status if form.refused else 422
+        return await _form(request, asked, refused, None, Problem(status, " ".join(refused)))
     return RedirectResponse(f"/?{asked.query()}#ranking", 303)
 
 
@@ -72,8 +73,12 @@ async def ask(request: Request) -> Response:
 async def add_pictures(request: Request) -> Response:
     """Keeps pictures, and gives their places in the form."""
     service: Service = request.app.state.service
-    async with read_form(request, service.memory, service.settings.images.max_bytes) as form:
-        added, refused = await _keep(request, service, form)
+    try:
+        async with read_form(request, service.memory, service.settings.images.max_bytes) as form:
+            added, refused = await _keep(request, service, form)
+    except Problem as problem:
+        context = {"kept": [], "refused": [problem.detail]}
+        return page(request, "added.html.j2", context, problem.status, problem.headers)
     kept = set(form.texts.get("picture", ()))
     new = [picture for picture in added if picture.id not in kept]
     return page(request, "added.html.j2", {"kept": new, "refused": refused})
@@ -99,8 +104,8 @@ async def search_communities(request: Request) -> Response:
     service: Service = request.app.state.service
     known = await run_in_threadpool(service.known)
     chosen = request.query_params.getlist("community")
-    found = search(known, request.query_params.get("q", ""), chosen)
-    context = {"offered": found, "chosen": {name.lower() for name in chosen}}
+    matches = search(known, request.query_params.get("q", ""), chosen)
+    context = {"offered": matches, "chosen": {name.lower() for name in chosen}}
     return page(request, "communities_list.html.j2", context)
 
 
@@ -138,13 +143,13 @@ def _before(service: Service, pictures: list[Picture]) -> list[str]:
 def _of_communities(service: Service, asked: Asked) -> list[str]:
     """How the model did on later posts of the communities that were asked for."""
     judged = service.judged()
-    found = [(name, judged.get(name.lower())) for name in asked.communities]
-    return [wording.record_in(name, result) for name, result in found]
+    results = [(name, judged.get(name.lower())) for name in asked.communities]
+    return [wording.record_in(name, result) for name, result in results]
 
 
 def _against(request: Request) -> int:
-    given = request.query_params.get("against", "")
-    return int(given) if given.isdecimal() and len(given) < 4 else 1
+    text = request.query_params.get("against", "")
+    return int(text) if text.isdecimal() and len(text) < 4 else 1
 
 
 async def _form(
@@ -159,13 +164,13 @@ async def _form(
     told = await run_in_threadpool(record, service)
     chosen = {name.lower() for name in asked.communities}
     names = {one.name.lower() for one in known}
-    found = asked.find(service.pictures)
-    before = await run_in_threadpool(_before, service, found.pictures)
+    looked_up = asked.find(service.pictures)
+    before = await run_in_threadpool(_before, service, looked_up.pictures)
     context: dict[str, Any] = {
         "here": "/",
         "asked": asked,
-        "kept": found.pictures,
-        "forgotten": found.forgotten,
+        "kept": looked_up.pictures,
+        "forgotten": looked_up.forgotten,
         "offered": search(known, "", asked.communities),
         "chosen": chosen,
         "others": [name for name in asked.communities if name.lower() not in names],
@@ -189,7 +194,7 @@ async def _keep(request: Request, service: Service, form: Form) -> tuple[list[Pi
         (facts,) = ranker.read_images([ImageFile(shown(upload.name, 80), upload.data)])
         return facts
 
-    added, refused = [], []
+    added, refused = [], [problem.detail for problem in form.refused]
     for upload in form.files:
         try:
             facts = await service.gate.run(request, partial(probed, upload))

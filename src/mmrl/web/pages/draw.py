@@ -21,7 +21,7 @@ class Reason:
 
     label: str
     bar: Markup
-    said: str
+    effect: str
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class WordWorth:
 
     word: str
     way: str
-    said: str
+    effect: str
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ def reasons(explanation: Explanation) -> Reasons:
     logarithms = any(one.factor is not None for one in explanation.contributions)
     return Reasons(
         compared_with=f"{explanation.posts} recent matured posts of {name}",
-        together=_said(total, float(np.exp(total)) if logarithms else None),
+        together=_effect(total, float(np.exp(total)) if logarithms else None),
         how="multiply" if logarithms else "add up",
         reasons=[
-            Reason(one.label, _bar(one.value, widest), _said(one.value, one.factor))
+            Reason(one.label, _bar(one.value, widest), _effect(one.value, one.factor))
             for one in explanation.contributions
         ],
         words=[
-            WordWorth(word.word, _way(word.value), _said(word.value, word.factor))
+            WordWorth(word.word, _way(word.value), _effect(word.value, word.factor))
             for word in explanation.words
         ],
         trust=explanation.trust,
     )
 
 
-def _said(value: float, factor: float | None) -> str:
+def _effect(value: float, factor: float | None) -> str:
     """What a contribution does: to the expected score, or to the percentile in points."""
     if factor is None:
         points = round(100 * value)
@@ -95,15 +95,15 @@ def _bar(value: float, widest: float) -> Markup:
     ).format("up" if value > 0 else "down", start, width)
 
 
-def squares(found: OcclusionMap) -> Markup:
+def squares(occlusion: OcclusionMap) -> Markup:
     """Squares over a picture: the more one adds or takes, the stronger its colour."""
-    rows, columns = found.values.shape
-    most = float(np.abs(found.values).max()) or 1.0
+    rows, columns = occlusion.values.shape
+    most = float(np.abs(occlusion.values).max()) or 1.0
     drawn = [
         Markup(
             '<rect class="{0}" x="{1}" y="{2}" width="1" height="1" fill-opacity="{3:.2f}"/>'
         ).format("up" if value > 0 else "down", column, row, 0.75 * abs(value) / most)
-        for row, values in enumerate(found.values)
+        for row, values in enumerate(occlusion.values)
         for column, value in enumerate(values)
     ]
     start = Markup(
@@ -112,12 +112,12 @@ def squares(found: OcclusionMap) -> Markup:
     return start + Markup("").join(drawn) + Markup("</svg>")
 
 
-def most_telling(found: OcclusionMap) -> str:
+def most_telling(occlusion: OcclusionMap) -> str:
     """Where the square is that adds the most, in words."""
-    row, column = np.unravel_index(int(found.values.argmax()), found.values.shape)
-    if found.values[row, column] <= 0:
+    row, column = np.unravel_index(int(occlusion.values.argmax()), occlusion.values.shape)
+    if occlusion.values[row, column] <= 0:
         return "No square adds to the prediction."
-    rows, columns = found.values.shape
+    rows, columns = occlusion.values.shape
     down = ("top", "middle", "bottom")[min(2, 3 * int(row) // rows)]
     across = ("left", "middle", "right")[min(2, 3 * int(column) // columns)]
     where = "middle" if down == across else f"{down} {across}"
@@ -154,18 +154,18 @@ def heat(table: HourTable) -> list[list[Cell]]:
     return cells
 
 
-def heat_of_groups(found: Lately) -> list[list[Cell]]:
+def heat_of_groups(recent: Lately) -> list[list[Cell]]:
     """The cells of a community's hours: where its middle post stood, and of how many."""
-    best = {group.name for group in found.best} if found.hours_differ else set()
+    best = {group.name for group in recent.best} if recent.hours_differ else set()
     cells = []
-    for day in found.hours:
+    for day in recent.hours:
         row = []
         for group in day:
             if group.median is None:
                 row.append(Cell("", _HEATS // 2, ""))
                 continue
             level = min(int(group.median * _HEATS), _HEATS - 1)
-            coloured = found.hours_differ and group.posts >= _FEW
+            coloured = recent.hours_differ and group.posts >= _FEW
             mark = "best" if group.name in best else ""
             text = f"{100 * group.median:.0f} ({group.posts})"
             row.append(Cell(text, level if coloured else _HEATS // 2, mark))

@@ -13,6 +13,7 @@ from mmrl.home.ranker import Ranker
 from mmrl.report.sentences import removals_in_short
 from mmrl.serving.answers.similar import By
 from mmrl.serving.inputs.drafts import Drafts
+from mmrl.web.facts.community import rules_of
 from mmrl.web.facts.posts import Outcome, Post, posts_of
 from mmrl.web.form import Asked
 from mmrl.web.pages import draw, wording
@@ -59,12 +60,12 @@ async def hours(request: Request) -> Response:
 async def squares(request: Request) -> Response:
     """What each square of the picture adds, drawn over it."""
     one = _one(request)
-    found = await _ask(request, partial(one.ranker.squares, one.drafts))
+    occlusion = await _ask(request, partial(one.ranker.squares, one.drafts))
     context = {
         "id": one.asked.pictures[0],
-        "squares": draw.squares(found),
-        "said": draw.most_telling(found),
-        "trust": found.trust,
+        "squares": draw.squares(occlusion),
+        "most_telling": draw.most_telling(occlusion),
+        "trust": occlusion.trust,
     }
     return _panel(request, one, "squares", context)
 
@@ -74,13 +75,19 @@ async def stay(request: Request) -> Response:
     """The chance that moderators or filters remove it, and what would change that."""
     one = _one(request)
     service: Service = request.app.state.service
-    found = await _ask(request, partial(one.ranker.removal, one.drafts))
+    removal = await _ask(request, partial(one.ranker.removal, one.drafts))
     judged = (await run_in_threadpool(service.shown)).evaluation.removals
     changes = [
-        {"says": change.says, "chance": wording.chance(change.chance)} for change in found.changes
+        {"says": change.says, "chance": wording.chance(change.chance)} for change in removal.changes
     ]
-    record = None if judged is None else removals_in_short(judged)
-    return _panel(request, one, "stay", {"stay": found, "changes": changes, "record": record})
+    name = one.asked.communities[0]
+    context = {
+        "stay": removal,
+        "changes": changes,
+        "record": None if judged is None else removals_in_short(judged),
+        "rules": await run_in_threadpool(rules_of, service.catalog, name, service.now()),
+    }
+    return _panel(request, one, "stay", context)
 
 
 @router.get("/like")
@@ -97,13 +104,13 @@ async def like(request: Request, by: By | None = None, everywhere: bool = False)
         outcomes = [Outcome(n.post_id, n.subreddit, n.score, n.percentile) for n in near]
         return posts_of(service.catalog, outcomes), told.sentence
 
-    found, told = await _ask(request, work)
+    posts, told = await _ask(request, work)
     return _panel(
         request,
         one,
         "like",
         {
-            "posts": found,
+            "posts": posts,
             "told": told,
             "by": chosen,
             "everywhere": everywhere,
@@ -124,10 +131,10 @@ def _one(request: Request) -> One:
         raise Problem(
             422, "This tells of one draft: one title, one community, and one picture at most."
         )
-    found = asked.find(service.pictures)
-    if found.forgotten:
+    looked_up = asked.find(service.pictures)
+    if looked_up.forgotten:
         raise Problem(404, "The picture is no longer in memory: choose it again.")
-    return One(asked, asked.drafts(found.pictures, service.now()), service.champion.current)
+    return One(asked, asked.drafts(looked_up.pictures, service.now()), service.champion.current)
 
 
 async def _ask(request: Request, work: Callable[[], _Told]) -> _Told:

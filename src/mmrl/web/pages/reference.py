@@ -20,7 +20,7 @@ async def docs(request: Request) -> Response:
         {
             "method": method.upper(),
             "path": path,
-            "said": call.get("description", ""),
+            "description": call.get("description", ""),
             "parts": [] if "requestBody" not in call else _parts(call["requestBody"]),
             "gives": _kind(_json(call["responses"]["200"])),
             "errors": [
@@ -58,16 +58,16 @@ def _fields(schema: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     """Name, type, meaning of each field, and whether it must be given."""
     needed = schema.get("required", [])
     return [
-        (name, _kind(field), _said(field), name in needed)
+        (name, _kind(field), _meaning(field), name in needed)
         for name, field in schema["properties"].items()
     ]
 
 
-def _said(field: dict[str, Any]) -> str:
-    said = str(field.get("description", ""))
+def _meaning(field: dict[str, Any]) -> str:
+    meaning = str(field.get("description", ""))
     if field.get("default") not in (None, {}, []):
-        said += f"; {field['default']} unless given"
-    return said
+        meaning += f"; {field['default']} unless given"
+    return meaning
 
 
 def _kind(schema: dict[str, Any]) -> str:

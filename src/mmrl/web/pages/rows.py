@@ -53,7 +53,7 @@ class Rows:
 
     rows: list[Row]
     against: int
-    said: str
+    summary: str
     left_out: str
     notes: list[str]
 
@@ -80,15 +80,15 @@ def rows_of(
     against = against if 1 <= against <= len(shown) else 1
     drafts = len(ranking.titles) * len(ranking.subreddits) * max(1, len(ranking.images))
     hours = len(ranking) // drafts if drafts else 1
-    said = f"{len(ranking):,} combinations were predicted by version {ranking.model_version}."
+    summary = f"{len(ranking):,} combinations were predicted by version {ranking.model_version}."
     if hours > 1:
-        said += f" Each draft stands once, at the best of its {hours:,} hours."
+        summary += f" Each draft stands once, at the best of its {hours:,} hours."
     left_out = max(0, drafts - len(shown))
     maker = _Maker(ranker, shown[against - 1], against, asked, pictures)
     return Rows(
         rows=[maker.row(place, row) for place, row in enumerate(shown, 1)],
         against=against,
-        said=said,
+        summary=summary,
         left_out=f"{left_out:,} more drafts rank below these." if left_out else "",
         notes=[note for note in ranking.notes if note != SIMULATED],
     )

@@ -66,10 +66,10 @@ def record_in(name: str, judged: SubredditResult | None) -> str:
     """How the model did on later posts of a community, in a sentence."""
     if judged is None:
         return f"r/{name}: none of the posts that it was judged on is of this community."
-    said = f"r/{name}: {judged.posts:,} later posts, {judged.coverage:.0%} inside their range"
+    coverage = f"r/{name}: {judged.posts:,} later posts, {judged.coverage:.0%} inside their range"
     if judged.spearman is None:
-        return f"{said}; too few to say how well it orders them."
-    return f"{said}; rank agreement {judged.spearman:.2f} (1 is perfect, 0 is chance)."
+        return f"{coverage}; too few to say how well it orders them."
+    return f"{coverage}; rank agreement {judged.spearman:.2f} (1 is perfect, 0 is chance)."
 
 
 def age(since: timedelta) -> str:

@@ -62,12 +62,12 @@ class Access:
         """Whether a request gives the token, as a bearer or as the cookie that `cookie` makes."""
         if self.token is None:
             return True
-        given = (authorization or "").removeprefix("Bearer ").strip()
-        return _same(given, self.token) or _same(cookie or "", self.cookie())
+        bearer = (authorization or "").removeprefix("Bearer ").strip()
+        return _same(bearer, self.token) or _same(cookie or "", self.cookie())
 
-    def is_token(self, given: str) -> bool:
+    def is_token(self, candidate: str) -> bool:
         """Whether a person gave the token."""
-        return self.token is not None and _same(given.strip(), self.token)
+        return self.token is not None and _same(candidate.strip(), self.token)
 
     def cookie(self) -> str:
         """The cookie of whoever gave the token once; the token can't be told from it."""
@@ -97,5 +97,5 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+def _same(candidate: str, expected: str) -> bool:
+    return hmac.compare_digest(candidate.encode(), expected.encode())

@@ -12,6 +12,7 @@ from mmrl.web.requests.problems import Problem
 
 MOST_PICTURES = 20  # in one request
 _MOST_FIELDS = 500
+_MOST_FILES = 1000  # that are read, so that the form's texts come through; more end the request
 _MOST_TEXT = 256 * 1024  # bytes of one field that is no file
 _ROOM = 1024 * 1024  # bytes of a body besides its pictures
 
@@ -26,10 +27,15 @@ class Upload:
 
 @dataclass(frozen=True)
 class Form:
-    """The texts and the files of a body, in order."""
+    """The texts and the files of a body, in order.
+
+    Attributes:
+        refused: why some files are not among them: they are too large, or too many.
+    """
 
     texts: dict[str, list[str]]
     files: list[Upload]
+    refused: list[Problem]
 
     def text(self, name: str) -> str:
         """The last text of a name; "" where there is none."""
@@ -67,7 +73,7 @@ async def read_form(request: Request, memory: Memory, most_bytes: int) -> AsyncI
         most_bytes: the largest picture.
 
     Raises:
-        Problem: it is no form, too large (413), has too many pictures (413), or memory is full.
+        Problem: it is no form, too large in all (413), or memory is full (429).
     """
     body = _Body(request, memory, min(MOST_PICTURES * most_bytes + _ROOM, memory.most))
     try:
@@ -83,7 +89,7 @@ async def _parse(request: Request, body: "_Body") -> FormData:
         parser = _InMemory(
             request.headers,
             body.chunks(),
-            max_files=MOST_PICTURES,
+            max_files=_MOST_FILES,
             max_fields=_MOST_FIELDS,
             max_part_size=_MOST_TEXT,
         )
@@ -133,34 +139,40 @@ class _Body:
 
 
 async def _form(data: FormData, most_bytes: int) -> Form:
-    texts: dict[str, list[str]] = {}
-    files = []
+    form = Form({}, [], [])
+    pictures = 0
     for name, value in data.multi_items():
-        if isinstance(value, UploadFile):
-            if value.filename or value.size:  # an empty file input sends neither
-                files.append(await _upload(value, most_bytes))
-        else:
-            texts.setdefault(name, []).append(value)
+        if not isinstance(value, UploadFile):
+            form.texts.setdefault(name, []).append(value)
+        elif value.filename or value.size:  # an empty file input sends neither
+            pictures += 1
+            upload = Upload(value.filename or "a picture", await value.read())
+            if len(upload.data) > most_bytes:
+                form.refused.append(_too_large(upload, most_bytes))
+            elif len(form.files) < MOST_PICTURES:
+                form.files.append(upload)
     await data.close()
-    return Form(texts, files)
+    if pictures > MOST_PICTURES:
+        form.refused.append(_too_many(f"{pictures} pictures were given"))
+    return form
 
 
-async def _upload(file: UploadFile, most_bytes: int) -> Upload:
-    name = file.filename or "a picture"
-    if (file.size or 0) > most_bytes:
-        raise Problem(
-            413,
-            f"{name!r} has {file.size:,} bytes; {most_bytes:,} are the most (images.max_bytes): "
-            "give a smaller picture.",
-        )
-    return Upload(name, await file.read())
+def _too_large(upload: Upload, most_bytes: int) -> Problem:
+    return Problem(
+        413,
+        f"{upload.name!r} has {len(upload.data):,} bytes; {most_bytes:,} are the most "
+        "(images.max_bytes): give a smaller picture.",
+    )
+
+
+def _too_many(counted: str) -> Problem:
+    return Problem(
+        413,
+        f"{counted}; {MOST_PICTURES} at a time are the most: choose the ones you waver between.",
+    )
 
 
 def _problem(error: MultiPartException) -> Problem:
     if "Too many files" in error.message:
-        return Problem(
-            413,
-            f"More than {MOST_PICTURES} pictures were given; {MOST_PICTURES} at a time are the "
-            "most: choose the ones you waver between.",
-        )
+        return _too_many(f"More than {_MOST_FILES} files were given")
     return Problem(400, f"The form can't be read: {error.message}")

@@ -18,17 +18,17 @@
 
   const files = form.querySelector("input[type=file]");
   const drop = form.querySelector(".drop");
-  const said = document.getElementById("picture-said");
+  const note = document.getElementById("picture-said");
 
   function give(list) {
     const pictures = [...list].filter((file) => file.type.startsWith("image/") || !file.type);
     if (!pictures.length) {
-      said.textContent = "That was no picture: give JPEG, PNG or WebP files.";
+      note.textContent = "That was no picture: give JPEG, PNG or WebP files.";
       return;
     }
     const most = Number(files.dataset.most); // the server refuses more, too
     if (pictures.length > most) {
-      said.textContent = `${pictures.length} pictures were given; ${most} at a time are the most.`;
+      note.textContent = `${pictures.length} pictures were given; ${most} at a time are the most.`;
       return;
     }
     const transfer = new DataTransfer();
@@ -60,6 +60,14 @@
   document.addEventListener("htmx:after:swap", (event) => {
     const target = event.detail.ctx.target;
     if (["closer", "in-picture"].includes(target?.id)) target.querySelector("h2")?.focus();
+    // The address says what is open, so that reload opens it again.
+    const link = event.detail.ctx.sourceElement;
+    if (target?.id === "closer" && link?.id) history.replaceState(null, "", `#${link.id}`);
+  });
+  addEventListener("load", () => {
+    const open = document.getElementById(location.hash.slice(1));
+    const asked = open?.getAttribute("hx-get");
+    if (asked) htmx.ajax("GET", asked, { target: "#closer", swap: "innerHTML" });
   });
   // Once the pictures are with the server, the field is empty again: they are not sent twice.
   document.addEventListener("htmx:after:request", (event) => {
