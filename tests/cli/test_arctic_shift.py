@@ -58,7 +58,7 @@ def run(
 def test_backfill_says_what_it_takes_and_collect_goes_on(run: Run, server: SandboxServer) -> None:
     out, err = run("backfill", "--after", "2026-06-01", "--sandbox-clock", "jump")
     assert "60 posts, 60 of them new." in out
-    assert "more posts, in about" in err
+    assert "Nothing is left to bring." in err  # the first page of each subreddit held all
     out, _ = run("collect", "--once", "--sandbox-clock", "jump", "--json")
     status = json.loads(out)
     assert (status["kept"], status["state"], status["gaps_timed"]) == (0, "stopped", True)
@@ -69,6 +69,20 @@ def test_backfill_says_what_it_takes_and_collect_goes_on(run: Run, server: Sandb
     assert state["gaps"]["filled"] == 3
     archive = server.stats()["archive"]
     assert archive["most_in_a_second"] <= 2
+
+
+def test_a_repeated_backfill_says_that_nothing_is_left(run: Run) -> None:
+    command = ("backfill", "--after", "2026-06-01", "--sandbox-clock", "jump")
+    run(*command)
+    _, err = run(*command)
+    assert "Nothing is left to bring." in err
+    assert "About 0" not in err
+
+
+def test_a_backfill_of_two_beginnings_is_refused(run: Run, server: SandboxServer) -> None:
+    _, err = run("backfill", "--after", "2026-06-01", "--days", "5")
+    assert "--after and --days both say where the past begins: give one of them." in err
+    assert server.stats()["archive"]["requests"] == 0
 
 
 def test_an_empty_backfill_names_what_has_no_posts(run: Run) -> None:

@@ -12,7 +12,10 @@ After = Annotated[
     str | None,
     typer.Option("--after", metavar="TIME", help="Only posts created since then."),
 ]
-Days = Annotated[int, typer.Option("--days", min=1, help="Or: posts of so many days.")]
+Days = Annotated[
+    int | None,
+    typer.Option("--days", min=1, help="Or: posts of so many days; of 30 unless given."),
+]
 
 
 def backfill(
@@ -25,7 +28,7 @@ def backfill(
         str | None,
         typer.Option("--before", metavar="TIME", help="Only posts created before; until now."),
     ] = None,
-    days: Days = 30,
+    days: Days = None,
     home: Home = DEFAULT_HOME,
     sandbox_clock: SandboxTime = None,
     as_json: Json = False,

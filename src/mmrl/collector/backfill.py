@@ -40,6 +40,8 @@ class Estimate:
 
     def sentence(self) -> str:
         """The estimate in words."""
+        if not self.requests:
+            return "Nothing is left to bring."
         size = self.received / 1_000_000
         return (
             f"About {self.posts:,} more posts, in about {self.requests:,} requests and "

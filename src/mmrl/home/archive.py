@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mmrl.sources.live import LiveSource
     from mmrl.sources.transport import Transport
 
+_DAYS = 30  # of the past, unless told otherwise
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -105,18 +107,22 @@ class BackfillReport:
 
 def named(subreddits: Sequence[str]) -> list[str]:
     """The names of subreddits without r/, each once; a single text is one name."""
-    given = [subreddits] if isinstance(subreddits, str) else subreddits
-    return list(dict.fromkeys(name.removeprefix("r/") for name in given))
+    names = [subreddits] if isinstance(subreddits, str) else subreddits
+    return list(dict.fromkeys(name.removeprefix("r/") for name in names))
 
 
 def backfill(
-    archive: Archive, subreddits: Sequence[str], after: Moment, before: Moment, days: int
+    archive: Archive, subreddits: Sequence[str], after: Moment, before: Moment, days: int | None
 ) -> BackfillReport:
     """Says what the posts of a stretch of time will take, and brings them; see `Home.backfill`."""
+    from mmrl.errors import InputError
     from mmrl.runtime.clock import Halt
 
+    if after is not None and days is not None:
+        raise InputError("--after and --days both say where the past begins: give one of them.")
     until = archive.transport.now() if before is None else moment(before)
-    since = days_before(until, days) if after is None else moment(after)
+    back = _DAYS if days is None else days
+    since = days_before(until, back) if after is None else moment(after)
     followed = archive.settings.reddit.subreddits
     work = archive.past(named(subreddits) or followed, since, until)
     ended = True

@@ -136,7 +136,7 @@ class Incoming(OpenHome):
         *,
         after: Moment = None,
         before: Moment = None,
-        days: int = 30,
+        days: int | None = None,
         sandbox_clock: str | None = None,
     ) -> "BackfillReport":
         """Brings posts of the past from Arctic Shift, with their settled scores.
@@ -149,10 +149,11 @@ class Incoming(OpenHome):
             subreddits: of these, without r/; of the followed ones unless given.
             after: only posts created since then; of the last `days` unless given.
             before: only posts created before; until now unless given.
+            days: in place of `after`; 30 where neither is given.
             sandbox_clock: the time of a sandbox, for tests.
 
         Raises:
-            InputError: the time is empty.
+            InputError: the time is empty; both `after` and `days` are given.
             SourceError: the archive does not answer; what was read is kept.
             Failure: a collector runs on this home.
 
