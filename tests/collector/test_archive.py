@@ -199,6 +199,32 @@ def test_a_backfill_says_beforehand_about_what_it_will_take(make: Make) -> None:
     assert estimate.requests == pytest.approx(trial.archive["requests"] - requests, abs=4)
     assert estimate.received == pytest.approx(trial.transport.received - received, rel=0.2)
     assert f"{estimate.posts:,} more posts" in estimate.sentence()
+    assert "images" not in estimate.sentence()  # none of them has any
+
+
+def test_a_backfill_says_beforehand_what_the_pictures_will_take(make: Make) -> None:
+    trial = make(busy(900, 60, pictured=True))
+    trial.server.now += 60 * 3_600
+    trial.server.misfortune.set(Faults(capacity=100))
+    work = backfill(trial, days=2.6)
+    estimate = work.sample()
+    work.run(Silent())
+    assert trial.catalog.count("posts", "image_url IS NOT NULL") == 450
+    assert estimate.pictures == pytest.approx(450, rel=0.15)
+    size = f"{0.4 * estimate.pictures:,.0f} MB at 0.4 MB each."
+    told = f"Their images are about {estimate.pictures} requests more, and about {size}"
+    assert estimate.sentence().endswith(told)
+
+
+def test_a_backfill_that_its_first_pages_end_says_what_the_pictures_will_take(make: Make) -> None:
+    trial = make(busy(40, 60, pictured=True))
+    trial.server.now += 120 * 3_600
+    estimate = backfill(trial).sample()
+    assert estimate.sentence() == (
+        "The first answers held all posts. Their images are about 20 requests more, and about "
+        "8 MB at 0.4 MB each."
+    )
+    assert backfill(trial).sample().sentence() == "Nothing is left to bring."
 
 
 def test_a_backfill_of_a_silent_archive_keeps_what_was_read(make: Make) -> None:

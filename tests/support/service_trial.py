@@ -46,8 +46,12 @@ class JumpingClock:
         return self._stopping
 
 
-def busy(posts: int, hours: float, subreddits: int = 3) -> World:
-    """A world at a steady rate, its ids as far apart as every seventh of Reddit's."""
+def busy(posts: int, hours: float, subreddits: int = 3, *, pictured: bool = False) -> World:
+    """A world at a steady rate, its ids as far apart as every seventh of Reddit's.
+
+    Args:
+        pictured: every second post names a picture, which nobody can fetch.
+    """
     return World.from_posts(
         [
             {
@@ -57,6 +61,7 @@ def busy(posts: int, hours: float, subreddits: int = 3) -> World:
                 "created": START.timestamp() + number * hours * 3_600 / posts,
                 "score": number % 50,
                 "author": f"author{number % 40}",
+                "file": f"{number}.png" if pictured and number % 2 else None,
             }
             for number in range(posts)
         ]

@@ -15,11 +15,13 @@ from mmrl.collector.cursors import Cursors
 from mmrl.collector.gaps import TABLE, Gap, Gaps
 from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.errors import InputError
+from mmrl.runtime.counted import counted
 from mmrl.runtime.progress import Progress
 from mmrl.sources.live import LiveSource
 from mmrl.sources.transport import Transport
 
 _COMPACT_EVERY = 25  # pages; each leaves a small file in three tables
+_PICTURE = 400_000  # bytes that an image is taken to have, see docs/scaling.md
 _TABLES = ("posts", "observations", "gaps", "service")
 _FRESH = 86_400  # seconds; the end of a gap was so new when it was noted that posts were to come
 _OVERLAP = 6 * 3_600  # seconds of it that are asked for again
@@ -32,21 +34,33 @@ class Estimate:
     Attributes:
         posts, requests: still to come.
         received: bytes of the answers still to come, as sent over the network when not compressed.
+        pictures: images to fetch of posts that were not known, those of the first pages among them.
     """
 
     posts: int
     requests: int
     received: int
+    pictures: int
 
     def sentence(self) -> str:
         """The estimate in words."""
-        if not self.requests:
+        if not (self.requests or self.pictures):
             return "Nothing is left to bring."
-        size = self.received / 1_000_000
-        return (
-            f"About {self.posts:,} more posts, in about {self.requests:,} requests and "
-            f"{size:,.1f} MB of answers; their images come on top, when they are fetched."
-        )
+        sentences = ["The first answers held all posts."]
+        if self.requests:
+            size = self.received / 1_000_000
+            requests = counted(self.requests, "request")
+            sentences = [
+                f"About {self.posts:,} more posts, in about {requests} and {size:,.1f} MB of "
+                "answers."
+            ]
+        if self.pictures:
+            size = self.pictures * _PICTURE / 1_000_000
+            sentences.append(
+                f"Their images are about {counted(self.pictures, 'request')} more, and about "
+                f"{size:,.0f} MB at {_PICTURE / 1_000_000} MB each."
+            )
+        return " ".join(sentences)
 
 
 class Backfill:
@@ -108,15 +122,17 @@ class Backfill:
 
     def sample(self) -> Estimate:
         """Brings one page of each gap, and tells from them what the rest will take."""
-        posts = requests = size = 0.0
+        posts = requests = size = pictures = 0.0
         for gap in list(self._gaps.open):
             pages, seen, received = self._pages, self.report.seen, self._transport.received
+            pictured = self.report.pictured
             places = self._page(gap)
             share = gap.left / max(places, 1)
             posts += share * (self.report.seen - seen)
             requests += share * (self._pages - pages) + (gap.left > 0)
             size += share * (self._transport.received - received)
-        return Estimate(round(posts), round(requests), round(size))
+            pictures += (1 + share) * (self.report.pictured - pictured)
+        return Estimate(round(posts), round(requests), round(size), round(pictures))
 
     def run(self, progress: Progress, stop: Callable[[], bool] = lambda: False) -> SweepReport:
         """Brings all that is left, and returns what it did.

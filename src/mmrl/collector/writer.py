@@ -25,6 +25,7 @@ class SweepReport:
 
     Attributes:
         seen: posts in the answers; `new` were not known, and are now.
+        pictured: the new ones with an image to fetch.
         requests: sent to the source, without those for a token and repetitions.
         subreddits: new posts by subreddit.
         refused: unusable posts by reason code.
@@ -34,6 +35,7 @@ class SweepReport:
 
     seen: int = 0
     new: int = 0
+    pictured: int = 0
     requests: int = 0
     subreddits: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -177,6 +179,7 @@ class Keeper:
         # Observations first: a post that is known then always has the one that came with it.
         self._writer.write(observations)
         self.report.new += self._catalog.insert("posts", table_rows("posts", posts))
+        self.report.pictured += sum(post.get("image_url") is not None for post in posts)
         self._writer.done()
         self._catalog.fail(STAGE, self._refused.values(), self._now())
         self.report.subreddits.update(post["subreddit"] for post in posts)
