@@ -273,6 +273,7 @@ def _evaluation(
         ),
         noise_ceiling=None if ceiling is None else ceiling.metrics,
         removals=removals,
+        settings=settings.train.model_dump(),
     )
 
 

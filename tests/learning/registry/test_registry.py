@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 from mmrl.catalog import Catalog
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.cli.app import app
-from mmrl.config import Settings
+from mmrl.config import Settings, TrainSettings
 from mmrl.errors import NotFoundError
 from mmrl.learning.evaluation.record import Measure
 from mmrl.learning.registry.champion import Champion, decide
 from mmrl.learning.registry.last_training import last_training
 from mmrl.learning.registry.registry import Registry
+from mmrl.learning.registry.store import logged_of
 from mmrl.learning.train import Trained
 from mmrl.pipeline import Silent
 from mmrl.purge.rows import purged_of
@@ -95,6 +96,21 @@ def test_a_list_has_the_metrics_that_the_evaluation_has(home: Path, trained: Tra
         assert dataclasses.astuple(kept) == pytest.approx(dataclasses.astuple(measure))
     assert version.test_posts == trained.evaluation.splits.test.posts
     json.dumps(version.as_dict())
+
+
+def test_parameters_are_named_as_the_settings_are(home: Path, trained: Trained) -> None:
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{home}/mlflow.db")
+    run = Registry(home).list()[0].run_id
+    params = client.get_run(run).data.params
+    chosen = {name for name in params if name.startswith("train.")}
+    assert chosen == {f"train.{name}" for name in TrainSettings.model_fields}
+    assert not {"target", "split", "seed"} & params.keys()
+    assert (params["train.target"], params["train.test_share"]) == ("log_score", "0.2")
+    assert (params["train.window_days"], params["train.max_posts"]) == ("unset", "100000")
+    earlier = dataclasses.replace(trained.evaluation, settings={})  # kept before they were noted
+    assert logged_of(earlier).params["train.seed"] == "0"
 
 
 def test_a_version_is_shown_with_its_whole_evaluation(home: Path, trained: Trained) -> None:

@@ -80,6 +80,8 @@ class Splits:
         authors_seen: how many authors those are.
         too_old: labelled posts left out because they are older than `train.window_days`.
         thinned_out: labelled posts left out because there are more than `train.max_posts`.
+        learned_of: by subreddit in lower case, how many training and validation posts are of it;
+            None in an evaluation by an earlier mmrl.
     """
 
     train: Part
@@ -95,6 +97,7 @@ class Splits:
     authors_unseen: int
     too_old: int = 0
     thinned_out: int = 0
+    learned_of: dict[str, int] | None = None
 
     @property
     def parts(self) -> dict[str, Part]:
@@ -228,6 +231,8 @@ class Evaluation:
         noise_ceiling: the metrics of the model of that name; None for real posts.
         removals: how chances of removal did; None where too few removed posts are known, and in
             evaluations of earlier versions.
+        settings: those of [train] that it was trained with; empty in evaluations of earlier
+            versions.
     """
 
     format: int
@@ -247,6 +252,7 @@ class Evaluation:
     training: Training
     noise_ceiling: Measures | None
     removals: RemovalResult | None = None
+    settings: dict[str, bool | int | float | str | None] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""

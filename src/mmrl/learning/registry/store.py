@@ -167,13 +167,17 @@ class Store(ABC):
 
 
 def logged_of(evaluation: Evaluation) -> Logged:
-    """An evaluation as parameters and metrics."""
+    """An evaluation as parameters, settings of [train] by their names, and metrics."""
     splits, training = evaluation.splits, evaluation.training
     params = {
-        "target": evaluation.target,
         "profile": evaluation.profile,
-        "split": splits.kind,
-        "seed": training.seed,
+        "train.target": evaluation.target,
+        "train.split": splits.kind,
+        "train.seed": training.seed,
+        **{
+            f"train.{name}": "unset" if value is None else value
+            for name, value in evaluation.settings.items()
+        },
         "epochs": training.epochs,
         "network_weight": round(training.network_weight, 4),
         **{f"posts.{name}": part.posts for name, part in splits.parts.items()},
