@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from mmrl.runtime.html_tables import html_table
-from mmrl.serving.prediction import Interval, Prediction
+from mmrl.serving.prediction import Draft, Interval, Prediction, Predictions
 from tests.support.report_factory import HOSTILE_TITLES
 
 
@@ -33,3 +33,15 @@ def test_a_prediction_s_title_is_escaped_and_what_is_not_known_is_said() -> None
     assert "<script" not in shown
     assert "not known" in shown
     assert ">2<" in shown
+    table = Predictions([Prediction(*facts, simulated=True, notes=[hostile])] * 2)._repr_html_()
+    assert "<script" not in table
+    assert table.count("<tr>") == 3
+    assert table.count(">2<") == 2
+
+
+def test_a_draft_shows_how_large_its_image_is_and_none_of_its_bytes() -> None:
+    assert repr(Draft(bytes(3_000_000), "A lake", "pics")).startswith(
+        "Draft(image=<3.0 MB>, title='A lake', subreddit='pics', author=None, "
+    )
+    assert "image=<0.3 kB>" in repr(Draft(memoryview(bytes(300)), "A lake", "pics"))
+    assert "image='lake.png'" in repr(Draft("lake.png", "A lake", "pics"))

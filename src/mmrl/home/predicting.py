@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmrl.learning.evaluation.prospective import Scores
     from mmrl.serving.answers.similar import By, Neighbour
     from mmrl.serving.communities import Community
-    from mmrl.serving.prediction import Draft, Prediction
+    from mmrl.serving.prediction import Draft, Predictions
     from mmrl.serving.ranks.ranking import Ranking
 
 
@@ -22,7 +22,7 @@ class Predicting(Incoming):
 
     def predict(
         self, drafts: "Sequence[Draft]", *, model: str | int = "champion", as_of: Moment = None
-    ) -> "list[Prediction]":
+    ) -> "Predictions":
         """Predicts how popular posts would be, before they are posted.
 
         Args:
@@ -30,7 +30,7 @@ class Predicting(Incoming):
             model: a version, `champion` or `latest`.
 
         Returns:
-            a prediction a draft, in their order.
+            a prediction a draft, in their order: a list, which a notebook shows as a table.
 
         Raises:
             NotFoundError: an image or the model version does not exist.
@@ -44,10 +44,12 @@ class Predicting(Incoming):
             ('1', True)
         """
         from mmrl.serving.predict import predict_drafts
+        from mmrl.serving.prediction import Predictions
 
         if not drafts:
-            return []
-        return predict_drafts(self.catalog, self.settings, list(drafts), moment(as_of), str(model))
+            return Predictions()
+        options = (list(drafts), moment(as_of), str(model))
+        return Predictions(predict_drafts(self.catalog, self.settings, *options))
 
     def ranker(self, model: str | int = "champion", *, as_of: Moment = None) -> "Ranker":
         """A version that ranks drafts and answers what else is asked of them, loaded once.

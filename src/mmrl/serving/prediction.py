@@ -1,7 +1,7 @@
 """A draft of a post, and the prediction that a model makes of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,10 @@ class Draft:
     flair: str | None = None
     features: Mapping[str, str] = field(default_factory=dict)
     at: datetime | str | None = None
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{one.name}={_short(getattr(self, one.name))}" for one in fields(self))
+        return f"Draft({values})"
 
 
 @dataclass(frozen=True)
@@ -104,3 +108,32 @@ class Prediction:
             caption=f"{self.title}, r/{self.subreddit}, posted {self.posted_at}",
         )
         return above + html_table(["notes"], [[note] for note in self.notes])
+
+
+class Predictions(list[Prediction]):
+    """Predictions in the order of their drafts: a list that notebooks show as a table."""
+
+    def _repr_html_(self) -> str:
+        head = ["title", "subreddit", "posted at", "score, likely", "80% from", "to"]
+        rows = [
+            [
+                *(each.title, f"r/{each.subreddit}", each.posted_at),
+                *_ends(each.score),
+                None if each.percentile is None else each.percentile.middle,
+                " ".join(each.notes),
+            ]
+            for each in self
+        ]
+        return html_table([*head, "percentile, likely", "notes"], rows)
+
+
+def _ends(told: Interval | None) -> tuple[float | None, ...]:
+    return (None,) * 3 if told is None else (told.middle, told.low, told.high)
+
+
+def _short(value: object) -> str:
+    """A value as code writes it; of a file's bytes no more than how many they are."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        return repr(value)
+    size = memoryview(value).nbytes
+    return f"<{size / 1e6:,.1f} MB>" if size >= 100_000 else f"<{size / 1e3:,.1f} kB>"
