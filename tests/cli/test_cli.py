@@ -138,6 +138,10 @@ def test_models_are_listed_and_shown(finished: Finished, run: Run) -> None:
     shown = json.loads(run("models", "show", "latest", "--home", finished.home, "--json").out)
     assert sum(shown["splits"][part]["posts"] for part in ("train", "validation", "test")) > 50
     assert run("models", "compare", "1", "latest", "--home", finished.home).code == 0
+    latex = run("models", "show", "--format", "latex", "--home", finished.home)
+    assert latex.code == 0, latex.err
+    assert r"\begin{tabular}" in latex.out
+    assert r"\toprule" in latex.out
 
 
 def test_a_prediction_lies_inside_its_interval(finished: Finished, run: Run) -> None:
