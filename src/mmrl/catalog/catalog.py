@@ -127,8 +127,8 @@ class Catalog:
         names = None if columns is None else list(dict.fromkeys([*columns, column]))
         both = " AND ".join(f"({one})" for one in (span, where) if one) or None
         batches = self.batches(table, names, both)
-        found = [batch.filter(pc.is_in(batch[column], value_set=distinct)) for batch in batches]
-        rows = pa.Table.from_batches(found) if found else self.read(table, columns, "false")
+        matches = [batch.filter(pc.is_in(batch[column], value_set=distinct)) for batch in batches]
+        rows = pa.Table.from_batches(matches) if matches else self.read(table, columns, "false")
         return rows if columns is None else rows.select(list(columns))
 
     def batches(
@@ -214,10 +214,10 @@ class Catalog:
                 )
             near = {"column": "vector", "q": vector, "k": most, "metric": "cosine"}
             near |= {"nprobes": _PROBED, "refine_factor": _REFINED}
-            found = dataset.to_table(
+            neighbours = dataset.to_table(
                 [*columns, "_distance"], filter=where, nearest=near, prefilter=where is not None
             )
-            return found.sort_by("_distance")
+            return neighbours.sort_by("_distance")
 
     def count(self, table: str, where: str | None = None) -> int:
         """The number of rows of a table, or of those that meet a filter."""

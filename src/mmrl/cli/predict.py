@@ -150,7 +150,7 @@ def _show(ranking: "Ranking", about: "AboutBest", zone: str, top: int, as_json: 
         for part in shown_about(about):
             console.print(part)
         return
-    said = {
+    fields = {
         "model_version": ranking.model_version,
         "trained_at": ranking.trained_at,
         "as_of": iso(ranking.as_of),
@@ -159,4 +159,4 @@ def _show(ranking: "Ranking", about: "AboutBest", zone: str, top: int, as_json: 
         "ranked": [row.as_dict() for row in ranking[:top]],
         "notes": list(ranking.notes),
     }
-    typer.echo(json.dumps({**said, **about.as_dict()}))
+    typer.echo(json.dumps({**fields, **about.as_dict()}))

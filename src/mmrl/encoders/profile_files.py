@@ -13,7 +13,7 @@ def profile_files() -> dict[str, Traversable]:
     own = [
         entry for entry in files("mmrl.encoders.profiles").iterdir() if entry.name.endswith(_ENDING)
     ]
-    found = {entry.name.removesuffix(_ENDING): entry for entry in own}
+    by_name = {entry.name.removesuffix(_ENDING): entry for entry in own}
     for point in offered("profiles"):
-        found.setdefault(point.name, files(point.value).joinpath(f"{point.name}{_ENDING}"))
-    return dict(sorted(found.items()))
+        by_name.setdefault(point.name, files(point.value).joinpath(f"{point.name}{_ENDING}"))
+    return dict(sorted(by_name.items()))

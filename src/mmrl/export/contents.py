@@ -205,8 +205,8 @@ def _taken(values: pa.ChunkedArray, keys: pa.ChunkedArray, of: pa.ChunkedArray) 
 def _captions(home: Exporting, images: pa.ChunkedArray) -> pa.ChunkedArray:
     """The captions of images by the profile's captioner; null where there is none."""
     captioner = f"captioner = {quote(home.profile.ids['captioner'])}"
-    found = home.catalog.lookup("captions", "sha256", images, ["sha256", "text"], captioner)
-    return _taken(found["text"], images, found["sha256"])
+    captions = home.catalog.lookup("captions", "sha256", images, ["sha256", "text"], captioner)
+    return _taken(captions["text"], images, captions["sha256"])
 
 
 def _caption_contents(captions: pa.ChunkedArray) -> pa.Array:
@@ -235,11 +235,11 @@ def _lookup_vectors(
     dim = home.profile.dims[space]
     encoder = f"encoder = {quote(home.profile.ids[space])}"
     table = embeddings_table(space, dim)
-    found = home.catalog.lookup(table, "content", contents, ["content", "vector"], encoder)
-    place = pc.index_in(contents, value_set=found["content"].combine_chunks(), skip_nulls=True)
-    return found["vector"].cast(pa.list_(pa.float32(), dim)).take(place).cast(VECTOR)
+    embeddings = home.catalog.lookup(table, "content", contents, ["content", "vector"], encoder)
+    place = pc.index_in(contents, value_set=embeddings["content"].combine_chunks(), skip_nulls=True)
+    return embeddings["vector"].cast(pa.list_(pa.float32(), dim)).take(place).cast(VECTOR)
 
 
 def _lookup_colours(home: Exporting, images: pa.ChunkedArray) -> pa.Array:
-    found = join_measures(home.catalog, images.combine_chunks(), [COLOURS])[COLOURS]
-    return found.cast(VECTOR)
+    colours = join_measures(home.catalog, images.combine_chunks(), [COLOURS])[COLOURS]
+    return colours.cast(VECTOR)

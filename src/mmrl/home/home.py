@@ -153,8 +153,8 @@ class Home(Predicting):
 
         settings = self.settings
         if options:
-            train = {**self._given.get("train", {}), **options}
-            settings = load_settings(self.address, **{**self._given, "train": train})
+            train = {**self._overrides.get("train", {}), **options}
+            settings = load_settings(self.address, **{**self._overrides, "train": train})
         with self._bars() as bars:
             return train_if_new(self.catalog, settings, moment(as_of), bars, force=force)
 

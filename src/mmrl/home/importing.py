@@ -27,17 +27,17 @@ def matching(files: Files) -> list[Path]:
     """
     from glob import glob, has_magic
 
-    found: list[Path] = []
+    paths: list[Path] = []
     for file in [files] if isinstance(files, str | Path) else files:
         path = Path(file)
         if not has_magic(str(file)) or path.exists():
-            found.append(path)
+            paths.append(path)
             continue
         fitting = sorted(path for path in glob(str(file), recursive=True) if Path(path).is_file())
         if not fitting:
             raise InputError(f"No file fits {file}: check its name, relative to {Path.cwd()}.")
-        found += map(Path, fitting)
-    return found
+        paths += map(Path, fitting)
+    return paths
 
 
 def tables(

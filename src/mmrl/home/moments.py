@@ -9,7 +9,7 @@ Moment = datetime | str | None  # as people give one: a time, ISO 8601 or epoch 
 _YEARS = range(1970, 2200)  # of a moment: spans before and after it are times, too
 
 
-def moment(given: Moment) -> datetime:
+def moment(when: Moment) -> datetime:
     """The time the work is done for, aware, in UTC; the present for None.
 
     A time without a zone is taken as UTC.
@@ -17,12 +17,12 @@ def moment(given: Moment) -> datetime:
     Raises:
         InputError: the text is no time, or one that no post can have.
     """
-    if given is None:
+    if when is None:
         return datetime.now(UTC)
-    at = parse_time(given if isinstance(given, str) else given.isoformat())
+    at = parse_time(when if isinstance(when, str) else when.isoformat())
     if at.year not in _YEARS:
         raise InputError(
-            f"{str(given)!r} is the year {at.year}: give a time from {_YEARS[0]} to {_YEARS[-1]}."
+            f"{str(when)!r} is the year {at.year}: give a time from {_YEARS[0]} to {_YEARS[-1]}."
         )
     return at
 
@@ -40,6 +40,6 @@ def days_before(at: datetime, days: int) -> datetime:
     return at - timedelta(days=days)
 
 
-def optional(given: Moment) -> datetime | None:
+def optional(when: Moment) -> datetime | None:
     """A moment, or None where none is given."""
-    return None if given is None else moment(given)
+    return None if when is None else moment(when)

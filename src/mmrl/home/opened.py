@@ -25,12 +25,12 @@ class OpenHome:
     quiet: bool
 
     def __init__(
-        self, home: str | Path, settings: "Settings", given: Mapping[str, Any], quiet: bool
+        self, home: str | Path, settings: "Settings", overrides: Mapping[str, Any], quiet: bool
     ) -> None:
         location = Location.of(home)
         self.address = str(location.path.absolute()) if location.is_local else str(location)
         self.settings, self.quiet = settings, quiet
-        self._given = given
+        self._overrides = overrides
 
     @cached_property
     def catalog(self) -> "Catalog":

@@ -272,5 +272,5 @@ class Ranker:
         from mmrl.serving.ranks.posted_before import posted_before
 
         keys = [image_key(image.sha256, image.phash) for image in images]
-        found = posted_before(self._predictor, keys)
-        return [found.get(key, []) for key in keys]
+        earlier = posted_before(self._predictor, keys)
+        return [earlier.get(key, []) for key in keys]

@@ -70,9 +70,9 @@ class ServedModel:
             for row in rows.to_dict("records")
         ]
         as_of = (params or {}).get("as_of") or None
-        found = self._home.predict(drafts, model=self._version, as_of=as_of)
+        predictions = self._home.predict(drafts, model=self._version, as_of=as_of)
         columns: dict[str, list[float | None]] = {name: [] for name in OUTPUTS}
-        for prediction in found:
+        for prediction in predictions:
             for name, interval in (
                 ("score", prediction.score),
                 ("percentile", prediction.percentile),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _PNG_MODES = ("1", "L", "LA", "I;16", "P", "RGB", "RGBA")
 
 
-def image_bytes(given: "GivenImage", most: int | None = None) -> bytes:
+def image_bytes(image: "GivenImage", most: int | None = None) -> bytes:
     """The bytes of an image's file; a Pillow image becomes a PNG, with its EXIF data.
 
     Args:
@@ -24,27 +24,27 @@ def image_bytes(given: "GivenImage", most: int | None = None) -> bytes:
         NotFoundError: there is no file at that path.
         InputError: it is too large, can't be read, or is no image at all.
     """
-    if isinstance(given, bytes | bytearray | memoryview):
-        data = bytes(given)
+    if isinstance(image, bytes | bytearray | memoryview):
+        data = bytes(image)
         what = "The image"
-    elif isinstance(given, str | Path):
-        what = str(given)
-        data = _file(Path(given), most)
+    elif isinstance(image, str | Path):
+        what = str(image)
+        data = _file(Path(image), most)
     else:
-        return _png(given)
+        return _png(image)
     if most is not None and len(data) > most:
         raise _too_large(what, most)
     return data
 
 
-def require_file(given: "GivenImage") -> None:
+def require_file(image: "GivenImage") -> None:
     """Refuses a path at which there is no file; reads nothing.
 
     Raises:
         NotFoundError: there is none.
     """
-    if isinstance(given, str | Path) and not Path(given).is_file():
-        raise NotFoundError(f"There is no image file at {given}: give the path of an image.")
+    if isinstance(image, str | Path) and not Path(image).is_file():
+        raise NotFoundError(f"There is no image file at {image}: give the path of an image.")
 
 
 def _file(path: Path, most: int | None) -> bytes:

@@ -146,8 +146,8 @@ def check_file(url: str) -> Path | Refused:
         if not path.is_file():
             return Refused(Reason.FILE_MISSING, str(path))
         if path.parent.resolve() != path.parent:  # an import notes where files lie, links resolved
-            said = "its folder has become a link since the import: put the folder back there"
-            return Refused(Reason.HOST_NOT_ALLOWED, said, transient=True)
+            detail = "its folder has become a link since the import: put the folder back there"
+            return Refused(Reason.HOST_NOT_ALLOWED, detail, transient=True)
         if path.resolve().parent != path.parent:
             return _not_allowed("the file is a link that leads out of its folder")
     except (ValueError, OSError, RuntimeError) as error:

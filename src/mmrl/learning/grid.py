@@ -35,11 +35,11 @@ class Grid:
 
     def examples(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Of each part, a post of each number that there is, and which of these each post has."""
-        found = []
+        examples = []
         for numbers in self.numbers:
             _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
-            found.append((first, which))
-        return found
+            examples.append((first, which))
+        return examples
 
     def parts(self) -> range:
         """The parts' own numbers."""

@@ -190,12 +190,12 @@ class TrainedModel:
         names: pa.ChunkedArray,
     ) -> np.ndarray:
         values = [known.get(name, other) for name in ("", *self.encoding.spec.subreddits)]
-        found = np.array(values)[subreddit]
+        of_posts = np.array(values)[subreddit]
         newcomer = subreddit == 0
         if newcomer.any():
             lower = pc.utf8_lower(names.filter(pa.array(newcomer))).to_pylist()
-            found[newcomer] = [known.get(name, other) for name in lower]
-        return found
+            of_posts[newcomer] = [known.get(name, other) for name in lower]
+        return of_posts
 
     def interval(
         self, parts: Parts, level: np.ndarray, widening: np.ndarray

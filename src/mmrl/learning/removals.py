@@ -218,8 +218,8 @@ def _fit(posts: _Learned, pull: float) -> RemovalModel:
 
     start = np.zeros(3 + width + len(own) * width)
     start[1] = 1.0
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300})
-    (intercept, base, author), weights, added = split(found.x)
+    minimum = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    (intercept, base, author), weights, added = split(minimum.x)
     return RemovalModel(
         mean.tolist(),
         spread.tolist(),

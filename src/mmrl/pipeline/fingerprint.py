@@ -60,9 +60,9 @@ def _noted(catalog: Catalog, rules: str, as_of: datetime) -> Reading | None:
 
 
 def _rules(settings: Settings, encoders: dict[str, str]) -> str:
-    found = sha256()
+    hasher = sha256()
     for part in (settings.train.model_dump_json(), settings.label.model_dump_json()):
-        found.update(part.encode())
+        hasher.update(part.encode())
     asked = [settings.filter.require_image, settings.read_text, *sorted(encoders.items())]
-    found.update(repr(asked).encode())
-    return found.hexdigest()
+    hasher.update(repr(asked).encode())
+    return hasher.hexdigest()

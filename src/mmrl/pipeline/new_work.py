@@ -68,9 +68,9 @@ class NewWork:
         self._looked_at_all = posts is None or check
         self.pending = self._among(posts)
         if check and posts is not None:
-            found = self.pending
+            of_touched = self.pending
             self.pending = stage.pending(catalog, as_of)
-            self.missed = without(self.pending, "key", found["key"].to_pylist()).num_rows
+            self.missed = without(self.pending, "key", of_touched["key"].to_pylist()).num_rows
 
     def begin(self) -> None:
         """To be called before the first row is written: a mark in doubt must not outlive it."""

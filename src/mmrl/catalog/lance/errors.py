@@ -35,9 +35,9 @@ def clear_errors(home: str) -> Iterator[None]:
 
 
 def _unreadable(home: str, error: BaseException) -> CatalogError:
-    said = without_userinfo(first_line(error))
+    detail = without_userinfo(first_line(error))
     return CatalogError(
-        f"The catalog at {home} can't be read or written: {said}. `mmrl doctor` "
+        f"The catalog at {home} can't be read or written: {detail}. `mmrl doctor` "
         "says which table it is, and what can be made again."
     )
 

@@ -76,15 +76,15 @@ class FittedNetwork:
         """Location and the 10, 50, 90% quantiles of n posts by each member, (n, members, 4)."""
         encoded = arrays(inputs)
         if inputs.grid is not None:
-            found = self.forward.of_grid(encoded, self.reading, inputs.grid, _PREDICT_ROWS)
+            predicted = self.forward.of_grid(encoded, self.reading, inputs.grid, _PREDICT_ROWS)
         else:
             parts = [np.zeros((0, len(self.reading.subreddit), 4), np.float32)]
             for start in range(0, len(inputs), _PREDICT_ROWS):
                 end = start + _PREDICT_ROWS
                 batch = {name: values[start:end] for name, values in encoded.items()}
                 parts.append(self.forward(batch, self.reading))
-            found = np.concatenate(parts)
-        return found.astype(np.float64) * self.deviation + self.mean
+            predicted = np.concatenate(parts)
+        return predicted.astype(np.float64) * self.deviation + self.mean
 
     def save(self, folder: Path) -> None:
         """Writes `network.keras`, and `network.npz` for predictions without Keras."""

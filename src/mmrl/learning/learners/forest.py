@@ -81,8 +81,8 @@ class Forest:
                 for each, (_, which) in zip(numbers[1:], examples[1:], strict=True):
                     joined |= each[:, which]
             total = total + self._leaves_of(trees, joined).sum(axis=0)
-        found = total[examples[0][1], examples[1][1]] if dense else total
-        return np.asarray(self.scale * found + self.bias)
+        sums = total[examples[0][1], examples[1][1]] if dense else total
+        return np.asarray(self.scale * sums + self.bias)
 
     def _parts(self, posts: int) -> Iterator[range]:
         """Stretches of trees, so short that their nodes and so many posts fit in memory."""
@@ -92,18 +92,18 @@ class Forest:
 
     def _numbers(self, trees: range, nodes: np.ndarray, values: np.ndarray) -> np.ndarray:
         """What some nodes of some trees set for each post, (trees, n) uint16."""
-        found = np.zeros((len(trees), len(values)), np.uint16)
+        numbers = np.zeros((len(trees), len(values)), np.uint16)
         first, last = np.searchsorted(self.tree[nodes], (trees.start, trees.stop))
         nodes = nodes[first:last]
         if not len(nodes) or not len(values):
-            return found
+            return numbers
         seen = values.T[self.column[nodes]]
         right = seen > self.threshold[nodes, None]
         right |= np.isnan(seen) & self.missing[nodes, None]
         having, starts = np.unique(self.tree[nodes], return_index=True)
         codes = right * self.code[nodes, None]
-        found[having - trees.start] = np.bitwise_or.reduceat(codes, starts, axis=0)
-        return found
+        numbers[having - trees.start] = np.bitwise_or.reduceat(codes, starts, axis=0)
+        return numbers
 
     def _leaves_of(self, trees: range, numbers: np.ndarray) -> np.ndarray:
         """The value of the leaf that each number names, (trees, ...)."""

@@ -93,7 +93,7 @@ class ForwardPass:
                     if columns.any()
                 }
             )
-        found = [np.zeros((0, len(reading.subreddit), 4), np.float32)]
+        raw = [np.zeros((0, len(reading.subreddit), 4), np.float32)]
         for start in range(0, len(examples[0][1]), rows):
             at = slice(start, start + rows)
             which = [of_part[at] for _, of_part in examples]
@@ -104,8 +104,8 @@ class ForwardPass:
                 )
                 tower = self._with_token(name, made, posts[f"has_{name}"][at], reading)
                 joined = joined + self._dense(self._kernels[name], tower)
-            found.append(self._raw(joined))
-        return np.concatenate(found)
+            raw.append(self._raw(joined))
+        return np.concatenate(raw)
 
     def _joined(
         self, batch: dict[str, np.ndarray], reading: Reading, names: Sequence[str]

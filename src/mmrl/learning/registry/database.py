@@ -128,9 +128,9 @@ def require_sound(home: Location) -> None:
     Raises:
         CatalogError: it is broken.
     """
-    said = _ask(home, "PRAGMA quick_check")
-    if said and said[0][0] != "ok":
-        raise broken_database(home.path / FILE, str(said[0][0]))
+    rows = _ask(home, "PRAGMA quick_check")
+    if rows and rows[0][0] != "ok":
+        raise broken_database(home.path / FILE, str(rows[0][0]))
     versions_of(home)
 
 

@@ -95,7 +95,7 @@ class ListStore(Store):
         version = _version_of(run_id, tags, evaluation)
         return str(self._change(lambda kept: kept.add(version)).newest)
 
-    def make_again(self, found: Sequence[Found], broken: bytes | None) -> list[str]:
+    def make_again(self, entries: Sequence[Found], broken: bytes | None) -> list[str]:
         """Writes the list, by one put, over one that is broken or gone (None).
 
         The newest version becomes champion. What another process has listed meanwhile stays.
@@ -103,8 +103,8 @@ class ListStore(Store):
         Returns:
             the numbers of all versions.
         """
-        versions = [_version_of(one.run_id, one.tags, one.evaluation) for one in found]
-        told = {one.run_id: one.number for one in found}
+        versions = [_version_of(one.run_id, one.tags, one.evaluation) for one in entries]
+        told = {one.run_id: one.number for one in entries}
 
         def parse(data: bytes | None) -> _List:
             if data != broken:

@@ -154,10 +154,10 @@ class MlflowStore(Store):
     def versions(self) -> Sequence[Kept]:
         if not self.server:
             return versions_of(self.home)
-        found = self.client.search_model_versions(f"name = '{MODEL}'")
+        registered = self.client.search_model_versions(f"name = '{MODEL}'")
         kept = [
             Kept(str(one.version), str(one.run_id), str(one.source), dict(one.tags))
-            for one in found
+            for one in registered
         ]
         return sorted(kept, key=lambda version: int(version.version))
 

@@ -37,8 +37,8 @@ def rebuild(home: str | Path) -> list[str]:
         storage.write(f"{list_store.FILE}.broken", broken)
     moved = broken is None and storage.exists(FILE)
     # Without a number: of an earlier mmrl's home, moved here; or a killed process never listed it.
-    found = [one for one in kept if moved or one.number is not None]
-    return ListStore(location).make_again(found, broken)
+    entries = [one for one in kept if moved or one.number is not None]
+    return ListStore(location).make_again(entries, broken)
 
 
 def is_lost(storage: Storage) -> bool:
@@ -67,7 +67,7 @@ def _database(home: Location, kept: list[Found]) -> list[str]:
 
 def _kept(storage: Storage) -> list[Found]:
     """What the files tell, in the order of the versions; those that tell nothing are left out."""
-    found = []
+    entries = []
     for run_id in storage.folders(FILES):
         folder = folder_of(run_id)
         try:
@@ -80,8 +80,8 @@ def _kept(storage: Storage) -> list[Found]:
             number, tags = int(record["version"]), dict(record["tags"])
         except (OSError, ValueError, KeyError, TypeError):
             number, tags = None, {_AS_OF: iso(evaluation.as_of)}
-        found.append(Found(run_id, number, tags, evaluation))
-    return sorted(found, key=lambda one: (one.number or 0, one.evaluation.as_of))
+        entries.append(Found(run_id, number, tags, evaluation))
+    return sorted(entries, key=lambda one: (one.number or 0, one.evaluation.as_of))
 
 
 def _add(store: MlflowStore, version: Found, newest: int) -> str:

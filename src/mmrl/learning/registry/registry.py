@@ -265,10 +265,10 @@ class Registry:
     def _champion_to_beat(self) -> Champion | Unreadable | None:
         number = "of unknown number"
         try:
-            found = self._store.champion_number()
-            if found is None:
+            champion = self._store.champion_number()
+            if champion is None:
                 return None
-            number = found
+            number = champion
             trained_at = parse_time(self._store.version(number).tags[_AS_OF])
             return Champion(number, trained_at, self.load(number).model)
         except KeyError:

@@ -144,7 +144,7 @@ class FetchImagesWorker:
             if post["sha256"] is not None
         }
         first = min(post["place"] for post in posts)
-        seen = {url: found for url, (place, found) in self._seen.items() if place <= first}
+        seen = {url: outcome for url, (place, outcome) in self._seen.items() if place <= first}
         outcomes: dict[str, _Found] = {**known, **seen}
         urls = {post["image_url"] for post in posts if _may_ask(post)}
         fetched = self._bring(sorted(urls - outcomes.keys()))

@@ -89,9 +89,11 @@ def add_seen(
         return rows
     table = embeddings_table("image", profile.dims["image"])
     where = f"encoder = {quote(profile.ids['image'])}"
-    found = catalog.lookup(table, "content", rows[column].to_pylist(), ["content", "vector"], where)
-    place = pc.index_in(rows[column], value_set=_array(found["content"]))
-    return rows.append_column("seen", found["vector"].take(place))
+    embeddings = catalog.lookup(
+        table, "content", rows[column].to_pylist(), ["content", "vector"], where
+    )
+    place = pc.index_in(rows[column], value_set=_array(embeddings["content"]))
+    return rows.append_column("seen", embeddings["vector"].take(place))
 
 
 def remember_seen(model: Follower, batch: pa.Table, column: str) -> None:
