@@ -143,9 +143,9 @@ def scored_days(canvas: Canvas, scores: Scores) -> Markup | None:
         unit = "log score" if scores.unit == "log_score" else "percentile"
         axes.set_title(f"Mean error of published predictions ({unit})")
 
-    said = "; ".join(f"{day.day} {day.error:.2f} of {day.posts}" for day in days)
+    by_day = "; ".join(f"{day.day} {day.error:.2f} of {day.posts}" for day in days)
     return canvas.draw(
-        paint, width=500, height=240, alt=f"Mean error of published predictions by day: {said}."
+        paint, width=500, height=240, alt=f"Mean error of published predictions by day: {by_day}."
     )
 
 

@@ -96,16 +96,16 @@ def calibration(canvas: Canvas, points: Sequence[Calibrated]) -> Markup:
 
 def reliability(canvas: Canvas, parts: Sequence[Reliability]) -> Markup:
     """Share of posts that were removed, by the chance that was said, with Wilson's intervals."""
-    said, came = [part.said for part in parts], [part.came for part in parts]
+    chances, came = [part.said for part in parts], [part.came for part in parts]
     spans = [_wilson(round(part.came * part.posts), part.posts) for part in parts]
-    most = max(*said, *(high for _, high in spans)) * 1.05
+    most = max(*chances, *(high for _, high in spans)) * 1.05
 
     def paint(figure: "Figure") -> None:
         axes = figure.subplots()
         axes.plot([0, most], [0, most], "--", color=INK, linewidth=1)
         below = [share - low for share, (low, _) in zip(came, spans, strict=True)]
         above = [high - share for share, (_, high) in zip(came, spans, strict=True)]
-        axes.errorbar(said, came, yerr=[below, above], fmt="o-", color=MODEL, markersize=6)
+        axes.errorbar(chances, came, yerr=[below, above], fmt="o-", color=MODEL, markersize=6)
         axes.set_xlim(0, most)
         axes.set_ylim(0, most)
         axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
@@ -115,7 +115,7 @@ def reliability(canvas: Canvas, parts: Sequence[Reliability]) -> Markup:
         axes.set_ylabel("share that was removed")
 
     sentence = "; ".join(
-        f"said {one:.1%}, came {other:.1%}" for one, other in zip(said, came, strict=True)
+        f"said {one:.1%}, came {other:.1%}" for one, other in zip(chances, came, strict=True)
     )
     return canvas.draw(paint, width=400, height=310, alt=f"Reliability: {sentence}.")
 

@@ -185,7 +185,7 @@ def _signed(metric: Metric, value: float) -> str:
 def removals_in_short(result: RemovalResult) -> str:
     """How chances of removal did on later posts, in two sentences."""
 
-    def said(measure: Measure, digits: int) -> str:
+    def written(measure: Measure, digits: int) -> str:
         low, high = measure.low, measure.high
         return f"{measure.value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
@@ -197,7 +197,7 @@ def removals_in_short(result: RemovalResult) -> str:
     return (
         f"Learned from {result.posts:,} posts, {result.removed:,} of them removed. On "
         f"{result.test_posts:,} later posts ({result.test_removed:,} removed) the Brier score is "
-        f"{said(result.brier, 4)}, that of the subreddits' rates {said(result.brier_of_rate, 4)}, "
-        f"the difference {said(result.difference, 4)}; the AUC is {said(result.auc, 2)} against "
-        f"{said(result.auc_of_rate, 2)}. {verdict}"
+        f"{written(result.brier, 4)}, that of the subreddits' rates "
+        f"{written(result.brier_of_rate, 4)}, the difference {written(result.difference, 4)}; the "
+        f"AUC is {written(result.auc, 2)} against {written(result.auc_of_rate, 2)}. {verdict}"
     )

@@ -38,7 +38,7 @@ def watching(
         quiet: show nothing.
         of_bytes: units are bytes of a download: shown as such, with their rate.
     """
-    if logs.wanted():
+    if logs.are_set_up():
         return logs.LoggedProgress()
     if in_notebook() and not quiet:
         return NotebookBars()

@@ -25,20 +25,20 @@ def offered(group: str) -> list[EntryPoint]:
     Raises:
         ConfigError: a name is none that mmrl can use, or two packages offer the same one.
     """
-    found = sorted(entry_points(group=f"mmrl.{group}"), key=lambda point: point.name)
-    for point in found:
+    points = sorted(entry_points(group=f"mmrl.{group}"), key=lambda point: point.name)
+    for point in points:
         if not _NAME.fullmatch(point.name):
             raise ConfigError(
                 f"The package {_package(point)} offers {point.name!r} as one of mmrl's {group}: a "
                 "name has small letters, digits, - and _, and begins with a letter."
             )
-    for point, following in pairwise(found):
+    for point, following in pairwise(points):
         if following.name == point.name:
             raise ConfigError(
                 f"The packages {_package(point)} and {_package(following)} both offer "
                 f"{point.name!r} as one of mmrl's {group}: uninstall one of them."
             )
-    return found
+    return points
 
 
 def extensions(group: str) -> Iterator[tuple[str, Any]]:

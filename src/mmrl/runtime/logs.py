@@ -24,7 +24,7 @@ def set_up(level: str, form: Form) -> None:
     _LOGGER.setLevel(level.upper())
 
 
-def wanted() -> bool:
+def are_set_up() -> bool:
     """Whether logs were set up for work to be told by."""
     return _LOGGER.isEnabledFor(logging.INFO) and any(map(_is_ours, logging.getLogger().handlers))
 

@@ -147,9 +147,9 @@ def as_arrays(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, np.ndarra
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     there = np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=bool)
-    given = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, array.type.list_size)
+    values = array.flatten().to_numpy(zero_copy_only=False).reshape(-1, array.type.list_size)
     if there.all():
-        return np.asarray(given, np.float32), there
+        return np.asarray(values, np.float32), there
     vectors = np.zeros((len(array), array.type.list_size), np.float32)
-    vectors[there] = given
+    vectors[there] = values
     return vectors, there

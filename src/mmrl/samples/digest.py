@@ -53,14 +53,14 @@ def digest(catalog: Catalog, settings: Settings, as_of: datetime) -> tuple[int, 
     """How many labelled samples there are at `as_of`, and the digest of what they are made of."""
     rows = read_known(catalog, settings, as_of)
     rows = rows.filter(pc.is_valid(rows["score"])).sort_by("post_id")
-    found = sha256()
-    _add(found, rows)
+    hasher = sha256()
+    _add(hasher, rows)
     posts, images = rows["post_id"], rows["image_content"]
     in_time = "flair IS NOT NULL AND flair_known_at IS NULL"
     flairs = catalog.lookup("posts", "post_id", posts, ["post_id", "flair"], in_time)
-    _add(found, flairs.sort_by("post_id"))
+    _add(hasher, flairs.sort_by("post_id"))
     extras = catalog.lookup("extra_features", "post_id", posts)
-    _add(found, extras.sort_by([("post_id", "ascending"), ("name", "ascending")]))
+    _add(hasher, extras.sort_by([("post_id", "ascending"), ("name", "ascending")]))
     measured = catalog.lookup(
         STATISTICS,
         "sha256",
@@ -69,26 +69,26 @@ def digest(catalog: Catalog, settings: Settings, as_of: datetime) -> tuple[int, 
         f"version = {quote(VERSION)}",
     ).sort_by("sha256")
     coloured = pc.is_valid(measured[COLOURS])
-    _add(found, measured.drop_columns([COLOURS]).append_column(COLOURS, coloured))
+    _add(hasher, measured.drop_columns([COLOURS]).append_column(COLOURS, coloured))
     if settings.read_text:
         read = f"reader = {quote(READER)} AND text != ''"
         texts = catalog.lookup("image_texts", "sha256", images, ["sha256", "text"], read)
-        _add(found, texts.sort_by("sha256"))
-    return rows.num_rows, found.hexdigest()
+        _add(hasher, texts.sort_by("sha256"))
+    return rows.num_rows, hasher.hexdigest()
 
 
-def _add(found: Any, rows: pa.Table) -> None:
+def _add(hasher: Any, rows: pa.Table) -> None:
     """Adds all values of a table, each column by its name."""
     for name in sorted(rows.schema.names):
         column = rows[name]
-        found.update(f"{name} {len(column)}\n".encode())
-        found.update(column.is_null().to_numpy().tobytes())
+        hasher.update(f"{name} {len(column)}\n".encode())
+        hasher.update(column.is_null().to_numpy().tobytes())
         if pa.types.is_string(column.type):
             texts = pc.fill_null(column, "").to_pylist()
             lengths = pc.fill_null(pc.binary_length(column), 0)
-            found.update(lengths.to_numpy().tobytes())
-            found.update("".join(texts).encode())
+            hasher.update(lengths.to_numpy().tobytes())
+            hasher.update("".join(texts).encode())
         else:
             numbers = column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
             zero = pa.scalar(0).cast(numbers.type)
-            found.update(pc.fill_null(numbers, zero).to_numpy().tobytes())
+            hasher.update(pc.fill_null(numbers, zero).to_numpy().tobytes())

@@ -89,14 +89,14 @@ def text_contents(
     Raises:
         InputError: `dim` is None, there are texts, and the encoder embedded nothing.
     """
-    found = {}
+    by_column = {}
     for name in sorted({name for of_post in extras for name in of_post}):
         keys = [text_key(of_post[name]) if name in of_post else None for of_post in extras]
         if any(keys):
             dim = vector_dim(catalog, TEXT, encoder) if dim is None else dim
             contents = pa.array(keys, pa.string())
-            found[text_column(name)] = Contents(TEXT, encoder, dim, contents)
-    return found
+            by_column[text_column(name)] = Contents(TEXT, encoder, dim, contents)
+    return by_column
 
 
 def _put(

@@ -202,9 +202,9 @@ class Standings:
                 below += sign * ranks.count_below(start, stop, limit) / 2
         among = np.repeat(among, each)
         share = np.divide(below, among, out=np.full(len(scores), np.nan), where=among >= MIN_RANKED)
-        found = np.full(log_score.shape, np.nan)
-        found[asked] = share.reshape(log_score[asked].shape)
-        return found
+        shares = np.full(log_score.shape, np.nan)
+        shares[asked] = share.reshape(log_score[asked].shape)
+        return shares
 
     def level(self, subreddits: pa.ChunkedArray, created: np.ndarray, share: float) -> np.ndarray:
         """The log score that this share of the posts that count lie below, for q posts.
@@ -219,8 +219,8 @@ class Standings:
         among = there[2] - there[1] - gone[2] + gone[1]
         enough = among >= MIN_RANKED
         rank = np.floor(share * among).astype(np.int64)
-        found = np.full(len(among), np.nan)
-        found[enough] = self._levels[
+        levels = np.full(len(among), np.nan)
+        levels[enough] = self._levels[
             smallest(
                 (there[0], there[1][enough], there[2][enough]),
                 (gone[0], gone[1][enough], gone[2][enough]),
@@ -228,7 +228,7 @@ class Standings:
             )
         ]
         level = np.full(len(asked), np.nan)
-        level[asked] = found
+        level[asked] = levels
         return level
 
     def _stretches(

@@ -118,15 +118,15 @@ def marks_of(posts: pa.Table) -> np.ndarray:
         posts: title, created_at, over_18, spoiler and flair, by these names.
     """
     rows = posts.num_rows
-    given = {
+    columns = {
         field.name: posts[field.name]
         if field.name in posts.column_names
         else pa.nulls(rows, field.type)
         for field in INPUTS
     }
-    found = post_features(pa.table(given).cast(INPUTS))
+    features = post_features(pa.table(columns).cast(INPUTS))
     return np.stack(
-        [np.nan_to_num(found[name].to_numpy(zero_copy_only=False)) for name in MARKS], 1
+        [np.nan_to_num(features[name].to_numpy(zero_copy_only=False)) for name in MARKS], 1
     )
 
 
@@ -177,15 +177,16 @@ class RemovalHistory:
     def counts(self, subreddits: Sequence[str], until: int) -> tuple[np.ndarray, np.ndarray]:
         """How many posts of subreddits had a known fate by a time, and how many were removed."""
         group = codes(pa.chunked_array([pa.array(subreddits, pa.string())]), self._names)
-        found = self._subreddits.moments(group, np.full(len(group), until))
-        return found.count, np.nan_to_num(found.mean) * found.count
+        moments = self._subreddits.moments(group, np.full(len(group), until))
+        return moments.count, np.nan_to_num(moments.mean) * moments.count
 
     @staticmethod
     def _rate(
         sums: Sums, group: np.ndarray, created: np.ndarray, prior: np.ndarray | float, weight: float
     ) -> np.ndarray:
-        found = sums.moments(group, created)
-        return (np.nan_to_num(found.mean) * found.count + prior * weight) / (found.count + weight)
+        moments = sums.moments(group, created)
+        removed = np.nan_to_num(moments.mean) * moments.count
+        return (removed + prior * weight) / (moments.count + weight)
 
 
 def logit(share: np.ndarray) -> np.ndarray:

@@ -47,12 +47,12 @@ def image_keys(catalog: Catalog, images: pa.ChunkedArray) -> pa.ChunkedArray:
 def images_alike(catalog: Catalog, keys: Iterable[str]) -> pa.Table:
     """`sha256` and `key` of the images in a catalog whose key is among these."""
     asked = pa.array(sorted(set(keys)), pa.string())
-    found = []
+    matches = []
     for column in ("sha256", "phash"):
         stored = catalog.lookup("images", column, asked, ["sha256", "phash"])
         rows = stored.select(["sha256"]).append_column("key", _keys_of(stored))
-        found.append(rows.filter(pc.is_in(rows["key"], value_set=asked)))
-    return pa.concat_tables(found)  # an image's key is either its hash or its perceptual one
+        matches.append(rows.filter(pc.is_in(rows["key"], value_set=asked)))
+    return pa.concat_tables(matches)  # an image's key is either its hash or its perceptual one
 
 
 def _keys_of(images: pa.Table) -> pa.Array:

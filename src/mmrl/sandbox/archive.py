@@ -26,8 +26,8 @@ _TIMEOUT = "Timeout. Maybe slow down a bit"
 class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the sandbox
     """An answer without data: its status and what it says."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(said)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
 
 
@@ -127,9 +127,9 @@ class Archive:
         return [post for post in shown if post is not None]
 
     def _subreddits(self, query: Mapping[str, str], now: float) -> list[Json]:
-        wanted = {bare_id(SUBREDDIT, item) for item in query.get("ids", "").split(",")}
+        ids = {bare_id(SUBREDDIT, item) for item in query.get("ids", "").split(",")}
         subreddits = self._api.world.subreddits
-        numbers = [n for n, subreddit in enumerate(subreddits) if subreddit.id in wanted]
+        numbers = [n for n, subreddit in enumerate(subreddits) if subreddit.id in ids]
         return [self._api.about(number, now) for number in numbers]
 
     def _rules(self, query: Mapping[str, str], now: float) -> list[Json]:

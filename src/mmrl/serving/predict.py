@@ -37,14 +37,14 @@ def predict_drafts(
     alike: dict[tuple[str | None, bool], list[int]] = {}
     for number, draft in enumerate(drafts):
         alike.setdefault((draft.author, draft.image is None), []).append(number)
-    found: dict[int, Prediction] = {}
+    predictions: dict[int, Prediction] = {}
     for numbers in alike.values():
         for start in range(0, len(numbers), MOST_IMAGES):
             part = numbers[start : start + MOST_IMAGES]
-            given = [_drafts(drafts[number], settings.images, hours[number]) for number in part]
-            for place, prediction in _rank(predictor, given):
-                found[part[place]] = prediction
-    return [found[number] for number in range(len(drafts))]
+            singles = [_drafts(drafts[number], settings.images, hours[number]) for number in part]
+            for place, prediction in _rank(predictor, singles):
+                predictions[part[place]] = prediction
+    return [predictions[number] for number in range(len(drafts))]
 
 
 def _drafts(draft: Draft, images: ImageSettings, hours: Sequence[datetime]) -> Drafts:

@@ -57,17 +57,17 @@ class Agreement:
         """For people."""
         if self.spearman is None:
             return "Too few test posts had neighbours to say whether such posts predict anything."
-        found, ends = self.spearman.value, f"{self.spearman.low:.2f} to {self.spearman.high:.2f}"
+        value, ends = self.spearman.value, f"{self.spearman.low:.2f} to {self.spearman.high:.2f}"
         told = (
             "they tell nothing here"
             if self.spearman.low <= 0
             else "they tell a little"
-            if found < 0.3
+            if value < 0.3
             else "they tell something"
         )
         return (
             f"On {self.posts:,} later posts, how such posts did agreed with how the post did by "
-            f"{found:.2f} ({ends}; 1 is the same order, 0 is none): {told}."
+            f"{value:.2f} ({ends}; 1 is the same order, 0 is none): {told}."
         )
 
 
@@ -83,9 +83,9 @@ def agreement(predictor: Predictor, *, by: By = "both", everywhere: bool = False
     if name not in kept:
         kept[name] = asdict(_measure(predictor, by, everywhere))
         registry.keep_file(version, FILE, json.dumps(kept).encode())
-    found = kept[name]
-    spearman = None if found["spearman"] is None else Measure(**found["spearman"])
-    return Agreement(by, everywhere, found["posts"], spearman)
+    measured = kept[name]
+    spearman = None if measured["spearman"] is None else Measure(**measured["spearman"])
+    return Agreement(by, everywhere, measured["posts"], spearman)
 
 
 def _measure(predictor: Predictor, by: By, everywhere: bool) -> Agreement:

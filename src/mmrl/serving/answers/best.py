@@ -32,21 +32,21 @@ class AboutBest:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: what was asked alone."""
-        said: dict[str, Any] = {}
+        answers: dict[str, Any] = {}
         if self.compared is not None:
-            said["first_against_second"] = {
+            answers["first_against_second"] = {
                 "first_better": self.compared.first_better,
                 "by": self.compared.by,
                 "sentence": self.compared.sentence,
             }
         if self.hours is not None:
-            said["when"] = self.hours.as_dict()
+            answers["when"] = self.hours.as_dict()
         if self.why is not None:
-            said["why"] = self.why.as_dict()
+            answers["why"] = self.why.as_dict()
         if self.neighbours is not None and self.agreement is not None:
-            said["similar"] = [post.as_dict() for post in self.neighbours]
-            said["similar_posts_predict"] = self.agreement.as_dict()
-        return said
+            answers["similar"] = [post.as_dict() for post in self.neighbours]
+            answers["similar_posts_predict"] = self.agreement.as_dict()
+        return answers
 
 
 def about_best(

@@ -123,10 +123,10 @@ def matured(predictor: Predictor) -> pa.Table:
 def _nearest(
     predictor: Predictor, vectors: Mapping[str, np.ndarray], posts: pa.Table, count: int
 ) -> list[Neighbour]:
-    found = [
+    candidates = [
         _candidates(predictor, space, vector, posts, count) for space, vector in vectors.items()
     ]
-    chosen = pa.concat_tables(found)
+    chosen = pa.concat_tables(candidates)
     _, first = np.unique(np.array(chosen["post_id"].to_pylist(), str), return_index=True)
     chosen = chosen.take(pa.array(np.sort(first)))
     alike = np.zeros(chosen.num_rows)
@@ -152,10 +152,10 @@ def _candidates(
         (listed,) = among("content", contents.to_pylist())
         where = f"{where} AND {listed}"
     for most in _ASKED:
-        found = predictor.catalog.nearest(table, vector, most, ["content"], where)["content"]
-        place = pc.index_in(posts[content], value_set=found.combine_chunks(), skip_nulls=True)
+        nearest = predictor.catalog.nearest(table, vector, most, ["content"], where)["content"]
+        place = pc.index_in(posts[content], value_set=nearest.combine_chunks(), skip_nulls=True)
         near = posts.append_column("place", place).filter(pc.is_valid(place))
-        if near.num_rows >= count or len(found) < most:
+        if near.num_rows >= count or len(nearest) < most:
             break
     return (
         near.sort_by([("place", "ascending"), ("post_id", "ascending")])

@@ -48,16 +48,16 @@ class ContentMemo:
         """
         asked = {key: _name(kind, key) for key in keys}
         with self._lock:
-            found = {key: self._kept[name] for key, name in asked.items() if name in self._kept}
-            for key in found:
+            values = {key: self._kept[name] for key, name in asked.items() if name in self._kept}
+            for key in values:
                 self._kept.move_to_end(asked[key])
-        new = [key for key in asked if key not in found]
+        new = [key for key in asked if key not in values]
         if new:
-            found |= zip(new, make(new), strict=True)
+            values |= zip(new, make(new), strict=True)
             with self._lock:
                 for key in new:
-                    self._keep(asked[key], found[key])
-        return found
+                    self._keep(asked[key], values[key])
+        return values
 
     def _keep(self, name: bytes, value: Any) -> None:
         """Remembers a value, and forgets others for it."""

@@ -69,33 +69,33 @@ class Content:
     texts: tuple[tuple[str, str], ...] = ()
 
 
-def image_file(given: "GivenImage", images: ImageSettings) -> ImageFile:
+def image_file(image: "GivenImage", images: ImageSettings) -> ImageFile:
     """An image as people hand it over: a path, the bytes of a file, or a Pillow image.
 
     Raises:
         NotFoundError: there is no such file.
         InputError: it is too large, or no image.
     """
-    name = str(given) if isinstance(given, str | Path) else "The image"
-    return ImageFile(name, image_bytes(given, images.max_bytes))
+    name = str(image) if isinstance(image, str | Path) else "The image"
+    return ImageFile(name, image_bytes(image, images.max_bytes))
 
 
-def is_on_web(given: object) -> TypeGuard[str]:
+def is_on_web(image: object) -> TypeGuard[str]:
     """Whether an image is given by an address on the web, and not by a path or as it is."""
-    return isinstance(given, str) and given.startswith(("http://", "https://"))
+    return isinstance(image, str) and image.startswith(("http://", "https://"))
 
 
-def images_of(given: "Sequence[GivenImage]", images: ImageSettings) -> list[ImageFile]:
+def images_of(pictures: "Sequence[GivenImage]", images: ImageSettings) -> list[ImageFile]:
     """Images as people hand them over; those on the web are fetched as a post's would be.
 
     Raises:
         NotFoundError: there is no such file.
         InputError: an address gives no image, or a file is too large or no image.
     """
-    on_web = [each for each in given if is_on_web(each)]
+    on_web = [each for each in pictures if is_on_web(each)]
     fetched = Fetcher(images).fetch(on_web) if on_web else {}
     files = []
-    for each in given:
+    for each in pictures:
         if is_on_web(each):
             answer = fetched.get(each)
             if not isinstance(answer, FetchedImage):

@@ -33,14 +33,14 @@ def posting_time(text: str, zone: str, after: datetime) -> datetime:
         if moment < after:
             raise InputError(f"{text!r} is past: a draft is posted later than what is known of.")
         return moment.astimezone(UTC)
-    said = _SAID.fullmatch(text.strip().lower())
-    hour = None if said is None else _hour(said)
-    if said is None or hour is None:
+    match = _SAID.fullmatch(text.strip().lower())
+    hour = None if match is None else _hour(match)
+    if match is None or hour is None:
         raise InputError(
             f"{text!r} is no hour: give one like 'Sat 18:00', 'tomorrow 9am', '18:00' or "
             "'2026-11-28 18:00'."
         )
-    day = said["day"]
+    day = match["day"]
     for ahead in range(9):
         date = (local + timedelta(days=ahead)).date()
         moment = datetime.combine(date, hour, place)
@@ -51,7 +51,7 @@ def posting_time(text: str, zone: str, after: datetime) -> datetime:
     )
 
 
-def posting_moment(given: object, after: datetime, zone: str = "UTC") -> datetime:
+def posting_moment(when: object, after: datetime, zone: str = "UTC") -> datetime:
     """When a draft is to go up, as Python gives it: a time, or a text as `posting_time` reads it.
 
     A time without a zone is in UTC; a text without one in `zone`.
@@ -59,14 +59,14 @@ def posting_moment(given: object, after: datetime, zone: str = "UTC") -> datetim
     Raises:
         InputError: it is neither, or the text is no time to come.
     """
-    if isinstance(given, str):
-        return posting_time(given, zone, after)
-    if not isinstance(given, datetime) or given != given:  # pandas' NaT is none
+    if isinstance(when, str):
+        return posting_time(when, zone, after)
+    if not isinstance(when, datetime) or when != when:  # pandas' NaT is none
         raise InputError(
-            f"`at` is {shown(given)} ({type(given).__name__}): give a datetime, or a text like "
+            f"`at` is {shown(when)} ({type(when).__name__}): give a datetime, or a text like "
             "'Sat 18:00' or '2026-11-28 18:00'."
         )
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _iso(text: str) -> datetime | None:
@@ -76,13 +76,13 @@ def _iso(text: str) -> datetime | None:
         return None
 
 
-def _hour(said: re.Match[str]) -> time | None:
-    hour, minute = int(said["hour"]), int(said["minute"] or 0)
-    if said["half"]:
+def _hour(match: re.Match[str]) -> time | None:
+    hour, minute = int(match["hour"]), int(match["minute"] or 0)
+    if match["half"]:
         if not 1 <= hour <= 12:
             return None
-        hour = hour % 12 + (12 if said["half"] == "pm" else 0)
-    elif said["minute"] is None and said["day"] is None:
+        hour = hour % 12 + (12 if match["half"] == "pm" else 0)
+    elif match["minute"] is None and match["day"] is None:
         return None  # a number alone
     return time(hour, minute) if hour < 24 and minute < 60 else None
 

@@ -96,11 +96,11 @@ def of_title(title: str) -> list[str]:
     return [f"The title has {len(title):,} characters; Reddit takes {_LONGEST_TITLE}."]
 
 
-def of_image(given: bool, learned: FeatureSpec) -> list[str]:
+def of_image(has_image: bool, learned: FeatureSpec) -> list[str]:
     """What the model's posts say of a draft's image, or of its having none."""
-    if given and not learned.reads_images:
+    if has_image and not learned.reads_images:
         return ["The model learned from no images: this one changes nothing."]
-    if not given and learned.without_image < _FEW:
+    if not has_image and learned.without_image < _FEW:
         return [
             f"Only {learned.without_image:,} of the {learned.posts:,} posts that the model learned "
             "from have no image."

@@ -54,11 +54,11 @@ def posted_before(opened: Opened, keys: Collection[str]) -> dict[str, list[Befor
     if not known:
         return {}
     alike = images_alike(opened.catalog, known)
-    found = dict(zip(alike["sha256"].to_pylist(), alike["key"].to_pylist(), strict=True))
-    if not found:
+    key_of = dict(zip(alike["sha256"].to_pylist(), alike["key"].to_pylist(), strict=True))
+    if not key_of:
         return {}
     where = f"first_seen_at <= {moment(opened.as_of)}"
-    posts = opened.catalog.lookup("samples", "image_content", found, _COLUMNS, where)
+    posts = opened.catalog.lookup("samples", "image_content", key_of, _COLUMNS, where)
     kept = opened.catalog.lookup(
         "selection", "post_id", posts["post_id"], ["post_id"], "reason IS NULL"
     )
@@ -69,7 +69,7 @@ def posted_before(opened: Opened, keys: Collection[str]) -> dict[str, list[Befor
     before: dict[str, list[Before]] = {}
     for row, share in zip(rows, stands, strict=True):
         score = row["score"] if _is_known(row, opened.as_of) else None
-        before.setdefault(found[row["image_content"]], []).append(
+        before.setdefault(key_of[row["image_content"]], []).append(
             Before(
                 row["post_id"],
                 row["subreddit"],

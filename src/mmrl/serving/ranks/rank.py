@@ -103,8 +103,10 @@ class Predictor(Opened):
         """
         places = combined.place[rows]
         samples = inputs.samples.take(places)
-        found = self.registered.model.quantiles(inputs.of(rows), samples)
-        quantiles = np.stack([found.q10, found.q50, found.q90], axis=1).astype(np.float64)
+        predicted = self.registered.model.quantiles(inputs.of(rows), samples)
+        quantiles = np.stack([predicted.q10, predicted.q50, predicted.q90], axis=1).astype(
+            np.float64
+        )
         hour = combined.hour[rows]
         return Columns(
             combined.image[rows],
@@ -112,7 +114,7 @@ class Predictor(Opened):
             combined.subreddit[rows],
             hour,
             quantiles,
-            *self._outcomes(samples, hour, quantiles, found.unit),
+            *self._outcomes(samples, hour, quantiles, predicted.unit),
             chance_above(quantiles, levels[places]),
             np.full(len(rows), np.nan),
         )
@@ -201,9 +203,11 @@ class Predictor(Opened):
                 not np.isnan(values[example[place]]).any()
                 for values in (columns.score, columns.percentile)
             ]
-            said = notes.of_subreddit(name, learned, posts[place], subscribers[place], tells)
-            said += notes.of_popularity(bool(np.isnan(columns.quantiles[example[place]]).any()))
-            choices.append(Choice(drafts, number, name, tuple(said)))
+            sentences = notes.of_subreddit(name, learned, posts[place], subscribers[place], tells)
+            sentences += notes.of_popularity(
+                bool(np.isnan(columns.quantiles[example[place]]).any())
+            )
+            choices.append(Choice(drafts, number, name, tuple(sentences)))
         return choices
 
 

@@ -58,10 +58,10 @@ class Ranked:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: all but the spread."""
-        found = {name: value for name, value in vars(self).items() if name != "spread"}
+        fields = {name: value for name, value in vars(self).items() if name != "spread"}
         for name in ("percentile", "score", "popularity"):
-            found[name] = None if found[name] is None else vars(found[name])
-        return {**found, "posted_at": iso(self.posted_at), "notes": list(self.notes)}
+            fields[name] = None if fields[name] is None else vars(fields[name])
+        return {**fields, "posted_at": iso(self.posted_at), "notes": list(self.notes)}
 
 
 @dataclass(frozen=True)

@@ -153,11 +153,11 @@ def _changes(
     others = np.stack([changed for _, changed in tried])
     told = model.chances(others, facts.take(np.zeros(len(others), np.int64)))
     best: dict[str, Change] = {}
-    for (says, _), found in zip(tried, map(float, told), strict=True):
+    for (says, _), after in zip(tried, map(float, told), strict=True):
         kind = says.split(":")[0]
-        clear = found <= _LESS * chance and found <= chance - _POINTS
-        if clear and (kind not in best or found < best[kind].chance):
-            best[kind] = Change(says.replace(":", ""), found)
+        clear = after <= _LESS * chance and after <= chance - _POINTS
+        if clear and (kind not in best or after < best[kind].chance):
+            best[kind] = Change(says.replace(":", ""), after)
     return tuple(sorted(best.values(), key=lambda change: change.chance)[:_MOST])
 
 
