@@ -25,3 +25,39 @@ def test_a_module_s_first_line_names_the_thing() -> None:
         if (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or "").startswith(_QUESTIONS)
     ]
     assert asking == []
+
+
+def test_names_say_what_they_hold_and_not_that_it_was_found_or_said() -> None:
+    vague = {"found", "given", "said", "wanted"}
+    stored = {  # homes hold them by these names
+        ("src/mmrl/learning/evaluation/record.py", "said"),  # of a model's evaluation
+        ("src/mmrl/sources/files/source.py", "found"),  # of an unfinished import's mark
+    }
+    bound = {
+        (str(file.relative_to(ROOT)), name)
+        for file in sorted((ROOT / "src/mmrl").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        for name in _bound(node)
+        if name in vague
+    }
+    assert bound == stored
+
+
+def _bound(node: ast.AST) -> list[str | None]:
+    """The names that a node binds."""
+    match node:
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            return [name]
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return [name]
+        case ast.ClassDef(name=name) | ast.ExceptHandler(name=name):
+            return [name]
+        case ast.MatchAs(name=name) | ast.MatchStar(name=name) | ast.MatchMapping(rest=name):
+            return [name]
+        case ast.arg(arg=name):
+            return [name]
+        case ast.alias(name=name, asname=None):
+            return [name]
+        case ast.alias(asname=name):
+            return [name]
+    return []

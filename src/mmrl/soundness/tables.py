@@ -135,13 +135,13 @@ def _take_out(files: _Files, version: int, fragments: list[int]) -> None:
 
 def _versions(files: _Files) -> dict[int, str]:
     """The files of a table's versions, newest first."""
-    found = {}
+    manifests = {}
     for stored in files.storage.walk(f"{files.folder}/_versions"):
         stem, _, ending = stored.name.rpartition("/")[2].rpartition(".")
         if ending == "manifest" and stem.isdigit():
             number = int(stem)
-            found[number if number < _NEWEST >> 1 else _NEWEST - 1 - number] = stored.name
-    return dict(sorted(found.items(), reverse=True))
+            manifests[number if number < _NEWEST >> 1 else _NEWEST - 1 - number] = stored.name
+    return dict(sorted(manifests.items(), reverse=True))
 
 
 def _newest_that_opens(files: _Files) -> int | None:

@@ -267,18 +267,18 @@ class Budget:
 
         Where there is only a wait to be told, nothing is written.
         """
-        given: list[_Given] = []
+        notes: list[_Given] = []
 
         def changed(data: bytes | None) -> bytes | None:
             spent = _Spent.read(data)
-            given.append(note(spent))
-            if isinstance(given[-1], float):
+            notes.append(note(spent))
+            if isinstance(notes[-1], float):
                 return None
             spent.written = uuid4().hex
             return json.dumps(asdict(spent)).encode()
 
         self._storage.change(self._name, changed)
-        return given[-1]
+        return notes[-1]
 
 
 def budget_name(client_id: str) -> str:

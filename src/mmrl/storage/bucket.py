@@ -53,8 +53,8 @@ class Bucket:
         return _opened(location)
 
     def read(self, name: str) -> bytes | None:
-        found = self.read_version(name)
-        return None if found is None else found[0]
+        current = self.read_version(name)
+        return None if current is None else current[0]
 
     def read_version(self, name: str) -> tuple[bytes, Version] | None:
         """An object's bytes and their version; None where there is none."""
@@ -102,18 +102,18 @@ class Bucket:
         return self._put_if(name, data, version)
 
     def change(self, name: str, new: Callable[[bytes | None], bytes | None]) -> None:
-        found = self._seen.pop(name, None) or self.read_version(name)
+        current = self._seen.pop(name, None) or self.read_version(name)
         while True:
-            data = new(None if found is None else found[0])
+            data = new(None if current is None else current[0])
             if data is None:
                 return
             version = (
-                self.create(name, data) if found is None else self.replace(name, data, found[1])
+                self.create(name, data) if current is None else self.replace(name, data, current[1])
             )
             if version is not None:
                 self._seen[name] = data, version
                 return
-            found = self.read_version(name)
+            current = self.read_version(name)
 
     def stream(self, name: str) -> Stream:
         return _Stream(self, name)
@@ -130,8 +130,8 @@ class Bucket:
         import obstore
 
         with self._told():
-            found = obstore.list_with_delimiter(self._store, folder)["common_prefixes"]
-        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
+            prefixes = obstore.list_with_delimiter(self._store, folder)["common_prefixes"]
+        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in prefixes)
 
     def delete(self, names: Iterable[str]) -> None:
         import obstore
@@ -213,12 +213,12 @@ class Bucket:
                 made, lost = None, error
             if made is not None:
                 return made
-            found = self.read_version(name)
-            if found is not None and found[0] == data:
-                return found[1]
+            current = self.read_version(name)
+            if current is not None and current[0] == data:
+                return current[1]
             if lost is None:
                 return None
-            if (None if found is None else found[1]) != before or OBJECTS.exhausted(attempt):
+            if (None if current is None else current[1]) != before or OBJECTS.exhausted(attempt):
                 raise lost
             time.sleep(OBJECTS.wait(attempt, random.random()))
 
@@ -245,21 +245,21 @@ class Bucket:
             raise self._in_words(error) from None
 
     def _in_words(self, error: Exception) -> StorageError:
-        said = str(error)
-        code = re.search(r"<Code>(\w+)</Code>", said)
+        text = str(error)
+        code = re.search(r"<Code>(\w+)</Code>", text)
         if code and code[1] == "NoSuchBucket":
             why, then = "there is no such bucket", "make it first, or correct --home"
         elif type(error).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
             why = f"it refuses the credentials{f' ({code[1]})' if code else ''}"
             then = f"set {_CREDENTIALS} to a key that may read and write there"
             return _Refused(f"{self.location}: {why}: {then}.")
-        elif "169.254." in said or "metadata" in said.lower():
+        elif "169.254." in text or "metadata" in text.lower():
             why, then = "there are no credentials", f"set {_CREDENTIALS}"
         elif _endpoint().startswith("http://") and not _allows_http():
             why = "AWS_ENDPOINT_URL is an http:// address"
             then = "set AWS_ALLOW_HTTP=true as well, or use https://"
         else:
-            status = re.search(r"status code: (\d{3}[^:\n]*)", said)
+            status = re.search(r"status code: (\d{3}[^:\n]*)", text)
             answer = code[1] if code else status[1].strip() if status else None
             why = (
                 f"it answers {answer}" if answer else f"it does not answer at {_endpoint() or 'S3'}"

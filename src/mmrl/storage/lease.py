@@ -136,10 +136,10 @@ class _Holder:
             if version is not None:
                 self._version = version
                 return True
-            found = self._bucket.read_version(self._name)
-            if found is None or _parse(found[0]).get("holding") != self._holding:
+            current = self._bucket.read_version(self._name)
+            if current is None or _parse(current[0]).get("holding") != self._holding:
                 return False
-            self._version = found[1]  # of a beat that was done, though its answer was lost
+            self._version = current[1]  # of a beat that was done, though its answer was lost
         return False
 
     def _lose(self) -> None:
@@ -161,13 +161,13 @@ def _acquire(
     seen: Version | None = None  # the last version met, at `since`
     since, told = 0.0, False
     while True:
-        found, began = bucket.read_version(name), time.monotonic()
-        if found is None:
+        current, began = bucket.read_version(name), time.monotonic()
+        if current is None:
             made = bucket.create(name, mine)
             if made is not None:
                 return made, began
             continue
-        says, version = _parse(found[0]), found[1]
+        says, version = _parse(current[0]), current[1]
         alive = _is_alive(says)
         still = version == seen and time.monotonic() - since > LEASE
         if alive is False or still:

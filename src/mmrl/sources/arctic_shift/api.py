@@ -175,8 +175,8 @@ class ArcticShift:
 
 
 def _refused(status: int, error: str) -> str:
-    said = "".join(letter for letter in error[:120] if letter.isprintable())
-    why = f"{status}: {said}" if said else f"{status}, and no list of objects"
+    printable = "".join(letter for letter in error[:120] if letter.isprintable())
+    why = f"{status}: {printable}" if printable else f"{status}, and no list of objects"
     return (
         f"Arctic Shift refuses the request ({why}): check arctic_shift.base_url and the names of "
         "the subreddits, or try again later; `mmrl doctor --live` compares its answers with what "

@@ -122,7 +122,7 @@ class DumpSource:
         yield gathered.rest(to_end=broken is None)
         if broken is not None:
             raise broken
-        if not gathered.found:
+        if not gathered.met:
             raise InputError(self._nothing(goes_on=begin is not START))
 
     def _reading(self, path: Path, as_of: datetime) -> Reading:
@@ -167,7 +167,7 @@ class _Gathered:
     """Rows gathered into batches, with their places.
 
     Attributes:
-        found: a post that was asked for was met.
+        met: a post that was asked for was met.
     """
 
     def __init__(self, paths: Sequence[Path], begin: Mark) -> None:
@@ -180,19 +180,19 @@ class _Gathered:
         self._count = 0  # of rows
         self._outside = self._held = self._text = 0
         self._told = begin.units
-        self.found = begin.found
+        self.met = begin.found
 
     def add(self, part: Part, reached: Reached) -> Iterator[Batch]:
         """Takes rows; gives the batches that are full."""
         if self._count and self._count + len(part.rows) > BATCH:
             yield self._batch()
         if reached.file != self._mark.file:
-            self._mark = Mark(reached.file, units=self._before[reached.file], found=self.found)
+            self._mark = Mark(reached.file, units=self._before[reached.file], found=self.met)
         if len(part.rows):
             name = file_name(self._paths[reached.file])
             self._rows.append(part.rows.at(name, self._mark.line))
             self._count += len(part.rows)
-            self.found = self.found or part.rows.posts.num_rows > 0
+            self.met = self.met or part.rows.posts.num_rows > 0
         self._outside += part.outside
         self._held += part.text
         self._ended = part.lines > 0
@@ -204,7 +204,7 @@ class _Gathered:
                 reached.text,
                 reached.entry,
                 self._before[reached.file] + reached.read,
-                self.found,
+                self.met,
             )
         full = self._count >= BATCH or self._held >= BATCH_BYTES
         if full or (self._count and self._text >= _UNCOMMITTED):

@@ -40,8 +40,8 @@ class Duplicates:
         """The rows; refused where a post of the catalog, or an earlier row, with that id is
         another: it has another title, or was created on another day."""
         ids = rows.posts["post_id"]
-        found = self._catalog.lookup("posts", "post_id", ids, _COMPARED).to_pylist()
-        first: dict[str, int | Post] = {post["post_id"]: post for post in found}  # or its row
+        stored = self._catalog.lookup("posts", "post_id", ids, _COMPARED).to_pylist()
+        first: dict[str, int | Post] = {post["post_id"]: post for post in stored}  # or its row
         names = ids.to_pylist()
         again = {
             row: first[name] for row, name in enumerate(names) if first.setdefault(name, row) != row

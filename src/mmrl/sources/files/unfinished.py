@@ -34,7 +34,7 @@ class Unfinished:
         self._name = None if same is None else f"{FOLDER}/{same}.json"
         self._begun = generation(catalog)
 
-    def found(self) -> tuple[Mark, dict[str, Any] | None]:
+    def kept(self) -> tuple[Mark, dict[str, Any] | None]:
         """Where to begin, and the counts until there, as they were kept; None at the start.
 
         It begins at the start where rows were refused for their times as of another present, where

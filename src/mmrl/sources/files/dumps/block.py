@@ -100,14 +100,14 @@ class _Part:
         """Takes the posts of one line, or document."""
         self._text += len(line)
         try:
-            found = submissions(orjson.loads(line))
+            posts = submissions(orjson.loads(line))
         except orjson.JSONDecodeError as error:
             self.rows.add(str(number), Refused(Reason.NOT_A_POST, f"not JSON: {error}"))
             return
-        if len(found) == 1:
-            self._take(str(number), found[0])
+        if len(posts) == 1:
+            self._take(str(number), posts[0])
             return
-        for place, one in enumerate(found, start=1):
+        for place, one in enumerate(posts, start=1):
             self._take(f"{number}.{place}", one)
 
     def ended(self, lines: int = 0) -> Part:

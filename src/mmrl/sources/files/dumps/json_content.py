@@ -105,8 +105,8 @@ def submissions(value: Any) -> list[Any]:
     """
     if isinstance(value, dict) and "title" in value:  # as nearly every line is
         return [value]
-    found = list(_leaves(value, 0))
-    return [leaf for leaf in found if _may_be_post(leaf)] or found
+    leaves = list(_leaves(value, 0))
+    return [leaf for leaf in leaves if _may_be_post(leaf)] or leaves
 
 
 def _leaves(value: Any, depth: int) -> Iterator[Any]:

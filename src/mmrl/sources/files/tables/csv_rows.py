@@ -109,8 +109,8 @@ class CsvRows:
 
     def _row(self, values: list[str]) -> dict[str, Any] | Refused:
         if len(values) != len(self.names):
-            found = f"has {len(values)} values, expected {len(self.names)}"
-            return Refused(Reason.BAD_VALUE, found)
+            detail = f"has {len(values)} values, expected {len(self.names)}"
+            return Refused(Reason.BAD_VALUE, detail)
         # Of columns with the same name, the first.
         return dict(zip(reversed(self.names), reversed(values), strict=True))
 
@@ -181,11 +181,11 @@ class _Lines:
     def __next__(self) -> str:
         if len(self.taken) > _MOST_LINES or self._characters > _MOST_CHARACTERS:
             raise _TooMuchError
-        found = next(self._lines, None)
-        if found is None:
+        numbered = next(self._lines, None)
+        if numbered is None:
             self.ended = bool(self.taken)
             raise StopIteration
-        number, line = found
+        number, line = numbered
         text = self._text(number, line)
         self.taken.append((number, text))
         self._characters += len(text)

@@ -104,8 +104,8 @@ def _encoding(head: bytes) -> tuple[str, bool]:
 
     telling = b"\n".join(line for line in head.splitlines() if not line.isascii())[:_TOLD]
     # A line that happens to begin with a mark is no UTF-16: the file has none in front.
-    found = from_bytes(telling)
-    matches = [match for match in found if not match.encoding.startswith(("utf_16", "utf_32"))]
+    guesses = from_bytes(telling)
+    matches = [match for match in guesses if not match.encoding.startswith(("utf_16", "utf_32"))]
     if not matches:
         raise InputError("The table's encoding can't be told: name it with --encoding.")
     best = [match.encoding for match in matches if match == matches[0] or _ties(match, matches[0])]

@@ -78,7 +78,7 @@ class ImageFolder:
     def _by_id(self, folder: Path) -> dict[str, str]:
         """The image files of one folder by the word that may be an id: the first, or the last."""
         if folder not in self._named:
-            found: dict[str, str] = {}
+            by_word: dict[str, str] = {}
             try:
                 with os.scandir(self.root / folder) as entries:
                     names = sorted(entry.name for entry in entries)
@@ -88,9 +88,9 @@ class ImageFolder:
                 stem, suffix = os.path.splitext(name)
                 if suffix.lower() in _SUFFIXES:
                     words = re.split(r"[ _]", stem)
-                    found.setdefault(words[-1].lower(), name)
-                    found.setdefault(words[0].lower(), name)
-            self._named[folder] = found
+                    by_word.setdefault(words[-1].lower(), name)
+                    by_word.setdefault(words[0].lower(), name)
+            self._named[folder] = by_word
         return self._named[folder]
 
     def expected(self, post_id: str) -> Path:
