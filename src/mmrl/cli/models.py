@@ -162,3 +162,16 @@ def _write(
 def promote(version: Version, home: Home = DEFAULT_HOME) -> None:
     """Makes a version the champion by hand, for instance to roll back."""
     typer.echo(f"Version {open_home(home).models.promote(version)} is the champion now.")
+
+
+@app.command()
+def drop(version: Version, home: Home = DEFAULT_HOME) -> None:
+    """Deletes a version with its files, as after a purge of posts that it learned from.
+
+    The newest version that is left becomes champion if this one was.
+    """
+    models = open_home(home).models
+    number = models[version].version
+    champion = models.drop(number)
+    left = f"version {champion} is the champion" if champion else "no version is the champion"
+    typer.echo(f"Version {number} and its files are deleted; {left}.")

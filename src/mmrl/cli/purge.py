@@ -114,6 +114,12 @@ def _summary(outcome: dict[str, Any]) -> str:
         lines.append(outcome["not_told"])
     if outcome.get("models"):
         lines.append(f"Model versions that had met some of them: {', '.join(outcome['models'])}.")
+    if outcome.get("learned"):
+        lines.append(
+            f"Versions that learned from some, and keep numbers made from them: "
+            f"{', '.join(outcome['learned'])}. `mmrl train --force` trains one without them; then "
+            f"{', '.join(f'`mmrl models drop {version}`' for version in outcome['learned'])}."
+        )
     if outcome.get("experiments"):
         lines.append(
             "Experiments' cells that had been judged on some of them"

@@ -136,6 +136,14 @@ class Models:
         """Makes a version the champion by hand, for instance to roll back; returns its number."""
         return self._registry.promote(str(version))
 
+    def drop(self, version: str | int) -> str | None:
+        """Deletes a version with its files; the newest that is left becomes champion if this was.
+
+        Returns:
+            the champion's number; None where there is none.
+        """
+        return self._registry.drop(str(version))
+
     def __repr__(self) -> str:
         return f"<{counted(len(self), 'model')} in {self._home}>"
 

@@ -33,6 +33,11 @@ def note(catalog: Catalog, doomed: Doomed) -> None:
             doomed.notes[NOTE][met.version] = f"{met.learned} {met.judged}"
 
 
+def learned(doomed: Doomed) -> list[str]:
+    """The versions that learned from some of the posts: their files keep numbers made of these."""
+    return [version for version, counts in doomed.notes[NOTE].items() if int(counts.split()[0])]
+
+
 def erase(catalog: Catalog, doomed: Doomed) -> None:
     """Takes the posts out of the test predictions of the versions that were judged on them."""
     for version, counts in doomed.notes[NOTE].items():

@@ -45,6 +45,7 @@ class PurgeReport:
         reports: reports written anew without the posts.
         reports_deleted: reports that could not be, with the reason.
         models: versions that had learned from, or been judged on, some of them.
+        learned: of those, the ones that had learned from some: their files keep traces.
         experiments: cells that were judged on some of them, by experiment.
         resumed: a purge that was killed before its end was ended first.
     """
@@ -55,6 +56,7 @@ class PurgeReport:
     reports: list[str] = field(default_factory=list)
     reports_deleted: dict[str, str] = field(default_factory=dict)
     models: list[str] = field(default_factory=list)
+    learned: list[str] = field(default_factory=list)
     experiments: dict[str, int] = field(default_factory=dict)
     resumed: bool = False
 
@@ -168,6 +170,7 @@ def _carry_out(
     report.erased.update({reason: int(n) for reason, n in doomed.notes[_ERASED].items()})
     report.experiments = dict(Counter(report.experiments) + experiments.counts(doomed))
     report.models = sorted({*report.models, *doomed.notes[models.NOTE]}, key=int)
+    report.learned = sorted({*report.learned, *models.learned(doomed)}, key=int)
     progress.finish(f"{report.erased.total():,} posts erased")
 
 

@@ -100,7 +100,7 @@ class Registry:
         return number
 
     def drop(self, version: str) -> str | None:
-        """Takes a version off the list and deletes its files, for one that can't be read.
+        """Takes a version off the list and deletes its files, also of one that can't be read.
 
         The newest version that is left becomes champion if this one was.
 

@@ -1,0 +1,44 @@
+"""Versions that learned from purged posts are named, and can be deleted with their files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from mmrl.catalog import Catalog
+from mmrl.cli.app import app
+from mmrl.learning.registry.registry import Registry
+from tests.support.earlier_home import unpack_earlier_home
+
+
+def run(home: Path, *words: str) -> Any:
+    result = CliRunner().invoke(app, [*words, "--home", str(home)])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_a_purge_names_the_versions_that_learned_from_its_posts(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    unpack_earlier_home(home)
+    (home / "mmrl.toml").write_text("[purge]\nsettle_seconds = 0\n")
+    judged = Registry(home).test_predictions("1")["post_id"].to_pylist()
+    splits = Registry(home).show("1").evaluation.splits
+    samples = Catalog.open(home).read("samples", where="score IS NOT NULL").to_pylist()
+    learned = [
+        row["post_id"]
+        for row in samples
+        if splits.train.start <= row["created_at"] <= splits.train.end
+    ]
+    told = json.loads(run(home, "purge", "--post", judged[0], "--json").stdout)
+    assert (told["models"], told["learned"]) == (["1"], [])
+    told = json.loads(run(home, "purge", "--post", learned[0], "--json").stdout)
+    assert (told["models"], told["learned"]) == (["1"], ["1"])
+    said = run(home, "purge", "--post", learned[1]).output
+    assert "keep numbers made from them: 1." in said
+    assert "`mmrl models drop 1`" in said
+    assert list(home.glob("models/*/artifacts/model/model.json"))
+    dropped = run(home, "models", "drop", "champion").output
+    assert dropped == "Version 1 and its files are deleted; no version is the champion.\n"
+    assert not list(home.glob("models/*/artifacts/model/*"))
+    assert list(Registry(home).list()) == []
