@@ -113,7 +113,10 @@ def test_a_random_split_says_that_it_leaks() -> None:
         samples, np.ones(100, bool), validation_share=0.1, test_share=0.2, seed=0
     )
     assert split.leaking
-    assert splits_of(split, samples, seen_authors(split, samples), 0, 0).leaking
+    told = splits_of(split, samples, seen_authors(split, samples), 0, 0)
+    assert told.leaking
+    assert told.learned_of is not None
+    assert sum(told.learned_of.values()) == told.train.posts + told.validation.posts
     assert len(np.unique(np.concatenate([split.train, split.validation, split.test]))) == 100
 
 

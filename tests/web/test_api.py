@@ -92,7 +92,12 @@ def test_a_post_without_a_picture_is_refused_by_a_model_that_learned_from_none_s
         ({"hours": ["2030-01-01T00:00:00"]}, PICTURES, 422, "timezone"),
         ({"features": {"colour": "red"}}, PICTURES, 422, "knows no feature 'colour'"),
         ({}, [("picture", ("a.txt", b"hello there"))], 422, "a.txt: "),
-        ({}, [("picture", (f"{n}.jpg", b"x")) for n in range(500)], 413, "500 pictures were given; 20"),
+        (
+            {},
+            [("picture", (f"{n}.jpg", b"x")) for n in range(500)],
+            413,
+            "500 pictures were given; 20",
+        ),
     ],
 )
 def test_a_bad_request_is_a_problem_in_sentences(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -96,6 +97,11 @@ def test_the_record_names_its_version_and_what_it_was_judged_on(
     assert f"Version {shown.version}" in page
     assert f"{shown.evaluation.splits.test.posts:,} posts that went up later" in page
     assert "Spearman within subreddit" in page
+    here = re.search(
+        r"r/SimPics: \d+ later posts, \d+% inside their range",
+        client.get("/communities/SimPics").text,
+    )
+    assert here is not None
     small = client.get("/").text
     assert "How good is this?" in small
     assert "Coverage of the 80% interval" in small

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mmrl.learning.evaluation.judge import Judged, difference, judge
 from mmrl.learning.evaluation.metrics import METRICS, leading
@@ -189,7 +190,14 @@ def splits_of(
         authors_unseen=len({author for author in authors[~seen] if author is not None}),
         too_old=too_old,
         thinned_out=thinned_out,
+        learned_of=_by_subreddit(samples, np.concatenate([split.train, split.validation])),
     )
+
+
+def _by_subreddit(samples: pa.Table, rows: np.ndarray) -> dict[str, int]:
+    """How many of the rows are of each subreddit, in lower case."""
+    counts = pc.value_counts(pc.utf8_lower(samples["subreddit"].take(pa.array(rows))))
+    return dict(sorted((one["values"].as_py(), one["counts"].as_py()) for one in counts))
 
 
 def _part(samples: pa.Table, rows: np.ndarray) -> Part:

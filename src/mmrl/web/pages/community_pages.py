@@ -15,6 +15,7 @@ from mmrl.serving.inputs.hours import zone_of
 from mmrl.web.facts.community import Lately, lately
 from mmrl.web.form import ZONES
 from mmrl.web.pages import draw
+from mmrl.web.pages.record import record_in
 from mmrl.web.pages.templates import page
 from mmrl.web.requests.problems import Problem
 from mmrl.web.service import Service
@@ -63,7 +64,7 @@ async def one_community(request: Request, name: str, zone: str = "UTC") -> Respo
         "cells": draw.heat_of_groups(recent),
         "zone": zone,
         "zones": ZONES,
-        "judged": service.judged().get(facts.name.lower()),
+        "record": await run_in_threadpool(record_in, service, facts.name),
     }
     return page(request, "community.html.j2", context)
 

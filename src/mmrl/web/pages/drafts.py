@@ -16,7 +16,7 @@ from mmrl.serving.communities import search
 from mmrl.serving.inputs.drafts import ImageFile
 from mmrl.web.form import ZONES, Asked
 from mmrl.web.pages import wording
-from mmrl.web.pages.record import record
+from mmrl.web.pages.record import record, record_in
 from mmrl.web.pages.rows import Rows, rows_of
 from mmrl.web.pages.templates import page
 from mmrl.web.pictures import Picture
@@ -140,13 +140,6 @@ def _before(service: Service, pictures: list[Picture]) -> list[str]:
     return [wording.posted_before(picture.name, posts) for picture, posts in named if posts]
 
 
-def _of_communities(service: Service, asked: Asked) -> list[str]:
-    """How the model did on later posts of the communities that were asked for."""
-    judged = service.judged()
-    results = [(name, judged.get(name.lower())) for name in asked.communities]
-    return [wording.record_in(name, result) for name, result in results]
-
-
 def _against(request: Request) -> int:
     text = request.query_params.get("against", "")
     return int(text) if text.isdecimal() and len(text) < 4 else 1
@@ -180,7 +173,7 @@ async def _form(
         "ranking": ranking,
         "notes": [*before, *ranking.notes] if ranking else before,
         "record": told,
-        "of_communities": _of_communities(service, asked) if ranking else [],
+        "of_communities": [record_in(service, name) for name in asked.communities if ranking],
     }
     status, headers = (problem.status, problem.headers) if problem else (200, {})
     return page(request, "drafts.html.j2", context, status, headers)

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from mmrl.learning.evaluation.metrics import METRICS
 from mmrl.report.sentences import Tile, tiles, verdict
 from mmrl.times import parse_time
+from mmrl.web.pages import wording
 from mmrl.web.pages.templates import page
-from mmrl.web.pages.wording import age
 from mmrl.web.service import SCORED, Service
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +52,7 @@ def record(service: Service) -> Record:
     return Record(
         version=shown.version,
         trained_at=trained_at,
-        age=age(since),
+        age=wording.age(since),
         old=since.days >= _OLD_DAYS,
         learned=sum(part.posts for name, part in parts.items() if name != "test"),
         judged=shown.evaluation.splits.test.posts,
@@ -60,6 +60,13 @@ def record(service: Service) -> Record:
         warning=service.scores().warning,
         small=[tile for tile in tiles(shown.evaluation.models) if tile.label in labels],
     )
+
+
+def record_in(service: Service, name: str) -> str:
+    """What that version learned from of a community, and how it did on later posts of it."""
+    learned = service.shown().evaluation.splits.learned_of
+    posts = None if learned is None else learned.get(name.lower(), 0)
+    return wording.record_in(name, service.judged().get(name.lower()), posts)
 
 
 @router.get("/model")

@@ -62,11 +62,18 @@ def known_of(community: Community) -> str:
     return " · ".join(parts)
 
 
-def record_in(name: str, judged: SubredditResult | None) -> str:
-    """How the model did on later posts of a community, in a sentence."""
+def record_in(name: str, judged: SubredditResult | None, learned: int | None) -> str:
+    """On how many posts of a community the model learned, and how it did on later ones.
+
+    Args:
+        learned: None where a model of an earlier mmrl does not tell.
+    """
+    start = (
+        f"r/{name}: " if learned is None else f"r/{name}: learned from {learned:,} of its posts; "
+    )
     if judged is None:
-        return f"r/{name}: none of the posts that it was judged on is of this community."
-    coverage = f"r/{name}: {judged.posts:,} later posts, {judged.coverage:.0%} inside their range"
+        return f"{start}none of the posts that it was judged on is of this community."
+    coverage = f"{start}{judged.posts:,} later posts, {judged.coverage:.0%} inside their range"
     if judged.spearman is None:
         return f"{coverage}; too few to say how well it orders them."
     return f"{coverage}; rank agreement {judged.spearman:.2f} (1 is perfect, 0 is chance)."
