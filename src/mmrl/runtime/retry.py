@@ -1,8 +1,8 @@
 """Retry policies: which failures are tried again, how often, and how long to wait in between.
 
 All of mmrl's policies for requests stand here, so that a change of one is a change of one line. A
-caller asks its policy and does the waiting itself. Bounds of commits that meet each other, and of the
-object store's own client, stand where they are set.
+caller asks its policy and does the waiting itself. Bounds of commits that meet each other, and of
+the object store's own client, stand where they are set.
 """
 
 import re
