@@ -29,7 +29,6 @@ def test_an_earlier_versions_evaluation_is_written_again_with_every_key_it_had()
         assert written["training"].pop("weights") == {}  # of models that had two learners
         assert written.pop("settings") == {}
         assert written.pop("removals") is None
-        assert written.pop("settings") == {}
         for left_out in ("too_old", "thinned_out"):  # of trainings that took every post
             assert written["splits"].pop(left_out) == 0
         assert written["splits"].pop("learned_of") is None
