@@ -19,4 +19,4 @@ def test_hostile_input_loses_nothing(kind: str) -> None:
 
 
 def test_a_broken_file_of_a_model_ends_no_command_in_a_traceback(tmp_path: Path) -> None:
-    assert [said for said in broken_files.commands(tmp_path, most=14) if said] == []
+    assert [loss for loss in broken_files.commands(tmp_path, most=14) if loss] == []
