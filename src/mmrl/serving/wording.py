@@ -18,7 +18,12 @@ def better_than(row: Ranked) -> str:
     if row.percentile is None:
         return f"Where it would stand in r/{row.subreddit} is not known."
     low, middle, high = percents(row.percentile)
-    return f"better than {middle}% of r/{row.subreddit}'s posts ({low} to {high})"
+    return f"better than {middle}% of {possessive(f'r/{row.subreddit}')} posts ({low} to {high})"
+
+
+def possessive(name: str) -> str:
+    """r/pics', r/aww's."""
+    return f"{name}'" if name.lower().endswith("s") else f"{name}'s"
 
 
 def percents(interval: Interval) -> tuple[int, int, int]:

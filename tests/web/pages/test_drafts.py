@@ -91,7 +91,7 @@ def test_every_draft_is_ranked_and_compared_with_the_first(client: TestClient) -
     assert page.count('<td class="place">') == 2 * 2 * 2
     assert "8 combinations were predicted by version 1." in page
     assert re.search(
-        r"better than \d+% of r/(SimPics|simart)'s posts \(\d+ to \d+\)", unescape(page)
+        r"better than \d+% of r/(SimPics'|simart's) posts \(\d+ to \d+\)", unescape(page)
     )
     assert "(this one)" in page
     assert re.search(r"\d+: no clear difference|\d+%", page)
