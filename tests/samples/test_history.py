@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl.catalog.columns import TIME
-from mmrl.samples.history import MIN_RANKED, History
+from mmrl.samples.history import MIN_RANKED, History, log_scores
 from mmrl.samples.ranks import Events, Ordered
 from tests.support.samples_catalog import at
 
@@ -244,3 +244,8 @@ def test_an_import_has_a_history_though_it_was_looked_at_years_later() -> None:
     watched = as_table([post | {"imported": False} for post in posts])
     found = History(watched, MATURE).features(table["subreddit"], table["author_id"], created)
     assert found["author_seen_before"].tolist() == [0, 0]
+
+
+def test_a_score_of_any_size_is_taken() -> None:
+    scores = pa.chunked_array([[2**62 + 1, 0, -5, None]], pa.int64())
+    assert np.allclose(log_scores(scores), [62 * np.log(2), 0.0, 0.0, np.nan], equal_nan=True)

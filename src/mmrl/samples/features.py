@@ -122,7 +122,7 @@ def nullable(values: np.ndarray) -> pa.Array:
 
 
 def _numbers(column: pa.ChunkedArray | pa.Array) -> np.ndarray:
-    return np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=np.float64)
+    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
 def _numbers_of_time(times: pa.ChunkedArray | pa.Array) -> np.ndarray:

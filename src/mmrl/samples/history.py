@@ -256,8 +256,8 @@ def _subreddit_codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
 
 
 def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
-    """log1p of the scores, those under 0 taken as 0."""
-    return np.log1p(np.maximum(pc.cast(scores, pa.float64()).to_numpy(), 0.0))
+    """log1p of the scores, those under 0 taken as 0; of any size, as a file may hold them."""
+    return np.log1p(np.maximum(pc.cast(scores, pa.float64(), safe=False).to_numpy(), 0.0))
 
 
 def numbered(names: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:

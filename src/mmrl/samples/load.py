@@ -217,9 +217,10 @@ def history_of(
 
 def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.ChunkedArray:
     """Score per thousand subscribers; null where there are none, or not known."""
-    thousands = pc.divide(pc.cast(subscribers, pa.float64()), 1000.0)
+    thousands = pc.divide(pc.cast(subscribers, pa.float64(), safe=False), 1000.0)
     return pc.divide(
-        pc.cast(score, pa.float64()), pc.if_else(pc.greater(thousands, 0.0), thousands, None)
+        pc.cast(score, pa.float64(), safe=False),
+        pc.if_else(pc.greater(thousands, 0.0), thousands, None),
     )
 
 

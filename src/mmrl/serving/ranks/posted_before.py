@@ -38,7 +38,11 @@ class Before:
         posted = f"{self.created_at:%Y-%m-%d} in r/{self.subreddit}"
         if self.score is None:
             return f"{posted} (what became of it is not known yet)"
-        stood = "" if self.percentile is None else f", better than {int(100 * self.percentile)}% of posts"
+        stood = (
+            ""
+            if self.percentile is None
+            else f", better than {int(100 * self.percentile)}% of posts"
+        )
         return f"{posted} (score {self.score:,}{stood})"
 
 
