@@ -9,6 +9,7 @@ import pytest
 from mmrl.config import TrainSettings
 from mmrl.errors import InputError
 from mmrl.learning.chosen_posts import choose_posts
+from mmrl.learning.splits import split_by_time
 from tests.support.learning_samples import make_samples
 
 EVERY = np.ones(600, bool)
@@ -41,7 +42,7 @@ def test_a_window_that_leaves_too_few_posts_is_named() -> None:
 
 
 def test_the_newest_half_is_kept_and_older_posts_are_drawn_evenly() -> None:
-    samples = make_samples(days=90)
+    samples = make_samples(days=100)
     chosen = choose_posts(samples, EVERY, options(max_posts=400))
     assert chosen.thinned_out == 200
     assert sorted([*chosen.rows, *chosen.left_out]) == list(range(600))
@@ -50,6 +51,25 @@ def test_the_newest_half_is_kept_and_older_posts_are_drawn_evenly() -> None:
     strata = [(names[row], created[row].month) for row in range(400)]
     there, drawn = Counter(strata), Counter(strata[row] for row in chosen.rows if row < 400)
     assert all(abs(drawn[stratum] - count / 2) <= 1 for stratum, count in there.items())
+
+
+def test_posts_that_come_fast_are_drawn_from_weeks_so_that_they_can_be_split() -> None:
+    samples = make_samples(4_000)
+    few = options(max_posts=200)  # the newest 100 are of a day and a half
+    chosen = choose_posts(samples, np.ones(4_000, bool), few)
+    assert len(chosen.rows) == 200
+    split = split_by_time(
+        samples.take(pa.array(chosen.rows)),
+        np.ones(200, bool),
+        validation_share=few.validation_share,
+        test_share=few.test_share,
+        mature_after_hours=36,
+    )
+    assert min(map(len, (split.train, split.validation, split.test))) > 0
+    created = samples["created_at"].to_pylist()
+    ages = np.array([(created[-1] - created[row]).days for row in chosen.rows])
+    assert (ages < 28).sum() == 100
+    assert 15 < (ages < 7).sum() < 35  # a quarter of these, not the newest alone
 
 
 def test_of_older_posts_no_more_is_copied_than_the_draw_needs() -> None:

@@ -1,9 +1,11 @@
 """The posts that a training uses, where there are more than it may: the newest, and of the older
 ones a sample.
 
-The newest half of what may be used is kept whole, for levels move and the posts to be judged on are
-the newest. The rest is drawn from the older posts, from each subreddit's posts of each month as
-large a share as from any other. A post's place in the draw is its own, given by the seed, so that
+Half of what may be used is the newest posts, for levels move and the posts to be judged on are the
+newest; the rest is drawn from older ones. Where four weeks bring more than that half, it is drawn
+from all of these weeks: taken whole, the newest might be of a few hours, and a split needs days
+between its parts. A draw takes from each subreddit's posts of each month as large a share as from
+any other. A post's place in the draw is its own, given by the seed, so that
 most of what is drawn today is drawn tomorrow, too.
 """
 
@@ -20,6 +22,7 @@ from mmrl.errors import InputError
 from mmrl.samples.features import microseconds
 
 _NEWEST = 0.5  # share of the posts used
+_NEWEST_SPAN = timedelta(days=28) // timedelta(microseconds=1)  # that they are from, at least
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,20 @@ def choose_posts(samples: pa.Table, usable: np.ndarray, options: TrainSettings) 
     if most is not None and len(within) > most:
         in_time = within[np.argsort(created[within], kind="stable")]
         newest = round(most * _NEWEST)
-        older = in_time[: len(in_time) - newest]
-        read = samples.select(["post_id", "subreddit", "created_at"]).take(pa.array(older))
-        drawn = _drawn(read, most - newest, options.seed)
-        chosen = np.sort(np.concatenate([older[drawn], in_time[len(in_time) - newest :]]))
+        since = np.searchsorted(created[in_time], created[in_time[-1]] - _NEWEST_SPAN)
+        older, recent = np.split(in_time, [min(int(since), len(in_time) - newest)])
+        of_older = min(len(older), most - newest)
+        counts = ((older, of_older), (recent, most - of_older))
+        drawn = [_drawn(samples, rows_of, count, options.seed) for rows_of, count in counts]
+        chosen = np.sort(np.concatenate(drawn))
     return Chosen(chosen, len(rows) - len(within), np.setdiff1d(within, chosen))
 
 
-def _drawn(samples: pa.Table, count: int, seed: int) -> np.ndarray:
-    """So many rows, from each subreddit's posts of each month as large a share as can be."""
+def _drawn(samples: pa.Table, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """So many of the rows, from each subreddit's posts of each month as large a share as can be."""
+    if count >= len(rows):
+        return rows
+    samples = samples.select(["post_id", "subreddit", "created_at"]).take(pa.array(rows))
     key = f"{seed}\n".encode()
     draws = np.array(
         [
@@ -98,4 +106,4 @@ def _drawn(samples: pa.Table, count: int, seed: int) -> np.ndarray:
     of = stratum[order]
     # How far down its stratum a post stands, 0 to 1: the same line drawn through all of them.
     depth = (np.arange(len(order)) - starts[of] + draws[order] / 2.0**64) / sizes[of]
-    return np.asarray(order[np.lexsort((draws[order], depth))[:count]])
+    return np.asarray(rows[order[np.lexsort((draws[order], depth))[:count]]])
