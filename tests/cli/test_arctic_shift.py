@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from mmrl.catalog import Catalog
-from mmrl.cli import main
+from mmrl.cli import INTERRUPTED, main
 from mmrl.config import load_settings
 from mmrl.errors import InputError
+from mmrl.home.home import Home
 from mmrl.home.make import init
 from mmrl.home.starting import make_home
 from mmrl.sandbox import Faults, SandboxServer, praw_settings
+from tests.support.command import call
 from tests.support.service_trial import START, busy
 
 Run = Callable[..., tuple[str, str]]
@@ -207,3 +209,34 @@ def test_a_home_of_an_earlier_version_has_no_rules_and_reads_so(tmp_path: Path) 
     from mmrl.collector.rules import newest_rules
 
     assert newest_rules(Catalog.open(tmp_path / "home", create=True)) == {}
+
+
+@pytest.mark.slow
+def test_a_start_that_was_interrupted_goes_on_and_ends_by_offering_the_page(
+    server: SandboxServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("MMRL_ARCTIC_SHIFT__BASE_URL", server.url)
+    monkeypatch.setenv("MMRL_IMAGES__ALLOW_LOOPBACK", "true")
+    names = ("SimPics", "SimScenes", "SimTown")
+    command = ("start", *names, "--days", "7", "--home", home, "--sandbox-clock", "jump")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Home, "run", interrupted)
+        stopped = call(capsys, *command)
+    assert stopped.code == INTERRUPTED
+    assert "Stopped: the same command goes on from here." in stopped.out
+    assert Catalog.open(home).count("posts") == 60
+    first = server.stats()["archive"]["requests"]
+    again = call(capsys, *command)
+    assert again.code == 0, again.err
+    assert "60 posts, 0 of them new" in again.out
+    assert server.stats()["archive"]["requests"] - first <= first
+    assert f"Next: mmrl serve --home {home}" in again.out
+    assert server.stats()["archive"]["most_in_a_second"] <= 2
