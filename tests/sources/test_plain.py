@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchmarks.made_dump import posts
 from mmrl.sources import still_image
 from mmrl.sources.files.rows import OBSERVATIONS, POSTS, Gathered
-from mmrl.sources.plain import Plain, read_plain
+from mmrl.sources.plain import POST_COLUMNS, Plain, read_plain
 from mmrl.sources.post import Parsed, Unstated
 from mmrl.sources.still_image import find_media
 from mmrl.sources.submission import CLOCKS_DIFFER, parse_submission
@@ -130,7 +130,8 @@ def assert_equal(plain: Plain, parsed: Any) -> None:
     rows.add_values("1", plain.post, plain.observation, stated=True)
     careful.add("1", parsed)
     assert rows.rows() == careful.rows()
-    assert dict(zip(POSTS.names, plain.post, strict=True)).keys() == parsed.post.keys()
+    assert dict(zip(POST_COLUMNS, plain.post, strict=True)).keys() == parsed.post.keys()
+    assert parsed.post.keys() == set(POSTS.names)
     assert parsed.observation is not None
     assert list(parsed.observation) == OBSERVATIONS.names
     assert plain.subreddit == parsed.post["subreddit"]

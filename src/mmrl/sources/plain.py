@@ -6,35 +6,46 @@ other value is left to it: so whatever is read here is what it would read.
 """
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from mmrl.catalog.fullnames import ACCOUNT, POST, fullname
 from mmrl.sources.dates import LAST
-from mmrl.sources.fields import MOST, unescaped
+from mmrl.sources.fields import MOST, count, flag, line, share, unescaped
 from mmrl.sources.still_image import find_media
 from mmrl.sources.submission import (
     CLOCKS_DIFFER,
+    COPIED,
     GONE,
     LEAST_SCORE,
-    LONGEST_PERMALINK,
     LONGEST_TITLE,
-    LONGEST_URL,
     LONGEST_WORDS,
     REDDIT_BEGAN,
     removed_by,
 )
 
-_BARE = re.compile(r"[0-9a-z]{1,13}").fullmatch
-_ACCOUNT = re.compile(r"t2_[0-9a-z]{1,13}").fullmatch
-_POST = re.compile(r"t3_[0-9a-z]{1,13}").fullmatch
+_BASE_36 = "([0-9a-z]{1,13})"
+_BARE = re.compile(_BASE_36).fullmatch
+_ACCOUNT = re.compile(fullname(ACCOUNT, _BASE_36)).fullmatch
+_POST = re.compile(fullname(POST, _BASE_36)).fullmatch
 _SUBREDDIT = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _SECOND = 1_000_000  # in microseconds
 _FIRST_SECOND, _LAST_SECOND = int(REDDIT_BEGAN.timestamp()), int(LAST.timestamp())
 _SKEW = CLOCKS_DIFFER // timedelta(seconds=1)
 
 
+# The columns of `posts` in the order in which a post's values are read here.
+POST_COLUMNS = (
+    *("post_id", "subreddit", "title", "author_id", "author_name", "created_at", "is_gallery"),
+    *("is_video", "gallery_size", "crosspost_parent", "image_url", "preview_url", "first_seen_at"),
+    *("source", "image_known_at", "flair_known_at"),
+    *(column.column for column in COPIED),
+)
+
+
 class Plain(NamedTuple):
-    """A post and its observation, as the values of the columns of `posts` and `observations`.
+    """A post and its observation, as the values of `POST_COLUMNS` and of `observations`' columns.
 
     Times are whole microseconds since 1970. `subreddit` and `created` are among the post's.
     """
@@ -67,24 +78,13 @@ def read_plain(submission: object, source: str, latest: int) -> Plain | None:
 
 def _read(data: dict[str, Any], source: str, latest: int) -> Plain:
     get = data.get
-    post_id, title, subreddit = get("id"), get("title"), get("subreddit")
-    if not (
-        post_id.__class__ is str
-        and subreddit.__class__ is str
-        and _BARE(post_id)
-        and _SUBREDDIT(subreddit)
-        and get("name") in (None, f"t3_{post_id}")
-        and "data" not in data  # a post in a wrapping
-    ):
-        raise _OddError
-    title, flair = _text(title, LONGEST_TITLE), get("link_flair_text")
-    if title is None:
+    post_id, subreddit = _names(data)
+    title, score = _text(get("title"), LONGEST_TITLE), _count(get("score"), LEAST_SCORE)
+    if title is None or score is None:
         raise _OddError
     created = _seconds(get("created_utc"))
     first_seen, observed = _observed(data, created, latest)
-    author = _author(get("author"))
-    media, parent = find_media(data), get("crosspost_parent")
-    gallery = media.gallery_size is not None or get("is_gallery") is True
+    author, media = _author(get("author")), find_media(data)
     post = (
         post_id,
         subreddit,
@@ -92,26 +92,18 @@ def _read(data: dict[str, Any], source: str, latest: int) -> Plain:
         _bare(_ACCOUNT, get("author_fullname")),
         None if author in GONE else author,
         created * _SECOND,
-        _words(get("url"), LONGEST_URL),
-        _words(get("permalink"), LONGEST_PERMALINK),
-        _flag(get("over_18")),
-        _flag(get("spoiler")),
-        gallery,
+        media.gallery_size is not None or get("is_gallery") is True,
         media.is_video,
         media.gallery_size,
-        None if parent is None else _bare(_POST, parent),
-        None if flair is None else _words(flair, LONGEST_WORDS),
-        _words(get("domain"), LONGEST_WORDS),
+        _bare(_POST, get("crosspost_parent")),
         media.image_url,
         media.preview_url,
         first_seen * _SECOND,
         source,
         None,
         None,
+        *[read(get(name), *limits) for name, read, limits in _COPIED],
     )
-    score = _count(get("score"), LEAST_SCORE)
-    if score is None:
-        raise _OddError
     observation = (
         post_id,
         observed * _SECOND,
@@ -129,6 +121,21 @@ def _read(data: dict[str, Any], source: str, latest: int) -> Plain:
     return Plain(subreddit, created * _SECOND, post, observation)
 
 
+def _names(data: dict[str, Any]) -> tuple[str, str]:
+    """The post's id, and its subreddit."""
+    post_id, subreddit = data.get("id"), data.get("subreddit")
+    if (
+        post_id.__class__ is str
+        and subreddit.__class__ is str
+        and _BARE(post_id)
+        and _SUBREDDIT(subreddit)
+        and ((name := data.get("name")) is None or name == fullname(POST, post_id))
+        and "data" not in data  # a post in a wrapping
+    ):
+        return post_id, subreddit
+    raise _OddError
+
+
 def _text(value: Any, most: int) -> str | None:
     if value is None:
         return None
@@ -138,22 +145,28 @@ def _text(value: Any, most: int) -> str | None:
 
 
 def _words(value: Any, most: int) -> str | None:
-    text = _text(value, most)
-    return None if text is None else unescaped(text)
+    """A text like `_text`, with Reddit's escapes undone."""
+    if value is None:
+        return None
+    if value.__class__ is not str or len(value) > most or "\0" in value:
+        raise _OddError
+    text = value.strip()
+    return (unescaped(text) if "&" in text else text) or None
 
 
 def _bare(form: Any, value: Any) -> str | None:
     """The id in a fullname of a certain form."""
     if value is None:
         return None
-    if value.__class__ is not str or not form(value):
+    name = form(value) if value.__class__ is str else None
+    if name is None:
         raise _OddError
-    return str(value[3:])
+    return str(name[1])
 
 
 def _author(value: Any) -> str | None:
     author = _words(value, LONGEST_WORDS)
-    if author is not None and "/" in author[:3]:  # u/NAME
+    if author is not None and "/" in author:  # such as u/NAME
         raise _OddError
     return author
 
@@ -164,10 +177,10 @@ def _flag(value: Any) -> bool | None:
     raise _OddError
 
 
-def _count(value: Any, least: int = 0) -> int | None:
+def _count(value: Any, least: int = 0, most: int = MOST) -> int | None:
     if value is None:
         return None
-    if value.__class__ is int and least <= value <= MOST:
+    if value.__class__ is int and least <= value <= most:
         return int(value)
     raise _OddError
 
@@ -178,6 +191,16 @@ def _share(value: Any) -> float | None:
     if value.__class__ in (float, int) and 0 <= value <= 1:
         return float(value)
     raise _OddError
+
+
+# What the parsers of `mmrl.sources.fields` are here, and with them the columns that are copied.
+_READ: dict[Callable[..., Any], Callable[..., Any]] = {
+    line: _words,
+    flag: _flag,
+    count: _count,
+    share: _share,
+}
+_COPIED = [(column.name, _READ[column.read], column.limits) for column in COPIED]
 
 
 def _seconds(value: Any) -> int:
@@ -210,13 +233,18 @@ def _observed(data: dict[str, Any], created: int, latest: int) -> tuple[int, int
     known = [
         time if time.__class__ is int else _seconds(time) for time in stated if time is not None
     ]
-    if not known or created - min(known) > _SKEW or not max(known) < _LAST_SECOND:
+    if not known or created - min(known) > _SKEW:
         raise _OddError
-    if max(known) * _SECOND > latest:
+    last = max(known)
+    if not last < _LAST_SECOND or last * _SECOND > latest:
         raise _OddError
-    observed = known[0]
-    first = observed if retrieved is None else min(_seconds(retrieved), observed)
-    return max(first, created), max(observed, created)
+    observed = known[0] if known[0] > created else created
+    if retrieved is None:
+        return observed, observed
+    first = _seconds(retrieved)
+    if first > observed:
+        first = observed
+    return first if first > created else created, observed
 
 
 def _removed_by(data: dict[str, Any], title: str, author: str | None) -> str | None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog.tables import SCHEMAS
+from mmrl.sources.plain import POST_COLUMNS
 from mmrl.sources.post import Parsed, Refused
 from mmrl.times import microseconds_of
 
@@ -167,11 +168,11 @@ class Gathered:
             self._refused.append(RefusedRow(post, place, row))
             return
         if row.observation is not None:
-            observation = _values(row.observation, OBSERVATIONS)
-            self.add_values(place, _values(row.post, POSTS), observation, stated=row.stated)
+            observation = _values(row.observation, OBSERVATIONS.names)
+            self.add_values(place, _values(row.post, POST_COLUMNS), observation, stated=row.stated)
         else:
             self._places.append(place)
-            self._posts.append(_values(row.post, POSTS))
+            self._posts.append(_values(row.post, POST_COLUMNS))
         if row.dropped:
             self._dropped[post] = row.dropped
         if row.extras:
@@ -180,7 +181,7 @@ class Gathered:
     def add_values(
         self, place: str, post: tuple[Any, ...], observation: tuple[Any, ...], *, stated: bool
     ) -> None:
-        """Takes a post and its observation, values in the order of their tables' columns.
+        """Takes a post and its observation, values in the order of `Plain`'s.
 
         Times are whole microseconds since 1970.
         """
@@ -194,8 +195,8 @@ class Gathered:
         """The rows so far."""
         return Rows(
             self._places,
-            _table(self._posts, POSTS),
-            _table(self._observations, OBSERVATIONS),
+            _table(self._posts, POST_COLUMNS, POSTS),
+            _table(self._observations, OBSERVATIONS.names, OBSERVATIONS),
             self._of_post,
             self._stated,
             self._dropped,
@@ -204,17 +205,16 @@ class Gathered:
         )
 
 
-def _values(row: Mapping[str, Any], schema: pa.Schema) -> tuple[Any, ...]:
-    values = (row[name] for name in schema.names)
+def _values(row: Mapping[str, Any], names: Sequence[str]) -> tuple[Any, ...]:
+    values = (row[name] for name in names)
     return tuple(microseconds_of(v) if isinstance(v, datetime) else v for v in values)
 
 
-def _table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+def _table(rows: list[tuple[Any, ...]], names: Sequence[str], schema: pa.Schema) -> pa.Table:
     if not rows:
         return schema.empty_table()
-    columns = zip(*rows, strict=True)
-    types = (one.type for one in schema)
-    arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    arrays = [pa.array(columns[one.name], one.type) for one in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
