@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmrl.cli.terminal.table import plain_table
 from mmrl.runtime.foreign_text import shown
 from mmrl.serving.answers.when import WEEKDAYS
 from mmrl.serving.wording import better_than, chance, hour_of, score_of
@@ -28,13 +28,9 @@ def ranking_table(ranking: "Ranking", zone: str, top: int) -> Table:
     rows = ranking[:top]
     place = ZoneInfo(zone)
     notes = dict.fromkeys([*ranking.notes, *(note for row in rows for note in row.notes)])
-    table = Table(
-        title=Text(f"{len(rows):,} of {len(ranking):,} drafts, by version {ranking.model_version}"),
-        caption=Text("\n".join(shown(note, 500) for note in notes)) if notes else None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    table = plain_table(
+        f"{len(rows):,} of {len(ranking):,} drafts, by version {ranking.model_version}",
+        "\n".join(shown(note, 500) for note in notes) if notes else None,
         padding=(0, 1, 0, 0),
     )
     table.add_column("", justify="right")
@@ -110,13 +106,8 @@ def hours_table(hours: "HourTable") -> Table:
 def reasons_table(why: "Explanation") -> Table:
     """What each kind of input adds to the best draft, and what its words are worth."""
     of_whom = f"r/{shown(why.subreddit)}" if why.subreddit else "all subreddits"
-    table = Table(
-        title=Text(f"Why: against a typical post of {of_whom} ({why.posts} of them)"),
-        caption=Text(why.trust),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    table = plain_table(
+        f"Why: against a typical post of {of_whom} ({why.posts} of them)", why.trust
     )
     table.add_column("")
     table.add_column("the expected score" if why.logarithms else "the percentile", justify="right")
@@ -129,14 +120,7 @@ def reasons_table(why: "Explanation") -> Table:
 
 def neighbours_table(posts: "tuple[Neighbour, ...]", sentence: str) -> Table:
     """Posts like the best draft, and whether such posts predict anything."""
-    table = Table(
-        title=Text("Like it: the nearest matured posts of the subreddit"),
-        caption=Text(sentence),
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = plain_table("Like it: the nearest matured posts of the subreddit", sentence)
     for name, justify in (("title", "left"), ("posted", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_column("better than", justify="right")

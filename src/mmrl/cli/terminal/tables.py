@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mmrl.cli.terminal.table import plain_table
 from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_terminal
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.evaluation.written import paired_rows
@@ -37,18 +37,12 @@ def metrics_table(evaluation: Evaluation, *, title: str | None = None) -> Table:
         for metric in on_terminal()
     }
     columns = {metric: column for metric, column in columns.items() if any(column.values())}
-    table = Table(
-        title=f"Judged on {splits.test.posts:,} posts{leaking}" if title is None else title,
-        caption=(
-            "Dim: 95% bootstrap interval. Green: the best, parts and ceiling aside.\n"
-            "In sub: within subreddit. Log: of log(1 + score). Pair: same subreddit and hour."
-        ),
-        box=box.SIMPLE_HEAD,
+    table = plain_table(
+        f"Judged on {splits.test.posts:,} posts{leaking}" if title is None else title,
+        "Dim: 95% bootstrap interval. Green: the best, parts and ceiling aside.\n"
+        "In sub: within subreddit. Log: of log(1 + score). Pair: same subreddit and hour.",
         collapse_padding=True,
-        title_justify="left",
-        caption_justify="left",
         padding=(0, 1, 0, 0),
-        pad_edge=False,
     )
     table.add_column("predictor", max_width=_LABEL_WIDTH, vertical="top")
     for metric in columns:
@@ -69,7 +63,7 @@ def metrics_table(evaluation: Evaluation, *, title: str | None = None) -> Table:
 
 def versions_table(versions: "Sequence[Version]") -> Table:
     """A row a model version, oldest first; the champion is marked."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = plain_table(padding=(0, 1, 0, 0))
     table.add_column("version")
     table.add_column("trained as of", min_width=10)
     metrics = on_terminal()
@@ -89,13 +83,10 @@ def versions_table(versions: "Sequence[Version]") -> Table:
 def comparison_table(comparison: "Comparison") -> Table:
     """Two versions side by side."""
     same = comparison.same_test_posts
-    table = Table(
-        title=None
+    table = plain_table(
+        None
         if same
-        else "Judged on different test posts: part of a difference is the posts, not the model.",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+        else "Judged on different test posts: part of a difference is the posts, not the model."
     )
     table.add_column("metric")
     for version in (comparison.a, comparison.b):
@@ -124,11 +115,8 @@ def comparison_table(comparison: "Comparison") -> Table:
 def paired_table(paired: "Paired") -> Table:
     """Versions on the test posts that they share, a line a metric of each."""
     head, rows = paired_rows(paired)
-    table = Table(
-        title=f"On the {paired.posts:,} test posts that they share; differences from the first",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    table = plain_table(
+        f"On the {paired.posts:,} test posts that they share; differences from the first"
     )
     table.add_column("metric")
     for row in rows:
@@ -141,16 +129,10 @@ def paired_table(paired: "Paired") -> Table:
 
 def prediction_table(prediction: "Prediction") -> Table:
     """Table of predictions of a draft, each with the interval that holds 80 outcomes in 100."""
-    table = Table(
-        title=Text(
-            f"{shown(prediction.title, 300)}  r/{shown(prediction.subreddit)}, "
-            f"posted {prediction.posted_at}"
-        ),
-        caption=Text("\n".join(prediction.notes)) if prediction.notes else None,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
+    table = plain_table(
+        f"{shown(prediction.title, 300)}  r/{shown(prediction.subreddit)}, "
+        f"posted {prediction.posted_at}",
+        "\n".join(prediction.notes) if prediction.notes else None,
     )
     table.add_column("")
     table.add_column("likely", justify="right")

@@ -72,7 +72,7 @@ class ListStore(Store):
             "again from the models' files."
         )
 
-    def add(
+    def add(  # as `Store` has it, whose parameters a store repeats
         self,
         name: str,
         tags: Mapping[str, str],

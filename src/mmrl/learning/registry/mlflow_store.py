@@ -104,7 +104,7 @@ class MlflowStore(Store):
         if database is not None and self.experiment:  # which makes the database
             make_relative(database)
 
-    def add(
+    def add(  # as `Store` has it, whose parameters a store repeats
         self,
         name: str,
         tags: Mapping[str, str],
