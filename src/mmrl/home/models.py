@@ -95,7 +95,12 @@ class Models:
         return purged_of(Catalog.open(self._home), str(version))
 
     def compare(self, a: str | int, b: str | int) -> "Comparison":
-        """Two versions side by side, metric by metric."""
+        """Two versions side by side, metric by metric.
+
+        Example:
+            >>> home.models.compare(1, "champion").metrics["spearman"].difference
+            0.0
+        """
         return self._registry.compare(str(a), str(b))
 
     def paired(self, *versions: str | int) -> "Paired":
@@ -133,7 +138,12 @@ class Models:
         return write_figures(self[version].evaluation, Path(to), form)
 
     def promote(self, version: str | int) -> str:
-        """Makes a version the champion by hand, for instance to roll back; returns its number."""
+        """Makes a version the champion by hand, for instance to roll back; returns its number.
+
+        Example:
+            >>> home.models.promote(1)
+            '1'
+        """
         return self._registry.promote(str(version))
 
     def drop(self, version: str | int) -> str | None:
@@ -141,6 +151,10 @@ class Models:
 
         Returns:
             the champion's number; None where there is none.
+
+        Example:
+            >>> mmrl.open("of_two_models").models.drop(1)
+            '2'
         """
         return self._registry.drop(str(version))
 

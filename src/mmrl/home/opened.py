@@ -43,7 +43,12 @@ class OpenHome:
     def open(
         cls, home: str | Path, *, create: bool = False, quiet: bool = False, **settings: Any
     ) -> Self:
-        """Opens a home; see `mmrl.open`."""
+        """Opens a home; see `mmrl.open`.
+
+        Example:
+            >>> len(mmrl.Home.open("earth", quiet=True).models)
+            1
+        """
         from mmrl.config import load_settings
 
         quiet_libraries()

@@ -66,7 +66,13 @@ class Ranker:
         return self._predictor.simulated
 
     def at(self, as_of: datetime) -> Self:
-        """The same model with what was known at another time, read anew."""
+        """The same model with what was known at another time, read anew.
+
+        Example:
+            >>> from datetime import UTC, datetime
+            >>> ranker.at(datetime(2026, 9, 1, tzinfo=UTC)).version == ranker.version
+            True
+        """
         other = type(self)(self._catalog, self._settings, self._named, as_of)
         other.__dict__["_predictor"] = self._predictor.at(as_of)
         return other
@@ -100,6 +106,11 @@ class Ranker:
             NotFoundError: there is no image at a path.
             InputError: an image is too large or does not come, an hour is none or is past, or there
                 is no such time zone.
+
+        Example:
+            >>> titles = ["Lake at dawn", "Dawn"]
+            >>> ranker.drafts(titles, ["pics"], ["images/lake.png"], hours="best").combinations
+            336
         """
         from mmrl.serving.inputs.contents import images_of
         from mmrl.serving.inputs.drafts import Drafts
@@ -133,6 +144,12 @@ class Ranker:
         Raises:
             NotFoundError: there is no such file.
             InputError: a column or a value is none that a draft may have; names the line.
+
+        Example:
+            >>> drafts = ranker.read_drafts("drafts.csv", zone="Europe/Berlin")
+            >>> ranking = ranker.rank(*drafts)
+            >>> len(drafts), len(ranking)
+            (2, 2)
         """
         from mmrl.serving.drafts_file import read_drafts
         from mmrl.serving.inputs.hours import zone_of
@@ -151,11 +168,25 @@ class Ranker:
                 many combinations, the model does not know a feature, there is no image and the
                 model learned from no post without one, or it learned from other encoders' vectors.
             Failure: the captioner gave nothing.
+
+        Example:
+            >>> drafts = ranker.drafts(["Lake at dawn", "Dawn"], ["pics"], ["images/lake.png"])
+            >>> ranking = ranker.rank(drafts)
+            >>> ranking[0].score.middle >= ranking[1].score.middle
+            True
         """
         return self._predictor.rank(*drafts)
 
     def write(self, ranking: "Ranking", to: str | Path) -> None:
-        """Writes a ranking as a CSV file, the best first; what is not known is empty."""
+        """Writes a ranking as a CSV file, the best first; what is not known is empty.
+
+        Example:
+            >>> drafts = ranker.drafts(["Lake at dawn", "Dawn"], ["pics"], ["images/lake.png"])
+            >>> ranking = ranker.rank(drafts)
+            >>> ranker.write(ranking, "ranking.csv")
+            >>> open("ranking.csv").readline()[:6]
+            'place,'
+        """
         from mmrl.serving.drafts_file import write_ranking
 
         write_ranking(ranking, Path(to))
@@ -165,6 +196,12 @@ class Ranker:
 
         Raises:
             InputError: the model tells nothing of one of them.
+
+        Example:
+            >>> drafts = ranker.drafts(["Lake at dawn", "Dawn"], ["pics"], ["images/lake.png"])
+            >>> one, other = ranker.rank(drafts)
+            >>> ranker.compare(one, other).sentence
+            'No clear difference (...% for the first).'
         """
         return self._predictor.compare(one, other)
 
@@ -183,6 +220,12 @@ class Ranker:
             drafts: what was ranked.
             neighbours: how many posts like it, of its subreddit.
             zone: the time zone of the hours.
+
+        Example:
+            >>> drafts = ranker.drafts(["Lake at dawn", "Dawn"], ["pics"], ["images/lake.png"])
+            >>> about = ranker.about_best(ranker.rank(drafts), drafts, neighbours=3)
+            >>> len(about.neighbours), about.hours  # which nobody asked for
+            (3, None)
         """
         from mmrl.serving.answers.best import about_best
 
@@ -197,6 +240,12 @@ class Ranker:
 
         Raises:
             InputError: they are several drafts, or the model tells nothing of the subreddit.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> week = ranker.when(draft, "Europe/Berlin")
+            >>> week.values.shape, week.best[0].draft.place
+            ((7, 24), 1)
         """
         from mmrl.serving.answers.when import when
 
@@ -207,6 +256,13 @@ class Ranker:
 
         Raises:
             InputError: they are several drafts, or no post is known to compare with.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> why = ranker.why(draft)
+            >>> added = sum(kind.value for kind in why.contributions)
+            >>> abs(why.typical + added - why.predicted) < 0.001
+            True
         """
         from mmrl.serving.answers.explain import explain
 
@@ -217,6 +273,11 @@ class Ranker:
 
         Raises:
             InputError: they are several drafts, there is no image, or the model reads none.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> ranker.squares(draft).values.shape
+            (6, 6)
         """
         from mmrl.serving.answers.occlude import occlude
 
@@ -227,6 +288,11 @@ class Ranker:
 
         Raises:
             InputError: they are several drafts.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> ranker.removal(draft).chance is None  # of too few posts it is known
+            True
         """
         from mmrl.serving.ranks.removal import removal
 
@@ -244,13 +310,24 @@ class Ranker:
 
         Raises:
             InputError: they are several drafts, or there is no image to compare by.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> nearest, next = ranker.similar(draft, by="image", everywhere=True, k=2)
+            >>> nearest.likeness >= next.likeness
+            True
         """
         from mmrl.serving.answers.similar import similar
 
         return similar(self._predictor, draft, by=by, everywhere=everywhere, count=k)
 
     def agreement(self, *, by: "By" = "both", everywhere: bool = False) -> "Agreement":
-        """Whether such posts predict anything; worked out once a version, by its test posts."""
+        """Whether such posts predict anything; worked out once a version, by its test posts.
+
+        Example:
+            >>> ranker.agreement(by="title", everywhere=True).posts
+            100
+        """
         from mmrl.serving.answers.agreement import agreement
 
         return agreement(self._predictor, by=by, everywhere=everywhere)
@@ -260,6 +337,12 @@ class Ranker:
 
         Raises:
             InputError: one is no usable image.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> [lake] = ranker.read_images(draft.images)
+            >>> lake.width, lake.height, lake.format
+            (64, 64, 'PNG')
         """
         from mmrl.serving.inputs.contents import read_images
 
@@ -267,7 +350,13 @@ class Ranker:
         return [image.facts for image in read]
 
     def posted_before(self, images: "Sequence[ImageFacts]") -> "list[list[Before]]":
-        """The earlier posts of each image, or of files that look alike, the newest first."""
+        """The earlier posts of each image, or of files that look alike, the newest first.
+
+        Example:
+            >>> draft = ranker.drafts(["Lake at dawn"], ["pics"], ["images/lake.png"])
+            >>> ranker.posted_before(ranker.read_images(draft.images))  # never
+            [[]]
+        """
         from mmrl.samples.reposts import image_key
         from mmrl.serving.ranks.posted_before import posted_before
 

@@ -40,22 +40,42 @@ class Samples:
 
     @property
     def columns(self) -> list[str]:
-        """The names of the columns."""
+        """The names of the columns.
+
+        Example:
+            >>> samples.columns[:2]
+            ['post_id', 'subreddit']
+        """
         return list(self.table.schema.names)
 
     @property
     def labelled(self) -> int:
-        """How many of the posts have a label."""
+        """How many of the posts have a label.
+
+        Example:
+            >>> 0 < samples.labelled <= len(samples)
+            True
+        """
         if "label_observed_at" not in self.columns:
             return 0
         return int(pc.sum(pc.is_valid(self.table["label_observed_at"])).as_py() or 0)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """A pandas data frame; vectors are arrays of float32."""
+        """A pandas data frame; vectors are arrays of float32.
+
+        Example:
+            >>> samples.to_pandas().shape == (len(samples), len(samples.columns))
+            True
+        """
         return self.table.to_pandas()
 
     def to_polars(self) -> "polars.DataFrame":
-        """A polars data frame; needs polars installed."""
+        """A polars data frame; needs polars installed.
+
+        Example:
+            >>> samples.to_polars().height == len(samples)
+            True
+        """
         import polars
 
         frame = polars.from_arrow(self.table)

@@ -64,6 +64,12 @@ class ContentEncoder:
             NotFoundError: there is no file at a path.
             InputError: an image does not decode, or `texts` are missing or not as many.
             WeightsError: the encoder's weights are missing.
+
+        Example:
+            >>> encoder = mmrl.encoder("visual")
+            >>> vectors = encoder.encode(["images/lake.png"], texts=["Lake at dawn"])
+            >>> vectors.shape == (1, encoder.dim)
+            True
         """
         if self.role in ("title", "caption"):
             return cast("TextEncoder", self._encoder).encode([str(text) for text in contents])
