@@ -61,3 +61,25 @@ def _bound(node: ast.AST) -> list[str | None]:
         case ast.alias(asname=name):
             return [name]
     return []
+
+
+def test_functions_and_files_are_short() -> None:
+    """Signatures and docstrings apart, whose length is that of what there is to say."""
+    long = []
+    for file in sorted((ROOT / "src/mmrl").rglob("*.py")):
+        text, name = file.read_text("utf-8"), str(file.relative_to(ROOT))
+        if len(text.splitlines()) > 400:
+            long.append(name)
+        long += [
+            f"{name}: {node.name}"
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _lines(node) > 55
+        ]
+    assert long == []
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of a function's body behind its docstring."""
+    first, last = function.body[0], function.body[-1]
+    begin = first.lineno - 1 if ast.get_docstring(function) is None else first.end_lineno
+    return (last.end_lineno or 0) - (begin or 0)

@@ -112,6 +112,12 @@ def _summary(outcome: dict[str, Any]) -> str:
         lines.append(f"{counted(outcome['due'], 'post is', 'posts are')} due to be re-checked.")
     if outcome.get("not_told"):
         lines.append(outcome["not_told"])
+    return "\n".join([*lines, *_elsewhere(outcome)])
+
+
+def _elsewhere(outcome: dict[str, Any]) -> list[str]:
+    """Sentences on what had been made of the posts: models, experiments, reports, old versions."""
+    lines = []
     if outcome.get("models"):
         lines.append(f"Model versions that had met some of them: {', '.join(outcome['models'])}.")
     if outcome.get("learned"):
@@ -135,7 +141,7 @@ def _summary(outcome: dict[str, Any]) -> str:
         f"{count} old versions of {table} have a tag and still hold what was erased: take it away."
         for table, count in outcome.get("versions_left", {}).items()
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def _listed(counts: dict[str, int], before: str) -> str:

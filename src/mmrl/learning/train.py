@@ -60,6 +60,25 @@ class Trained:
     test_vectors: Vectors
 
 
+@dataclass(frozen=True)
+class _Used:
+    """What a training uses of the samples.
+
+    Attributes:
+        samples: those of the split's parts.
+        vectors: theirs; None where `samples` hold them.
+        split: of `samples`.
+        chosen: how they were chosen.
+        authors_left_out: of labelled posts that were not drawn.
+    """
+
+    samples: pa.Table
+    vectors: Vectors | None
+    split: Split
+    chosen: Chosen
+    authors_left_out: list[str | None]
+
+
 def train(
     samples: pa.Table,
     settings: Settings,
@@ -93,21 +112,8 @@ def train(
     progress = progress or Silent()
     options = settings.train
     load_keras(settings.threads)
-    usable = labelled(samples, options.target)
-    if usable.sum() < options.min_samples:
-        raise InputError(too_few(int(usable.sum()), samples.num_rows, settings))
-    names = samples.schema.names
-    every = np.arange(samples.num_rows)
-    chosen = Chosen(every, 0, every[:0])
-    authors_left_out: list[str | None] = []
-    if split is None:
-        chosen, vectors = choose_posts(samples, usable, options), vectors or HeldVectors(samples)
-        authors_left_out = samples["author_id"].take(pa.array(chosen.left_out)).to_pylist()
-        vectors = vectors.of(chosen.rows)
-        samples = samples.drop_columns([name for name in vectors.dims if name in names])
-        samples = samples.take(pa.array(chosen.rows))
-        split = split_samples(samples, usable[chosen.rows], settings)
-    task, encoding = prepare(samples, split, settings, encoders, vectors)
+    used = _used(samples, split, vectors, settings)
+    task, encoding = prepare(used.samples, used.split, settings, encoders, used.vectors)
     ablated = options.ablation and bool(possible(task))
     progress.start("train", len(LEARNERS) + len(BASELINES) + ablated)
 
@@ -123,7 +129,7 @@ def train(
     if truth is not None:
         predictors.append(_ceiling(truth, task.test))
     true = evaluate.truth_of(task.test.samples)
-    seen = seen_authors(split, samples, authors_left_out)
+    seen = seen_authors(used.split, used.samples, used.authors_left_out)
     judged = evaluate.judge_all(predictors, true, seen, options.bootstrap, options.seed)
     evaluation = _evaluation(
         judged,
@@ -131,7 +137,9 @@ def train(
         settings,
         as_of,
         table_versions=dict(table_versions or {}),
-        splits=evaluate.splits_of(split, samples, seen, chosen.too_old, chosen.thinned_out),
+        splits=evaluate.splits_of(
+            used.split, used.samples, seen, used.chosen.too_old, used.chosen.thinned_out
+        ),
         ablation=_ablation(task, true, settings, progress) if ablated else [],
         calibration=calibration(*quantiles, task.test.target),
         seconds=fitting,
@@ -140,6 +148,30 @@ def train(
     progress.finish(_summary(evaluation))
     predictions = evaluate.test_predictions(task.test.samples, seen, predictors, quantiles)
     return Trained(model, evaluation, predictions, task.test.samples, task.test_vectors)
+
+
+def _used(
+    samples: pa.Table, split: Split | None, vectors: Vectors | None, settings: Settings
+) -> _Used:
+    """All samples of a split that is given; otherwise those chosen and split as the settings say.
+
+    Raises:
+        InputError: as `train`.
+    """
+    options = settings.train
+    usable = labelled(samples, options.target)
+    if usable.sum() < options.min_samples:
+        raise InputError(too_few(int(usable.sum()), samples.num_rows, settings))
+    if split is not None:
+        every = np.arange(samples.num_rows)
+        return _Used(samples, vectors, split, Chosen(every, 0, every[:0]), [])
+    chosen, vectors = choose_posts(samples, usable, options), vectors or HeldVectors(samples)
+    authors_left_out = samples["author_id"].take(pa.array(chosen.left_out)).to_pylist()
+    vectors, names = vectors.of(chosen.rows), samples.schema.names
+    samples = samples.drop_columns([name for name in vectors.dims if name in names])
+    samples = samples.take(pa.array(chosen.rows))
+    split = split_samples(samples, usable[chosen.rows], settings)
+    return _Used(samples, vectors, split, chosen, authors_left_out)
 
 
 def too_few(labelled_posts: int, posts: int, settings: Settings, imageless: int = 0) -> str:

@@ -158,7 +158,6 @@ class World:
         if posts < 50 or days < 3:
             raise InputError(f"{posts} posts over {days} days is no world: 50 and 3 are the least.")
         rng = np.random.default_rng([20260601, seed])
-        words = Random(f"mmrl sandbox {seed}")
         subreddits = _make_subreddits(rng)
         created = _moments(rng, posts, days, start)
         where = rng.choice(len(subreddits), posts, p=_uneven(len(subreddits), 0.5))
@@ -177,29 +176,10 @@ class World:
         }
         terms = {name: law.scaled(raw[name], with_image, law.SHARES[name]) for name in law.TERMS}
         numbers = Numbers.draw(rng, np.maximum(law.MEAN + sum(terms.values()), 0.0))
-        made = [
-            Post(
-                id=_base36(0x1000000 + 37 * n),
-                number=n,
-                created=float(created[n]),
-                subreddit=int(where[n]),
-                author=None if kinds[n] == "deleted_author" else int(who[n]),
-                title=titles.write(contents.title(n), words),
-                kind=str(kinds[n]),
-                score=int(numbers.score[n]),
-                pace=float(numbers.pace[n]),
-                ratio=float(numbers.ratio[n]),
-                talk=float(numbers.talk[n]),
-                over_18=bool(numbers.over_18[n]),
-                spoiler=bool(numbers.spoiler[n]),
-                drawing=contents.drawing(n, int(numbers.key[n])),
-            )
-            for n in range(posts)
-        ]
+        words = Random(f"mmrl sandbox {seed}")
+        made = _write_posts(created, where, who, kinds, contents, numbers, words)
         if removals:
-            image = [post for post in made if post.kind == "image"]
-            for place in np.flatnonzero(removed(image, len(subreddits), removals, seed)):
-                made[image[place].number] = replace(image[place], kind="removed")
+            _remove(made, len(subreddits), removals, seed)
             with_image = np.array([post.kind in WITH_IMAGE for post in made])
         end = start + timedelta(days=days)
         return cls(made, authors, subreddits, start, end, {**terms, "with_image": with_image})
@@ -351,6 +331,48 @@ def _cast(rng: np.random.Generator, posts: int, authors: int) -> np.ndarray:
 def _kinds(rng: np.random.Generator, posts: int) -> np.ndarray:
     shares = np.array([*_KINDS.values(), 1_000 - sum(_KINDS.values())]) / 1_000
     return np.asarray(rng.choice(np.array([*_KINDS, "image"]), posts, p=shares))
+
+
+def _write_posts(
+    created: np.ndarray,
+    where: np.ndarray,
+    who: np.ndarray,
+    kinds: np.ndarray,
+    contents: Contents,
+    numbers: Numbers,
+    words: Random,
+) -> list[Post]:
+    """Posts of what was drawn for each, with titles written.
+
+    Args:
+        where, who: indexes of subreddits and authors.
+    """
+    return [
+        Post(
+            id=_base36(0x1000000 + 37 * n),
+            number=n,
+            created=float(created[n]),
+            subreddit=int(where[n]),
+            author=None if kinds[n] == "deleted_author" else int(who[n]),
+            title=titles.write(contents.title(n), words),
+            kind=str(kinds[n]),
+            score=int(numbers.score[n]),
+            pace=float(numbers.pace[n]),
+            ratio=float(numbers.ratio[n]),
+            talk=float(numbers.talk[n]),
+            over_18=bool(numbers.over_18[n]),
+            spoiler=bool(numbers.spoiler[n]),
+            drawing=contents.drawing(n, int(numbers.key[n])),
+        )
+        for n in range(len(created))
+    ]
+
+
+def _remove(posts: list[Post], subreddits: int, share: float, seed: int) -> None:
+    """Has moderators remove this share of the image posts."""
+    image = [post for post in posts if post.kind == "image"]
+    for place in np.flatnonzero(removed(image, subreddits, share, seed)):
+        posts[image[place].number] = replace(image[place], kind="removed")
 
 
 def _uneven(count: int, power: float) -> np.ndarray:

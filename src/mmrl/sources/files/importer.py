@@ -179,13 +179,7 @@ def import_posts(
         progress.finish("stopped")
         work.close()
         unfinished.forget()
-        kept = report.new + report.known
-        if not kept:
-            raise NothingUsableError(str(error), report) from error
-        raise InputError(
-            f"{error} The {kept:,} posts read before that are kept ({report.new:,} of them "
-            "new), and a second import won't double them."
-        ) from error
+        raise _stopped(error, report) from error
     except BaseException:
         with suppress(StorageError, OSError):  # what ended the import is said, not this
             work.close()
@@ -196,6 +190,17 @@ def import_posts(
     if report.refused and not report.new + report.known:
         raise NothingUsableError(f"No row of {source.name} could be used.", report)
     return report
+
+
+def _stopped(error: InputError, report: ImportReport) -> InputError:
+    """The error of a source that can't be read any further, with what is kept of it."""
+    kept = report.new + report.known
+    if not kept:
+        return NothingUsableError(str(error), report)
+    return InputError(
+        f"{error} The {kept:,} posts read before that are kept ({report.new:,} of them new), and "
+        "a second import won't double them."
+    )
 
 
 class _Import:
