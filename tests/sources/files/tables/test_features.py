@@ -117,7 +117,7 @@ def test_a_second_import_adds_features_and_changes_none(catalog: Catalog, tmp_pa
     path = write(tmp_path / "posts.parquet", **values)
     report = read(catalog, path)
     assert (report.new, report.features) == (2, 1)
-    assert "1 new values of features" in report.summary()
+    assert "1 new value of features" in report.summary()
     assert kept(catalog) == {("p0", "tags"): "a | b"}
     write(path, **{**values, "tags": [["changed"], ["late"]]})
     report = read(catalog, path, features=["genre", "runtime"])
