@@ -4,7 +4,6 @@ The home is the one of the tests that an earlier mmrl made, trained again: then 
 """
 
 import itertools
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,10 +44,9 @@ def commands(folder: Path, most: int | None = None, seed: int = 0) -> Iterator[s
     whole = folder / "whole"
     unpack_earlier_home(whole)
     Image.effect_noise((96, 64), 60).convert("RGB").save(folder / PICTURE)
-    os.environ.update(train_variables())
     if most is None:  # the newest model has files that the earlier mmrl did not write
         trained = ["train", "--force", "--home", str(whole), "--as-of", AS_OF]
-        CliRunner().invoke(app, trained, catch_exceptions=False)
+        CliRunner(env=train_variables()).invoke(app, trained, catch_exceptions=False)
     files = sorted(
         file.relative_to(whole)
         for pattern in ("models/*/artifacts/model/*", "models/*.json", "*.db")
@@ -69,7 +67,7 @@ def _lost(whole: Path, home: Path, file: Path, harm: str, words: list[str]) -> s
     broken = home / file
     broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 2] if harm == "cut" else b"")
     placed = [str(home.parent / PICTURE) if word == PICTURE else word for word in words]
-    result = CliRunner().invoke(app, [*placed, "--home", str(home)])
+    result = CliRunner(env=train_variables()).invoke(app, [*placed, "--home", str(home)])
     shutil.rmtree(home)
     what = f"mmrl {' '.join(words)} with {file.name} {harm}"
     error = result.exception

@@ -48,7 +48,7 @@ def test_an_evaluation_is_plain_json_with_every_part_of_its_contract(trained: Tr
     assert {
         *("format", "mmrl_version", "as_of", "profile", "target", "encoders", "table_versions"),
         *("splits", "models", "differences", "beats_all_baselines", "verdict", "ablation"),
-        *("calibration", "training", "noise_ceiling", "removals"),
+        *("calibration", "training", "noise_ceiling", "removals", "settings"),
     } == set(evaluation)
     kinds = [model["kind"] for model in evaluation["models"].values()]
     assert kinds == ["model", *["part"] * 3, *["baseline"] * 7, "ceiling"]
