@@ -1,6 +1,7 @@
 """Experiments: plans, cells that are trained once, and the table of them."""
 
 import csv
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -254,6 +255,7 @@ def test_an_experiment_trains_each_cell_once_and_goes_on_after_a_kill(
         rows = list(csv.DictReader(opened))
     assert {row["metric"] for row in rows if row["features"] == "everything"} >= {"spearman"}
     assert median.commands[0] in (report.folder / "results.md").read_text()
+    assert shlex.split(median.commands[0])[:3] == ["mmrl", "experiment", str(file)]
     assert r"\toprule" in (report.folder / "results.tex").read_text()
     assert not home.models
 

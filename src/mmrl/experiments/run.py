@@ -92,8 +92,8 @@ def run_experiment(
     of = {profile: fingerprint(settings, profile, digested) for profile in plan.profiles}
     samples: dict[str, pa.Table] = {}  # of one profile at a time
     for cell in chosen:
-        file, before = _file(folder, plan, cell), _file(folder, plan, cell).is_file()
-        current = is_kept(file, of[cell.profile])
+        place = _file(folder, plan, cell)
+        before, current = place.is_file(), is_kept(place, of[cell.profile])
         if only is None and current:
             report.kept += 1
             continue
@@ -105,16 +105,17 @@ def run_experiment(
             report.failed[cell.key(plan)] = str(error)
             continue
         # Without posts that were purged while it was trained.
-        write_cell(file, not_purged(catalog, "predictions", predictions), of[cell.profile])
+        write_cell(place, not_purged(catalog, "predictions", predictions), of[cell.profile])
         report.trained += 1
         report.again += before and not current
     kept: dict[Cell, pa.Table] = {}
     for cell in cells(plan):
-        predictions = read_cell(_file(folder, plan, cell), of[cell.profile])
-        if predictions is not None:
-            kept[cell] = predictions
+        place = _file(folder, plan, cell)
+        stored = read_cell(place, of[cell.profile])
+        if stored is not None:
+            kept[cell] = stored
         else:
-            report.stale += _file(folder, plan, cell).is_file()
+            report.stale += place.is_file()
     commands = {cell: _command(file, catalog.home, folder, cell.key(plan)) for cell in kept}
     report.rows = rows_of(plan, kept, commands, settings.train.bootstrap)
     write_tables(report.rows, plan, folder)
