@@ -6,18 +6,20 @@ import pytest
 
 from tests.support.command import printed
 
-HOLES = """
+MALLOC = """
 import ctypes, sys
-from mmrl.runtime.malloc import give_back_what_is_freed
+from mmrl.runtime.malloc import give_back_what_is_freed, keep_what_is_freed
 
 def resident():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1024
 
-if sys.argv[1] == "given back":
-    assert give_back_what_is_freed()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+"""
+HOLES = f"""{MALLOC}
+if sys.argv[1] == "given back":
+    assert give_back_what_is_freed()
 before, blocks = resident(), []
 for _ in range(1_000):
     blocks.append(libc.malloc(100_000))
@@ -37,18 +39,9 @@ def test_blocks_that_are_freed_between_others_go_back_to_the_system() -> None:
     assert left("given back") < 5 < left("kept")  # MB of 100
 
 
-BATCH = """
-import ctypes, sys
-from mmrl.runtime.malloc import keep_what_is_freed
-
-def resident():
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon")) / 1024
-
+BATCH = f"""{MALLOC}
 if sys.argv[1] == "kept":
     assert keep_what_is_freed()
-libc = ctypes.CDLL(None)
-libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
 before = resident()
 block = libc.malloc(50_000_000)
 ctypes.memset(block, 1, 50_000_000)

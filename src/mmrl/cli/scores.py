@@ -62,9 +62,9 @@ def scores(
 
 def scores_table(scores: "Scores") -> "Table":
     """A row a day, and the last week."""
-    from rich.table import Table
+    from mmrl.cli.terminal.table import listing
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = listing()
     unit = "log score" if scores.unit == "log_score" else "percentile"
     table.add_column("posts of", no_wrap=True)
     for name in ("posts", "in order", "in 80% range", f"error ({unit})", "of recent means"):

@@ -71,9 +71,9 @@ def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False)
 
 
 def _counts(rows: "list[StageStatus]") -> "Table":
-    from rich.table import Table
+    from mmrl.cli.terminal.table import listing
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = listing()
     table.add_column("stage", no_wrap=True)
     table.add_column("done", justify="right", no_wrap=True)
     table.add_column("")
@@ -97,12 +97,12 @@ def _counts(rows: "list[StageStatus]") -> "Table":
 
 def _reasons(state: "Survey") -> "Table":
     """A row a reason; beside the counts, the sentences would not fit into 80 columns."""
-    from rich.table import Table
     from rich.text import Text
 
+    from mmrl.cli.terminal.table import listing
     from mmrl.runtime.foreign_text import shown
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = listing()
     table.add_column("why", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)

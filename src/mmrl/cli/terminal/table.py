@@ -22,3 +22,8 @@ def plain_table(title: str | None = None, caption: str | None = None, **options:
         pad_edge=False,
         **options,
     )
+
+
+def listing() -> Table:
+    """A table without a rule: rows under bold names."""
+    return Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from mmrl.cli.terminal.table import plain_table
+from mmrl.cli.terminal.table import listing, plain_table
 from mmrl.learning.evaluation.metrics import Metric, best, metric_of, on_terminal
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.evaluation.written import paired_rows
@@ -177,7 +177,7 @@ def prediction_table(prediction: "Prediction") -> Table:
 
 def communities_table(known: "Sequence[Community]") -> "Table":
     """A row a community."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = listing()
     table.add_column("community", overflow="fold")
     for name in ("posts", "matured", "median score", "subscribers"):
         table.add_column(name, justify="right", no_wrap=True)
