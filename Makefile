@@ -65,8 +65,8 @@ test: setup-dev setup-airflow  ## Lint, type-check, check the import contracts a
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-quick: setup-dev  ## Run the tests that are not slow
-	$(BIN)/pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+test-quick: setup-dev  ## Run the tests that are not slow (under 3 minutes on 2 cores)
+	$(BIN)/pytest -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: setup-dev  ## Lint, format, type-check and check the import contracts only
 	$(BIN)/python -m mmrl.stages > dags/mmrl_stages.json

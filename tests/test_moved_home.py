@@ -18,6 +18,8 @@ from tests.support.command import printed_by
 from tests.support.earlier_home import AS_OF, train_variables, unpack_earlier_home
 from tests.support.purge_home import where
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., str]
 
 

@@ -18,5 +18,6 @@ def test_hostile_input_loses_nothing(kind: str) -> None:
     assert lost == []
 
 
+@pytest.mark.slow
 def test_a_broken_file_of_a_model_ends_no_command_in_a_traceback(tmp_path: Path) -> None:
     assert [loss for loss in broken_files.commands(tmp_path, most=14) if loss] == []

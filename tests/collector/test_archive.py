@@ -90,6 +90,7 @@ def assert_all_there(trial: ArchiveTrial) -> None:
         assert row["score"] in (None, 1)
 
 
+@pytest.mark.slow
 def test_every_post_is_kept_once_and_its_score_when_it_has_settled(make: Make) -> None:
     trial = make(busy(120, 5))
     status = trial.run(43)

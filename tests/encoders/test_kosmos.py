@@ -24,6 +24,8 @@ from tests.support.command import printed
 from tests.support.tiny_caption_models import KOSMOS_TAGS, save_kosmos
 from tests.support.tiny_visual_models import IMAGE_FILES, image_file
 
+pytestmark = pytest.mark.slow
+
 MODEL = "microsoft/kosmos-2-patch14-224"
 IMAGES = [*IMAGE_FILES, *(image_file(seed, 60 + 9 * seed, 80) for seed in range(4, 10))]
 TOKENS = 40

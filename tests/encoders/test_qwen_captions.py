@@ -21,6 +21,8 @@ from tests.support.hub_encoders import assert_missing_weights_are_named, broken,
 from tests.support.tiny_qwen_captions import save_qwen_captions
 from tests.support.tiny_visual_models import IMAGE_FILES, image_file
 
+pytestmark = pytest.mark.slow
+
 NAME = "Qwen/Qwen3-VL-2B-Instruct"
 # Of five shapes, so that rows have different lengths, and two of one shape.
 IMAGES = [*IMAGE_FILES, image_file(4, 40, 700), image_file(5, 33, 20), image_file(6, 480, 640)]

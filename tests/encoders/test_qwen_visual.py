@@ -20,6 +20,8 @@ from tests.support.command import printed
 from tests.support.hub_encoders import assert_missing_weights_are_named, broken, scarce_memory
 from tests.support.tiny_visual_models import IMAGE_FILES, QWEN_WIDTH, image_file, save_qwen_visual
 
+pytestmark = pytest.mark.slow
+
 IMAGES = [*IMAGE_FILES, image_file(4, 40, 700), image_file(5, 33, 20), image_file(6, 1200, 900)]
 TEXTS = ["a photo of the dog", "", "漢字 é\n", "x" * 90, "Where?", ""]
 

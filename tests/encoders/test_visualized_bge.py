@@ -31,6 +31,8 @@ from tests.support.tiny_visual_models import (
     visualized_bge_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = json.loads((FIXTURES / "visualized_bge.json").read_text())
 
 

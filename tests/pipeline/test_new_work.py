@@ -26,6 +26,7 @@ def assert_nothing_is_missed(
     assert short == keys(stage.pending(catalog, as_of)), (stage.name, after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_happens_what_is_new_is_all_that_is_pending(tmp_path: Path, seed: int) -> None:
     home = ChangingHome(Catalog.open(tmp_path, create=True), seed)

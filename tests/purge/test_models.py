@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from typer.testing import CliRunner
 
 from mmrl.catalog import Catalog
@@ -18,6 +19,7 @@ def run(home: Path, *words: str) -> Any:
     return result
 
 
+@pytest.mark.slow
 def test_a_purge_names_the_versions_that_learned_from_its_posts(tmp_path: Path) -> None:
     home = tmp_path / "home"
     unpack_earlier_home(home)

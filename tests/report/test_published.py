@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from mmrl.catalog import Catalog
 from mmrl.learning.evaluation.prospective import Scored, Scores
 from mmrl.report.build import build_report
@@ -17,6 +19,7 @@ from tests.support.report_factory import (
 )
 
 
+@pytest.mark.slow
 def test_published_predictions_are_plotted_by_day_with_a_warning_where_a_week_was_bad(
     catalog: Catalog, tmp_path: Path
 ) -> None:

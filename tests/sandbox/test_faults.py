@@ -20,6 +20,8 @@ from mmrl.sources.reddit.source import RedditSource
 from mmrl.times import from_epoch
 from tests.support.sandbox_client import Client, faults
 
+pytestmark = pytest.mark.slow
+
 DAY = 86_400.0
 
 

@@ -38,7 +38,7 @@ def remove(file: Path) -> None:
 
 
 Harm = Callable[[Path], None]
-HARMS = (cut, empty, scramble, remove)
+HARMS = (cut, *(pytest.param(harm, marks=pytest.mark.slow) for harm in (empty, scramble, remove)))
 
 
 @pytest.fixture

@@ -192,6 +192,7 @@ def test_a_broken_file_is_made_anew(tmp_path: Path) -> None:
         assert isinstance(asked, Ticket)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["folder", "bucket"])
 def test_processes_share_one_budget(
     place: str, request: pytest.FixtureRequest, tmp_path: Path

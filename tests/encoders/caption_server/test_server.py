@@ -93,6 +93,7 @@ def test_what_may_pass_is_tried_again_after_waits_that_grow(server: Faults, faul
     assert 0.5 <= server.waited[0] <= 1 <= server.waited[1] <= 2
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_given_up_and_asked_for_again(server: Faults) -> None:
     given_up = Event()
     server.steps.append(lambda handler: dribble(handler, given_up))

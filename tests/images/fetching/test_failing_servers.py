@@ -102,6 +102,7 @@ def test_a_server_that_asks_for_a_long_pause_is_left_for_later(image_host: Image
     assert image_host.asked["/a.jpg"] == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_dribbles_is_cut_at_the_time_limit(image_host: ImageServer) -> None:
     given_up = Event()
     url = image_host.script("/a.jpg", lambda handler: dribble(handler, given_up, image_file()))

@@ -88,6 +88,7 @@ def test_posts_left_out_for_want_of_an_image_are_counted_with_the_setting_that_k
     assert "hours old" in stage.train_if_new(catalog, imageless, AS_OF, Silent()).message
 
 
+@pytest.mark.slow
 def test_too_short_a_time_is_no_error_in_a_daily_run_but_one_when_forced(
     catalog: Catalog,
 ) -> None:

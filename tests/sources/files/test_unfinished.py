@@ -109,6 +109,7 @@ def purge(catalog: Catalog) -> None:
     erase(catalog, Settings(), {"p1": "deleted"}, NOW, Silent(), sleep=lambda seconds: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_after_kills_rows_and_counts_are_those_of_an_import_without(
     tmp_path: Path, name: str

@@ -105,6 +105,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.slow
 def test_who_is_killed_leaves_no_process_behind(plan: Plan) -> None:
     """The input is a pipe that does not end, so none of them comes to its end by itself."""
     (_, _), (path, reading) = plan.files
