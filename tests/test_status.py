@@ -85,7 +85,7 @@ def test_what_purges_erased_is_counted_by_reason(catalog: Catalog, show: Show) -
     assert json.loads(show("--json"))["erased"] == {"deleted": 7, "community_ops": 1}
     said = plain(show())
     assert "purge 8 posts erased" in said
-    assert "purge erased 7 deleted by its author" in said
+    assert "purge erased 7 deleted by the author" in said
     assert "purge erased 1 Reddit says 'community_ops'" in said
 
 

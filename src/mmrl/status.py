@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mmrl.catalog import Catalog, Reason, quote
+from mmrl.catalog.removers import REMOVED_BY
 from mmrl.catalog.tables import embeddings_table
 from mmrl.collector import observations
 from mmrl.collector import writer as keep
@@ -316,6 +317,11 @@ def _collector(catalog: Catalog, mark: str) -> Status | None:
         if not psutil.pid_exists(status.process):
             status.state = "killed"
     return status
+
+
+def why_erased(reason: str) -> str:
+    """A reason of `Survey.erased` in words; one that Reddit has added since, as it says it."""
+    return REMOVED_BY.get(reason) or f"Reddit says '{reason}'"
 
 
 def _erased(catalog: Catalog) -> dict[str, int]:

@@ -1,13 +1,15 @@
 """The list of sources: what a mark says of a post, and what follows an entry of the list."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from mmrl.catalog import Catalog
 from mmrl.cli.import_ import app
+from mmrl.config import SourceSettings
 from mmrl.sources import kinds
-from mmrl.sources.kinds import DUMP, FILES, KINDS, REDDIT, SANDBOX, TABLE
+from mmrl.sources.kinds import DUMP, FILES, KINDS, LIVE, REDDIT, SANDBOX, TABLE
 from tests.support.purge_home import keep, make_post
 
 MARKS = {
@@ -22,6 +24,11 @@ def test_each_mark_is_of_one_kind() -> None:
     for mark, kind in MARKS.items():
         assert [one for one in KINDS if one.of(mark)] == [kind]
     assert not any(kind.of(mark) for kind in KINDS for mark in ("redditor", "dump", "tables:a", ""))
+
+
+def test_the_setting_of_the_live_source_names_every_live_source() -> None:
+    allowed = get_args(SourceSettings.model_fields["live"].annotation)
+    assert set(allowed) == {kind.name for kind in LIVE}
 
 
 def test_a_files_posts_are_marked_with_its_name() -> None:

@@ -21,16 +21,6 @@ if TYPE_CHECKING:
     from mmrl.status import StageStatus, Survey
 
 _EXAMPLE = 160  # characters of an example
-_ERASED = {  # Reddit's words, and ours
-    "deleted": "deleted by its author",
-    "author": "deleted by its author",
-    "account_deleted": "its author's account was deleted",
-    "moderator": "removed by moderators",
-    "automod_filtered": "held back by the subreddit's filter",
-    "reddit": "held back by Reddit's filters",
-    "absent": "not shown by Reddit any more",
-    "requested": "somebody asked for it",
-}
 
 
 def status(home: Home = DEFAULT_HOME, as_of: AsOf = None, as_json: Json = False) -> None:
@@ -101,6 +91,7 @@ def _reasons(state: "Survey") -> "Table":
 
     from mmrl.cli.terminal.table import listing
     from mmrl.runtime.foreign_text import shown
+    from mmrl.status import why_erased
 
     table = listing()
     table.add_column("why", no_wrap=True)
@@ -115,6 +106,5 @@ def _reasons(state: "Survey") -> "Table":
                     words.append(f"\n{shown(row.examples[reason], _EXAMPLE)}", style="dim")
                 table.add_row(row.stage, what, f"{count:,}", words)
     for word, count in state.erased.items():
-        why = _ERASED.get(word) or f"Reddit says '{shown(word)}'"
-        table.add_row("purge", "erased", f"{count:,}", Text(why))
+        table.add_row("purge", "erased", f"{count:,}", Text(shown(why_erased(word))))
     return table

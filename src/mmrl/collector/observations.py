@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, Failed, moment, quote
+from mmrl.catalog.removers import ABSENT
 from mmrl.collector.writer import Kept, ObservationWriter, add_authors
 from mmrl.sources.kinds import ANSWERED
 from mmrl.sources.later_facts import fill
@@ -26,7 +27,6 @@ from mmrl.sources.post import Refused
 from mmrl.times import from_epoch
 
 STAGE = "observe"  # under this name unusable answers are kept in `failures`
-ABSENT = "absent"  # `removed_by` of a post that Reddit no longer answers for
 _MISSED = timedelta(days=7)  # how long after the last checkpoint a missed one is still made
 _HOUR = 3_600_000_000  # microseconds
 # Whether an archive has taken a score again is asked every hour at first, ever more rarely when it

@@ -80,7 +80,8 @@ def _on_request(
     bars: "Progress",
 ) -> dict[str, Any]:
     from mmrl.catalog.fullnames import POST, bare_id
-    from mmrl.purge.run import REQUESTED, erase, posts_of
+    from mmrl.catalog.removers import REQUESTED
+    from mmrl.purge.run import erase, posts_of
 
     names = [_read(_ACCOUNT, name, "--author", "an account's name") for name in authors]
     addresses = [_read(_POST, post, "--post", "a post's id or address") for post in posts]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment
-from mmrl.collector.observations import ABSENT
+from mmrl.catalog.removers import ABSENT
 from mmrl.runtime.progress import Progress
 from mmrl.sources.fields import text
 from mmrl.sources.files.importer import table_rows

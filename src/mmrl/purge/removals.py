@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from mmrl.catalog import Catalog
-from mmrl.collector.observations import ABSENT
+from mmrl.catalog.removers import ABSENT, MODERATED
 from mmrl.config import PurgeSettings
-from mmrl.samples.removals import MODERATED
 
 
 @dataclass(frozen=True)

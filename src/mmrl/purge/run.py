@@ -29,7 +29,6 @@ from mmrl.purge.rows import Doomed
 from mmrl.purge.unshared import doom
 from mmrl.runtime.progress import Progress
 
-REQUESTED = "requested"  # the reason of posts that somebody asked to have erased
 _ROUNDS = 5  # times that what others wrote meanwhile is erased as well
 _COUNT, _ERASED, _ID = "count", "erased", "purge"  # kinds of notes
 

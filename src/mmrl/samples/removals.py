@@ -20,15 +20,13 @@ from mmrl.catalog import Catalog, moment, quote
 from mmrl.catalog.columns import TIME
 from mmrl.catalog.keys import author_keys
 from mmrl.catalog.query import distinct_values
+from mmrl.catalog.removers import MODERATED
 from mmrl.config import Settings
 from mmrl.samples.features import INPUTS, microseconds, post_features
 from mmrl.samples.history import codes
 from mmrl.samples.load import mature_after
 from mmrl.samples.sums import Sums
 from mmrl.times import parse_time
-
-# What moderators and filters take away, of `observations.removed_by`; the rest is not theirs.
-MODERATED = frozenset({"moderator", "automod_filtered", "reddit"})
 
 # What of a post a person can change, as `post_features` says it.
 MARKS = (

@@ -65,10 +65,14 @@ def test_nothing_is_said_by_a_model_that_knows_nothing_of_removals_or_no_more_th
 ) -> None:
     draft = Drafts(["Is this a lake?"], [SUBREDDITS[0]], [IMAGE], [NOW])
     unsure = RemovalModel(**{**vars(told(title_has_question=2.0)), "shown": False})
-    for model in (None, unsure):
+    for model, why in (
+        (None, "too few removed posts"),
+        (unsure, "no more than the subreddits' rates"),
+    ):
         predictor.registered.model.removals = model
         found = removal(predictor, draft)
         assert found.chance is None
         assert found.changes == ()
         assert found.sentence.startswith("Nothing is said of this draft")
+        assert why in found.sentence
         assert predictor.rank(draft)[0].removal is None

@@ -43,6 +43,7 @@ class Metric:
         of_ceiling: whether its share of the noise ceiling is worth saying.
         compared: whether the model is compared with each baseline by it.
         ablated: whether ablation says what is lost of it.
+        on_page: whether the page shows it beside every ranking; it must have a tile.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Metric:
     of_ceiling: bool = False
     compared: bool = False
     ablated: bool = False
+    on_page: bool = False
 
     @property
     def label(self) -> str:
@@ -110,6 +112,7 @@ METRICS = {
                 "How well it orders the posts of one subreddit: 1 is perfect, 0 is chance."
             ),
             leads_by="order within a subreddit",
+            on_page=True,
             of_ceiling=True,
             compared=True,
             ablated=True,
@@ -128,6 +131,7 @@ METRICS = {
                 f"{value * 100:.0f} times in 100; chance is 50."
             ),
             leads_by="picking the better of two posts",
+            on_page=True,
             compared=True,
         ),
         Metric(
@@ -186,6 +190,7 @@ METRICS = {
             says=lambda value: (
                 f"{value * 100:.0f} of 100 posts ended inside the interval that should hold 80."
             ),
+            on_page=True,
         ),
         Metric(
             "width_80",

@@ -108,8 +108,7 @@ def removal(opened: Opened, drafts: Drafts) -> Removal:
             posts,
             removed,
             (),
-            f"Nothing is said of this draft: on later posts the model knew no more than the "
-            f"subreddits' rates, or too few removed posts are known to learn from; {rate}.",
+            f"Nothing is said of this draft: {_silent(opened)}; {rate}.",
         )
     marks, facts = _read(opened, combined)
     chance = float(model.chances(marks, facts)[0])
@@ -127,6 +126,13 @@ def _shown(opened: Opened) -> RemovalModel | None:
     """The model of removals, where it is good enough to be shown."""
     model = opened.registered.model.removals
     return model if model is not None and model.shown else None
+
+
+def _silent(opened: Opened) -> str:
+    """Why no model of removals is shown."""
+    if opened.registered.model.removals is None:
+        return "too few removed posts are known to learn from"
+    return "on later posts the model knew no more than the subreddits' rates"
 
 
 def _history(opened: Opened) -> RemovalHistory:

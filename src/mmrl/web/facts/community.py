@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, quote
-from mmrl.collector.observations import ABSENT
+from mmrl.catalog.removers import REMOVED_BY
 from mmrl.collector.rules import newest_rules
 from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
@@ -25,16 +25,6 @@ _SUBJECTS = 8
 _RULES = 30  # shown at most; Reddit lets a community have fifteen
 _LENGTHS = ((1, 20), (21, 40), (41, 70), (71, 120), (121, 300))  # characters of a title
 _BY_CHANCE = 0.05  # hours that differ no more than this likely by chance are said to differ
-# What removed a post (`observations.removed_by`), for people.
-REMOVERS = {
-    "moderator": "by moderators",
-    "automod_filtered": "by the community's automatic filter",
-    "reddit": "by Reddit's filters",
-    "deleted": "by their authors",
-    "author": "by their authors",
-    "account_deleted": "with their author's account",
-    ABSENT: "no longer shown by Reddit",
-}
 
 
 @dataclass(frozen=True)
@@ -188,5 +178,5 @@ def _removed(catalog: Catalog, name: str, as_of: datetime) -> tuple[list[tuple[s
     last: dict[str, str | None] = dict(
         zip(seen["post_id"].to_pylist(), seen["removed_by"].to_pylist(), strict=True)
     )
-    counts = Counter(REMOVERS.get(by, by) for by in last.values() if by is not None)
+    counts = Counter(REMOVED_BY.get(by, by) for by in last.values() if by is not None)
     return counts.most_common(), len(last)

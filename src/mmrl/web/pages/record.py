@@ -16,7 +16,6 @@ from mmrl.web.service import SCORED, Service
 
 router = APIRouter(include_in_schema=False)
 _OLD_DAYS = 7
-_SMALL = ("spearman_within", "pair_accuracy", "coverage_80")
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def record(service: Service) -> Record:
     trained_at = parse_time(shown.trained_at)
     since = service.now() - trained_at
     parts = shown.evaluation.splits.parts
-    labels = [METRICS[name].label for name in _SMALL]
+    labels = [metric.label for metric in METRICS.values() if metric.on_page]
     return Record(
         version=shown.version,
         trained_at=trained_at,
