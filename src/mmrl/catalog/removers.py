@@ -1,4 +1,4 @@
-"""What takes posts away: values of `removed_by`, and of a purge's reasons, with their words."""
+"""Removers: values of `removed_by` and of a purge's reasons, with their words for people."""
 
 ABSENT = "absent"  # of a post that the source no longer answers for
 MODERATED = frozenset({"moderator", "automod_filtered", "reddit"})  # these may be taken back
