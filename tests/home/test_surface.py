@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import mmrl
+from mmrl.cli.app import COMMANDS
 from mmrl.home.home import Home
 from mmrl.home.models import Models
 from mmrl.home.ranker import Ranker
@@ -60,6 +61,15 @@ def test_the_documented_names_are_the_public_ones(owner: str) -> None:
     documented = {name for of, name in headings() if of == owner}
     constructors = {"of"} if owner in ("encoder", "server") else set()
     assert documented == public(DOCUMENTED[owner]) - constructors
+
+
+def test_each_command_has_a_row_that_says_what_it_is_in_python() -> None:
+    rows = re.findall(r"^\| (`mmrl .*?) \| (.*) \|$", API.read_text(), re.MULTILINE)
+    listed = [name for row, _ in rows for name in re.findall(r"`mmrl ([a-z]+)`", row)]
+    assert sorted(listed) == sorted(command.name for command in COMMANDS)
+    known = {f"{of}.{name}" for of, name in headings()}
+    for _, python in rows:
+        assert set(re.findall(r"`((?:mmrl|home)\.\w+)`", python)) <= known
 
 
 def test_each_listed_name_is_there() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import mmrl
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.config import Settings
@@ -127,3 +128,18 @@ def test_with_credentials_it_re_checks_and_erases_in_one_go(
     assert "refuses the credentials" in json.loads(refused.stdout)["error"]
     assert json.loads(refused.stdout)["erased"] == {"deleted": 1}  # what is known goes all the same
     assert refused.exit_code != 0
+
+
+def test_from_python_a_round_of_checks_ends_after_so_long_or_so_many_requests(
+    home: Path, local_reddit: LocalReddit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+    posts = [make_post() for _ in range(150)]
+    keep(Catalog.open(home), posts, source="sandbox")
+    credentials = f"client_id = id\nclient_secret = secret\noauth_url = {local_reddit.url}\n"
+    (home / "praw.ini").write_text(f"[mmrl]\n{credentials}reddit_url = {local_reddit.url}\n")
+    local_reddit.posts = {post.post_id: submission(post) for post in posts}
+    opened = mmrl.open(home, quiet=True)
+    assert opened.purge(minutes=0)["checks"]["checked"] == 0
+    assert opened.purge(requests=1)["checks"]["checked"] == 100
+    assert opened.purge()["checks"]["checked"] == 50

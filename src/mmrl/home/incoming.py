@@ -243,6 +243,8 @@ class Incoming(OpenHome):
         posts: Sequence[str] = (),
         authors: Sequence[str] = (),
         dry_run: bool = False,
+        minutes: float | None = None,
+        requests: int | None = None,
         source: str | None = None,
     ) -> dict[str, Any]:
         """Erases posts from every table, version, report and file.
@@ -251,6 +253,8 @@ class Incoming(OpenHome):
             posts: ids or addresses of posts to erase now.
             authors: names of accounts whose posts to erase now.
             dry_run: say what would be erased; ask and change nothing.
+            minutes, requests: ask again for at most so long, with at most so many requests; the
+                rest stays due.
             source: the live source that is asked whether posts still stand, where neither posts nor
                 authors are given; as in `collect`.
 
@@ -267,13 +271,14 @@ class Incoming(OpenHome):
         """
         from mmrl.home.purging import Limits, purge
 
+        span = None if minutes is None else timedelta(minutes=minutes)
         with self._bars() as bars:
             outcome = purge(
                 *(self.catalog, self.settings, bars),
                 posts=posts,
                 authors=authors,
                 dry_run=dry_run,
-                limits=Limits(source=source),
+                limits=Limits(requests, span, source=source),
             )
         error = outcome.pop("error")
         if error is not None:
