@@ -19,7 +19,7 @@ from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.inputs import Encoding
 from mmrl.learning.learners import foreign
-from mmrl.learning.learners.fitting import FittedNetwork, Schedule, fit_network
+from mmrl.learning.learners.fitting import FittedNetwork, NetworkTrainer, Schedule
 from mmrl.learning.learners.regressors import Regressor, fit_twice
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.outcomes import (
@@ -274,23 +274,15 @@ def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _fit_networks(task: Task) -> _Fits:
     started = time.perf_counter()
     schedule = Schedule.of(len(task.train.target))
-    first = fit_network(
+    trainer = NetworkTrainer(task.train.inputs.widths, len(task.spec.subreddits), task.seed)
+    first = trainer.fit(
         task.train.inputs,
         task.train.target,
         task.validation.inputs,
         task.validation.target,
-        subreddits=len(task.spec.subreddits),
-        seed=task.seed,
         schedule=schedule,
     )
-    second = fit_network(
-        task.both.inputs,
-        task.both.target,
-        subreddits=len(task.spec.subreddits),
-        seed=task.seed,
-        epochs=first.epochs,
-        schedule=schedule,
-    )
+    second = trainer.fit(task.both.inputs, task.both.target, epochs=first.epochs, schedule=schedule)
     second.history = first.history
     validation = Parts(first.predict(task.validation.inputs), {})
     return _Fits(second, validation, seconds={NETWORK_NAME: time.perf_counter() - started})

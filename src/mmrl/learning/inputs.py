@@ -138,6 +138,11 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.subreddit)
 
+    @property
+    def widths(self) -> dict[str, int]:
+        """By modality, how many numbers a post has of it."""
+        return {name: values.shape[1] for name, values in self.values.items()}
+
     def take(self, rows: np.ndarray | slice) -> "Inputs":
         """Some of the posts; of a slice the same arrays, not copies."""
         return Inputs(

@@ -4,7 +4,7 @@ An epoch is one call of a TensorFlow graph with its loop inside: the members are
 Python would take longer than the arithmetic.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -35,9 +35,9 @@ class Schedule:
     batch: int = 128
 
     @classmethod
-    def of(cls, posts: int) -> Self:
-        """Fewer epochs for many posts, of which each has more steps."""
-        epochs = min(_EPOCHS, max(_LEAST_EPOCHS, _EPOCHS * _FEW_POSTS // posts))
+    def of(cls, posts: int, most: int = _EPOCHS) -> Self:
+        """Fewer epochs for many posts, of which each has more steps; at most so many."""
+        epochs = min(most, max(_LEAST_EPOCHS, _EPOCHS * _FEW_POSTS // posts))
         return cls(epochs, patience=round(_PATIENCE * epochs))
 
 
@@ -97,69 +97,88 @@ class FittedNetwork:
         return np.asarray(self.predict_members(inputs).mean(axis=1))
 
 
-def fit_network(
-    train: Inputs,
-    target: np.ndarray,
-    validation: Inputs | None = None,
-    validation_target: np.ndarray | None = None,
-    *,
-    subreddits: int,
-    seed: int,
-    epochs: int | None = None,
-    shape: NetworkShape | None = None,
-    schedule: Schedule | None = None,
-    reading: Reading | None = None,
-    teams: np.ndarray | None = None,
-) -> FittedNetwork:
-    """Trains until the validation posts stop getting better, or for so many epochs.
+class NetworkTrainer:
+    """Trains a network, as often as asked: each time from the same first weights and draws.
+
+    Its graph is made once, which takes longer than many a training of a few hundred posts.
 
     Args:
-        validation: posts on which to choose the epoch that is kept; with `epochs`, none are needed.
-        epochs: exactly so many; the learning rate falls as it did in the fit that chose them, if
-            the schedule is the same.
-        schedule: that for so many training posts by default.
-        reading: what each member may read; everything by default.
+        widths: by modality, how many numbers a post has of it.
+        subreddits: how many are known.
+        reading: what each member reads; everything by default.
         teams: (members,) a number a member; each team keeps the epoch at which the mean of its
             own members did best. One team by default.
     """
-    from mmrl.learning.learners.keras_backend import make_deterministic
 
-    make_deterministic(seed)
-    shape, schedule = shape or NetworkShape(), schedule or Schedule.of(len(train))
-    widths = {name: values.shape[1] for name, values in train.values.items()}
-    reading = reading or Reading.everything(widths, shape.members)
-    teams = np.zeros(shape.members, int) if teams is None else teams
-    mean, deviation = float(target.mean()), float(target.std()) or 1.0
-    model = build(widths, subreddits, shape, seed)
-    batch = min(schedule.batch, max(16, len(train) // 8))
-    steps = len(train) // batch  # what is left over waits for the next shuffle
-    run_epoch, judge = _graphs(
-        model,
-        reading,
-        (arrays(train), _scaled(target, mean, deviation)),
-        None if validation is None else arrays(validation),
-        shape,
-        schedule,
-        steps,
-    )
-    rng = np.random.default_rng(seed)
-    kept = _Best(model, teams)
-    history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
-    for _ in range(epochs or schedule.epochs):
-        order = rng.permutation(len(train))[: steps * batch].reshape(steps, batch)
-        history["loss"].append(float(run_epoch(order.astype(np.int32))))
-        if validation_target is None:
-            continue
-        by_team = kept.update(judge(), lambda each: _loss(validation_target, each, mean, deviation))
-        history["validation_loss"].append(float(np.mean(by_team)))
-        if kept.since >= schedule.patience:
-            break
-    if validation_target is None:
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        subreddits: int,
+        seed: int,
+        *,
+        shape: NetworkShape | None = None,
+        reading: Reading | None = None,
+        teams: np.ndarray | None = None,
+    ) -> None:
+        from mmrl.learning.learners.keras_backend import make_deterministic
+
+        shape = shape or NetworkShape()
+        self._seed = seed
+        self._reading = reading or Reading.everything(widths, shape.members)
+        self._teams = np.zeros(shape.members, int) if teams is None else teams
+        make_deterministic(seed)
+        self._model = build(widths, subreddits, shape, seed)
+        self._graphs = _Graphs(self._model, self._reading, shape.decay)
+
+    def fit(
+        self,
+        train: Inputs,
+        target: np.ndarray,
+        validation: Inputs | None = None,
+        validation_target: np.ndarray | None = None,
+        *,
+        epochs: int | None = None,
+        schedule: Schedule | None = None,
+    ) -> FittedNetwork:
+        """Trains until the validation posts stop getting better, or for so many epochs.
+
+        What an earlier call returned keeps its predictions; its Keras model is trained further.
+
+        Args:
+            validation: posts on which to choose the epoch that is kept; with `epochs`, none are
+                needed.
+            epochs: exactly so many; the learning rate falls as it did in the fit that chose them,
+                if the schedule is the same.
+            schedule: that for so many training posts by default.
+        """
+        schedule = schedule or Schedule.of(len(train))
+        mean, deviation = float(target.mean()), float(target.std()) or 1.0
+        batch = min(schedule.batch, max(16, len(train) // 8))
+        steps = len(train) // batch  # what is left over waits for the next shuffle
+        rate = (schedule.rate, steps * schedule.epochs)
+        run_epoch = self._graphs.begin(arrays(train), _scaled(target, mean, deviation), rate)
+        held_out = None if validation is None else arrays(validation)
+        rng = np.random.default_rng(self._seed)
+        kept = _Best(self._model, self._teams)
+        history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
+        for _ in range(epochs or schedule.epochs):
+            order = rng.permutation(len(train))[: steps * batch].reshape(steps, batch)
+            history["loss"].append(run_epoch(order))
+            if held_out is None or validation_target is None:
+                continue
+            by_team = kept.update(
+                self._graphs.predict(held_out),
+                lambda each: _loss(validation_target, each, mean, deviation),
+            )
+            history["validation_loss"].append(float(np.mean(by_team)))
+            if kept.since >= schedule.patience:
+                break
         trained = len(history["loss"])
-        return FittedNetwork.of(model, reading, mean, deviation, history=history, epochs=trained)
-    kept.restore()
-    best = int(np.argmin(history["validation_loss"])) + 1
-    return FittedNetwork.of(model, reading, mean, deviation, history=history, epochs=best)
+        if validation_target is not None:
+            kept.restore()
+            trained = int(np.argmin(history["validation_loss"])) + 1
+        scale = (mean, deviation)
+        return FittedNetwork.of(self._model, self._reading, *scale, history=history, epochs=trained)
 
 
 class _Best:
@@ -191,52 +210,81 @@ class _Best:
             variable.assign(kept)
 
 
-def _graphs(
-    model: Any,
-    reading: Reading,
-    train: tuple[dict[str, np.ndarray], np.ndarray],
-    validation: dict[str, np.ndarray] | None,
-    shape: NetworkShape,
-    schedule: Schedule,
-    steps: int,
-) -> tuple[Callable[[np.ndarray], Any], Callable[[], np.ndarray]]:
-    import tensorflow as tf
+class _Graphs:
+    """TensorFlow's graphs of an epoch and of a prediction, for any number of posts."""
 
-    from mmrl.learning.learners.layers import keras
+    def __init__(self, model: Any, reading: Reading, decay: float) -> None:
+        import tensorflow as tf
 
-    inputs = {name: tf.constant(values) for name, values in train[0].items()}
-    targets = tf.constant(train[1])
-    held_out = {name: tf.constant(values) for name, values in (validation or {}).items()}
-    optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(schedule.rate, steps * schedule.epochs),
-        weight_decay=shape.decay,
-    )
-    variables = model.trainable_variables
-    optimizer.build(variables)
+        from mmrl.learning.learners.layers import keras
 
-    @tf.function
-    def epoch(order: Any) -> Any:
-        total = tf.zeros(())
-        for step in tf.range(steps):
-            rows = order[step]
-            batch = {name: tf.gather(values, rows) for name, values in inputs.items()}
-            with tf.GradientTape() as tape:
-                predicted = model(spread(batch, reading), training=True)
-                each = tf.reduce_mean(losses(tf.gather(targets, rows), predicted), axis=0)
-                # A sum: each member's gradient is what it would be alone.
-                loss = tf.reduce_sum(each)
-            optimizer.apply(tape.gradient(loss, variables), variables)
-            total += tf.reduce_mean(each)
-        return total / steps
+        variables = model.trainable_variables
+        inputs = {"subreddit": tf.TensorSpec([None], tf.int32)}
+        for name, columns in reading.columns.items():
+            inputs[name] = tf.TensorSpec([None, columns.shape[1]], tf.float32)
+            inputs[f"has_{name}"] = tf.TensorSpec([None], tf.float32)
+        number, numbers = (tf.TensorSpec(shape, tf.float32) for shape in ([], [None]))
+        rows = tf.TensorSpec([None, None], tf.int32)
+        optimizer = keras.optimizers.AdamW(weight_decay=decay)
+        optimizer.build(variables)
 
-    @tf.function
-    def judge() -> Any:
-        return model(spread(held_out, reading), training=False)
+        @tf.function(input_signature=[inputs, numbers, rows, number, number])
+        def epoch(inputs: Any, targets: Any, order: Any, highest: Any, decay_steps: Any) -> Any:
+            total, steps = tf.zeros(()), tf.shape(order)[0]
+            for step in tf.range(steps):
+                # Half a cosine (Loshchilov and Hutter 2017).
+                done = tf.cast(optimizer.iterations.value, tf.float32) / decay_steps
+                optimizer.learning_rate.assign(highest * 0.5 * (1.0 + tf.cos(np.pi * done)))
+                drawn = order[step]
+                batch = {name: tf.gather(values, drawn) for name, values in inputs.items()}
+                with tf.GradientTape() as tape:
+                    predicted = model(spread(batch, reading), training=True)
+                    each = tf.reduce_mean(losses(tf.gather(targets, drawn), predicted), axis=0)
+                    # A sum: each member's gradient is what it would be alone.
+                    loss = tf.reduce_sum(each)
+                optimizer.apply(tape.gradient(loss, variables), variables)
+                total += tf.reduce_mean(each)
+            return total / tf.cast(steps, tf.float32)
 
-    return (
-        lambda order: epoch(tf.constant(order)).numpy(),
-        lambda: np.asarray(judge().numpy(), dtype=np.float64),
-    )
+        @tf.function(input_signature=[inputs])
+        def predict(inputs: Any) -> Any:
+            return model(spread(inputs, reading), training=False)
+
+        self._state = [*model.variables, *optimizer.variables]
+        self._first = [keras.ops.convert_to_numpy(variable) for variable in self._state]
+        self._epoch, self._predict = epoch, predict
+
+    def begin(
+        self, inputs: dict[str, np.ndarray], target: np.ndarray, rate: tuple[float, int]
+    ) -> Callable[[np.ndarray], float]:
+        """Puts weights, optimizer and draws back, and gives what trains for an epoch.
+
+        Args:
+            rate: the highest learning rate, and the steps over which it falls.
+
+        Returns:
+            a function from (steps, batch) numbers of posts to the epoch's mean loss.
+        """
+        import tensorflow as tf
+
+        for variable, value in zip(self._state, self._first, strict=True):
+            variable.assign(value)
+        held = {name: tf.constant(values) for name, values in inputs.items()}
+        facts = tf.constant(target), tf.constant(rate[0]), tf.constant(float(rate[1]))
+
+        def run(order: np.ndarray) -> float:
+            target, highest, steps = facts
+            rows = tf.constant(order.astype(np.int32))
+            return float(self._epoch(held, target, rows, highest, steps).numpy())
+
+        return run
+
+    def predict(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
+        """(n, members, 4) in standard deviations."""
+        import tensorflow as tf
+
+        held = {name: tf.constant(values) for name, values in inputs.items()}
+        return np.asarray(self._predict(held).numpy(), dtype=np.float64)
 
 
 def _scaled(target: np.ndarray, mean: float, deviation: float) -> np.ndarray:

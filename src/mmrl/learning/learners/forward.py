@@ -37,7 +37,8 @@ class ForwardPass:
         """The forward pass of a Keras model that `network.build` made."""
         held: dict[str, np.ndarray] = {}
         for name in (*(f"{modality}_tower" for modality in modalities), *_DENSE):
-            held[f"{name}/kernel"], held[f"{name}/bias"] = model.get_layer(name).get_weights()
+            kernel, bias = model.get_layer(name).get_weights()
+            held[f"{name}/kernel"], held[f"{name}/bias"] = kernel, bias.reshape(len(bias), -1)
         for modality in modalities:
             (held[f"{modality}_token"],) = _own(model.get_layer(f"{modality}_token"))
         (held["subreddit_vector"],) = _own(model.get_layer("subreddit_vector"))

@@ -57,18 +57,26 @@ def build(widths: Mapping[str, int], subreddits: int, shape: NetworkShape, seed:
         widths: by modality, how many numbers a post has of it.
         subreddits: how many the spec knows.
     """
-    from mmrl.learning.learners.layers import MemberVectors, Quantiles, TokenWhereMissing, keras
+    from mmrl.learning.learners.layers import (
+        MemberDropout,
+        MemberVectors,
+        Quantiles,
+        SwapBatchAndMembers,
+        TokenWhereMissing,
+        keras,
+    )
 
     layers = keras.layers
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+    swap = SwapBatchAndMembers(name="members_first")
 
     def dense(name: str, width: int, spread: float | None = None) -> Any:
         start: Any = keras.initializers.GlorotUniform(next(seeds))
         if spread is not None:
             start = keras.initializers.RandomNormal(0.0, spread, next(seeds))
         return layers.EinsumDense(
-            "bmi,mio->bmo",
-            (shape.members, width),
+            "mbi,mio->mbo",
+            (None, width),
             bias_axes="mo",
             kernel_initializer=start,
             name=name,
@@ -80,28 +88,29 @@ def build(widths: Mapping[str, int], subreddits: int, shape: NetworkShape, seed:
         present = keras.Input((shape.members,), name=f"has_{name}")
         inputs += [values, present]
         held = layers.Dropout(shape.input_dropout, seed=next(seeds))(values)
-        made = layers.Activation("gelu")(dense(f"{name}_tower", shape.tower)(held))
-        token = TokenWhereMissing(shape.modality_dropout, next(seeds), name=f"{name}_token")
-        towers.append(token([made, present]))
+        made = layers.Activation("gelu")(dense(f"{name}_tower", shape.tower)(swap(held)))
+        token = TokenWhereMissing(shape.modality_dropout, next(seeds), 0, name=f"{name}_token")
+        towers.append(token([made, swap(present)]))
     subreddit = keras.Input((), dtype="int32", name="subreddit")
     inputs.append(subreddit)
     vectors = MemberVectors(
-        subreddits + 1, shape.members, _SUBREDDIT_WIDTH, next(seeds), name="subreddit_vector"
+        subreddits + 1, shape.members, _SUBREDDIT_WIDTH, next(seeds), 0, name="subreddit_vector"
     )
     knows = keras.Input((shape.members, 1), name="has_subreddit")
     inputs.append(knows)
-    towers.append(layers.Multiply(name="subreddit_known")([vectors(subreddit), knows]))
+    towers.append(layers.Multiply(name="subreddit_known")([vectors(subreddit), swap(knows)]))
 
     joined = layers.Concatenate(name="joined")(towers)
-    joined = layers.Dropout(shape.dropout, seed=next(seeds))(joined)
+    joined = MemberDropout(shape.dropout, next(seeds))(joined)
     left = dense("left", shape.rank)(joined)
     right = dense("right", shape.rank)(joined)
     products = layers.Multiply(name="products")([left, right])
-    products = layers.Dropout(shape.dropout, seed=next(seeds))(products)
+    products = MemberDropout(shape.dropout, next(seeds))(products)
     alone = dense("alone", 4, 0.02)(joined)
     together = dense("together", 4, 0.02)(products)
     raw = layers.Add(name="raw")([alone, together])
-    return keras.Model(inputs, Quantiles(name="quantiles")(raw), name="mmrl")
+    predicted = SwapBatchAndMembers(name="batch_first")(Quantiles(name="quantiles")(raw))
+    return keras.Model(inputs, predicted, name="mmrl")
 
 
 @dataclass(frozen=True)
