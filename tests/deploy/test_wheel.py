@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from mmrl.catalog import Catalog
 from mmrl.version import __version__
-from tests.support.earlier_home import AS_OF, unpack_earlier_home
+from tests.support.earlier_home import train_variables
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -81,19 +80,22 @@ def test_an_installed_wheel_is_what_runs(installed: Path, tmp_path: Path) -> Non
     assert Path(place.strip()).is_relative_to(installed.parent)
 
 
-def test_an_installed_wheel_finds_nothing_wrong_and_predicts(
-    installed: Path, tmp_path: Path
+def test_an_installed_wheel_runs_the_demo_finds_nothing_wrong_and_predicts(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, picture = tmp_path / "home", tmp_path / "picture.jpg"
-    unpack_earlier_home(home)
-    images = Catalog.open(home).read("images", ["bytes"])
-    picture.write_bytes(images["bytes"][0].as_py())
+    home = tmp_path / "home"
+    for name, value in train_variables().items():
+        monkeypatch.setenv(name, value)
+    demo = ("demo", "--posts", "400", "--home", home, "--json")
+    report = json.loads(output(installed / "mmrl", *demo, cwd=tmp_path))
+    assert report["model_version"] == "1"
     # 1: something is missing, such as credentials.
     said = output(
         *(installed / "mmrl", "doctor", "--home", home, "--json"), cwd=tmp_path, codes=(0, 1)
     )
     findings: list[dict[str, Any]] = json.loads(said)
     assert [one["what"] for one in findings if one["state"] == "wrong"] == []
-    draft = ("predict", picture, "--title", "Dawn", "--subreddit", "SimPics", "--as-of", AS_OF)
-    told = json.loads(output(installed / "mmrl", *draft, "--home", home, "--json", cwd=tmp_path))
+    draft = ("predict", home / "pictures" / "1.jpg", "--title", "Dawn", "--subreddit", "SimPics")
+    then = ("--as-of", report["as_of"], "--home", home, "--json")
+    told = json.loads(output(installed / "mmrl", *draft, *then, cwd=tmp_path))
     assert told["score"]["low"] < told["score"]["middle"] < told["score"]["high"]
