@@ -27,6 +27,12 @@ class PostPage:
     subreddit: str | None
 
 
+def link_to(permalink: str | None) -> str | None:
+    """The address of a post's page on Reddit, made of its id alone; None where not known."""
+    page = post_page(permalink)
+    return None if page is None else f"https://www.reddit.com/comments/{page.post_id}/"
+
+
 def post_page(address: str | None) -> PostPage | None:
     """The post whose page an address is, such as /r/aww/comments/17vabcd/a_cat/ or redd.it/17vabcd.
 

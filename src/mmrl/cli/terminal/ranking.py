@@ -127,13 +127,21 @@ def neighbours_table(posts: "tuple[Neighbour, ...]", sentence: str) -> Table:
     table.add_column("likeness", justify="right")
     for post in posts:
         table.add_row(
-            Text(shown(post.title, 60)),
+            _linked(shown(post.title, 60), post.link),
             f"{post.created_at:%Y-%m-%d}",
             f"{post.score:,}",
             "not known" if post.percentile is None else f"{post.percentile:.0%}",
             f"{post.likeness:.2f}",
         )
     return table
+
+
+def _linked(title: str, link: str | None) -> Text:
+    """A post's title, and its page beneath it."""
+    text = Text(title)
+    if link is not None:
+        text.append(f"\n{link}", style="dim")
+    return text
 
 
 def _amount(value: float, factor: float | None) -> str:

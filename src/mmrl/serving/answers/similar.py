@@ -25,6 +25,8 @@ from mmrl.samples.vectors import join_vectors
 from mmrl.serving.inputs.contents import Content
 from mmrl.serving.inputs.drafts import Drafts, single, subreddit_name
 from mmrl.serving.ranks.rank import Predictor
+from mmrl.sources.kinds import SIMULATED_NAMES
+from mmrl.sources.permalinks import link_to
 from mmrl.times import iso
 
 By = Literal["image", "title", "both"]
@@ -47,6 +49,7 @@ class Neighbour:
         percentile: 0 to 1 among its subreddit's posts of the 90 days before it; None where too few
             were known.
         permalink: its address on the site, from the first slash on; None where not known.
+        link: its page on Reddit; None where not known, and for a simulated post.
         image: its image's SHA-256, the key in `images`; None without one.
         over_18: its mark; None where not known.
         likeness: 1 for the same content, about 0 for contents that have nothing in common.
@@ -59,6 +62,7 @@ class Neighbour:
     score: int
     percentile: float | None
     permalink: str | None
+    link: str | None
     image: str | None
     over_18: bool | None
     likeness: float
@@ -184,7 +188,7 @@ def _neighbours(
     predictor: Predictor, posts: pa.Table, alike: np.ndarray, count: int
 ) -> list[Neighbour]:
     """The first of the posts that the catalog still has, with what became of them."""
-    columns = ["post_id", "title", "permalink", "over_18"]
+    columns = ["post_id", "title", "permalink", "over_18", "source"]
     ids = posts["post_id"].slice(0, 2 * count)
     told = {
         row["post_id"]: row
@@ -207,6 +211,7 @@ def _neighbours(
                 row["score"],
                 None if np.isnan(share) else float(share),
                 of_post["permalink"],
+                None if of_post["source"] in SIMULATED_NAMES else link_to(of_post["permalink"]),
                 row["image_content"],
                 of_post["over_18"],
                 float(likeness_),

@@ -12,7 +12,7 @@ from mmrl.catalog import Catalog, quote
 from mmrl.report.examples import clean_title
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
 from mmrl.sources.kinds import SIMULATED_NAMES
-from mmrl.sources.permalinks import post_page
+from mmrl.sources.permalinks import link_to
 from mmrl.web.requests.problems import Problem
 
 router = APIRouter(include_in_schema=False)
@@ -67,7 +67,6 @@ def posts_of(catalog: Catalog, outcomes: Iterable[Outcome]) -> list[Post]:
         if row is None:
             continue
         marks = (("over 18", row["over_18"]), ("spoiler", row["spoiler"]))
-        page = post_page(row["permalink"])
         made_up = row["source"] in SIMULATED_NAMES
         posts.append(
             Post(
@@ -79,9 +78,7 @@ def posts_of(catalog: Catalog, outcomes: Iterable[Outcome]) -> list[Post]:
                 percentile=one.percentile,
                 has_image=one.post_id in pictures,
                 marks=tuple(name for name, marked in marks if marked),
-                link=None
-                if page is None or made_up
-                else f"https://www.reddit.com/comments/{page.post_id}/",
+                link=None if made_up else link_to(row["permalink"]),
             )
         )
     return posts
