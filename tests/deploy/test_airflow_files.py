@@ -29,6 +29,7 @@ from tests.support.airflow_files import (
     image_files,
     load,
 )
+from tests.support.command import HANGS
 from tests.support.paths import ROOT
 
 AIRFLOW_SERVICES = {"init", "api-server", "scheduler", "dag-processor", "triggerer"}
@@ -285,7 +286,39 @@ def test_it_is_told_which_home(tmp_path: Path) -> None:
     assert "make_env.py HOME" in ran.stderr
 
 
-# Kubernetes
+# One machine
+
+
+def started(home: Path, airflow: Path) -> subprocess.CompletedProcess[str]:
+    """Airflow's start on one machine, where it is refused before anything runs."""
+    environment = {**os.environ, "MMRL_HOME": str(home), "AIRFLOW_HOME": str(airflow)}
+    return subprocess.run(
+        ["bash", DEPLOY / "start.sh"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=HANGS,
+    )
+
+
+def test_a_start_without_a_home_says_how_to_make_one(tmp_path: Path) -> None:
+    refused = started(tmp_path / "none", tmp_path / "airflow")
+    assert refused.returncode == 2
+    assert f"There is no home at {tmp_path / 'none'}" in refused.stderr
+    assert "mmrl init" in refused.stderr
+    assert not (tmp_path / "airflow").exists()
+
+
+def test_a_home_is_not_shown_with_the_history_of_another(tmp_path: Path) -> None:
+    (tmp_path / "earth" / "catalog").mkdir(parents=True)
+    airflow = tmp_path / "airflow"
+    airflow.mkdir()
+    (airflow / "mmrl-home").write_text("/homes/mars\n")
+    refused = started(tmp_path / "earth", airflow)
+    assert refused.returncode == 2
+    assert "is of /homes/mars" in refused.stderr
+    assert "AIRFLOW_HOME of its own" in refused.stderr
+    assert (airflow / "mmrl-home").read_text() == "/homes/mars\n"
 
 
 # What the docs tell to type

@@ -43,6 +43,7 @@ print(json.dumps({
                     "outlets": [asset.name for asset in task.outlets],
                     "told": len(task.on_failure_callback),
                     "pod": task.executor_config,
+                    "links": [link.name for link in task.operator_extra_links],
                 }
                 for task in dag.tasks
             },
@@ -53,12 +54,49 @@ print(json.dumps({
 """
 
 
+# What the helpers of the DAGs give: a command's time as Airflow renders it, links, reasons.
+ASK = """
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from airflow.sdk import DAG
+import mmrl_airflow
+run = SimpleNamespace(
+    data_interval_end=datetime(2026, 11, 2, 4, tzinfo=UTC),
+    run_after=datetime(2026, 11, 9, 7, tzinfo=UTC),
+)
+dag = DAG("any", schedule=None)
+task = mmrl_airflow.MmrlOperator(
+    task_id="task", command=["run", "filter", "--as-of", mmrl_airflow.AS_OF_OR_NOW], dag=dag
+)
+def link(**counts):
+    operator = SimpleNamespace(counts=counts)
+    return mmrl_airflow.ReportLink().get_link(operator, ti_key=None)
+print(json.dumps({
+    "as_of": {
+        str(now): task.render_template(task.command, {"dag_run": run, "params": {"now": now}})[-1]
+        for now in (False, True)
+    },
+    "links": [link(model_version="3"), link(report="/home/reports/2026-11-02.html"), link()],
+    "reasons": [
+        mmrl_airflow.skipped_because({"in": 0, "later": 1_200}),
+        mmrl_airflow.skipped_because({"in": 0, "later": 0, "message": "Nothing to predict."}),
+    ],
+}))
+"""
+
+
 def describe(home: Path, **environment: str) -> dict[str, Any]:
     """What Airflow makes of the DAG files."""
+    return asked(DESCRIBE, home, **environment)
+
+
+def asked(script: str, home: Path, **environment: str) -> dict[str, Any]:
+    """What a script prints as JSON in Airflow's environment."""
     if not PYTHON.is_file():
         pytest.skip("needs Airflow's environment: make setup-airflow")
     said = subprocess.run(
-        [PYTHON, "-c", DESCRIBE, DAGS],
+        [PYTHON, "-c", script, DAGS],
         env={
             **os.environ,
             "AIRFLOW_HOME": str(home),
@@ -108,6 +146,38 @@ def test_the_daily_tasks_are_mmrls_stages_and_follow_what_they_need(
         assert task["command"][:3] == ["run", stage.name, "--as-of"]
         assert task["upstream"] == sorted(stage.needs)
         assert (task["pool"] == "gpu") == (stage.role is not None)
+
+
+@pytest.fixture(scope="module")
+def helpers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return asked(ASK, tmp_path_factory.mktemp("airflow"))
+
+
+def test_a_run_is_as_of_the_end_of_its_day_or_as_of_now_where_that_is_asked_for(
+    airflow: dict[str, Any], helpers: dict[str, Any]
+) -> None:
+    as_of = {"False": "2026-11-02T04:00:00+00:00", "True": "2026-11-09T07:00:00+00:00"}
+    assert helpers["as_of"] == as_of
+    tasks = airflow["dags"]["mmrl_daily"]["tasks"].values()
+    assert all("params['now']" in task["command"][-1] for task in tasks)
+
+
+def test_a_skipped_task_says_how_many_posts_wait_and_what_takes_them(
+    helpers: dict[str, Any],
+) -> None:
+    waiting, plain = helpers["reasons"]
+    assert "1,200 posts came later than this run's time and wait" in waiting
+    assert "Trigger with `As of now`" in waiting
+    assert plain == "Nothing to predict."
+
+
+def test_training_and_publishing_link_to_the_model_s_report(
+    airflow: dict[str, Any], helpers: dict[str, Any]
+) -> None:
+    tasks = airflow["dags"]["mmrl_daily"]["tasks"]
+    linked = {name for name, task in tasks.items() if task["links"] == ["Report"]}
+    assert linked == {"train", "publish"}
+    assert helpers["links"] == ["/mmrl/reports/3.html", "/mmrl/reports/2026-11-02.html", ""]
 
 
 def test_embeddings_that_do_not_need_each_other_run_side_by_side(airflow: dict[str, Any]) -> None:
