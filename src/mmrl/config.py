@@ -62,8 +62,7 @@ class RedditSettings(Section):
     )
     discovery: Literal["new", "comments"] = Field(
         default="new",
-        description="the way to new posts: the subreddits' newest ones, or comments of r/all, "
-        "which leave out posts that nobody comments on",
+        description="the way to new posts: subreddits' newest, or r/all's comments (misses some)",
     )
     requests_per_minute: int | None = Field(
         default=None, ge=1, description="the most to send; unset: as many as Reddit allows"
@@ -79,6 +78,9 @@ class RedditSettings(Section):
     )
     keep_versions_days: float = Field(
         default=3.0, ge=0, description="older versions of the collector's tables are deleted"
+    )
+    restart_at_mb: int = Field(
+        default=1_000, ge=0, description="memory at which the collector starts anew; 0: never"
     )
     checkpoints_hours: list[float] = Field(
         default=[1, 6, 24, 36], description="ages at which each post is observed again"

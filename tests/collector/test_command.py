@@ -69,6 +69,25 @@ def test_kill_9_loses_nothing_and_doubles_nothing(home: Path, server: SandboxSer
 
 
 @pytest.mark.slow
+def test_where_its_memory_has_grown_it_starts_itself_anew_and_loses_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMRL_REDDIT__RESTART_AT_MB", "50")  # any process holds more
+    with SandboxServer(busy(600, 4), simulated_limit=True, speed=1) as server:
+        server.now = START.timestamp()
+        ended = ending(command(home, server, "collect", "--for", "5h"))
+        passed = server.now - START.timestamp()
+    assert ended.code == 0, ended.err
+    assert (ended.out + ended.err).count("starts anew, loses nothing") >= 3
+    assert passed < 6 * 3_600  # what is left of --for goes on, not all of it
+    catalog = Catalog.open(home)
+    ids = catalog.read("posts", ["post_id"])["post_id"].to_pylist()
+    assert len(ids) == len(set(ids)) == 600
+    seen = catalog.read("observations", ["post_id", "observed_at"])
+    assert seen.num_rows == seen.group_by(["post_id", "observed_at"]).aggregate([]).num_rows
+
+
+@pytest.mark.slow
 def test_a_signal_ends_it_with_everything_kept_and_a_second_collector_is_refused(
     home: Path, server: SandboxServer
 ) -> None:

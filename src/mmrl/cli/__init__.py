@@ -1,5 +1,6 @@
 """The command line. It parses, calls and prints; the work is done elsewhere."""
 
+import os
 import sys
 
 _LONGEST_LINE = 2_000
@@ -8,10 +9,16 @@ INTERRUPTED = 130  # 128 + SIGINT, which typer makes of Ctrl-C too
 
 def command() -> None:
     """The process `mmrl`: runs a command, and keeps away what most commands don't use."""
+    from mmrl.cli.restart import StartAnew
     from mmrl.runtime.lean import keep_away
 
     keep_away()
-    main()
+    StartAnew.possible = True
+    try:
+        main()
+    except StartAnew as anew:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "mmrl", *sys.argv[1:], *anew.options])
 
 
 def main() -> None:

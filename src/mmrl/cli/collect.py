@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrl.cli.options import DEFAULT_HOME, From, Home, Json, open_home, suggested
+from mmrl.cli.restart import StartAnew
 from mmrl.cli.spans import SandboxTime, span
 
 if TYPE_CHECKING:
@@ -53,8 +54,19 @@ def collect(
             once=once,
             observing=observing,
             sandbox_clock=sandbox_clock,
+            restarts=StartAnew.possible,
         )
+    if status.state == "restarting":
+        raise StartAnew(*([] if until is None else ["--for", _left(until, status)]))
     _show_end(status, home, once, as_json)
+
+
+def _left(span: timedelta, status: "Status") -> str:
+    """What is left of `--for`, as it takes it."""
+    passed = timedelta(0)
+    if status.at is not None and status.started_at is not None:
+        passed = status.at - status.started_at
+    return f"{max((span - passed).total_seconds(), 1):.0f}s"
 
 
 def _show_end(status: "Status", home: str, once: bool, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from mmrl.collector.listings import Discovery
 from mmrl.collector.observations import Observations
 from mmrl.collector.rules import keep_rules
 from mmrl.collector.status import Status
-from mmrl.collector.tasks import Task, Upkeep
+from mmrl.collector.tasks import Life, Task, Upkeep
 from mmrl.collector.writer import Keeper, SweepReport
 from mmrl.config import RedditSettings
 from mmrl.errors import MmrlError
@@ -143,6 +143,7 @@ class Service:
         until: datetime | None = None,
         watch: Callable[[Status], None] = lambda status: None,
         tick: float = 60.0,
+        restarts: bool = False,
     ) -> Status:
         """Works until the clock is stopped, or until a time; keeps what it found, and returns.
 
@@ -150,6 +151,8 @@ class Service:
             until: by this machine's clock.
             watch: is called with the status after each piece of work and wait.
             tick: the longest wait, in seconds.
+            restarts: return in a quiet moment, with the state "restarting", where the process holds
+                more memory than the settings let it.
 
         Raises:
             ConfigError: the source refuses the credentials; what was found before is kept.
@@ -157,13 +160,19 @@ class Service:
         for transport in self._transports:
             transport.patience = _PATIENCE
         self._running, self._tick = True, tick
+        life, over = Life(self._settings.restart_at_mb if restarts else 0, self._clock.now()), ""
         try:
             with self._ending():
                 while not self._clock.stopping and (until is None or self._clock.now() < until):
-                    self._step(until)
+                    quiet = self._step(until)
                     watch(self._refresh())
+                    if quiet and (over := life.over(self._clock.now())):
+                        self._tell(over)
+                        break
         finally:
             watch(self._refresh())
+        if over:
+            self.status.state = "restarting"
         return self.status
 
     def once(self) -> Status:
@@ -211,8 +220,12 @@ class Service:
         finally:
             self._finish()
 
-    def _step(self, until: datetime | None) -> None:
-        """Does the most urgent thing that is due, or waits for the next one."""
+    def _step(self, until: datetime | None) -> bool:
+        """Does the most urgent thing that is due, or waits for the next one.
+
+        Returns:
+            whether it waited.
+        """
         now = self._now()
         if abs(self._transport.skew - self._began_with_skew) > _SKEW_WORTH_SAYING:
             self._begin(now)
@@ -224,12 +237,13 @@ class Service:
             if until is not None:
                 pause = min(pause, (until - self._clock.now()).total_seconds())
             self._clock.sleep(min(max(pause, 0.01), self._tick))
-            return
+            return True
         error = task.run(self._now, self._tell)
         if error is None:
             self._tell_of_skew()
         else:
             self.status.note(error, self._now())
+        return False
 
     def _finish(self) -> None:
         """Writes what waits; the source is asked for authors' facts for a few seconds at most."""

@@ -29,7 +29,8 @@ class Status:
     """Counts of a collector since its start, and its state.
 
     Attributes:
-        state: running, stopped, or failed: `last_error` ended it.
+        state: running, stopped, restarting (its memory has grown, so that it starts anew), or
+            failed: `last_error` ended it.
         seen, kept: posts in answers; those of them that were new and are written.
         subreddits: kept posts by subreddit.
         observations, observations_late, observations_due: made; made over ten minutes late; due

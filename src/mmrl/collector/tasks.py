@@ -1,9 +1,11 @@
-"""Tasks: the kinds of work that the collector does, and its upkeep of the catalog."""
+"""Tasks: the kinds of work that the collector does, its upkeep of the catalog, and its life."""
 
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import psutil
 
 from mmrl.catalog import Catalog
 from mmrl.collector.status import in_words
@@ -12,6 +14,7 @@ from mmrl.runtime.retry import COLLECTOR
 from mmrl.sources.transport import Later
 
 _LONGEST_YIELD = 30.0  # seconds that work waits for others before the budget is asked again
+_LEAST_LIFE = timedelta(hours=1)
 _COMPACT_EVERY = timedelta(minutes=20)
 _DROP_EVERY = timedelta(hours=6)
 _RELOAD_EVERY = timedelta(hours=6)  # posts that others brought in are due observations, too
@@ -66,6 +69,29 @@ class Task:
                 tell(f"{self.name}: works again after {self.failures} failures.")
             self.failures, self.not_before = 0, None
         return None
+
+
+class Life:
+    """The life of a collector's process: over where it holds more memory than it may.
+
+    Args:
+        most_mb: so much; 0 for no end.
+        began: its birth; an hour is the least that it lives.
+    """
+
+    def __init__(self, most_mb: int, began: datetime) -> None:
+        self._most, self._until = most_mb, began + _LEAST_LIFE
+
+    def over(self, now: datetime) -> str:
+        """Why it is over, as a sentence; empty where it goes on."""
+        if not self._most or now < self._until:
+            return ""
+        held = psutil.Process().memory_info().rss / 1e6
+        if held <= self._most:
+            return ""
+        return (
+            f"Holds {held:,.0f} MB (restart_at_mb is {self._most:,}): starts anew, loses nothing."
+        )
 
 
 class Upkeep:

@@ -75,6 +75,7 @@ def collect(
     once: bool = False,
     observing: bool = True,
     sandbox_clock: str | None = None,
+    restarts: bool = False,
 ) -> "Status":
     """Keeps every new post of the followed subreddits, and observes each as it ages.
 
@@ -84,6 +85,8 @@ def collect(
         once: one sweep and the observations that are due, then the end.
         observing: take observations, too.
         sandbox_clock: the time of a sandbox, for tests.
+        restarts: return with the state "restarting" where the process holds more memory than
+            the settings let it, to be started anew; by default, whatever it holds, it goes on.
 
     Raises:
         ConfigError: credentials or settings are missing or wrong.
@@ -113,7 +116,7 @@ def collect(
                 watcher.say(f"r/{name} is left out: {live.traits.label} says {why}.")
             return status
         until = None if span is None else transport.now() + span
-        return service.run(until, watcher.show, watcher.tick)
+        return service.run(until, watcher.show, watcher.tick, restarts)
 
 
 def _connect(
