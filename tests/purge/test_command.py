@@ -12,6 +12,7 @@ import mmrl
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.config import Settings
+from mmrl.errors import InputError
 from mmrl.home.make import init
 from mmrl.purge import run as stage
 from mmrl.purge.run import posts_of
@@ -140,6 +141,8 @@ def test_from_python_a_round_of_checks_ends_after_so_long_or_so_many_requests(
     (home / "praw.ini").write_text(f"[mmrl]\n{credentials}reddit_url = {local_reddit.url}\n")
     local_reddit.posts = {post.post_id: submission(post) for post in posts}
     opened = mmrl.open(home, quiet=True)
-    assert opened.purge(minutes=0)["checks"]["checked"] == 0
+    with pytest.raises(InputError, match="minutes is 0, expected more than 0"):
+        opened.purge(minutes=0)
+    assert opened.purge(minutes=1e-9)["checks"]["checked"] == 0
     assert opened.purge(requests=1)["checks"]["checked"] == 100
     assert opened.purge()["checks"]["checked"] == 50

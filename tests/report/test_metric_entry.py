@@ -117,3 +117,9 @@ def test_an_added_metric_is_in_every_table_and_in_the_report(
         assert shown in page, shown
     columns = re.findall(r'<th scope="col" class="number"[^>]*>Added metric, test units', page)
     assert len(columns) == 5  # metrics, differences, ablation, authors seen and never seen
+
+
+def test_each_metric_that_the_page_shows_has_a_tile() -> None:
+    shown = [metric for metric in METRICS.values() if metric.on_page]
+    assert len(shown) >= 3
+    assert all(metric.says for metric in shown)

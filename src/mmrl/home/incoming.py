@@ -253,8 +253,8 @@ class Incoming(OpenHome):
             posts: ids or addresses of posts to erase now.
             authors: names of accounts whose posts to erase now.
             dry_run: say what would be erased; ask and change nothing.
-            minutes, requests: ask again for at most so long, with at most so many requests; the
-                rest stays due.
+            minutes, requests: where neither posts nor authors are given, ask again for at most so
+                long, with at most so many requests; the rest stays due.
             source: the live source that is asked whether posts still stand, where neither posts nor
                 authors are given; as in `collect`.
 
@@ -262,7 +262,7 @@ class Incoming(OpenHome):
             counts, as `mmrl purge --json` prints them: `erased` by reason, and others.
 
         Raises:
-            InputError: an id, an address or a name can't be one.
+            InputError: an id, an address or a name can't be one; a limit is 0 or less.
             Failure: another purge of this home is under way.
 
         Example:
@@ -271,6 +271,9 @@ class Incoming(OpenHome):
         """
         from mmrl.home.purging import Limits, purge
 
+        for name, limit in (("minutes", minutes), ("requests", requests)):
+            if limit is not None and limit <= 0:
+                raise InputError(f"{name} is {limit}, expected more than 0, or None for no limit.")
         span = None if minutes is None else timedelta(minutes=minutes)
         with self._bars() as bars:
             outcome = purge(

@@ -278,8 +278,7 @@ def _fit_networks(task: Task) -> _Fits:
     first = trainer.fit(
         task.train.inputs,
         task.train.target,
-        task.validation.inputs,
-        task.validation.target,
+        (task.validation.inputs, task.validation.target),
         schedule=schedule,
     )
     second = trainer.fit(task.both.inputs, task.both.target, epochs=first.epochs, schedule=schedule)

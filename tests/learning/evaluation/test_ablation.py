@@ -1,9 +1,14 @@
 """Groups of inputs that ablation leaves out together."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from mmrl.config import Settings
-from mmrl.learning.evaluation.ablation import Group, _reading, possible
+from mmrl.learning.evaluation.ablation import Group, _reading, ablate, possible
+from mmrl.learning.evaluation.evaluate import truth_of
+from mmrl.learning.evaluation.statistics import Predicted
 from mmrl.learning.splits import Split
 from mmrl.learning.task import Task, prepare
 from tests.support.learning_samples import ENCODERS, make_samples
@@ -43,3 +48,22 @@ def test_a_group_is_of_what_training_posts_have() -> None:
     groups = groups_of(task_of(measured=False))
     assert groups["image"].modalities == ("image",)
     assert groups["picture"].modalities == ("image", "caption", "visual")
+
+
+@pytest.mark.slow
+def test_what_the_scores_come_from_is_lost_where_it_is_left_out() -> None:
+    samples = make_samples(400, measured=False)
+    split = Split(*np.split(np.arange(400), [240, 300]), np.array([], int), "random", 0.0)
+    task = prepare(samples, split, Settings(), ENCODERS)[0]
+    scores = [part.inputs.values["title"][:, 0] for part in (task.train, task.validation)]
+    task = replace(
+        task,
+        train=replace(task.train, target=scores[0]),
+        validation=replace(task.validation, target=scores[1]),
+    )  # by the title's vector alone
+    truth = replace(truth_of(task.test.samples), log_score=task.test.inputs.values["title"][:, 0])
+    rows = ablate(task, truth, Predicted, resamples=50)
+    assert [row.name for row in rows] == list(groups_of(task))
+    lost = {row.name: row.losses["r2_log"].value for row in rows}
+    assert lost["text"] == max(lost.values()) > 0.3
+    assert abs(lost["image"]) < 0.2

@@ -76,6 +76,18 @@ def test_the_nearest_posts_are_those_of_the_largest_cosine(predictor: Predictor,
     )
 
 
+def test_a_simulated_post_has_no_page_to_link_to(serving_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(serving_home, home)
+    catalog = Catalog.open(home)
+    posts = catalog.read("posts")
+    place, simulated = posts.schema.names.index("source"), pa.array(["sandbox"] * posts.num_rows)
+    catalog.upsert("posts", posts.set_column(place, "source", simulated))
+    near = similar(Predictor.open(catalog, SETTINGS, NOW), draft(4), count=3)
+    assert [post.link for post in near] == [None] * 3
+    assert all(post.permalink for post in near)
+
+
 def test_no_post_is_shown_whose_outcome_was_not_known_or_that_is_left_out_or_purged(
     serving_home: Path, tmp_path: Path
 ) -> None:

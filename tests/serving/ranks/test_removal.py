@@ -66,7 +66,7 @@ def test_nothing_is_said_by_a_model_that_knows_nothing_of_removals_or_no_more_th
     draft = Drafts(["Is this a lake?"], [SUBREDDITS[0]], [IMAGE], [NOW])
     unsure = RemovalModel(**{**vars(told(title_has_question=2.0)), "shown": False})
     for model, why in (
-        (None, "too few removed posts"),
+        (None, "has learned nothing of removals"),
         (unsure, "no more than the subreddits' rates"),
     ):
         predictor.registered.model.removals = model

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmrl.catalog.removers import REMOVED_BY
 from mmrl.web.pages import community_pages
 from mmrl.web.service import Service
 
@@ -40,6 +41,8 @@ def test_a_community_is_told_as_csv_its_hours_in_a_zone(
     kinds = {row["kind"] for row in told}
     assert {"hour", "title_length", "did_well", "watched"} <= kinds
     assert kinds <= {"hour", "subject", "title_length", "did_well", "removed", "watched"}
+    reasons = {row["name"] for row in told if row["kind"] == "removed"}
+    assert reasons <= set(REMOVED_BY.values())
     watched = sum(int(row["posts"]) for row in told if row["kind"] == "watched")
     assert sum(int(row["posts"]) for row in told if row["kind"] == "removed") <= watched
     rows = [row for row in told if row["kind"] == "hour"]

@@ -46,7 +46,7 @@ class FittedNetwork:
     """A trained network with the scale of its target.
 
     Attributes:
-        model: Keras'; None where only the forward pass was loaded.
+        model: Keras'; None where only the forward pass was loaded, or its trainer trained on.
         forward: the same in NumPy, with which it predicts.
         reading: what each member reads.
         history: by epoch, the mean loss of training and validation posts.
@@ -87,9 +87,14 @@ class FittedNetwork:
         return predicted.astype(np.float64) * self.deviation + self.mean
 
     def save(self, folder: Path) -> None:
-        """Writes `network.keras`, and `network.npz` for predictions without Keras."""
-        if self.model is not None:
-            self.model.save(folder / KERAS_FILE)
+        """Writes `network.keras`, and `network.npz` for predictions without Keras.
+
+        Raises:
+            ValueError: its Keras model is not here: it was loaded without, or trained further.
+        """
+        if self.model is None:
+            raise ValueError("there is no Keras model to save")
+        self.model.save(folder / KERAS_FILE)
         self.forward.save(folder)
 
     def predict(self, inputs: Inputs) -> np.ndarray:
@@ -129,56 +134,60 @@ class NetworkTrainer:
         make_deterministic(seed)
         self._model = build(widths, subreddits, shape, seed)
         self._graphs = _Graphs(self._model, self._reading, shape.decay)
+        self._last: FittedNetwork | None = None
 
     def fit(
         self,
         train: Inputs,
         target: np.ndarray,
-        validation: Inputs | None = None,
-        validation_target: np.ndarray | None = None,
+        validation: tuple[Inputs, np.ndarray] | None = None,
         *,
         epochs: int | None = None,
         schedule: Schedule | None = None,
     ) -> FittedNetwork:
         """Trains until the validation posts stop getting better, or for so many epochs.
 
-        What an earlier call returned keeps its predictions; its Keras model is trained further.
+        What an earlier call returned keeps its predictions, and gives away its Keras model.
 
         Args:
-            validation: posts on which to choose the epoch that is kept; with `epochs`, none are
-                needed.
+            validation: posts on which to choose the epoch that is kept, and their target; with
+                `epochs`, none are needed.
             epochs: exactly so many; the learning rate falls as it did in the fit that chose them,
                 if the schedule is the same.
             schedule: that for so many training posts by default.
         """
         schedule = schedule or Schedule.of(len(train))
         mean, deviation = float(target.mean()), float(target.std()) or 1.0
-        batch = min(schedule.batch, max(16, len(train) // 8))
+        batch = min(schedule.batch, max(16, len(train) // 8), len(train))
         steps = len(train) // batch  # what is left over waits for the next shuffle
         rate = (schedule.rate, steps * schedule.epochs)
+        if self._last is not None:
+            self._last.model = None
         run_epoch = self._graphs.begin(arrays(train), _scaled(target, mean, deviation), rate)
-        held_out = None if validation is None else arrays(validation)
+        best = None
+        if validation is not None:
+            posts, truth = validation
+            best, held_out = _Best(self._model, self._teams), _tensors(arrays(posts))
         rng = np.random.default_rng(self._seed)
-        kept = _Best(self._model, self._teams)
         history: dict[str, list[float]] = {"loss": [], "validation_loss": []}
         for _ in range(epochs or schedule.epochs):
             order = rng.permutation(len(train))[: steps * batch].reshape(steps, batch)
             history["loss"].append(run_epoch(order))
-            if held_out is None or validation_target is None:
+            if best is None:
                 continue
-            by_team = kept.update(
-                self._graphs.predict(held_out),
-                lambda each: _loss(validation_target, each, mean, deviation),
+            by_team = best.update(
+                self._graphs.predict(held_out), lambda each: _loss(truth, each, mean, deviation)
             )
             history["validation_loss"].append(float(np.mean(by_team)))
-            if kept.since >= schedule.patience:
+            if best.since >= schedule.patience:
                 break
         trained = len(history["loss"])
-        if validation_target is not None:
-            kept.restore()
+        if best is not None:
+            best.restore()
             trained = int(np.argmin(history["validation_loss"])) + 1
-        scale = (mean, deviation)
-        return FittedNetwork.of(self._model, self._reading, *scale, history=history, epochs=trained)
+        facts: dict[str, Any] = {"history": history, "epochs": trained}
+        self._last = FittedNetwork.of(self._model, self._reading, mean, deviation, **facts)
+        return self._last
 
 
 class _Best:
@@ -234,7 +243,8 @@ class _Graphs:
             for step in tf.range(steps):
                 # Half a cosine (Loshchilov and Hutter 2017).
                 done = tf.cast(optimizer.iterations.value, tf.float32) / decay_steps
-                optimizer.learning_rate.assign(highest * 0.5 * (1.0 + tf.cos(np.pi * done)))
+                cosine = tf.cos(np.pi * tf.minimum(done, 1.0))
+                optimizer.learning_rate.assign(highest * 0.5 * (1.0 + cosine))
                 drawn = order[step]
                 batch = {name: tf.gather(values, drawn) for name, values in inputs.items()}
                 with tf.GradientTape() as tape:
@@ -269,7 +279,7 @@ class _Graphs:
 
         for variable, value in zip(self._state, self._first, strict=True):
             variable.assign(value)
-        held = {name: tf.constant(values) for name, values in inputs.items()}
+        held = _tensors(inputs)
         facts = tf.constant(target), tf.constant(rate[0]), tf.constant(float(rate[1]))
 
         def run(order: np.ndarray) -> float:
@@ -279,12 +289,15 @@ class _Graphs:
 
         return run
 
-    def predict(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
-        """(n, members, 4) in standard deviations."""
-        import tensorflow as tf
-
-        held = {name: tf.constant(values) for name, values in inputs.items()}
+    def predict(self, held: dict[str, Any]) -> np.ndarray:
+        """(n, members, 4) in standard deviations, of tensors."""
         return np.asarray(self._predict(held).numpy(), dtype=np.float64)
+
+
+def _tensors(inputs: dict[str, np.ndarray]) -> dict[str, Any]:
+    import tensorflow as tf
+
+    return {name: tf.constant(values) for name, values in inputs.items()}
 
 
 def _scaled(target: np.ndarray, mean: float, deviation: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The network's own Keras layers.
 
-Between the network's first and last layer, the members' axis is the first and the batch's the
+From the towers to the quantiles, the members' axis is the first and the batch's the
 second, so that a dense layer is one product of matrices a member and nothing is moved in memory.
 Draws have the batch first, so that they are the same in either order. Networks that an earlier mmrl
 kept have the batch first throughout: `members_axis` is 1 there.
@@ -62,7 +62,8 @@ class TokenWhereMissing(keras.layers.Layer):
     Args:
         drop: share of posts whose modality is taken away in training, drawn for each member.
         seed: of the draw.
-        members_axis: where the members' axis is.
+        members_axis: where the members' axis is; 1 in networks of an earlier mmrl, whose shapes are
+            (batch, members, width) and (batch, members).
     """
 
     def __init__(self, drop: float, seed: int, members_axis: int = 1, **kwargs: Any) -> None:
@@ -98,7 +99,11 @@ class TokenWhereMissing(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="mmrl")
 class MemberVectors(keras.layers.Layer):
-    """A learned vector for each of `count` numbers, (batch,) to (members, batch, width)."""
+    """A learned vector for each of `count` numbers, (batch,) to (members, batch, width).
+
+    Args:
+        members_axis: where the members' axis is; 1 in networks of an earlier mmrl.
+    """
 
     def __init__(
         self,

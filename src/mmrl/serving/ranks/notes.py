@@ -73,8 +73,8 @@ def of_subreddit(
     if name.lower() not in known and near:
         names = ", ".join(f"r/{known[each]}" for each in near)
         notes.append(
-            f"The model does not know r/{name}; names near it are {names}. Communities "
-            "(`mmrl communities`) lists all."
+            f"The model does not know r/{name}; names near it are {names}. The page "
+            "Communities, or `mmrl communities`, lists all."
         )
     return notes
 

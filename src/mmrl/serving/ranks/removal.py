@@ -131,7 +131,10 @@ def _shown(opened: Opened) -> RemovalModel | None:
 def _silent(opened: Opened) -> str:
     """Why no model of removals is shown."""
     if opened.registered.model.removals is None:
-        return "too few removed posts are known to learn from"
+        return (
+            "the model has learned nothing of removals (the fate of too few posts was known, or an "
+            "earlier mmrl trained it)"
+        )
     return "on later posts the model knew no more than the subreddits' rates"
 
 
