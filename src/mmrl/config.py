@@ -62,7 +62,7 @@ class RedditSettings(Section):
     )
     discovery: Literal["new", "comments"] = Field(
         default="new",
-        description="the way to new posts: subreddits' newest, or r/all's comments (misses some)",
+        description="new: each subreddit's newest; comments: r/all's, so only commented posts",
     )
     requests_per_minute: int | None = Field(
         default=None, ge=1, description="the most to send; unset: as many as Reddit allows"

@@ -25,7 +25,6 @@ from mmrl.samples.vectors import join_vectors
 from mmrl.serving.inputs.contents import Content
 from mmrl.serving.inputs.drafts import Drafts, single, subreddit_name
 from mmrl.serving.ranks.rank import Predictor
-from mmrl.sources.kinds import SIMULATED_NAMES
 from mmrl.sources.permalinks import link_to
 from mmrl.times import iso
 
@@ -211,7 +210,7 @@ def _neighbours(
                 row["score"],
                 None if np.isnan(share) else float(share),
                 of_post["permalink"],
-                None if of_post["source"] in SIMULATED_NAMES else link_to(of_post["permalink"]),
+                link_to(of_post["permalink"], of_post["source"]),
                 row["image_content"],
                 of_post["over_18"],
                 float(likeness_),

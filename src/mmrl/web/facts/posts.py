@@ -11,7 +11,6 @@ from starlette.responses import Response
 from mmrl.catalog import Catalog, quote
 from mmrl.report.examples import clean_title
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
-from mmrl.sources.kinds import SIMULATED_NAMES
 from mmrl.sources.permalinks import link_to
 from mmrl.web.requests.problems import Problem
 
@@ -67,7 +66,6 @@ def posts_of(catalog: Catalog, outcomes: Iterable[Outcome]) -> list[Post]:
         if row is None:
             continue
         marks = (("over 18", row["over_18"]), ("spoiler", row["spoiler"]))
-        made_up = row["source"] in SIMULATED_NAMES
         posts.append(
             Post(
                 post_id=one.post_id,
@@ -78,7 +76,7 @@ def posts_of(catalog: Catalog, outcomes: Iterable[Outcome]) -> list[Post]:
                 percentile=one.percentile,
                 has_image=one.post_id in pictures,
                 marks=tuple(name for name, marked in marks if marked),
-                link=None if made_up else link_to(row["permalink"]),
+                link=link_to(row["permalink"], row["source"]),
             )
         )
     return posts
