@@ -18,7 +18,10 @@ from mmrl.catalog import Catalog, Failed, Reason
 from mmrl.catalog.columns import COLOUR_BINS, COLOURS, EMBEDDED, IMAGE_STATISTICS
 from mmrl.catalog.keys import image_content, text_content, visual_content
 from mmrl.catalog.tables import SCHEMAS, embeddings
+from mmrl.config import Settings
 from mmrl.encoders.image_text import READER
+from mmrl.pipeline import Silent
+from mmrl.purge.run import PurgeReport, erase
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 AS_OF = START + timedelta(days=20)
@@ -226,3 +229,9 @@ def traces(catalog: Catalog, post: Post) -> dict[str, list[str]]:
 
 def submission(post: Post, **facts: Any) -> dict[str, Any]:
     return {"id": post.post_id, "name": f"t3_{post.post_id}", "title": post.title, **facts}
+
+
+def purge(catalog: Catalog, *posts: Post, reason: str = "deleted") -> PurgeReport:
+    """Erases posts, and waits for nothing."""
+    reasons = {post.post_id: reason for post in posts}
+    return erase(catalog, Settings(), reasons, AS_OF, Silent(), sleep=lambda seconds: None)
