@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrl.runtime.extensions import extensions
+from mmrl.sources.permalinks import post_page
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,16 @@ def known_to(live: str) -> str:
 def may_name_files(source: str) -> bool:
     """True where a post with this `posts.source` may name an image file of this machine."""
     return any(kind.local_files and kind.of(source) for kind in KINDS)
+
+
+def link_to(permalink: str | None, source: str) -> str | None:
+    """The address of a post's page on Reddit, made of its id alone; None where not known.
+
+    Args:
+        source: the post's mark; a simulated post has no page.
+    """
+    page = None if source in SIMULATED_NAMES else post_page(permalink)
+    return None if page is None else f"https://www.reddit.com/comments/{page.post_id}/"
 
 
 def recognised(path: Path, kinds: Sequence[Kind] = FILES) -> Kind:

@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from mmrl.sources.kinds import SIMULATED_NAMES
-
 _LONGEST = 2_000
 _COMMENTS = re.compile(
     r"/(?:(?:r/(?P<subreddit>[^/\s]{1,64})|(?:u|user)/(?P<user>[^/\s]{1,64}))/)?"
@@ -27,16 +25,6 @@ class PostPage:
 
     post_id: str
     subreddit: str | None
-
-
-def link_to(permalink: str | None, source: str) -> str | None:
-    """The address of a post's page on Reddit, made of its id alone; None where not known.
-
-    Args:
-        source: the post's mark; a simulated post has no page.
-    """
-    page = None if source in SIMULATED_NAMES else post_page(permalink)
-    return None if page is None else f"https://www.reddit.com/comments/{page.post_id}/"
 
 
 def post_page(address: str | None) -> PostPage | None:

@@ -25,7 +25,7 @@ from mmrl.samples.vectors import join_vectors
 from mmrl.serving.inputs.contents import Content
 from mmrl.serving.inputs.drafts import Drafts, single, subreddit_name
 from mmrl.serving.ranks.rank import Predictor
-from mmrl.sources.permalinks import link_to
+from mmrl.sources.kinds import link_to
 from mmrl.times import iso
 
 By = Literal["image", "title", "both"]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from mmrl.catalog import Catalog, quote
 from mmrl.report.examples import clean_title
 from mmrl.report.thumbnails import UnshowableError, small_jpeg
-from mmrl.sources.permalinks import link_to
+from mmrl.sources.kinds import link_to
 from mmrl.web.requests.problems import Problem
 
 router = APIRouter(include_in_schema=False)
