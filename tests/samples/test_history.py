@@ -202,6 +202,21 @@ def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]
         assert set(found) == set(expected)
 
 
+@given(matured_posts, st.integers(0, 4_200))
+def test_a_history_since_a_moment_tells_the_same_of_all_moments_from_then_on(
+    posts: list[dict[str, Any]], since: int
+) -> None:
+    table = as_table(posts)
+    created = np.array(table["created_at"].cast(pa.int64()))
+    moment = int(pa.scalar(at(since), TIME).cast(pa.int64()).as_py())
+    asked = np.maximum(created, moment)
+    names = table["subreddit"], table["author_id"]
+    whole = History(table, MATURE).features(*names, asked)
+    later = History(table, MATURE, moment).features(*names, asked)
+    for name, values in whole.items():
+        np.testing.assert_array_equal(later[name], values, err_msg=name)
+
+
 @given(st.lists(matured_post, min_size=25, max_size=60), st.integers(1, 17))
 @settings(max_examples=60)
 def test_percentiles_and_levels_are_those_among_matured_posts_of_the_window(

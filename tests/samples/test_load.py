@@ -104,6 +104,20 @@ def test_posts_the_filter_leaves_out_are_no_samples_and_no_history(catalog: Cata
     catalog.upsert("selection", pa.Table.from_pylist([row], catalog.read("selection").schema))
     (left,) = load(catalog)
     assert (left["post_id"], left["author_seen_before"]) == ("b", 0)
+    assert samples.load(catalog, Settings(), END, posts=["a", "b"]).to_pylist() == [left]
+
+
+def test_posts_without_an_image_are_history_only_where_none_is_required(catalog: Catalog) -> None:
+    posts = [post("a", 0), post("b", 100)]
+    write(catalog, posts, [observation(p, 36, score=1) for p in posts])
+    merge(catalog, END)
+    row = catalog.lookup("samples", "post_id", ["a"]).to_pylist()[0] | {"image_content": None}
+    catalog.upsert("samples", pa.Table.from_pylist([row], catalog.read("samples").schema))
+    for required, seen in ((True, 0), (False, 1)):
+        chosen = Settings(filter={"require_image": required})
+        for asked in (None, ["b"]):
+            (*_, left) = samples.load(catalog, chosen, END, posts=asked).to_pylist()
+            assert (left["post_id"], left["author_seen_before"]) == ("b", seen)
 
 
 def test_samples_are_sorted_by_creation_then_id(catalog: Catalog) -> None:

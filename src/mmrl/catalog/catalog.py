@@ -123,12 +123,12 @@ class Catalog:
                 self.read(table, columns, f"{condition} AND ({where})" if where else condition)
                 for condition in among(column, distinct.to_pylist())
             ]
-            return pa.concat_tables(parts) if parts else self.read(table, columns, "false")
+            return pa.concat_tables(parts) if parts else self._no_rows(table, columns)
         names = None if columns is None else list(dict.fromkeys([*columns, column]))
         both = " AND ".join(f"({one})" for one in (span, where) if one) or None
         batches = self.batches(table, names, both)
         matches = [batch.filter(pc.is_in(batch[column], value_set=distinct)) for batch in batches]
-        rows = pa.Table.from_batches(matches) if matches else self.read(table, columns, "false")
+        rows = pa.Table.from_batches(matches) if matches else self._no_rows(table, columns)
         return rows if columns is None else rows.select(list(columns))
 
     def batches(
@@ -370,6 +370,14 @@ class Catalog:
     def _reading(self, name: str) -> "lance.LanceDataset | None":
         with clear_errors(self.home):
             return self._handles.reading(name)
+
+    def _no_rows(self, name: str, columns: Sequence[str] | None) -> pa.Table:
+        """What `read` gives where no row meets its filter, without a look at the rows."""
+        dataset = self._reading(name)
+        if dataset is None:
+            return empty_table(name, columns)
+        empty = dataset.schema.remove_metadata().empty_table()
+        return empty if columns is None else empty.select(list(columns))
 
     def _open_or_create(self, name: str) -> "lance.LanceDataset":
         dataset = self._reading(name)

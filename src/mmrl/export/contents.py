@@ -14,7 +14,8 @@ from mmrl.catalog.tables import embeddings_table
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.errors import InputError
-from mmrl.samples.load import load, read_known
+from mmrl.samples.known import read_known
+from mmrl.samples.load import load
 from mmrl.samples.statistics import join_measures
 
 _ROWS = 4_096  # of samples and predictions at a time

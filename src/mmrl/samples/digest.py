@@ -18,7 +18,7 @@ from mmrl.catalog.columns import COLOURS, IMAGE_STATISTICS
 from mmrl.config import Settings
 from mmrl.encoders.image_text import READER
 from mmrl.images.measures.quality import VERSION
-from mmrl.samples.load import read_known
+from mmrl.samples.known import read_known
 from mmrl.samples.statistics import STATISTICS
 
 # Tables that labelled samples are made of, but for their vectors.

@@ -14,7 +14,8 @@ from mmrl.errors import InputError
 from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of, text_columns
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import Standings
-from mmrl.samples.load import history_of, mature_after, read_known
+from mmrl.samples.known import read_known
+from mmrl.samples.load import history_of, mature_after
 from mmrl.samples.reposts import Reposts, image_keys
 from mmrl.samples.schema import samples_schema
 from mmrl.sources.extras import FLAIR

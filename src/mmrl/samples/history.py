@@ -40,15 +40,19 @@ class _Matured:
 class History:
     """The matured posts of a catalog at one time, ready to be asked about any moment before it."""
 
-    def __init__(self, matured: pa.Table, mature_after: timedelta) -> None:
+    def __init__(
+        self, matured: pa.Table, mature_after: timedelta, since: int | None = None
+    ) -> None:
         """Sorts n matured posts.
 
         Args:
             matured: subreddit, author_id, created_at, first_look_at, label_observed_at and score
                 of posts whose label was known at the time the history is of. An author counts by
                 those of his posts that name him.
+            since: the first moment that it is going to be asked about, in microseconds since 1970;
+                any for None. What has left a window by then is not sorted.
         """
-        self._subreddits, subreddit = numbered(pc.utf8_lower(matured["subreddit"]))
+        self._subreddits, subreddit = numbered(matured["subreddit"], lower=True)
         self._authors, author = numbered(matured["author_id"])
         created = microseconds(matured["created_at"])
         known = label_known_at(matured, mature_after)
@@ -56,7 +60,7 @@ class History:
 
         self._subreddit = Sums(subreddit, known, log_score)
         self._quarter = Window(
-            subreddit, created, known, log_score, _QUARTER // timedelta(microseconds=1)
+            subreddit, created, known, log_score, _QUARTER // timedelta(microseconds=1), since
         )
         named = author >= 0
         mean = self._subreddit.moments(subreddit[named], created[named]).mean
@@ -260,12 +264,22 @@ def log_scores(scores: pa.ChunkedArray) -> np.ndarray:
     return np.log1p(np.maximum(pc.cast(scores, pa.float64(), safe=False).to_numpy(), 0.0))
 
 
-def numbered(names: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
-    """The names that there are, and the place of each of n among them, (n,); -1 for null."""
-    encoded = names.cast(pa.string()).combine_chunks().dictionary_encode()
-    return encoded.dictionary, np.asarray(pc.fill_null(encoded.indices, -1).to_numpy())
+def numbered(names: pa.ChunkedArray, *, lower: bool = False) -> tuple[pa.Array, np.ndarray]:
+    """The names that there are, and the place of each of n among them, (n,); -1 for null.
+
+    Args:
+        names: texts, plain or dictionary-encoded.
+        lower: take names that differ by case for one, and give it in lower case.
+    """
+    encoded = pc.dictionary_encode(names).combine_chunks()
+    distinct = encoded.dictionary.cast(pa.string())
+    place = np.asarray(pc.fill_null(encoded.indices, -1).to_numpy())
+    if not lower:
+        return distinct, place
+    lowered = pc.utf8_lower(distinct)
+    return lowered.unique(), np.append(codes(lowered, lowered.unique()), -1)[place]
 
 
-def codes(names: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
+def codes(names: pa.Array | pa.ChunkedArray, known: pa.Array) -> np.ndarray:
     """The place of each name among the known ones, (n,); -1 for null and for another."""
     return np.asarray(pc.fill_null(pc.index_in(names, value_set=known), -1).to_numpy())

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mmrl.catalog import Catalog, moment, quote
+from mmrl.catalog import Catalog, quote
 from mmrl.catalog.columns import EMBEDDED, SPACES, TEXT
 from mmrl.catalog.keys import text_content, visual_content
 from mmrl.catalog.query import distinct_values
@@ -26,25 +26,19 @@ from mmrl.samples.extras import (
 )
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
+from mmrl.samples.known import read_known, read_outcomes
+from mmrl.samples.known_at import NEVER
 from mmrl.samples.reposts import Reposts, image_keys, images_alike
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import MEASURES, STATISTICS, join_measures
 from mmrl.samples.vectors import join_vectors, vector_dim
 
-# Features that the first observation told; unknown before it.
-_OF_FIRST = (
-    "subscribers",
-    "log_subscribers",
-    "log_first_look_hours",
-    "log_author_link_karma",
-    "log_author_comment_karma",
-    "log_author_age_days",
-    "author_created_at",
-)
 _IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
-_OF_HISTORY = ("subreddit", "author_id", "created_at", "score")
+_OF_HISTORY = (
+    *("subreddit", "author_id", "created_at"),
+    *("first_look_at", "label_observed_at", "score"),
+)
 _OF_REPOSTS = ("created_at", "score", "image_content")
-_OF_LABEL = ("score", "label_subscribers", "label_observed_at")
 
 
 def load(
@@ -153,51 +147,16 @@ def vectors_of(profile: Profile) -> dict[str, Any]:
     }
 
 
-def read_known(
-    catalog: Catalog,
-    settings: Settings,
-    as_of: datetime,
-    columns: Sequence[str] | None = None,
-    posts: Collection[str] | None = None,
-) -> pa.Table:
-    """The `samples` rows of selected posts, without what was observed after `as_of`.
-
-    Args:
-        columns: which to return, besides those that say when something was observed.
-        posts: only these.
-    """
-    if columns is not None:
-        columns = list(dict.fromkeys([*columns, "post_id", "first_look_at", "label_observed_at"]))
-    where = f"first_seen_at <= {moment(as_of)}"
-    if settings.filter.require_image:  # there may be others, from when it was not
-        where += " AND image_content IS NOT NULL"
-    selected = ["post_id"], "reason IS NULL"
-    if posts is None:
-        rows = catalog.read("samples", columns, where)
-        kept = catalog.read("selection", *selected)["post_id"]
-    else:
-        rows = catalog.lookup("samples", "post_id", posts, columns, where)
-        kept = catalog.lookup("selection", "post_id", posts, *selected)["post_id"]
-    rows = rows.filter(pc.is_in(rows["post_id"], value_set=kept.combine_chunks()))
-    limit = pa.scalar(as_of, rows.schema.field("first_look_at").type)
-    for when, names in (
-        ("label_observed_at", _OF_LABEL),
-        ("first_look_at", (*_OF_FIRST, "first_look_at")),
-    ):
-        seen = pc.fill_null(pc.less_equal(rows[when], limit), False)
-        for name in names:
-            if name in rows.schema.names:
-                rows = _replace(rows, name, pc.if_else(seen, rows[name], None))
-    return rows
-
-
 def mature_after(settings: Settings) -> timedelta:
     """The age from which on an observation gives a label."""
     return timedelta(hours=settings.label.mature_after_hours)
 
 
 def history_of(
-    rows: pa.Table, settings: Settings, authors: pa.ChunkedArray | None = None
+    rows: pa.Table,
+    settings: Settings,
+    authors: pa.ChunkedArray | None = None,
+    since: int | None = None,
 ) -> History:
     """The history told by those of the rows of `read_known` that have a label.
 
@@ -206,13 +165,20 @@ def history_of(
 
     Args:
         authors: only of these is it going to be asked; of all for None.
+        since: only of moments from then on, in microseconds since 1970; of all for None.
     """
-    matured = rows.filter(pc.is_valid(rows["score"])).sort_by(_IN_TIME)
+    matured = rows.select(["post_id", *_OF_HISTORY])
+    if matured["score"].null_count:
+        matured = matured.filter(pc.is_valid(matured["score"]))
+    in_time = pc.sort_indices(matured.select(["created_at", "post_id"]), sort_keys=_IN_TIME)
     if authors is not None:
         of_author = matured["author_id"]
         asked = pc.is_in(of_author, value_set=distinct_values(authors))
         matured = _replace(matured, "author_id", pc.if_else(asked, of_author, None))
-    return History(matured, mature_after(settings))
+    for name in ("subreddit", "author_id"):  # numbers are moved faster than texts
+        matured = _replace(matured, name, pc.dictionary_encode(matured[name]))
+    matured = matured.select(_OF_HISTORY).take(in_time)
+    return History(matured, mature_after(settings), since)
 
 
 def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -226,8 +192,8 @@ def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.Chunk
 
 def _with_history_and_labels(rows: pa.Table, known: pa.Table, settings: Settings) -> pa.Table:
     """The rows with the history that all known ones tell, and with their labels."""
-    history = history_of(known, settings, rows["author_id"])
     created = microseconds(rows["created_at"])
+    history = history_of(known, settings, rows["author_id"], created.min(initial=NEVER))
     for name, values in history.features(rows["subreddit"], rows["author_id"], created).items():
         rows = rows.append_column(name, nullable(values))
     # The label observation's count stands in where the first had none, and comes with the label.
@@ -266,7 +232,7 @@ def _known_of_images(
     """The rows of `read_known` whose image is one of these, or looks the same."""
     keys = distinct_values(image_keys(catalog, images)).to_pylist()
     alike = images_alike(catalog, keys)["sha256"].to_pylist()
-    posts = catalog.lookup("samples", "image_content", [*keys, *alike], ["post_id"])
+    posts = catalog.lookup("post_images", "sha256", [*keys, *alike], ["post_id"])
     return read_known(catalog, settings, as_of, _OF_REPOSTS, posts["post_id"].to_pylist())
 
 
@@ -294,7 +260,7 @@ def _asked_for(
     if posts is None:
         known = of_images = rows = read_known(catalog, settings, as_of)
     else:
-        known = read_known(catalog, settings, as_of, _OF_HISTORY)
+        known = read_outcomes(catalog, settings, as_of)
         rows = read_known(catalog, settings, as_of, posts=posts)
         of_images = _known_of_images(catalog, settings, as_of, rows["image_content"])
     rows = rows.sort_by(_IN_TIME).combine_chunks()

@@ -42,6 +42,10 @@ class Events:
         """Where in `order` a group's events start, (q,)."""
         return np.searchsorted(self._keys, groups.astype(np.int64) * self._step)
 
+    def groups(self) -> np.ndarray:
+        """Each event's group, in `order`, (n,)."""
+        return self._keys // self._step
+
 
 def _small(numbers: np.ndarray) -> np.ndarray:
     """Whole numbers from 0 in as few bytes as hold them: numpy sorts those of two by digits."""

@@ -5,6 +5,7 @@ last bit whatever else is there.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -68,9 +69,14 @@ class Sums:
         squares = np.round(np.where(present, (known - _TYPICAL) ** 2, 0.0) * _UNIT).astype(np.int64)
         sums = (_running(each) for each in (present.astype(np.int64), units, squares))
         self._sums = _Totals(*sums)
+
+    @cached_property
+    def _best(self) -> np.ndarray:
+        """The largest value up to each event of its group, in units; few ask for it."""
+        present, units = np.diff(self._sums.count) > 0, np.diff(self._sums.total)
         # A group's best starts anew: each group's values lie above all of the group before.
-        step = groups[self._events.order] * np.int64(2 * _FURTHEST)
-        self._best = np.maximum.accumulate(np.where(present, units, -_FURTHEST) + step) - step
+        step = self._events.groups() * np.int64(2 * _FURTHEST)
+        return np.asarray(np.maximum.accumulate(np.where(present, units, -_FURTHEST) + step) - step)
 
     def moments(self, groups: np.ndarray, times: np.ndarray, most: int | None = None) -> Moments:
         """Of the events by a time, at most so many of the newest.
@@ -131,15 +137,19 @@ class Window:
         known: np.ndarray,
         values: np.ndarray,
         span: int,
+        since: int | None = None,
     ) -> None:
         """Sorts n events.
 
         Args:
             created, known: (n,) int64, when an event was, and from when on it counts.
             span: an event no longer counts when it is older than this.
+            since: the first moment that is going to be asked about; any for None.
         """
         # What has arrived less what has left again; what arrives too late never counts.
         counts = known <= created + span
+        if since is not None:
+            counts &= created >= since - span
         self._span = span
         self._arrived = Sums(groups[counts], known[counts], values[counts])
         self._left = Sums(groups[counts], created[counts], values[counts])

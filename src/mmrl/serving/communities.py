@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog
 from mmrl.config import Settings
-from mmrl.samples.load import read_known
+from mmrl.samples.known import read_known
 
 _COLUMNS = ("subreddit", "created_at", "score", "subscribers", "label_subscribers")
 

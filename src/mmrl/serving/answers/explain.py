@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from mmrl.errors import InputError
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.library_errors import library_errors
-from mmrl.samples.load import read_known, samples_with_vectors
+from mmrl.samples.known import read_known
+from mmrl.samples.load import samples_with_vectors
 from mmrl.serving.inputs.drafts import Drafts, single
 from mmrl.serving.inputs.groups import GROUPS, grouping_of
 from mmrl.serving.ranks.rank import Predictor

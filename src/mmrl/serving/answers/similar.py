@@ -19,8 +19,9 @@ from mmrl.errors import InputError
 from mmrl.samples.batches import as_arrays
 from mmrl.samples.features import microseconds
 from mmrl.samples.history import log_scores
+from mmrl.samples.known import read_known
 from mmrl.samples.known_at import label_known_at
-from mmrl.samples.load import mature_after, read_known
+from mmrl.samples.load import mature_after
 from mmrl.samples.vectors import join_vectors
 from mmrl.serving.inputs.contents import Content
 from mmrl.serving.inputs.drafts import Drafts, single, subreddit_name

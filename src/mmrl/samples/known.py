@@ -1,0 +1,87 @@
+"""Rows of `samples` as they were known at a time."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mmrl.catalog import Catalog, moment, without
+from mmrl.catalog.query import distinct_values
+from mmrl.catalog.tables import empty_table, schema_of
+from mmrl.config import Settings
+
+# Features that the first observation told; unknown before it.
+_OF_FIRST = (
+    "subscribers",
+    "log_subscribers",
+    "log_first_look_hours",
+    "log_author_link_karma",
+    "log_author_comment_karma",
+    "log_author_age_days",
+    "author_created_at",
+)
+_OF_LABEL = ("score", "label_subscribers", "label_observed_at")
+_LEFT_OUT = "reason IS NOT NULL"  # of `selection`, where each post with a sample has a row
+_OF_OUTCOME = (
+    *("post_id", "subreddit", "author_id", "created_at"),
+    *("first_seen_at", "first_look_at", "label_observed_at", "score"),
+)
+
+
+def read_known(
+    catalog: Catalog,
+    settings: Settings,
+    as_of: datetime,
+    columns: Sequence[str] | None = None,
+    posts: Collection[str] | None = None,
+) -> pa.Table:
+    """The `samples` rows of selected posts, without what was observed after `as_of`.
+
+    Args:
+        columns: which to return, besides those that say when something was observed.
+        posts: only these.
+    """
+    if columns is not None:
+        columns = list(dict.fromkeys([*columns, "post_id", "first_look_at", "label_observed_at"]))
+    where = f"first_seen_at <= {moment(as_of)}"
+    if settings.filter.require_image:  # there may be others, from when it was not
+        where += " AND image_content IS NOT NULL"
+    rows = catalog.lookup("samples", "post_id", posts, columns, where)
+    left_out = catalog.lookup("selection", "post_id", posts, ["post_id"], _LEFT_OUT)
+    rows = without(rows, "post_id", left_out["post_id"])
+    limit = pa.scalar(as_of, rows.schema.field("first_look_at").type)
+    for when, names in (
+        ("label_observed_at", _OF_LABEL),
+        ("first_look_at", (*_OF_FIRST, "first_look_at")),
+    ):
+        seen = pc.fill_null(pc.less_equal(rows[when], limit), False)
+        for name in names:
+            if name in rows.schema.names:
+                place = rows.schema.get_field_index(name)
+                rows = rows.set_column(place, name, pc.if_else(seen, rows[name], None))
+    return rows
+
+
+def read_outcomes(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.Table:
+    """Of all selected posts whose label was known at `as_of`, what history is told by.
+
+    The rows of `read_known` that have a label, in few columns: a million posts take a fraction of a
+    second.
+
+    Returns:
+        post_id, subreddit, author_id, created_at, first_seen_at, first_look_at, label_observed_at
+        and score.
+    """
+    limit = pa.scalar(as_of, schema_of("samples").field("label_observed_at").type)
+    parts = [catalog.read("selection", ["post_id"], _LEFT_OUT)]
+    if settings.filter.require_image:
+        parts.append(catalog.read("samples", ["post_id"], "image_content IS NULL"))
+    left_out = distinct_values(pa.concat_tables(parts)["post_id"])
+    known = []
+    for batch in catalog.batches("samples", _OF_OUTCOME):
+        seen = pc.less_equal(batch["first_seen_at"], limit)
+        observed = pc.less_equal(batch["label_observed_at"], limit)
+        learned = pc.invert(pc.is_in(batch["post_id"], value_set=left_out))
+        known.append(batch.filter(pc.and_(learned, pc.and_(seen, observed))))
+    return pa.Table.from_batches(known) if known else empty_table("samples", _OF_OUTCOME)
