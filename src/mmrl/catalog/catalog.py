@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mmrl.catalog import failures as failures_table
 from mmrl.catalog.columns import key_columns
@@ -21,7 +20,8 @@ from mmrl.catalog.lance.errors import clear_errors
 from mmrl.catalog.lance.handles import MADE, Handles
 from mmrl.catalog.lance.insertion import insert_new
 from mmrl.catalog.lance.joined import Ages
-from mmrl.catalog.query import among, between, distinct_values
+from mmrl.catalog.lookup import rows_among
+from mmrl.catalog.query import distinct_values
 from mmrl.catalog.tables import empty_table, schema_of
 from mmrl.catalog.tombstones import not_purged
 from mmrl.errors import ConfigError
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     import lance
     import numpy as np
 
-# Above both of these, one pass over a table costs less than asking for each value. Measured on
-# `selection` and `posts` of 300,000 and 400,000 rows: 7 us of CPU a value against 0.06 to 0.2 us a
-# row, equal near 1% of the rows. A span with 10,000 ids of 1,000,000: 2 to 6 ms, 50 with no index.
-_LOOKUP_ALWAYS = 2_000  # values
-_LOOKUP_SHARE = 0.01  # of the table's rows
 _PROBED, _REFINED = 20, 5  # lists of an index that are looked in; candidates compared for a row
 
 
@@ -115,21 +110,8 @@ class Catalog:
         """
         if values is None:
             return self.read(table, columns, where)
-        distinct = distinct_values(values)
-        few = len(distinct) <= _LOOKUP_ALWAYS
-        span = None if few else between(column, distinct)
-        if few or (span is None and len(distinct) <= self.count(table) * _LOOKUP_SHARE):
-            parts = [
-                self.read(table, columns, f"{condition} AND ({where})" if where else condition)
-                for condition in among(column, distinct.to_pylist())
-            ]
-            return pa.concat_tables(parts) if parts else self._no_rows(table, columns)
-        names = None if columns is None else list(dict.fromkeys([*columns, column]))
-        both = " AND ".join(f"({one})" for one in (span, where) if one) or None
-        batches = self.batches(table, names, both)
-        matches = [batch.filter(pc.is_in(batch[column], value_set=distinct)) for batch in batches]
-        rows = pa.Table.from_batches(matches) if matches else self._no_rows(table, columns)
-        return rows if columns is None else rows.select(list(columns))
+        parts = list(rows_among(self, table, column, distinct_values(values), columns, where))
+        return pa.concat_tables(parts) if parts else self._no_rows(table, columns)
 
     def batches(
         self,

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.catalog import Catalog, moment, without
+from mmrl.catalog.lookup import together
 from mmrl.catalog.query import distinct_values
 from mmrl.catalog.tables import empty_table, schema_of
 from mmrl.config import Settings
@@ -79,9 +80,9 @@ def read_outcomes(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.T
         parts.append(catalog.read("samples", ["post_id"], "image_content IS NULL"))
     left_out = distinct_values(pa.concat_tables(parts)["post_id"])
     known = []
-    for batch in catalog.batches("samples", _OF_OUTCOME):
-        seen = pc.less_equal(batch["first_seen_at"], limit)
-        observed = pc.less_equal(batch["label_observed_at"], limit)
-        learned = pc.invert(pc.is_in(batch["post_id"], value_set=left_out))
-        known.append(batch.filter(pc.and_(learned, pc.and_(seen, observed))))
-    return pa.Table.from_batches(known) if known else empty_table("samples", _OF_OUTCOME)
+    for some in together(catalog.batches("samples", _OF_OUTCOME), len(left_out)):
+        seen = pc.less_equal(some["first_seen_at"], limit)
+        observed = pc.less_equal(some["label_observed_at"], limit)
+        learned = pc.invert(pc.is_in(some["post_id"], value_set=left_out))
+        known.append(some.filter(pc.and_(learned, pc.and_(seen, observed))))
+    return pa.concat_tables(known) if known else empty_table("samples", _OF_OUTCOME)
