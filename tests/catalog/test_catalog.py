@@ -101,7 +101,7 @@ def test_lookup_of_ids_close_together_finds_the_same_rows(
     for where in (None, "rules = 'new' OR rules = 'none'"):
         found = catalog.lookup("selection", "post_id", asked[:-1], ["rules", "post_id"], where)
         with monkeypatch.context() as without_spans:
-            without_spans.setattr("mmrl.catalog.catalog.between", lambda *_: None)
+            without_spans.setattr("mmrl.catalog.lookup.between", lambda *_: None)
             one_pass = catalog.lookup("selection", "post_id", asked, ["rules", "post_id"], where)
         both = [rows.sort_by("post_id").to_pylist() for rows in (found, one_pass)]
         assert both[0] == [row for row in both[1] if row["post_id"] != "10000x9"]
