@@ -49,8 +49,8 @@ def rows_among(
     names = None if columns is None else list(dict.fromkeys([*columns, column]))
     both = " AND ".join(f"({one})" for one in (span, where) if one)
     for some in together(tables.batches(table, names, both or None), len(distinct)):
-        found = some.filter(pc.is_in(some[column], value_set=distinct))
-        yield found if columns is None else found.select(list(columns))
+        rows = some.filter(pc.is_in(some[column], value_set=distinct))
+        yield rows if columns is None else rows.select(list(columns))
 
 
 def together(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
