@@ -6,8 +6,8 @@
                                                             is left out
 
 The homes are synthetic: rows of random numbers, written straight to their tables, as all stages
-leave them; then every stage is run once, finds nothing to do and leaves its mark. Models are stubs
-that take no time.
+leave them; then every stage is run once, finds nothing to do and leaves its mark, and a first day
+joins the files that so many writes have left. Models are stubs that take no time.
 
 1. `mmrl run` from filter to merge after 200 posts came, with their images, and 200 older ones
    matured, in a home of 5,000 posts and in the large one. Wanted: at most 1.5 times the
@@ -160,7 +160,15 @@ def fill(home: Path, stored: int) -> None:
     catalog.compact()
     report = run(catalog, as_of(stored), CHUNKED)
     assert not report.did_anything, [(stage.name, stage.pending) for stage in report.stages]
+    run(catalog, next_day(catalog, home, stored), CHUNKED)
     (home / "ready").touch()
+
+
+def next_day(catalog: Catalog, home: Path, done: int) -> datetime:
+    """A day's new posts come, and as many older ones mature; the time after it."""
+    write_new(catalog, home, done, NEW)
+    observe(catalog, done - NEW, NEW, timedelta(hours=40), score=5)
+    return as_of(done + NEW)
 
 
 def run_days(home: Path, stored: int, days: int) -> "Days":
@@ -170,11 +178,9 @@ def run_days(home: Path, stored: int, days: int) -> "Days":
     whole: list[list[float]] = []
     stages: dict[str, list[float]] = {}
     for day in range(days):
-        first = done + NEW * day
-        write_new(catalog, home, first, NEW)
-        observe(catalog, first - NEW, NEW, timedelta(hours=40), score=5)
+        moment = next_day(catalog, home, done + NEW * day)
         with Timed() as timed:
-            report = run(catalog, as_of(first + NEW), CHUNKED)
+            report = run(catalog, moment, CHUNKED)
         assert all(stage.done >= NEW for stage in report.stages if stage.name != "read-text")
         if day:
             whole.append(timed.seconds)

@@ -9,7 +9,7 @@ that was first observed when it had matured, as in a dump, counts from the matur
 `mmrl.samples.known_at`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
@@ -30,7 +30,7 @@ _ONES = np.array([digit.bit_count() for digit in range(16)])
 
 def image_key(sha256: str, phash: str) -> str:
     """What two files have in common if they show the same image."""
-    return phash if _tells([phash])[0] else sha256
+    return phash if _tells(pa.array([phash]))[0] else sha256
 
 
 def image_keys(catalog: Catalog, images: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -58,15 +58,18 @@ def images_alike(catalog: Catalog, keys: Iterable[str]) -> pa.Table:
 def _keys_of(images: pa.Table) -> pa.Array:
     """The `image_key` of each of n images, (n,); of their hashes and perceptual hashes."""
     phashes = images["phash"].combine_chunks()
-    tells = pa.array(_tells(phashes.to_pylist()), pa.bool_())
+    tells = pa.array(_tells(phashes), pa.bool_())
     return pc.if_else(tells, phashes, images["sha256"].combine_chunks())
 
 
-def _tells(phashes: Sequence[str]) -> np.ndarray:
+def _tells(phashes: pa.StringArray) -> np.ndarray:
     """Which of n perceptual hashes tell an image from others, (n,) bool: half of their bits are
     set."""
-    signs = np.frombuffer("".join(phashes).encode("ascii"), np.uint8)
-    signs = signs.reshape(len(phashes), _BITS // 4)
+    if not len(phashes):
+        return np.zeros(0, bool)
+    _, starts, text = phashes.buffers()
+    ends = np.frombuffer(starts, np.int32)[phashes.offset : phashes.offset + len(phashes) + 1]
+    signs = np.frombuffer(text, np.uint8)[ends[0] : ends[-1]].reshape(len(phashes), _BITS // 4)
     ones = _ONES[np.where(signs >= ord("a"), signs - ord("a") + 10, signs - ord("0"))].sum(axis=1)
     return np.asarray(ones == _BITS // 2)
 
