@@ -1,12 +1,14 @@
 """Learns simulated worlds and says how much of what can be learned was learned.
 
-    python -m benchmarks.learning [--posts 2000 10000] [--seeds 0 1 2] [--cache FOLDER]
+    python -m benchmarks.learning [--posts 2000 10000] [--seeds 0 1 2] [--cache FOLDER] [--terms]
 
 For each world: images are drawn and encoded with the packaged profile, features are made by the
 code that makes them of collected posts, and a model is trained and judged as `mmrl train` does.
 Printed are the Spearman of mmrl, of its network alone, of every baseline and of the noise ceiling
-on the same test posts, with bootstrap intervals, and the ratios to the ceiling. Encoding takes
-most of the time; its vectors are kept in the cache folder.
+on the same test posts, with bootstrap intervals, and the ratios to the ceiling. With --terms also
+what the model and each of its parts learned of every term of the law, and what one would reach who
+knows the law and of authors only what their karma and earlier posts tell. Encoding takes most of
+the time; its vectors are kept in the cache folder.
 """
 
 import argparse
@@ -19,13 +21,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.stats import spearmanr
 
+from benchmarks.law_terms import knowable, learned
 from mmrl.catalog.columns import AUTHOR_FACTS, COLOURS, POST_FEATURES, SPACES, TIME
 from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.images.measures.quality import VERSION, Measures, measure_file
 from mmrl.learning.evaluation.record import Evaluation
-from mmrl.learning.train import train
+from mmrl.learning.train import Trained, train
 from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
 from mmrl.samples.history import History
@@ -33,6 +38,7 @@ from mmrl.samples.load import encoders_of
 from mmrl.samples.reposts import Reposts
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import measures_columns
+from mmrl.sandbox import law
 from mmrl.sandbox.images import HEIGHT, WIDTH
 from mmrl.sandbox.world import WITH_IMAGE, Post, World
 
@@ -162,6 +168,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--no-ablation", action="store_true")
+    parser.add_argument("--terms", action="store_true", help="what was learned of each")
     default = Path(tempfile.gettempdir()) / "mmrl-benchmark-learning"
     parser.add_argument("--cache", type=Path, default=default)
     given = parser.parse_args()
@@ -175,6 +182,8 @@ def main() -> None:
             started = time.perf_counter()
             trained = train(samples, settings, encoders_of(profile), world.end, truth=world.truth())
             _print(posts, seed, trained.evaluation, time.perf_counter() - started)
+            if given.terms:
+                _print_terms(world, trained)
 
 
 def _print(posts: int, seed: int, evaluation: Evaluation, seconds: float) -> None:
@@ -196,6 +205,21 @@ def _print(posts: int, seed: int, evaluation: Evaluation, seconds: float) -> Non
     if evaluation.ablation:
         lost = {row.name: round(row.losses["r2_log"].value, 3) for row in evaluation.ablation}
         print(f"  R2 lost without: {json.dumps(lost)}")
+
+
+def _print_terms(world: World, trained: Trained) -> None:
+    predicted, truth = trained.test_predictions, world.truth()
+    place = pc.index_in(predicted["post_id"], truth["post_id"].combine_chunks()).to_numpy()
+    terms = {name: truth[name].to_numpy()[place] for name in law.EXPECTED}
+    parts = {"mmrl": "q50", **{name: name for name in trained.model.weights}}
+    for label, column in parts.items():
+        shares, left = learned(predicted[column].to_numpy(), terms)
+        told = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+        print(f"  {label:12} learned of {told}; variance of other things {left:.3f}")
+    happened = predicted["log_score"].to_numpy()
+    best = spearmanr(knowable(world)[place], happened).statistic
+    ceiling = spearmanr(truth["expected_log_score"].to_numpy()[place], happened).statistic
+    print(f"  with authors known as they can be: {best:.3f}, {best / ceiling:.1%} of the ceiling")
 
 
 if __name__ == "__main__":
