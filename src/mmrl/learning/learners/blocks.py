@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mmrl.catalog.columns import SPACES
 from mmrl.learning.inputs import NUMERIC, TEXTS, FeatureSpec, Inputs
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.schema import SUBREDDIT_FEATURES, TIME_FEATURES
 
 SUBREDDIT = "subreddit"  # the block of which subreddit a post is in
-COMPONENTS = 16  # of a space; 64 made trees and kernel worse on 1,500 posts and no better on 8,000
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,12 @@ class Block:
 
 
 def blocks_of(spec: FeatureSpec, inputs: Inputs, modalities: Sequence[str]) -> tuple[Block, ...]:
-    """The blocks of some modalities, and the subreddit: a space's first components; a post's own
-    numbers apart from what is known of its subreddit and its time."""
+    """The blocks of some modalities, and the subreddit; a post's own numbers are apart from what is
+    known of its subreddit and its time."""
     blocks = []
     for modality in modalities:
         width = inputs.values[modality].shape[1]
-        if modality in SPACES:
-            blocks.append(Block(modality, modality, tuple(range(min(width, COMPONENTS)))))
-        elif modality == "post":
+        if modality == "post":
             own, level = _post_columns(spec)
             blocks += [Block("post", "post", own), Block("level", "post", level)]
         elif modality == EXTRA:

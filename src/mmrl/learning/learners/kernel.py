@@ -1,19 +1,23 @@
-"""Kernel ridge regression: posts that are alike in every respect are expected to do alike.
+"""Kernel ridge regression: posts that are alike in some respects are expected to do alike.
 
-    k(x, z) = exp(-sum over blocks of w_b |x_b - z_b|^2 / q_b)
+    k(x, z) = product over blocks of 1 + a_b exp(-w_b |x_b - z_b|^2 / q_b)
 
-A block is a part of the inputs: a space's first components, the author's numbers, a kind of words.
-q_b is the mean squared distance of two training posts in it, so that all weights w_b start equal.
-Weights and penalty are those under which the training posts are likeliest, as values of a Gaussian
-process with this kernel (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning",
-section 5.4), drawn to where they start. No validation post is looked at, so that a blend may judge
-by those. Where there are more posts than landmarks, the solution is sought among sums over
-landmarks: "subset of regressors" (Quiñonero-Candela and Rasmussen 2005, "A unifying view of sparse
-approximate Gaussian process regression").
+A block is a part of the inputs: a space's components, the author's numbers, a kind of words. The
+product is a sum over all sets of blocks: of what each says by itself, what each pair says together,
+and so on, so that a block that says little takes little from the others (Duvenaud et al. 2011,
+"Additive Gaussian processes"). q_b is the mean squared distance of two training posts in it, so
+that all blocks start equal. Amplitudes a_b, weights w_b and the penalty are those under which the
+training posts are likeliest, as values of a Gaussian process with this kernel (Rasmussen and
+Williams 2006, "Gaussian Processes for Machine Learning", section 5.4), drawn to where they start.
+No validation post is looked at, so that a blend may judge by those. Where there are more posts than
+landmarks, the solution is sought among sums over landmarks: "subset of regressors"
+(Quiñonero-Candela and Rasmussen 2005, "A unifying view of sparse approximate Gaussian process
+regression").
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +28,12 @@ from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import SUBREDDIT, Block
 
 LANDMARKS = 3_000
-_CHOSEN_ON = 1_000  # training posts, by which weights are chosen
-_START = 0.1  # of each weight
-_DRAWN = 2.0  # standard deviation of the logarithm of a weight, before anything is seen
-_PENALTY = 0.5  # at the start, in units of k(x, x) = 1
-_FACTORS = (0.25, 0.5, 2.0, 4.0)  # by which a weight is tried to be changed
-_TURNS = 2
+_CHOSEN_ON = 1_500  # training posts, by which amplitudes and weights are chosen
+_AMPLITUDE, _WEIGHT = 0.3, 0.1  # of each block at the start
+_DRAWN = 2.0  # standard deviation of the logarithm of each, before anything is seen
+_PENALTY = 0.5  # at the start
+_FARTHEST = 6.0  # that the logarithm of any goes from its start
+_STEPS = 60
 _PAIRS = 2_000  # on which q_b is taken
 _PREDICT_ROWS = 2_048
 _JITTER = 1e-6
@@ -40,10 +44,12 @@ class KernelChoice:
     """What is chosen before the fit.
 
     Attributes:
+        amplitudes: by block, a_b.
         weights: by block, w_b.
         penalty: added to the diagonal.
     """
 
+    amplitudes: dict[str, float]
     weights: dict[str, float]
     penalty: float
 
@@ -54,17 +60,21 @@ class KernelRidge:
 
     Attributes:
         blocks: those that it reads.
+        amplitudes: by block, a_b.
         factors: by block, what its numbers are multiplied by: the root of w_b / q_b.
         landmarks: (m, width) float32, multiplied already.
         coefficients: (m,), of the landmarks' kernels.
         mean: of the target.
+        constant: 1; 0 in kernels that an earlier mmrl kept, whose amplitudes are 1.
     """
 
     blocks: tuple[Block, ...]
+    amplitudes: dict[str, float]
     factors: dict[str, float]
     landmarks: np.ndarray
     coefficients: np.ndarray
     mean: float
+    constant: float = 1.0
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """(n,) predictions, in the target's units."""
@@ -73,33 +83,78 @@ class KernelRidge:
         predicted = np.full(len(inputs), self.mean)
         for start in range(0, len(inputs), _PREDICT_ROWS):
             rows = np.arange(start, min(start + _PREDICT_ROWS, len(inputs)))
-            values = _multiplied(_values(inputs.take(rows), self.blocks), self.factors)
-            predicted[rows] += _kernel(values, self.landmarks) @ self.coefficients
+            predicted[rows] += self.kernel(inputs.take(rows)) @ self.coefficients
         return predicted
+
+    def kernel(self, inputs: Inputs) -> np.ndarray:
+        """Of n posts with the landmarks, (n, m) float32."""
+        return self._product(self._likeness(inputs, {}), len(inputs))
+
+    def _product(self, likeness: Mapping[str, np.ndarray], posts: int) -> np.ndarray:
+        made = np.ones((posts, len(self.landmarks)), np.float32)
+        for name, each in likeness.items():
+            made *= np.float32(self.constant) + np.float32(self.amplitudes[name]) * each
+        return made
+
+    def _likeness(self, inputs: Inputs, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """By block, exp(-w_b |x_b - z_b|^2 / q_b) of n posts with the landmarks, (n, m).
+
+        Args:
+            columns: by block, which of its columns count; all of one that is not named. A block of
+                which none count is left out.
+        """
+        start, made = 0, {}
+        for block in self.blocks:
+            every = slice(start, start + len(block.columns))
+            start = every.stop
+            counts = columns.get(block.name, np.ones(len(block.columns), bool))
+            if counts.any():
+                values = block.of(inputs)[:, counts] * np.float32(self.factors[block.name])
+                made[block.name] = _likeness(values, self.landmarks[:, every][:, counts])
+        return made
 
     def _of_grid(self, inputs: Inputs, grid: Grid) -> np.ndarray:
-        """The kernel of a post that is made of parts is a product: of each part's."""
-        part_of = np.concatenate([_part_of(block, grid) for block in self.blocks])
+        """The kernel of a post that is made of parts is a sum of products: of each part's.
+
+        A block of one part is a factor of its part. Of a block that several parts share, a post's
+        likeness is the product of its parts'; with 1 it makes two terms: without it, and with it.
+        """
         examples = grid.examples()
+        parts_of = {block.name: _parts_of(block, grid) for block in self.blocks}
+        shared = [name for name, parts in parts_of.items() if len(np.unique(parts)) > 1]
+        whole, likeness = [], []
+        for part in grid.parts():
+            columns = {name: parts == part for name, parts in parts_of.items()}
+            seen = self._likeness(inputs.take(examples[part][0]), columns)
+            likeness.append({name: seen[name] for name in shared if name in seen})
+            pure = {name: each for name, each in seen.items() if name not in shared}
+            whole.append(self._product(pure, len(examples[part][0])))
+        predicted = np.full(len(inputs), self.mean)
+        for with_it in product((False, True), repeat=len(shared)):
+            scale, kernels = 1.0, [each.copy() for each in whole]
+            for name, there in zip(shared, with_it, strict=True):
+                scale *= self.amplitudes[name] if there else self.constant
+                for kernel, like in zip(kernels, likeness, strict=True):
+                    if there and name in like:
+                        kernel *= like[name]
+            if scale:
+                predicted += scale * self._of_products(kernels, examples, len(inputs))
+        return predicted
 
-        def kernel(part: int) -> np.ndarray:
-            rows, columns = examples[part][0], part_of == part
-            values = _multiplied(_values(inputs.take(rows), self.blocks), self.factors)
-            return _kernel(values[:, columns], self.landmarks[:, columns])
-
-        kernels = [kernel(part) for part in grid.parts()]
-        if len(kernels) == 2 and is_dense(examples, len(inputs)):
+    def _of_products(self, kernels: Sequence[np.ndarray], examples: Any, posts: int) -> np.ndarray:
+        """Products of the parts' kernels, by the coefficients, (n,)."""
+        if len(kernels) == 2 and is_dense(examples, posts):
             one, other = (each.astype(np.float64) for each in kernels)
             table = (one * self.coefficients) @ other.T
-            return np.asarray(self.mean + table[examples[0][1], examples[1][1]])
-        predicted = np.full(len(inputs), self.mean)
-        for start in range(0, len(inputs), _PREDICT_ROWS):
+            return np.asarray(table[examples[0][1], examples[1][1]])
+        summed = np.zeros(posts)
+        for start in range(0, posts, _PREDICT_ROWS):
             rows = slice(start, start + _PREDICT_ROWS)
-            product = kernels[0][examples[0][1][rows]]
-            for each, (_, which) in zip(kernels[1:], examples[1:], strict=True):
-                product *= each[which[rows]]
-            predicted[rows] += product @ self.coefficients
-        return predicted
+            each = kernels[0][examples[0][1][rows]]
+            for kernel, (_, which) in zip(kernels[1:], examples[1:], strict=True):
+                each = each * kernel[which[rows]]
+            summed[rows] = each @ self.coefficients
+        return summed
 
     def save(self, stem: Path) -> None:
         """Writes `STEM.npz`."""
@@ -110,8 +165,10 @@ class KernelRidge:
         return {
             "library": "kernel",
             "blocks": [block.as_json() for block in self.blocks],
+            "amplitudes": self.amplitudes,
             "factors": self.factors,
             "mean": self.mean,
+            "constant": self.constant,
         }
 
     @classmethod
@@ -120,28 +177,48 @@ class KernelRidge:
         with np.load(stem.with_suffix(".npz"), allow_pickle=False) as stored:
             landmarks, coefficients = stored["landmarks"], stored["coefficients"]
         blocks = tuple(Block.from_json(block) for block in facts["blocks"])
-        return cls(blocks, dict(facts["factors"]), landmarks, coefficients, facts["mean"])
+        factors = dict(facts["factors"])
+        amplitudes = dict(facts.get("amplitudes", dict.fromkeys(factors, 1.0)))
+        constant = facts.get("constant", 0.0)
+        return cls(blocks, amplitudes, factors, landmarks, coefficients, facts["mean"], constant)
 
 
 def choose_kernel(
     inputs: Inputs, target: np.ndarray, blocks: Sequence[Block], seed: int
 ) -> KernelChoice:
-    """The weights and the penalty under which the posts are likeliest; each in turn is tried larger
-    and smaller. Of more than 1,000 posts, as many are drawn.
+    """The amplitudes, weights and penalty under which the posts are likeliest, by their gradient.
+    Of more than 1,500 posts, as many are drawn.
     """
+    from scipy.optimize import minimize
+
     count = min(len(target), _CHOSEN_ON)
     rows = np.sort(np.random.default_rng(seed).choice(len(target), count, replace=False))
-    values, chosen = _values(inputs.take(rows), blocks), target[rows]
-    scales = _scales(inputs.take(rows), blocks, seed)
-    distances = {name: _distances(values[name], values[name]) / scales[name] for name in scales}
-    best = KernelChoice(dict.fromkeys(scales, _START), _PENALTY)
-    least = _unlikeliness(best, distances, chosen)
-    for _ in range(_TURNS):
-        for name in (*scales, None):
-            for tried in [_changed(best, name, factor) for factor in _FACTORS]:
-                if (unlikely := _unlikeliness(tried, distances, chosen)) < least:
-                    best, least = tried, unlikely
-    return best
+    drawn = inputs.take(rows)
+    values, scales = _values(drawn, blocks), _scales(drawn, blocks, seed)
+    distances = [
+        _distances(values[name], values[name]) / np.float32(scale) for name, scale in scales.items()
+    ]
+    centred, m = target[rows] - target[rows].mean(), len(scales)
+    centred = centred / (float(centred.std()) or 1.0)
+    start = np.log(np.r_[np.full(m, _AMPLITUDE), np.full(m, _WEIGHT), _PENALTY])
+    spread = np.r_[np.full(2 * m, _DRAWN), np.inf]
+
+    def unlikeliness(logs: np.ndarray) -> tuple[float, np.ndarray]:
+        moved = (logs - start) / spread
+        value, gradient = _unlikeliness(np.exp(logs), distances, centred)
+        return value + 0.5 * float(moved @ moved), gradient + moved / spread
+
+    found = minimize(
+        unlikeliness,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(each - _FARTHEST, each + _FARTHEST) for each in start],
+        options={"maxiter": _STEPS, "ftol": 1e-6},
+    )
+    chosen = np.exp(found.x).tolist()
+    amplitudes = dict(zip(scales, chosen[:m], strict=True))
+    return KernelChoice(amplitudes, dict(zip(scales, chosen[m:-1], strict=True)), chosen[-1])
 
 
 def fit_kernel(
@@ -158,35 +235,40 @@ def fit_kernel(
 
     n, mean = len(target), float(target.mean())
     factors = {
-        name: float(np.sqrt(choice.weights.get(name, _START) / scale))
+        name: float(np.sqrt(choice.weights.get(name, _WEIGHT) / scale))
         for name, scale in _scales(inputs, blocks, seed).items()
     }
+    amplitudes = {name: choice.amplitudes.get(name, _AMPLITUDE) for name in factors}
     used = tuple(block for block in blocks if block.name in factors)
-
-    def points(rows: np.ndarray | slice) -> np.ndarray:
-        return _multiplied(_values(inputs.take(rows), used), factors)
-
+    rows = np.arange(n)
+    if n > landmarks:
+        rows = np.sort(np.random.default_rng(seed).choice(n, landmarks, replace=False))
+    drawn = inputs.take(rows)
+    multiplied = [block.of(drawn) * np.float32(factors[block.name]) for block in used]
+    nothing = np.zeros(len(rows))
+    fitted = KernelRidge(
+        used, amplitudes, factors, np.concatenate(multiplied, axis=1), nothing, mean
+    )
     centred = target - mean
+    gram = fitted.kernel(drawn).astype(np.float64)
     if n <= landmarks:
-        every = points(slice(None))
-        kernel = _kernel(every, every)
-        held = kernel + np.float32(choice.penalty) * np.eye(n, dtype=np.float32)
-        return KernelRidge(used, factors, every, _solve(held, centred), mean)
-    rng = np.random.default_rng(seed)
-    drawn = points(np.sort(rng.choice(n, landmarks, replace=False)))
-    gram = choice.penalty * _kernel(drawn, drawn).astype(np.float64)
-    gram = np.asfortranarray(gram + _JITTER * n * np.eye(landmarks))
+        gram[np.diag_indices(n)] += choice.penalty
+        fitted.coefficients = _solve(gram, centred)
+        return fitted
+    jitter = _JITTER * n * float(np.diag(gram).mean())
+    gram = np.asfortranarray(choice.penalty * gram + jitter * np.eye(landmarks))
     right = np.zeros(landmarks)
     for start in range(0, n, _PREDICT_ROWS):
-        rows = slice(start, start + _PREDICT_ROWS)
+        some = slice(start, start + _PREDICT_ROWS)
         # In float32 the sums' rounding alone makes eigenvalues of less than zero.
-        part = _kernel(points(rows), drawn).astype(np.float64)
+        part = fitted.kernel(inputs.take(some)).astype(np.float64)
         gram = dsyrk(1.0, part.T, beta=1.0, c=gram, lower=True, overwrite_c=True)
-        right += part.T @ centred[rows]
-    return KernelRidge(used, factors, drawn, _solve(gram, right), mean)
+        right += part.T @ centred[some]
+    fitted.coefficients = _solve(gram, right)
+    return fitted
 
 
-def _part_of(block: Block, grid: Grid) -> np.ndarray:
+def _parts_of(block: Block, grid: Grid) -> np.ndarray:
     """Which part of the posts each of a block's columns is of, (width,)."""
     if block.name == SUBREDDIT:
         return np.full(len(block.columns), grid.subreddit)
@@ -199,20 +281,42 @@ def _values(inputs: Inputs, blocks: Sequence[Block]) -> dict[str, np.ndarray]:
 
 
 def _unlikeliness(
-    choice: KernelChoice, distances: Mapping[str, np.ndarray], target: np.ndarray
-) -> float:
-    """The negative log of the target's likelihood at its likeliest scale, and of the weights'."""
-    from scipy.linalg import solve_triangular
+    chosen: np.ndarray, distances: Sequence[np.ndarray], target: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The negative log of the target's likelihood at its likeliest scale, and its gradient by the
+    logarithms of what is chosen.
 
-    n = len(target)
-    kernel = _of_distances(distances, choice.weights).astype(np.float64)
-    root = np.linalg.cholesky(kernel + choice.penalty * np.eye(n))
-    whitened = solve_triangular(root, target - target.mean(), lower=True)
-    likelihood = (
-        0.5 * n * np.log(max(float(whitened @ whitened), 1e-12)) + np.log(np.diag(root)).sum()
-    )
-    drawn = [(np.log(weight / _START) / _DRAWN) ** 2 for weight in choice.weights.values()]
-    return float(likelihood + 0.5 * sum(drawn))
+    Args:
+        chosen: amplitudes, weights and the penalty, one after the other.
+    """
+    from scipy.linalg import lapack
+
+    n, m = len(target), len(distances)
+    amplitudes, weights = chosen[:m].astype(np.float32), chosen[m:-1].astype(np.float32)
+    likeness = [
+        amplitude * np.exp(-weight * each)
+        for amplitude, weight, each in zip(amplitudes, weights, distances, strict=True)
+    ]
+    kernel = np.ones((n, n), np.float32)
+    for each in likeness:
+        kernel *= 1 + each
+    held = kernel.astype(np.float64)
+    held[np.diag_indices(n)] += chosen[-1] + _JITTER * float(np.diag(held).mean())
+    root, _ = lapack.dpotrf(held, lower=1)
+    half, _ = lapack.dpotri(root, lower=1)  # its upper triangle is not written
+    inverse = np.tril(half) + np.tril(half, -1).T
+    solved = inverse @ target
+    square = max(float(target @ solved), 1e-12)
+    by_kernel = 0.5 * (inverse - (n / square) * np.outer(solved, solved))
+    weighed = (by_kernel * kernel).astype(np.float32)
+    gradient = np.zeros(len(chosen))
+    for place, (each, distance) in enumerate(zip(likeness, distances, strict=True)):
+        slope = each / (1 + each)
+        slope *= weighed
+        gradient[place] = slope.sum(dtype=np.float64)
+        gradient[m + place] = -weights[place] * np.einsum("ij,ij->", slope, distance)
+    gradient[-1] = chosen[-1] * np.trace(by_kernel)
+    return float(0.5 * n * np.log(square) + np.log(np.diag(root)).sum()), gradient
 
 
 def _scales(inputs: Inputs, blocks: Sequence[Block], seed: int) -> dict[str, float]:
@@ -224,31 +328,14 @@ def _scales(inputs: Inputs, blocks: Sequence[Block], seed: int) -> dict[str, flo
     return {name: scale for name, scale in scales.items() if scale > 1e-9}
 
 
-def _multiplied(values: Mapping[str, np.ndarray], factors: Mapping[str, float]) -> np.ndarray:
-    parts = [values[name] * np.float32(factor) for name, factor in factors.items()]
-    return np.concatenate(parts, axis=1)
-
-
 def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Squared distances, (n, m) float32."""
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None]
     return np.asarray(np.maximum(squares - 2.0 * one @ other.T, 0.0))
 
 
-def _kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(-_distances(one, other)))
-
-
-def _of_distances(distances: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
-    total = sum(np.float32(weights[name]) * each for name, each in distances.items())
-    return np.asarray(np.exp(-total))
-
-
-def _changed(choice: KernelChoice, name: str | None, factor: float) -> KernelChoice:
-    """With a block's weight, or the penalty for None, multiplied."""
-    if name is None:
-        return KernelChoice(choice.weights, choice.penalty * factor)
-    return KernelChoice({**choice.weights, name: choice.weights[name] * factor}, choice.penalty)
 
 
 def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
