@@ -208,7 +208,7 @@ def choose_kernel(
         value, gradient = _unlikeliness(np.exp(logs), distances, centred)
         return value + 0.5 * float(moved @ moved), gradient + moved / spread
 
-    found = minimize(
+    likeliest = minimize(
         unlikeliness,
         start,
         jac=True,
@@ -216,7 +216,7 @@ def choose_kernel(
         bounds=[(each - _FARTHEST, each + _FARTHEST) for each in start],
         options={"maxiter": _STEPS, "ftol": 1e-6},
     )
-    chosen = np.exp(found.x).tolist()
+    chosen = np.exp(likeliest.x).tolist()
     amplitudes = dict(zip(scales, chosen[:m], strict=True))
     return KernelChoice(amplitudes, dict(zip(scales, chosen[m:-1], strict=True)), chosen[-1])
 
