@@ -41,8 +41,8 @@ from mmrl.times import iso
 from mmrl.version import __version__
 
 MODEL = "mmrl"  # the blend's name in an evaluation
-_PRIOR_POSTS = 100
-_PRIOR_POWER = 4.0
+_PRIOR_POSTS = 50
+_PRIOR_POWER = 8.0
 
 
 @dataclass(frozen=True)
