@@ -5,9 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from mmrl.sandbox import law
-from mmrl.sandbox.world import World
+from mmrl.sandbox.world import KARMA_MEAN, KARMA_SPREAD, KARMA_TELLS, World
 
-_KARMA_TELLS, _KARMA_MEAN, _KARMA_SPREAD = 0.7, 8.5, 1.4  # as mmrl.sandbox.world makes accounts
 _MATURE = 36 * 3600.0  # seconds until a score is known
 _ROUNDS = 10
 
@@ -47,14 +46,14 @@ def knowable(world: World) -> np.ndarray:
     spread = law.SPREAD * np.sqrt(law.SHARES["author"])
     freedom = law.NOISE_FREEDOM
     scale = law.SHARES["noise"] * law.SPREAD**2 * (freedom - 2) / freedom
-    left = (1 - _KARMA_TELLS**2) * spread**2
+    left = (1 - KARMA_TELLS**2) * spread**2
     earlier: dict[int, list[int]] = {}
     guess = np.zeros(len(rest))
     for place, post in enumerate(world):
         if post.author is None:
             continue
-        karma = (np.log(world.authors[post.author].link_karma + 1) - _KARMA_MEAN) / _KARMA_SPREAD
-        prior = mode = _KARMA_TELLS * karma * spread
+        karma = (np.log(world.authors[post.author].link_karma + 1) - KARMA_MEAN) / KARMA_SPREAD
+        prior = mode = KARMA_TELLS * karma * spread
         posts = earlier.setdefault(post.author, [])
         known = heard[[n for n in posts if world.posts[n].created <= post.created - _MATURE]]
         for _ in range(_ROUNDS if len(known) else 0):

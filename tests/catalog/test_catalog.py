@@ -86,6 +86,9 @@ def test_lookup_finds_the_same_rows_whether_it_asks_or_reads_all(catalog: Catalo
     many = [f"no{i}" for i in range(3_000)]
     assert catalog.lookup("selection", "post_id", many, ["rules"]).num_rows == 0
     assert catalog.lookup("samples", "post_id", many, ["score"]).schema.names == ["score"]
+    assert catalog.lookup("selection", "post_id", [], ["rules"]).schema.names == ["rules"]
+    with pytest.raises(CatalogError, match="nope"):
+        catalog.lookup("selection", "post_id", [], ["nope"])
 
 
 @pytest.mark.parametrize("indexed", [False, True])

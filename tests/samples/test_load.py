@@ -8,6 +8,7 @@ import pytest
 
 from mmrl import samples
 from mmrl.catalog import Catalog
+from mmrl.catalog.tables import SCHEMAS
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from tests.support.samples_catalog import START, at, merge, observation, post, write
@@ -105,6 +106,20 @@ def test_posts_the_filter_leaves_out_are_no_samples_and_no_history(catalog: Cata
     (left,) = load(catalog)
     assert (left["post_id"], left["author_seen_before"]) == ("b", 0)
     assert samples.load(catalog, Settings(), END, posts=["a", "b"]).to_pylist() == [left]
+
+
+def test_posts_that_an_unfinished_purge_is_about_are_no_samples_and_no_history(
+    catalog: Catalog,
+) -> None:
+    posts = [post("a", 0), post("b", 100)]
+    write(catalog, posts, [observation(p, 36, score=1) for p in posts])
+    merge(catalog, END)
+    catalog.delete("selection", "post_id = 'a'")  # killed before it came to `samples`
+    row = {"kind": "post", "value": "a", "said": None}
+    catalog.upsert("purging", pa.Table.from_pylist([row], SCHEMAS["purging"]))
+    for asked in (None, ["a", "b"]):
+        (left,) = samples.load(catalog, Settings(), END, posts=asked).to_pylist()
+        assert (left["post_id"], left["author_seen_before"]) == ("b", 0)
 
 
 def test_posts_without_an_image_are_history_only_where_none_is_required(catalog: Catalog) -> None:

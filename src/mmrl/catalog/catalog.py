@@ -359,7 +359,11 @@ class Catalog:
         if dataset is None:
             return empty_table(name, columns)
         empty = dataset.schema.remove_metadata().empty_table()
-        return empty if columns is None else empty.select(list(columns))
+        if columns is None:
+            return empty
+        if set(columns) - set(empty.column_names):
+            return self.read(name, columns, "false")  # says which there are
+        return empty.select(list(columns))
 
     def _open_or_create(self, name: str) -> "lance.LanceDataset":
         dataset = self._reading(name)

@@ -23,7 +23,6 @@ _OF_FIRST = (
     "author_created_at",
 )
 _OF_LABEL = ("score", "label_subscribers", "label_observed_at")
-_LEFT_OUT = "reason IS NOT NULL"  # of `selection`, where each post with a sample has a row
 _OF_OUTCOME = (
     *("post_id", "subreddit", "author_id", "created_at"),
     *("first_seen_at", "first_look_at", "label_observed_at", "score"),
@@ -49,8 +48,7 @@ def read_known(
     if settings.filter.require_image:  # there may be others, from when it was not
         where += " AND image_content IS NOT NULL"
     rows = catalog.lookup("samples", "post_id", posts, columns, where)
-    left_out = catalog.lookup("selection", "post_id", posts, ["post_id"], _LEFT_OUT)
-    rows = without(rows, "post_id", left_out["post_id"])
+    rows = without(rows, "post_id", _left_out(catalog, posts))
     limit = pa.scalar(as_of, rows.schema.field("first_look_at").type)
     for when, names in (
         ("label_observed_at", _OF_LABEL),
@@ -75,10 +73,10 @@ def read_outcomes(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.T
         and score.
     """
     limit = pa.scalar(as_of, schema_of("samples").field("label_observed_at").type)
-    parts = [catalog.read("selection", ["post_id"], _LEFT_OUT)]
+    left_out = _left_out(catalog)
     if settings.filter.require_image:
-        parts.append(catalog.read("samples", ["post_id"], "image_content IS NULL"))
-    left_out = distinct_values(pa.concat_tables(parts)["post_id"])
+        imageless = catalog.read("samples", ["post_id"], "image_content IS NULL")["post_id"]
+        left_out = distinct_values(pa.chunked_array([left_out, *imageless.chunks]))
     known = []
     for some in together(catalog.batches("samples", _OF_OUTCOME), len(left_out)):
         seen = pc.less_equal(some["first_seen_at"], limit)
@@ -86,3 +84,17 @@ def read_outcomes(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.T
         learned = pc.invert(pc.is_in(some["post_id"], value_set=left_out))
         known.append(some.filter(pc.and_(learned, pc.and_(seen, observed))))
     return pa.concat_tables(known) if known else empty_table("samples", _OF_OUTCOME)
+
+
+def _left_out(catalog: Catalog, posts: Collection[str] | None = None) -> pa.Array:
+    """Posts that the filter leaves out, and those that a purge is about.
+
+    Each post with a sample has a row in `selection`, but while a purge erases both.
+
+    Args:
+        posts: which are asked about; all for None.
+    """
+    filtered = catalog.lookup("selection", "post_id", posts, ["post_id"], "reason IS NOT NULL")
+    purged = catalog.read("purging", ["value"], "kind = 'post'")
+    chunks = [*filtered["post_id"].chunks, *purged["value"].chunks]
+    return distinct_values(pa.chunked_array(chunks, pa.string()))

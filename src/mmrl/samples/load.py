@@ -158,7 +158,8 @@ def history_of(
     authors: pa.ChunkedArray | None = None,
     since: int | None = None,
 ) -> History:
-    """The history told by those of the rows of `read_known` that have a label.
+    """The history told by those of the rows of `read_known`, or of `read_outcomes`, that have a
+    label.
 
     Of scores that became known at one instant the later post's is the newer; so the order in which
     rows happen to be stored changes nothing.
@@ -232,7 +233,7 @@ def _known_of_images(
     """The rows of `read_known` whose image is one of these, or looks the same."""
     keys = distinct_values(image_keys(catalog, images)).to_pylist()
     alike = images_alike(catalog, keys)["sha256"].to_pylist()
-    posts = catalog.lookup("post_images", "sha256", [*keys, *alike], ["post_id"])
+    posts = catalog.lookup("samples", "image_content", [*keys, *alike], ["post_id"])
     return read_known(catalog, settings, as_of, _OF_REPOSTS, posts["post_id"].to_pylist())
 
 

@@ -36,7 +36,8 @@ SUBREDDITS = (
 
 # What an account's karma tells of its author's effect: the correlation of the logarithms. Karma of
 # real accounts tells of popularity, but far from all.
-_KARMA_TELLS = 0.7
+KARMA_TELLS = 0.7
+KARMA_MEAN, KARMA_SPREAD = 8.5, 1.4  # of the logarithm of link karma
 _POSTS_AN_AUTHOR = 7.0
 _KINDS = {  # of 1,000 posts; the rest are plain image posts
     "text": 20,
@@ -299,8 +300,8 @@ def _make_authors(
     """Accounts, and each one's raw effect; their karma tells of it, noisily."""
     count = max(10, int(posts / _POSTS_AN_AUTHOR))
     effect = rng.normal(size=count)
-    told = _KARMA_TELLS * effect + math.sqrt(1 - _KARMA_TELLS**2) * rng.normal(size=count)
-    link = np.exp(8.5 + 1.4 * told).astype(np.int64)
+    told = KARMA_TELLS * effect + math.sqrt(1 - KARMA_TELLS**2) * rng.normal(size=count)
+    link = np.exp(KARMA_MEAN + KARMA_SPREAD * told).astype(np.int64)
     comment = np.exp(rng.normal(8, 1.5, count)).astype(np.int64)
     age = rng.uniform(30, 4_000, count) * 86_400
     authors = [

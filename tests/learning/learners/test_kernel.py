@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import Inputs
+from mmrl.learning.learners import kernel
 from mmrl.learning.learners.blocks import Block
 from mmrl.learning.learners.kernel import KernelChoice, KernelRidge, choose_kernel, fit_kernel
 
@@ -120,3 +122,47 @@ def test_a_kernel_of_an_earlier_mmrl_is_one_product_of_all_blocks(tmp_path: Path
     values = np.concatenate([block.of(learned[0]) for block in BLOCKS], axis=1)
     apart = (values * np.concatenate(factors))[:, None] - fitted.landmarks[None]
     np.testing.assert_allclose(kernel, np.exp(-(apart**2).sum(axis=2)), atol=1e-5)
+
+
+def test_the_likelihood_s_gradient_is_that_of_small_steps() -> None:
+    inputs, target = posts(60, 3)
+    values = [block.of(inputs) for block in BLOCKS]
+    distances = [((one[:, None] - one[None]) ** 2).sum(axis=2) for one in values]
+    logs = np.log([0.3, 0.7, 0.2, 0.05, 0.4])
+
+    def unlikeliness(logs: np.ndarray) -> float:
+        return kernel._unlikeliness(np.exp(logs), distances, target - target.mean())[0]
+
+    gradient = kernel._unlikeliness(np.exp(logs), distances, target - target.mean())[1]
+    for place in range(5):
+        step = np.zeros(5)
+        step[place] = 1e-3
+        rise = (unlikeliness(logs + step) - unlikeliness(logs - step)) / 2e-3
+        np.testing.assert_allclose(gradient[place], rise, rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("blocks", [1, 8, 45])
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_any_number_of_blocks_learns_a_target_with_noise_or_without(
+    blocks: int, noise: float
+) -> None:
+    rng = np.random.default_rng(blocks)
+    width, n = 6 * blocks, 600
+    values = rng.normal(size=(n, width)).astype(np.float32)
+    inputs = Inputs({"image": values}, {"image": np.ones(n, np.float32)}, np.ones(n, int))
+    target = values[:, 0] + noise * rng.normal(size=n)
+    parts = [Block(str(at), "image", tuple(range(6 * at, 6 * at + 6))) for at in range(blocks)]
+    learned, left = np.arange(350), np.arange(350, n)
+    choice = choose_kernel(inputs.take(learned), target[learned], parts, 0)
+    fitted = fit_kernel(inputs.take(learned), target[learned], parts, choice, 0)
+    error = np.mean((fitted.predict(inputs.take(left)) - target[left]) ** 2)
+    assert error / target[left].var() < (0.1 if noise == 0 else 0.72)
+
+
+@pytest.mark.parametrize("n", [2, 5, 10])
+@pytest.mark.parametrize("level", [0.0, 3.0])
+def test_a_handful_of_posts_or_equal_scores_give_a_kernel(n: int, level: float) -> None:
+    inputs, target = posts(n, 0)
+    target = level + (target if level == 0.0 else 0.0 * target)
+    choice = choose_kernel(inputs, target, BLOCKS, 0)
+    assert np.isfinite(fit_kernel(inputs, target, BLOCKS, choice, 0).predict(inputs)).all()

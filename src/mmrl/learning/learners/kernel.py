@@ -1,6 +1,6 @@
 """Kernel ridge regression: posts that are alike in some respects are expected to do alike.
 
-    k(x, z) = product over blocks of 1 + a_b exp(-w_b |x_b - z_b|^2 / q_b)
+    k(x, z) = product over blocks of (1 + a_b exp(-w_b |x_b - z_b|^2 / q_b)) / (1 + a_b)
 
 A block is a part of the inputs: a space's components, the author's numbers, a kind of words. The
 product is a sum over all sets of blocks: of what each says by itself, what each pair says together,
@@ -8,16 +8,17 @@ and so on, so that a block that says little takes little from the others (Duvena
 "Additive Gaussian processes"). q_b is the mean squared distance of two training posts in it, so
 that all blocks start equal. Amplitudes a_b, weights w_b and the penalty are those under which the
 training posts are likeliest, as values of a Gaussian process with this kernel (Rasmussen and
-Williams 2006, "Gaussian Processes for Machine Learning", section 5.4), drawn to where they start.
-No validation post is looked at, so that a blend may judge by those. Where there are more posts than
-landmarks, the solution is sought among sums over landmarks: "subset of regressors"
-(Quiñonero-Candela and Rasmussen 2005, "A unifying view of sparse approximate Gaussian process
-regression").
+Williams 2006, "Gaussian Processes for Machine Learning", section 5.4); amplitudes and weights are
+drawn to where they start. No validation post is looked at, so that a blend may judge by those.
+Where there are more posts than landmarks, the solution is sought among sums over landmarks: "subset
+of regressors" (Quiñonero-Candela and Rasmussen 2005, "A unifying view of sparse approximate
+Gaussian process regression").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,17 @@ from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import SUBREDDIT, Block
 
 LANDMARKS = 3_000
-_CHOSEN_ON = 1_500  # training posts, by which amplitudes and weights are chosen
+_CHOSEN_ON = 1_500  # training posts, by which amplitudes and weights are chosen, or fewer:
+_CHOICE_BYTES = 512 << 20  # for two numbers of each pair of them in each block
 _AMPLITUDE, _WEIGHT = 0.3, 0.1  # of each block at the start
 _DRAWN = 2.0  # standard deviation of the logarithm of each, before anything is seen
-_PENALTY = 0.5  # at the start
+_PENALTY = 0.5  # at the start, in units of k(x, x) = 1
 _FARTHEST = 6.0  # that the logarithm of any goes from its start
 _STEPS = 60
 _PAIRS = 2_000  # on which q_b is taken
 _PREDICT_ROWS = 2_048
 _JITTER = 1e-6
+_UNSOLVABLE = 1e12  # stands for the unlikeliness of what can't be worked out
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ class KernelRidge:
         landmarks: (m, width) float32, multiplied already.
         coefficients: (m,), of the landmarks' kernels.
         mean: of the target.
-        constant: 1; 0 in kernels that an earlier mmrl kept, whose amplitudes are 1.
+        constant: what is added to each block's likeness: 1, or 0 in kernels that an earlier mmrl
+            kept, whose amplitudes are 1.
     """
 
     blocks: tuple[Block, ...]
@@ -88,73 +92,96 @@ class KernelRidge:
 
     def kernel(self, inputs: Inputs) -> np.ndarray:
         """Of n posts with the landmarks, (n, m) float32."""
-        return self._product(self._likeness(inputs, {}), len(inputs))
+        return self._product(self._likenesses(inputs, {}), len(inputs))
 
-    def _product(self, likeness: Mapping[str, np.ndarray], posts: int) -> np.ndarray:
+    def _product(self, likenesses: Iterable[tuple[str, np.ndarray]], posts: int) -> np.ndarray:
         made = np.ones((posts, len(self.landmarks)), np.float32)
-        for name, each in likeness.items():
-            made *= np.float32(self.constant) + np.float32(self.amplitudes[name]) * each
+        for name, each in likenesses:
+            made *= self._factor(name, each)
         return made
 
-    def _likeness(self, inputs: Inputs, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _factor(self, name: str, likeness: np.ndarray) -> np.ndarray:
+        """What a block makes of the kernel: 1 where posts are alike in it."""
+        constant, amplitude = np.float32(self.constant), np.float32(self.amplitudes[name])
+        return (constant + amplitude * likeness) / (constant + amplitude)
+
+    def _likenesses(
+        self, inputs: Inputs, columns: Mapping[str, np.ndarray]
+    ) -> Iterator[tuple[str, np.ndarray]]:
         """By block, exp(-w_b |x_b - z_b|^2 / q_b) of n posts with the landmarks, (n, m).
 
         Args:
             columns: by block, which of its columns count; all of one that is not named. A block of
                 which none count is left out.
         """
-        start, made = 0, {}
+        start = 0
         for block in self.blocks:
             every = slice(start, start + len(block.columns))
             start = every.stop
             counts = columns.get(block.name, np.ones(len(block.columns), bool))
             if counts.any():
                 values = block.of(inputs)[:, counts] * np.float32(self.factors[block.name])
-                made[block.name] = _likeness(values, self.landmarks[:, every][:, counts])
-        return made
+                yield block.name, np.exp(-_distances(values, self.landmarks[:, every][:, counts]))
 
     def _of_grid(self, inputs: Inputs, grid: Grid) -> np.ndarray:
-        """The kernel of a post that is made of parts is a sum of products: of each part's.
+        """The kernel of a post that is made of parts is a product of each part's.
 
         A block of one part is a factor of its part. Of a block that several parts share, a post's
-        likeness is the product of its parts'; with 1 it makes two terms: without it, and with it.
+        likeness is the product of its parts'.
         """
         examples = grid.examples()
         parts_of = {block.name: _parts_of(block, grid) for block in self.blocks}
         shared = [name for name, parts in parts_of.items() if len(np.unique(parts)) > 1]
-        whole, likeness = [], []
+        whole, likenesses = [], []
         for part in grid.parts():
-            columns = {name: parts == part for name, parts in parts_of.items()}
-            seen = self._likeness(inputs.take(examples[part][0]), columns)
-            likeness.append({name: seen[name] for name in shared if name in seen})
-            pure = {name: each for name, each in seen.items() if name not in shared}
-            whole.append(self._product(pure, len(examples[part][0])))
+            some = inputs.take(examples[part][0])
+            here = {name: parts == part for name, parts in parts_of.items()}
+            both = {name: here[name] for name in shared}
+            none = {name: np.zeros(len(parts), bool) for name, parts in parts_of.items()}
+            pure = {**here, **{name: none[name] for name in shared}}
+            whole.append(self._product(self._likenesses(some, pure), len(some)))
+            likenesses.append(dict(self._likenesses(some, {**none, **both})))
+        which = [numbers for _, numbers in examples]
+        if len(whole) == 2 and is_dense(examples, len(inputs)):
+            return np.asarray(self.mean + self._table(whole, likenesses, shared)[tuple(which)])
         predicted = np.full(len(inputs), self.mean)
-        for with_it in product((False, True), repeat=len(shared)):
-            scale, kernels = 1.0, [each.copy() for each in whole]
-            for name, there in zip(shared, with_it, strict=True):
-                scale *= self.amplitudes[name] if there else self.constant
-                for kernel, like in zip(kernels, likeness, strict=True):
-                    if there and name in like:
-                        kernel *= like[name]
-            if scale:
-                predicted += scale * self._of_products(kernels, examples, len(inputs))
+        for start in range(0, len(inputs), _PREDICT_ROWS):
+            rows = slice(start, start + _PREDICT_ROWS)
+            kernel = whole[0][which[0][rows]]
+            for each, numbers in zip(whole[1:], which[1:], strict=True):
+                kernel *= each[numbers[rows]]
+            for name in shared:
+                likeness: Any = np.float32(1.0)
+                for of_part, numbers in zip(likenesses, which, strict=True):
+                    if name in of_part:
+                        likeness = likeness * of_part[name][numbers[rows]]
+                kernel *= self._factor(name, likeness)
+            predicted[rows] += kernel @ self.coefficients
         return predicted
 
-    def _of_products(self, kernels: Sequence[np.ndarray], examples: Any, posts: int) -> np.ndarray:
-        """Products of the parts' kernels, by the coefficients, (n,)."""
-        if len(kernels) == 2 and is_dense(examples, posts):
-            one, other = (each.astype(np.float64) for each in kernels)
-            table = (one * self.coefficients) @ other.T
-            return np.asarray(table[examples[0][1], examples[1][1]])
-        summed = np.zeros(posts)
-        for start in range(0, posts, _PREDICT_ROWS):
-            rows = slice(start, start + _PREDICT_ROWS)
-            each = kernels[0][examples[0][1][rows]]
-            for kernel, (_, which) in zip(kernels[1:], examples[1:], strict=True):
-                each = each * kernel[which[rows]]
-            summed[rows] = each @ self.coefficients
-        return summed
+    def _table(
+        self,
+        whole: Sequence[np.ndarray],
+        likenesses: Sequence[Mapping[str, np.ndarray]],
+        shared: Sequence[str],
+    ) -> np.ndarray:
+        """The kernels of all pairs of two parts, by the coefficients.
+
+        Each shared block makes two terms, without its likeness and with it, of which each is a
+        product of the parts'.
+        """
+        table = np.zeros((len(whole[0]), len(whole[1])))
+        for with_it in product((False, True), repeat=len(shared)):
+            scale, (one, other) = 1.0, (each.astype(np.float64) for each in whole)
+            for name, there in zip(shared, with_it, strict=True):
+                amplitude = self.amplitudes[name]
+                scale *= (amplitude if there else self.constant) / (self.constant + amplitude)
+                if there:
+                    one *= likenesses[0][name]
+                    other *= likenesses[1][name]
+            if scale:
+                table += scale * ((one * self.coefficients) @ other.T)
+        return table
 
     def save(self, stem: Path) -> None:
         """Writes `STEM.npz`."""
@@ -187,11 +214,11 @@ def choose_kernel(
     inputs: Inputs, target: np.ndarray, blocks: Sequence[Block], seed: int
 ) -> KernelChoice:
     """The amplitudes, weights and penalty under which the posts are likeliest, by their gradient.
-    Of more than 1,500 posts, as many are drawn.
+    Of more than 1,500 posts as many are drawn, or fewer where there are many blocks.
     """
     from scipy.optimize import minimize
 
-    count = min(len(target), _CHOSEN_ON)
+    count = min(len(target), _CHOSEN_ON, isqrt(_CHOICE_BYTES // (8 * max(1, len(blocks)))))
     rows = np.sort(np.random.default_rng(seed).choice(len(target), count, replace=False))
     drawn = inputs.take(rows)
     values, scales = _values(drawn, blocks), _scales(drawn, blocks, seed)
@@ -255,8 +282,7 @@ def fit_kernel(
         gram[np.diag_indices(n)] += choice.penalty
         fitted.coefficients = _solve(gram, centred)
         return fitted
-    jitter = _JITTER * n * float(np.diag(gram).mean())
-    gram = np.asfortranarray(choice.penalty * gram + jitter * np.eye(landmarks))
+    gram = np.asfortranarray(choice.penalty * gram + _JITTER * n * np.eye(landmarks))
     right = np.zeros(landmarks)
     for start in range(0, n, _PREDICT_ROWS):
         some = slice(start, start + _PREDICT_ROWS)
@@ -298,22 +324,26 @@ def _unlikeliness(
         for amplitude, weight, each in zip(amplitudes, weights, distances, strict=True)
     ]
     kernel = np.ones((n, n), np.float32)
-    for each in likeness:
-        kernel *= 1 + each
+    for amplitude, each in zip(amplitudes, likeness, strict=True):
+        kernel *= (1 + each) / (1 + amplitude)
     held = kernel.astype(np.float64)
-    held[np.diag_indices(n)] += chosen[-1] + _JITTER * float(np.diag(held).mean())
-    root, _ = lapack.dpotrf(held, lower=1)
+    held[np.diag_indices(n)] += chosen[-1] + _JITTER
+    root, failed = lapack.dpotrf(held, lower=1)
+    if failed:
+        return _UNSOLVABLE, np.zeros(len(chosen))
     half, _ = lapack.dpotri(root, lower=1)  # its upper triangle is not written
     inverse = np.tril(half) + np.tril(half, -1).T
     solved = inverse @ target
     square = max(float(target @ solved), 1e-12)
     by_kernel = 0.5 * (inverse - (n / square) * np.outer(solved, solved))
     weighed = (by_kernel * kernel).astype(np.float32)
+    whole, share = weighed.sum(dtype=np.float64), amplitudes / (1 + amplitudes)
     gradient = np.zeros(len(chosen))
     for place, (each, distance) in enumerate(zip(likeness, distances, strict=True)):
         slope = each / (1 + each)
         slope *= weighed
-        gradient[place] = slope.sum(dtype=np.float64)
+        # The product is divided by 1 + a, which its own amplitude moves, too.
+        gradient[place] = slope.sum(dtype=np.float64) - whole * share[place]
         gradient[m + place] = -weights[place] * np.einsum("ij,ij->", slope, distance)
     gradient[-1] = chosen[-1] * np.trace(by_kernel)
     return float(0.5 * n * np.log(square) + np.log(np.diag(root)).sum()), gradient
@@ -332,10 +362,6 @@ def _distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Squared distances, (n, m) float32."""
     squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None]
     return np.asarray(np.maximum(squares - 2.0 * one @ other.T, 0.0))
-
-
-def _likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.asarray(np.exp(-_distances(one, other)))
 
 
 def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
