@@ -168,7 +168,17 @@ def test_a_blend_leans_to_the_better_half_as_far_as_posts_show_it() -> None:
     both = np.stack([good, bad], axis=1)
     assert blend_weights(both, truth)[0] > 0.9
     assert blend_weights(both[:, ::-1], truth)[0] < 0.1
-    assert 0.35 < blend_weights(both[:5], truth[:5])[0] < 0.65
+    assert 0.6 < blend_weights(both[:5], truth[:5])[0] < 0.9
+
+
+def test_few_posts_hardly_tell_two_learners_apart() -> None:
+    weights = []
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        truth = rng.normal(size=5)
+        weights.append(blend_weights(truth[:, None] + rng.normal(size=(5, 2)), truth)[0])
+    assert 0.3 < np.quantile(weights, 0.25) < 0.5 < np.quantile(weights, 0.75) < 0.7
+    assert 0.1 < min(weights) < max(weights) < 0.9
 
 
 @given(
