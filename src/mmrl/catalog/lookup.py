@@ -1,11 +1,11 @@
 """Rows by values of a column: few are asked for, of which an index knows, many found in a pass."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mmrl.catalog.protocol import Tables
 from mmrl.catalog.query import among, between
 
 # Above both of these, one pass over a table costs less than asking for each value. Measured on
@@ -16,22 +16,8 @@ _SHARE = 0.01  # of the table's rows
 _HELD_BYTES = 64 << 20  # of a pass, while values are looked for in it
 
 
-class Readable(Protocol):
-    """What rows are read from; see `Catalog`."""
-
-    def read(
-        self, table: str, columns: Sequence[str] | None = None, where: str | None = None
-    ) -> pa.Table: ...
-
-    def batches(
-        self, table: str, columns: Sequence[str] | None = None, where: str | None = None
-    ) -> Iterator[pa.RecordBatch]: ...
-
-    def count(self, table: str, where: str | None = None) -> int: ...
-
-
 def rows_among(
-    tables: Readable,
+    tables: Tables,
     table: str,
     column: str,
     distinct: pa.Array,

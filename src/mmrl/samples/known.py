@@ -23,10 +23,11 @@ _OF_FIRST = (
     "author_created_at",
 )
 _OF_LABEL = ("score", "label_subscribers", "label_observed_at")
-_OF_OUTCOME = (
-    *("post_id", "subreddit", "author_id", "created_at"),
-    *("first_seen_at", "first_look_at", "label_observed_at", "score"),
+OF_HISTORY = (
+    *("subreddit", "author_id", "created_at"),
+    *("first_look_at", "label_observed_at", "score"),
 )
+_OF_OUTCOME = ("post_id", "first_seen_at", *OF_HISTORY)
 
 
 def read_known(
@@ -69,8 +70,7 @@ def read_outcomes(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.T
     second.
 
     Returns:
-        post_id, subreddit, author_id, created_at, first_seen_at, first_look_at, label_observed_at
-        and score.
+        post_id, first_seen_at and `OF_HISTORY`.
     """
     limit = pa.scalar(as_of, schema_of("samples").field("label_observed_at").type)
     left_out = _left_out(catalog)

@@ -26,7 +26,7 @@ from mmrl.samples.extras import (
 )
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
-from mmrl.samples.known import read_known, read_outcomes
+from mmrl.samples.known import OF_HISTORY, read_known, read_outcomes
 from mmrl.samples.known_at import NEVER
 from mmrl.samples.reposts import Reposts, image_keys, images_alike
 from mmrl.samples.schema import samples_schema
@@ -34,10 +34,6 @@ from mmrl.samples.statistics import MEASURES, STATISTICS, join_measures
 from mmrl.samples.vectors import join_vectors, vector_dim
 
 _IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
-_OF_HISTORY = (
-    *("subreddit", "author_id", "created_at"),
-    *("first_look_at", "label_observed_at", "score"),
-)
 _OF_REPOSTS = ("created_at", "score", "image_content")
 
 
@@ -168,7 +164,7 @@ def history_of(
         authors: only of these is it going to be asked; of all for None.
         since: only of moments from then on, in microseconds since 1970; of all for None.
     """
-    matured = rows.select(["post_id", *_OF_HISTORY])
+    matured = rows.select(["post_id", *OF_HISTORY])
     if matured["score"].null_count:
         matured = matured.filter(pc.is_valid(matured["score"]))
     in_time = pc.sort_indices(matured.select(["created_at", "post_id"]), sort_keys=_IN_TIME)
@@ -178,7 +174,7 @@ def history_of(
         matured = _replace(matured, "author_id", pc.if_else(asked, of_author, None))
     for name in ("subreddit", "author_id"):  # numbers are moved faster than texts
         matured = _replace(matured, name, pc.dictionary_encode(matured[name]))
-    matured = matured.select(_OF_HISTORY).take(in_time)
+    matured = matured.select(OF_HISTORY).take(in_time)
     return History(matured, mature_after(settings), since)
 
 

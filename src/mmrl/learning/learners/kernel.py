@@ -15,7 +15,7 @@ of regressors" (Quiñonero-Candela and Rasmussen 2005, "A unifying view of spars
 Gaussian process regression").
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import isqrt
@@ -92,12 +92,9 @@ class KernelRidge:
 
     def kernel(self, inputs: Inputs) -> np.ndarray:
         """Of n posts with the landmarks, (n, m) float32."""
-        return self._product(self._likenesses(inputs, {}), len(inputs))
-
-    def _product(self, likenesses: Iterable[tuple[str, np.ndarray]], posts: int) -> np.ndarray:
-        made = np.ones((posts, len(self.landmarks)), np.float32)
-        for name, each in likenesses:
-            made *= self._factor(name, each)
+        made = np.ones((len(inputs), len(self.landmarks)), np.float32)
+        for name, likeness in self._likenesses(inputs, {}):
+            made *= self._factor(name, likeness)
         return made
 
     def _factor(self, name: str, likeness: np.ndarray) -> np.ndarray:
@@ -132,15 +129,18 @@ class KernelRidge:
         examples = grid.examples()
         parts_of = {block.name: _parts_of(block, grid) for block in self.blocks}
         shared = [name for name, parts in parts_of.items() if len(np.unique(parts)) > 1]
-        whole, likenesses = [], []
+        whole: list[np.ndarray] = []
+        likenesses: list[dict[str, np.ndarray]] = []
         for part in grid.parts():
             some = inputs.take(examples[part][0])
             here = {name: parts == part for name, parts in parts_of.items()}
-            both = {name: here[name] for name in shared}
-            none = {name: np.zeros(len(parts), bool) for name, parts in parts_of.items()}
-            pure = {**here, **{name: none[name] for name in shared}}
-            whole.append(self._product(self._likenesses(some, pure), len(some)))
-            likenesses.append(dict(self._likenesses(some, {**none, **both})))
+            whole.append(np.ones((len(some), len(self.landmarks)), np.float32))
+            likenesses.append({})
+            for name, likeness in self._likenesses(some, here):
+                if name in shared:
+                    likenesses[-1][name] = likeness
+                else:
+                    whole[-1] *= self._factor(name, likeness)
         which = [numbers for _, numbers in examples]
         if len(whole) == 2 and is_dense(examples, len(inputs)):
             return np.asarray(self.mean + self._table(whole, likenesses, shared)[tuple(which)])
@@ -151,11 +151,11 @@ class KernelRidge:
             for each, numbers in zip(whole[1:], which[1:], strict=True):
                 kernel *= each[numbers[rows]]
             for name in shared:
-                likeness: Any = np.float32(1.0)
+                shown: Any = np.float32(1.0)
                 for of_part, numbers in zip(likenesses, which, strict=True):
                     if name in of_part:
-                        likeness = likeness * of_part[name][numbers[rows]]
-                kernel *= self._factor(name, likeness)
+                        shown = shown * of_part[name][numbers[rows]]
+                kernel *= self._factor(name, shown)
             predicted[rows] += kernel @ self.coefficients
         return predicted
 
