@@ -139,8 +139,8 @@ def write_new(catalog: Catalog, home: Path, first: int, count: int) -> None:
     folder.mkdir(exist_ok=True)
     post_ids = ids(first, count)
     for number, post_id in enumerate(post_ids, first):
-        image = Image.new("RGB", (32, 32), tuple(hashlib.sha256(post_id.encode()).digest()[:3]))
-        image.putpixel((number % 32, 0), (number % 256, 1, 2))
+        pixels = hashlib.shake_256(post_id.encode()).digest(32 * 32 * 3)
+        image = Image.frombytes("RGB", (32, 32), pixels)  # that looks like no other
         data = io.BytesIO()
         image.save(data, "PNG")
         (folder / f"{post_id}.png").write_bytes(data.getvalue())

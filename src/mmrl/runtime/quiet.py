@@ -1,4 +1,4 @@
-"""Libraries kept quiet: no report to anybody, no start-up talk, threads that do not spin."""
+"""Libraries kept quiet: no report, no start-up talk, no spinning threads, no heap of their own."""
 
 import logging
 import os
@@ -16,6 +16,9 @@ ENVIRONMENT = {
     # time.
     "OMP_WAIT_POLICY": "PASSIVE",
     "OPENBLAS_NUM_THREADS": "1",  # see mmrl.runtime.blas
+    # Tables lie in the C library's heap as arrays do, so that what one frees serves the other. In
+    # Arrow's own a million posts' history takes 90 MB more at its peak, what a server knows 250.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 
 

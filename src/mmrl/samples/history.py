@@ -57,6 +57,7 @@ class History:
         created = microseconds(matured["created_at"])
         known = label_known_at(matured, mature_after)
         log_score = log_scores(matured["score"])
+        del matured  # of millions, it would take as much memory as what is made of it
 
         self._subreddit = Sums(subreddit, known, log_score)
         self._quarter = Window(

@@ -22,12 +22,14 @@ _OF_FIRST = (
     "log_author_age_days",
     "author_created_at",
 )
+_AT_ONCE = 131_072  # rows of outcomes
 _OF_LABEL = ("score", "label_subscribers", "label_observed_at")
-OF_HISTORY = (
+_OF_HISTORY = (
     *("subreddit", "author_id", "created_at"),
     *("first_look_at", "label_observed_at", "score"),
 )
-_OF_OUTCOME = ("post_id", "first_seen_at", *OF_HISTORY)
+_OF_OUTCOME = ("post_id", *_OF_HISTORY)
+IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
 
 
 def read_known(
@@ -63,27 +65,62 @@ def read_known(
     return rows
 
 
-def read_outcomes(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.Table:
-    """Of all selected posts whose label was known at `as_of`, what history is told by.
+def read_outcomes(
+    catalog: Catalog, settings: Settings, as_of: datetime, authors: pa.ChunkedArray
+) -> pa.Table:
+    """The `outcomes_of` all rows of `read_known`, read in few columns: a million posts take a
+    fraction of a second.
 
-    The rows of `read_known` that have a label, in few columns: a million posts take a fraction of a
-    second.
-
-    Returns:
-        post_id, first_seen_at and `OF_HISTORY`.
+    Args:
+        authors: the only ones that are named.
     """
+    return outcomes_of(_labelled(catalog, settings, as_of), authors)
+
+
+def _labelled(catalog: Catalog, settings: Settings, as_of: datetime) -> pa.Table:
+    """`_OF_OUTCOME` of all selected posts whose label was known at a time."""
     limit = pa.scalar(as_of, schema_of("samples").field("label_observed_at").type)
     left_out = _left_out(catalog)
     if settings.filter.require_image:
         imageless = catalog.read("samples", ["post_id"], "image_content IS NULL")["post_id"]
         left_out = distinct_values(pa.chunked_array([left_out, *imageless.chunks]))
     known = []
-    for some in together(catalog.batches("samples", _OF_OUTCOME), len(left_out)):
+    batches = catalog.batches("samples", [*_OF_OUTCOME, "first_seen_at"])
+    for some in together(batches, max(_AT_ONCE, len(left_out))):
         seen = pc.less_equal(some["first_seen_at"], limit)
         observed = pc.less_equal(some["label_observed_at"], limit)
         learned = pc.invert(pc.is_in(some["post_id"], value_set=left_out))
-        known.append(some.filter(pc.and_(learned, pc.and_(seen, observed))))
+        kept = pc.and_(learned, pc.and_(seen, observed))
+        known.append(some.select(_OF_OUTCOME).filter(kept))
     return pa.concat_tables(known) if known else empty_table("samples", _OF_OUTCOME)
+
+
+def outcomes_of(rows: pa.Table, authors: pa.ChunkedArray | None = None) -> pa.Table:
+    """What history is told by, of those rows of `read_known` that have a label.
+
+    Of scores that became known at one instant the later post's is the newer; so the order in which
+    rows happen to be stored changes nothing.
+
+    Args:
+        authors: the only ones that are named; all for None.
+
+    Returns:
+        what `History` takes, in time's order.
+    """
+    matured = rows.select(_OF_OUTCOME)
+    if matured["score"].null_count:
+        matured = matured.filter(pc.is_valid(matured["score"]))
+    in_time = pc.sort_indices(matured.select(["created_at", "post_id"]), sort_keys=IN_TIME)
+    columns = dict(zip(_OF_HISTORY, matured.select(_OF_HISTORY).columns, strict=True))
+    del rows, matured  # of millions, each column is freed once it is sorted
+    if authors is not None:
+        named = pc.is_in(columns["author_id"], value_set=distinct_values(authors))
+        columns["author_id"] = pc.if_else(named, columns["author_id"], None)
+    for name in ("subreddit", "author_id"):  # numbers are moved faster than texts
+        columns[name] = pc.dictionary_encode(columns[name])
+    for name in _OF_HISTORY:
+        columns[name] = columns[name].combine_chunks().take(in_time)
+    return pa.table(columns)
 
 
 def _left_out(catalog: Catalog, posts: Collection[str] | None = None) -> pa.Array:

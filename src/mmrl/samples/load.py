@@ -26,14 +26,13 @@ from mmrl.samples.extras import (
 )
 from mmrl.samples.features import microseconds, nullable
 from mmrl.samples.history import History, log_scores
-from mmrl.samples.known import OF_HISTORY, read_known, read_outcomes
+from mmrl.samples.known import IN_TIME, outcomes_of, read_known, read_outcomes
 from mmrl.samples.known_at import NEVER
 from mmrl.samples.reposts import Reposts, image_keys, images_alike
 from mmrl.samples.schema import samples_schema
 from mmrl.samples.statistics import MEASURES, STATISTICS, join_measures
 from mmrl.samples.vectors import join_vectors, vector_dim
 
-_IN_TIME = [("created_at", "ascending"), ("post_id", "ascending")]
 _OF_REPOSTS = ("created_at", "score", "image_content")
 
 
@@ -148,36 +147,6 @@ def mature_after(settings: Settings) -> timedelta:
     return timedelta(hours=settings.label.mature_after_hours)
 
 
-def history_of(
-    rows: pa.Table,
-    settings: Settings,
-    authors: pa.ChunkedArray | None = None,
-    since: int | None = None,
-) -> History:
-    """The history told by those of the rows of `read_known`, or of `read_outcomes`, that have a
-    label.
-
-    Of scores that became known at one instant the later post's is the newer; so the order in which
-    rows happen to be stored changes nothing.
-
-    Args:
-        authors: only of these is it going to be asked; of all for None.
-        since: only of moments from then on, in microseconds since 1970; of all for None.
-    """
-    matured = rows.select(["post_id", *OF_HISTORY])
-    if matured["score"].null_count:
-        matured = matured.filter(pc.is_valid(matured["score"]))
-    in_time = pc.sort_indices(matured.select(["created_at", "post_id"]), sort_keys=_IN_TIME)
-    if authors is not None:
-        of_author = matured["author_id"]
-        asked = pc.is_in(of_author, value_set=distinct_values(authors))
-        matured = _replace(matured, "author_id", pc.if_else(asked, of_author, None))
-    for name in ("subreddit", "author_id"):  # numbers are moved faster than texts
-        matured = _replace(matured, name, pc.dictionary_encode(matured[name]))
-    matured = matured.select(OF_HISTORY).take(in_time)
-    return History(matured, mature_after(settings), since)
-
-
 def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.ChunkedArray:
     """Score per thousand subscribers; null where there are none, or not known."""
     thousands = pc.divide(pc.cast(subscribers, pa.float64(), safe=False), 1000.0)
@@ -187,10 +156,9 @@ def popularity(score: pa.ChunkedArray, subscribers: pa.ChunkedArray) -> pa.Chunk
     )
 
 
-def _with_history_and_labels(rows: pa.Table, known: pa.Table, settings: Settings) -> pa.Table:
-    """The rows with the history that all known ones tell, and with their labels."""
+def _with_history_and_labels(rows: pa.Table, history: History, settings: Settings) -> pa.Table:
+    """The rows with their history and with their labels."""
     created = microseconds(rows["created_at"])
-    history = history_of(known, settings, rows["author_id"], created.min(initial=NEVER))
     for name, values in history.features(rows["subreddit"], rows["author_id"], created).items():
         rows = rows.append_column(name, nullable(values))
     # The label observation's count stands in where the first had none, and comes with the label.
@@ -254,15 +222,19 @@ def _asked_for(
     Of the posts that only history is of, a few columns are read, and an image's history is read of
     the images asked for alone.
     """
-    if posts is None:
-        known = of_images = rows = read_known(catalog, settings, as_of)
-    else:
-        known = read_outcomes(catalog, settings, as_of)
-        rows = read_known(catalog, settings, as_of, posts=posts)
-        of_images = _known_of_images(catalog, settings, as_of, rows["image_content"])
-    rows = rows.sort_by(_IN_TIME).combine_chunks()
-    rows = _with_reposts(catalog, rows, of_images, settings)
-    rows = _with_history_and_labels(rows, known, settings)
+    rows = known = read_known(catalog, settings, as_of, posts=posts)
+    if posts is not None:
+        known = _known_of_images(catalog, settings, as_of, rows["image_content"])
+    rows = rows.sort_by(IN_TIME).combine_chunks()
+    rows = _with_reposts(catalog, rows, known, settings)
+    history = History(  # which is handed the only reference, and frees it
+        outcomes_of(known)
+        if posts is None
+        else read_outcomes(catalog, settings, as_of, rows["author_id"]),
+        mature_after(settings),
+        since=microseconds(rows["created_at"]).min(initial=NEVER),
+    )
+    rows = _with_history_and_labels(rows, history, settings)
     return rows.filter(pc.is_valid(rows["score"])) if labelled_only else rows
 
 

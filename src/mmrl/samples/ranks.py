@@ -26,12 +26,17 @@ class Events:
         is_later = np.ones(len(times), bool)
         is_later[1:] = in_time[1:] != in_time[:-1]
         self._times = in_time[is_later]
+        del in_time  # of millions, memory that was not used before costs more than sorting
         by_group = np.argsort(_small(groups)[by_time], kind="stable")
         self.order = by_time[by_group]
+        del by_time
         # (group, rank of time) as one number, which numpy can search for.
         self._step = len(self._times) + 1
-        ranks = (np.cumsum(is_later) - 1)[by_group]
-        self._keys = groups[self.order].astype(np.int64) * self._step + ranks
+        self._keys = groups[self.order].astype(np.int64, copy=False)
+        self._keys *= self._step
+        ranks = np.cumsum(is_later)
+        ranks -= 1
+        self._keys += ranks[by_group]
 
     def until(self, groups: np.ndarray, times: np.ndarray, inclusive: bool = True) -> np.ndarray:
         """For q questions, where in `order` the group's events up to a time end, (q,)."""

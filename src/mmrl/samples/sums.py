@@ -63,12 +63,13 @@ class Sums:
         """
         self._events = Events(groups, times)
         ordered = values[self._events.order]
-        present = ~np.isnan(ordered)
-        known = np.where(present, ordered, 0.0)
-        units = np.round(known * _UNIT).astype(np.int64)
-        squares = np.round(np.where(present, (known - _TYPICAL) ** 2, 0.0) * _UNIT).astype(np.int64)
-        sums = (_running(each) for each in (present.astype(np.int64), units, squares))
-        self._sums = _Totals(*sums)
+        absent = np.isnan(ordered)
+        ordered[absent] = 0.0
+        total = _running(_units(ordered))
+        ordered -= _TYPICAL
+        ordered *= ordered
+        ordered[absent] = 0.0
+        self._sums = _Totals(_running(~absent), total, _running(_units(ordered)))
 
     @cached_property
     def _best(self) -> np.ndarray:
@@ -160,5 +161,13 @@ class Window:
         return self._arrived.totals(groups, times).less(left).moments()
 
 
+def _units(values: np.ndarray) -> np.ndarray:
+    """Values as whole multiples of 2^-30, (n,) int64."""
+    units = values * _UNIT
+    return np.round(units, out=units).astype(np.int64)
+
+
 def _running(values: np.ndarray) -> np.ndarray:
-    return np.concatenate(([0], np.cumsum(values)))
+    sums = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(values, out=sums[1:])
+    return sums

@@ -20,6 +20,7 @@ from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import MODALITIES, Inputs
 from mmrl.learning.registry.registry import Registry
 from mmrl.learning.registry.version import Registered
+from mmrl.runtime.malloc import give_back_now
 from mmrl.samples import Known, extras_column, text_column
 from mmrl.samples.extras import EXTRA
 from mmrl.samples.load import encoders_of
@@ -73,13 +74,13 @@ class Opened:
         registered = Registry(catalog.home).load(version)
         profile = load_profile(settings)
         registered.model.require_encoders(encoders_of(profile))
-        known = Known(catalog, settings, as_of)
+        known = _known(catalog, settings, as_of)
         simulated = catalog.count("posts", SIMULATED) > 0
         return cls(catalog, settings, registered, profile, known, simulated)
 
     def at(self, as_of: datetime) -> Self:
         """The same model with what was known at another time, read anew."""
-        return replace(self, known=Known(self.catalog, self.settings, as_of), memo=Once())
+        return replace(self, known=_known(self.catalog, self.settings, as_of), memo=Once())
 
     @property
     def as_of(self) -> datetime:
@@ -235,6 +236,12 @@ def _joined(parts: Sequence[Inputs]) -> Inputs:
         {name: np.concatenate([part.present[name] for part in parts]) for name in parts[0].present},
         np.concatenate([part.subreddit for part in parts]),
     )
+
+
+def _known(catalog: Catalog, settings: Settings, as_of: datetime) -> Known:
+    known = Known(catalog, settings, as_of)
+    give_back_now()
+    return known
 
 
 def _author_id(catalog: Catalog, name: str | None) -> str | None:
