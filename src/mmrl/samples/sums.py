@@ -62,7 +62,7 @@ class Sums:
             values: (n,) float64; those that are NaN count as absent.
         """
         self._events = Events(groups, times)
-        ordered = values[self._events.order]
+        ordered = values[self._events.order].astype(np.float64, copy=False)
         absent = np.isnan(ordered)
         ordered[absent] = 0.0
         total = _running(_units(ordered))
