@@ -9,7 +9,8 @@ from mmrl.learning.outcomes import LevelOf, Outcomes, choose_level, follow, leve
 
 CHOICES: tuple[LevelOf, ...] = ("all", "own")
 LEARNED_FROM = 2  # subreddits: numbers 1 and 2
-DELAY = 5  # from when a post went up until its label was known
+HOUR = 3_600_000_000  # in microseconds; each post has one of its own
+DELAY = 5  # hours from when a post went up until its label was known
 error = st.tuples(st.integers(0, 50), st.integers(1, 3), st.floats(-5, 5))
 
 
@@ -19,8 +20,10 @@ def as_errors(rows: list[tuple[int, int, float]]) -> Outcomes:
 
 
 def errors(known: np.ndarray, subreddit: np.ndarray, error: np.ndarray) -> Outcomes:
+    """Outcomes that were known at these hours."""
     authors, ends = np.zeros(len(error), int), np.ones(len(error))
-    return Outcomes(known - DELAY, known, subreddit, authors, error, ends, ends)
+    created = (known - DELAY) * HOUR
+    return Outcomes(created, known * HOUR, subreddit, authors, error, ends, ends)
 
 
 @given(
@@ -37,7 +40,7 @@ def test_errors_that_come_later_change_nothing(
 ) -> None:
     later = [(moment + 1 + known, subreddit, wrong) for known, subreddit, wrong in future]
     earlier = [row for row in rows if row[0] <= moment]
-    asked = np.array([1, 2, 3]), np.full(3, moment, np.int64)
+    asked = np.array([1, 2, 3]), np.full(3, moment * HOUR, np.int64)
     with_future = levels(as_errors([*later, *earlier]), *asked, of, LEARNED_FROM)
     without = levels(as_errors(earlier), *asked, of, LEARNED_FROM)
     assert with_future == pytest.approx(without, abs=1e-9)
@@ -46,7 +49,7 @@ def test_errors_that_come_later_change_nothing(
 def test_few_errors_move_the_level_little_and_many_wholly() -> None:
     def level(n: int) -> float:
         outcomes = as_errors([(i, 1, 1.0) for i in range(n)])
-        asked = np.array([1]), np.array([10_000])
+        asked = np.array([1]), np.array([10_000 * HOUR])
         return float(levels(outcomes, *asked, "all", LEARNED_FROM)[0])
 
     assert level(0) == 0
@@ -54,9 +57,21 @@ def test_few_errors_move_the_level_little_and_many_wholly() -> None:
     assert level(1_000) > 0.9
 
 
+def test_of_many_posts_a_day_the_errors_of_a_week_count_and_not_its_last_day_alone() -> None:
+    def level(an_hour: int) -> float:
+        known = np.arange(28 * 24 * an_hour) * HOUR // an_hour
+        day = np.where(known // (24 * HOUR) % 7 == 6, 7.0, 0.0)  # a seventh of all, the last of all
+        ones, ends = np.ones(len(known), np.int64), np.zeros(len(known))
+        outcomes = Outcomes(known, known, ones, ones * 0, day, ends, ends)
+        return float(levels(outcomes, np.array([1]), known[-1:], "all", LEARNED_FROM)[0])
+
+    assert level(an_hour=20) == pytest.approx(1, abs=0.02)
+    assert level(an_hour=2) == pytest.approx(1, abs=0.1)
+
+
 def test_a_subreddit_has_a_level_of_its_own() -> None:
     outcomes = as_errors([(i, 1 + i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
-    asked = np.array([1, 2, 0]), np.full(3, 1_000, np.int64)
+    asked = np.array([1, 2, 0]), np.full(3, 1_000 * HOUR, np.int64)
     assert levels(outcomes, *asked, "all", LEARNED_FROM) == pytest.approx([0, 0, 0], abs=0.01)
     assert levels(outcomes, *asked, "own", LEARNED_FROM) == pytest.approx([1, -1, 0], abs=0.15)
 
@@ -64,7 +79,7 @@ def test_a_subreddit_has_a_level_of_its_own() -> None:
 def test_a_newcomer_is_corrected_by_its_own_outcomes_whatever_was_chosen() -> None:
     newcomer, another = LEARNED_FROM + 1, LEARNED_FROM + 2
     outcomes = as_errors([(i, [1, newcomer][i % 2], [0.0, -4.0][i % 2]) for i in range(400)])
-    asked = np.array([newcomer, 1, another]), np.full(3, 1_000)
+    asked = np.array([newcomer, 1, another]), np.full(3, 1_000 * HOUR)
     assert levels(outcomes, *asked, "all", LEARNED_FROM) == pytest.approx([-4, -2, -2], abs=0.4)
 
 
@@ -84,7 +99,7 @@ def test_errors_of_fits_before_the_validation_posts_were_learned_move_no_level()
     before = errors(moments, ones, rng.normal(-3, 1, 300))
     learned = errors(moments, ones, rng.normal(0, 0.5, 300))
     tested = errors(1_000 + moments, ones, rng.normal(0.5, 1, 300))
-    asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_100, 1_300])
+    asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_100, 1_300]) * HOUR
     level, _ = follow(before, learned, tested, "all", LEARNED_FROM)(*asked)
     assert level == pytest.approx([0, 0.25, 0.5], abs=0.25)
 
@@ -94,7 +109,7 @@ def test_an_interval_is_as_wide_as_a_models_own_outcomes_say_once_they_are_enoug
     wide, narrow = np.tile([9.0, -9.0], 200), np.tile([2.0, -2.0], 200)
     before, learned = errors(moments, ones, wide), errors(moments, ones, narrow)
     tested = errors(1_000 + moments, ones, narrow)
-    asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_150, 1_250])
+    asked = np.ones(3, np.int64), np.zeros(3, np.int64), np.array([999, 1_150, 1_250]) * HOUR
     _, widening = follow(before, learned, tested, "all", LEARNED_FROM)(*asked)
     assert widening == pytest.approx([8, 8, 1], abs=0.1)
 
@@ -104,8 +119,8 @@ def test_intervals_cover_where_the_level_moves_before_outcomes_are_known() -> No
     hours, ones = np.arange(3_000, dtype=np.int64), np.ones(3_000, np.int64)
     drift = rng.normal(0, 1, 3_000) + 3 * np.sin(hours / 150)
     ends = np.zeros(3_000)
-    tested = Outcomes(hours, hours + 48, ones, ones * 0, drift, ends, ends)
+    tested = Outcomes(hours * HOUR, (hours + 48) * HOUR, ones, ones * 0, drift, ends, ends)
     few = Outcomes(*(getattr(tested, name)[:5] for name in vars(tested)))
-    level, wide = follow(few, few, tested, "all", LEARNED_FROM)(ones, ones * 0, hours)
+    level, wide = follow(few, few, tested, "all", LEARNED_FROM)(ones, ones * 0, hours * HOUR)
     covered = np.abs(drift - level)[500:] <= wide[500:]
     assert covered.mean() > 0.72  # 0.6 where levels were taken when outcomes were known

@@ -4,7 +4,8 @@ Levels move: a community grows, a site's votes change. A model that learned a wh
 as much for every post, and the posts that have matured since say by how much. The correction is
 the mean of their errors, drawn to zero where they are few; a subreddit's own comes on top of all
 subreddits', where the validation posts say that it helps. Only errors that were known when a post
-went up correct its prediction.
+went up correct its prediction. They are those of a week at least, as days of the week differ: the
+newest few of a site with hundreds of posts a day tell which day it was.
 
 Of newcomers, subreddits that a model has not learned from, the validation posts can't say that:
 their own always count, for the model may be off by as much as communities differ.
@@ -12,6 +13,7 @@ their own always count, for the model may be off by as much as communities diffe
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 import numpy as np
@@ -21,7 +23,8 @@ from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.targets import column
 from mmrl.samples.sums import Sums
 
-_NEWEST = 200  # posts, of all subreddits, and of one
+_NEWEST = 200  # posts, of all subreddits, and of one; or those of a week, where these are more
+_WEEK = timedelta(days=7) // timedelta(microseconds=1)
 _DRAWN = 20.0  # zero counts as so many posts
 _NO_WORSE = 1.01
 _ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as these alone say
@@ -155,6 +158,6 @@ def choose_level(outcomes: Outcomes, learned_from: int) -> LevelOf:
 
 
 def _drawn(sums: Sums, groups: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    newest = sums.moments(groups, moments, _NEWEST)
+    newest = sums.moments(groups, moments, _NEWEST, moments - _WEEK)
     total = np.where(newest.count > 0, newest.count * newest.mean, 0.0)
     return np.asarray(total / (newest.count + _DRAWN))

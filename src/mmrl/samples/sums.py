@@ -79,31 +79,37 @@ class Sums:
         step = self._events.groups() * np.int64(2 * _FURTHEST)
         return np.asarray(np.maximum.accumulate(np.where(present, units, -_FURTHEST) + step) - step)
 
-    def moments(self, groups: np.ndarray, times: np.ndarray, most: int | None = None) -> Moments:
+    def moments(
+        self,
+        groups: np.ndarray,
+        times: np.ndarray,
+        most: int | None = None,
+        since: np.ndarray | None = None,
+    ) -> Moments:
         """Of the events by a time, at most so many of the newest.
 
         Args:
             groups: (q,); nothing is known of -1.
             times: (q,) int64.
+            since: (q,) int64; of more than `most` events, all later than this count.
         """
-        return self.totals(groups, times, most).moments()
+        start, stop = self._range(groups, times, True)
+        if most is not None:
+            newest = np.maximum(start, stop - most)
+            if since is not None:
+                newest = np.minimum(newest, self._events.until(groups, since))
+            start = newest
+        return self._between(start, stop).moments()
 
-    def totals(
-        self,
-        groups: np.ndarray,
-        times: np.ndarray,
-        most: int | None = None,
-        *,
-        inclusive: bool = True,
-    ) -> _Totals:
-        """As `moments`, still to be divided.
+    def totals(self, groups: np.ndarray, times: np.ndarray, *, inclusive: bool = True) -> _Totals:
+        """Of the events by a time, as `moments`, still to be divided.
 
         Args:
             inclusive: whether events of the time itself count.
         """
-        start, stop = self._range(groups, times, inclusive)
-        if most is not None:
-            start = np.maximum(start, stop - most)
+        return self._between(*self._range(groups, times, inclusive))
+
+    def _between(self, start: np.ndarray, stop: np.ndarray) -> _Totals:
         sums = (self._sums.count, self._sums.total, self._sums.squares)
         return _Totals(*(each[stop] - each[start] for each in sums))
 
