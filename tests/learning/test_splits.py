@@ -61,7 +61,9 @@ def test_every_label_learned_from_was_known_before_the_later_parts_began(
     assert known[split.train].max() <= created[split.validation].min() + slack
     assert known[split.validation].max() <= created[split.test].min() + slack
     assert (created[split.train] + 36).max() <= created[split.validation].min() + slack
-    parts = np.concatenate([split.train, split.validation, split.test, split.gap])
+    assert (known[split.between] <= created[split.test].min() + slack).all()
+    assert (created[split.between] <= created[split.validation].min()).all()
+    parts = np.concatenate([split.learned, split.test, split.gap])
     assert sorted(parts) == sorted(np.flatnonzero(labelled))
 
 
@@ -76,7 +78,7 @@ def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:
         mature_after_hours=36,
     )
     assert len(split.test) == 40
-    assert len(split.gap) == 2 * 5  # posts of the 36 hours before validation and before test
+    assert len(split.between) == len(split.gap) == 5  # of 36 hours, before validation and test
 
 
 def test_a_watched_posts_label_counts_from_its_label_observation_however_late() -> None:
@@ -92,6 +94,7 @@ def test_a_watched_posts_label_counts_from_its_label_observation_however_late() 
     )
     assert hours[10] + 1000 > hours[split.validation[0]]
     assert late <= set(split.gap.tolist())
+    assert set(split.between.tolist()) == set(range(135, 140))  # the 36 hours before validation
 
 
 def test_posts_of_one_instant_stay_together() -> None:

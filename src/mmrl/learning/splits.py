@@ -7,12 +7,15 @@ gap is cut: a post is left out of training when its label was not yet known when
 validation post went up, and out of validation when it was not yet known when the first test post
 went up. So every label learned from could have been had at the time of every later prediction.
 
+Posts in the gap before the validation posts are learned from by the second fit, which predicts test
+posts alone, where their labels were known when the first of these went up.
+
 When a label was known, `mmrl.samples.known_at` says: a watched post's from its label look, an
 imported one's from when it matured.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import Literal
@@ -34,9 +37,10 @@ class Split:
     """Row numbers of the samples, each part in time's order.
 
     Attributes:
-        gap: labelled posts that lie in a gap and are in no part.
+        gap: labelled posts that lie in a gap and are learned from by nobody.
         kind: "time"; all others leak the future: posts learned from are as new as the test posts.
         gap_hours: the maturity age, the shortest a gap can be; 0 for a random split.
+        between: posts in the gap before the validation posts that the second fit learns from.
     """
 
     train: np.ndarray
@@ -45,6 +49,12 @@ class Split:
     gap: np.ndarray
     kind: SplitKind
     gap_hours: float
+    between: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def learned(self) -> np.ndarray:
+        """What the second fit learns from: training posts, those between, validation posts."""
+        return np.concatenate([self.train, self.between, self.validation])
 
     @property
     def leaking(self) -> bool:
@@ -112,11 +122,13 @@ def split_by_time(
     kept_validation = validation
     if len(test):
         kept_validation = validation[known[validation] <= created[test[0]]]
-    kept_train = train
-    if len(kept_validation):
-        kept_train = train[known[train] <= created[kept_validation[0]]]
-    gap = np.setdiff1d(rows, np.concatenate([kept_train, kept_validation, test]))
-    split = Split(kept_train, kept_validation, test, gap, "time", mature_after_hours)
+    kept_train, between = train, train[:0]
+    if len(test) and len(kept_validation):
+        in_time = known[train] <= created[kept_validation[0]]
+        kept_train = train[in_time]
+        between = train[~in_time & (known[train] <= created[test[0]])]
+    gap = np.setdiff1d(rows, np.concatenate([kept_train, between, kept_validation, test]))
+    split = Split(kept_train, kept_validation, test, gap, "time", mature_after_hours, between)
     _refuse_empty(split, n)
     return split
 
@@ -213,14 +225,13 @@ def _draw(name: str, seed: int) -> str:
 
 
 def seen_authors(split: Split, samples: pa.Table, others: Iterable[str | None] = ()) -> np.ndarray:
-    """Which test posts (bool) are by an author of a training or validation post.
+    """Which test posts (bool) are by an author of a post that was learned from.
 
     Args:
         others: authors of posts of the same time that were left out to have fewer.
     """
     authors = np.array(samples["author_id"].to_pylist(), dtype=object)
-    learned = authors[np.concatenate([split.train, split.validation])]
-    before = {*learned, *others} - {None}
+    before = {*authors[split.learned], *others} - {None}
     return np.array([author in before for author in authors[split.test]], dtype=bool)
 
 

@@ -1,9 +1,9 @@
 """Learning task: a split's posts, encoded and ready for any learner.
 
 A learner is fitted twice. The first fit is on the training posts and chooses on the validation
-posts how long to learn. The second fit takes that choice and learns from both, so that the newest
-posts before the test posts are learned from, too: a community's level moves, and one that is new
-in the validation posts becomes known.
+posts how long to learn. The second fit takes that choice and learns from both, and from posts in
+the gap between them, so that the newest posts before the test posts are learned from, too: a
+community's level moves, and one that is new in the validation posts becomes known.
 """
 
 from collections.abc import Mapping
@@ -42,11 +42,12 @@ class Task:
     """A split, ready for any learner.
 
     All parts' inputs are slices of the same arrays, encoded as the training posts say; only which
-    subreddits are known by name is of the training and the validation posts.
+    subreddits are known by name is of the posts of the second fit.
 
     Attributes:
         train, validation: for the first fit.
-        both: the training and the validation posts, in this order, for the second fit.
+        both: the training posts, those between, and the validation posts, in this order, for the
+            second fit.
         test: to be judged on.
         spec: of the inputs.
         test_vectors: of the test posts, for models that encode them in another way.
@@ -85,8 +86,8 @@ def prepare(
     """
     options = settings.train
     vectors = vectors or HeldVectors(samples)
-    trained, learned = len(split.train), len(split.train) + len(split.validation)
-    rows = np.concatenate([split.train, split.validation, split.test])
+    trained, learned = len(split.train), len(split.learned)
+    rows = np.concatenate([split.learned, split.test])
     held = [name for name in samples.schema.names if name not in vectors.dims]
     facts, vectors = samples.select(held).take(pa.array(rows)), vectors.of(rows)
     encoding = Encoding.fit(
@@ -100,7 +101,7 @@ def prepare(
     every = Part(facts, encoding(facts, vectors=vectors), target)
     task = Task(
         every.slice(0, trained),
-        every.slice(trained, learned),
+        every.slice(learned - len(split.validation), learned),
         every.slice(0, learned),
         every.slice(learned, len(rows)),
         encoding.spec,

@@ -190,7 +190,8 @@ def splits_of(
         authors_unseen=len({author for author in authors[~seen] if author is not None}),
         too_old=too_old,
         thinned_out=thinned_out,
-        learned_of=_by_subreddit(samples, np.concatenate([split.train, split.validation])),
+        learned_of=_by_subreddit(samples, split.learned),
+        between_posts=len(split.between),
     )
 
 

@@ -73,15 +73,16 @@ class Splits:
     """What the model learned from, was tuned on and was judged on.
 
     Attributes:
-        gap_posts: labelled posts that lie in the gaps.
+        gap_posts: labelled posts that lie in the gaps, and nobody learned from.
         kind: all but "time" leak the future, and `leaking` then says so wherever results are shown.
         posts_of_seen_authors: test posts by authors of training or validation posts, or of posts
             that were thinned out of these.
         authors_seen: how many authors those are.
         too_old: labelled posts left out because they are older than `train.window_days`.
         thinned_out: labelled posts left out because there are more than `train.max_posts`.
-        learned_of: by subreddit in lower case, how many training and validation posts are of it;
+        learned_of: by subreddit in lower case, how many posts that were learned from are of it;
             None in an evaluation by an earlier mmrl.
+        between_posts: in the gap before the validation posts, that the second fit learned from.
     """
 
     train: Part
@@ -98,6 +99,7 @@ class Splits:
     too_old: int = 0
     thinned_out: int = 0
     learned_of: dict[str, int] | None = None
+    between_posts: int = 0
 
     @property
     def parts(self) -> dict[str, Part]:
