@@ -57,30 +57,49 @@ def test_few_errors_move_the_level_little_and_many_wholly() -> None:
     assert level(1_000) > 0.9
 
 
-def test_of_many_posts_a_day_the_errors_of_a_week_count_and_not_its_last_day_alone() -> None:
-    def level(an_hour: int) -> float:
-        known = np.arange(28 * 24 * an_hour) * HOUR // an_hour
-        day = np.where(known // (24 * HOUR) % 7 == 6, 7.0, 0.0)  # a seventh of all, the last of all
-        ones, ends = np.ones(len(known), np.int64), np.zeros(len(known))
-        outcomes = Outcomes(known, known, ones, ones * 0, day, ends, ends)
-        return float(levels(outcomes, np.array([1]), known[-1:], "all", LEARNED_FROM)[0])
-
-    assert level(an_hour=20) == pytest.approx(1, abs=0.02)
-    assert level(an_hour=2) == pytest.approx(1, abs=0.1)
+@pytest.mark.parametrize("an_hour", [20, 2])
+def test_where_days_of_the_week_differ_the_errors_of_a_week_count(an_hour: int) -> None:
+    created = np.arange(56 * 24 * an_hour) * HOUR // an_hour
+    error = np.where(created // (24 * HOUR) % 7 == 5, 7.0, 0.0)  # the day that is known last
+    asked = np.array([1]), created[-1:]
+    assert levels(later(created, error), *asked, "all", LEARNED_FROM) == pytest.approx(1, abs=0.1)
 
 
-def test_a_subreddit_has_a_level_of_its_own() -> None:
-    outcomes = as_errors([(i, 1 + i % 2, [1.0, -1.0][i % 2]) for i in range(400)])
-    asked = np.array([1, 2, 0]), np.full(3, 1_000 * HOUR, np.int64)
-    assert levels(outcomes, *asked, "all", LEARNED_FROM) == pytest.approx([0, 0, 0], abs=0.01)
-    assert levels(outcomes, *asked, "own", LEARNED_FROM) == pytest.approx([1, -1, 0], abs=0.15)
+def test_where_the_level_moves_within_a_week_the_newest_errors_count() -> None:
+    created = np.arange(56 * 24 * 20) * HOUR // 20
+    error = np.sin(2 * np.pi * created / (20 * 24 * HOUR))
+    asked = np.ones(9_600, np.int64), created[-9_600:]
+    left = error[-9_600:] - levels(later(created, error), *asked, "all", LEARNED_FROM)
+    assert np.std(left) < 0.7 * np.std(error[-9_600:])  # a week's mean makes it worse
+
+
+def later(created: np.ndarray, error: np.ndarray) -> Outcomes:
+    """Outcomes of one subreddit that were known 36 hours after each post went up."""
+    ones, ends = np.ones(len(created), np.int64), np.zeros(len(created))
+    return Outcomes(created, created + 36 * HOUR, ones, ones * 0, error, ends, ends)
+
+
+def test_a_subreddit_has_a_level_of_its_own_where_that_was_chosen_or_is_beyond_chance() -> None:
+    noise = np.random.default_rng(0).normal(0, 1, 200).repeat(2)  # the same of both subreddits
+    asked = np.array([1, 2]), np.full(2, 1_000 * HOUR, np.int64)
+    known = np.arange(400)
+
+    def difference(apart: float, of: LevelOf) -> float:
+        outcomes = errors(known, 1 + known % 2, noise + np.where(known % 2, -apart, apart))
+        one, other = levels(outcomes, *asked, of, LEARNED_FROM)
+        return float(one - other)
+
+    assert difference(0.15, "own") == pytest.approx(0.3, abs=0.05)
+    assert difference(0.15, "all") == 0
+    assert difference(2.0, "all") == pytest.approx(4, abs=0.8)
 
 
 def test_a_newcomer_is_corrected_by_its_own_outcomes_whatever_was_chosen() -> None:
-    newcomer, another = LEARNED_FROM + 1, LEARNED_FROM + 2
-    outcomes = as_errors([(i, [1, newcomer][i % 2], [0.0, -4.0][i % 2]) for i in range(400)])
-    asked = np.array([newcomer, 1, another]), np.full(3, 1_000 * HOUR)
-    assert levels(outcomes, *asked, "all", LEARNED_FROM) == pytest.approx([-4, -2, -2], abs=0.4)
+    newcomer = LEARNED_FROM + 1
+    outcomes = as_errors([(i, [1, newcomer][i % 2], [4.0, -4.0][i // 2 % 2]) for i in range(3)])
+    asked = np.array([newcomer, 1]), np.full(2, 1_000 * HOUR)
+    own = [float(levels(outcomes, *asked, of, LEARNED_FROM)[0]) for of in CHOICES]
+    assert own[0] == own[1] != levels(outcomes, *asked, "all", LEARNED_FROM)[1]
 
 
 def test_the_choice_is_what_errs_least() -> None:

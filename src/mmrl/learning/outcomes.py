@@ -2,13 +2,17 @@
 
 Levels move: a community grows, a site's votes change. A model that learned a while ago is off by
 as much for every post, and the posts that have matured since say by how much. The correction is
-the mean of their errors, drawn to zero where they are few; a subreddit's own comes on top of all
-subreddits', where the validation posts say that it helps. Only errors that were known when a post
-went up correct its prediction. They are those of a week at least, as days of the week differ: the
-newest few of a site with hundreds of posts a day tell which day it was.
+the mean of their errors, drawn to zero where they are few. Only errors that were known when a post
+went up correct its prediction.
 
-Of newcomers, subreddits that a model has not learned from, the validation posts can't say that:
-their own always count, for the model may be off by as much as communities differ.
+The errors are those of the newest posts or of a week, whichever would have corrected the outcomes
+of the last month better: of a site with hundreds of posts a day the newest ones tell mostly which
+day of the week it was.
+
+A subreddit's own errors come on top of all subreddits', where the validation posts say that it
+helps. Elsewhere they count as far as they are beyond chance: a community may have changed since.
+Of newcomers, subreddits that a model has not learned from, the validation posts can't say
+anything: their own always count, for the model may be off by as much as communities differ.
 """
 
 from collections.abc import Callable
@@ -23,9 +27,10 @@ from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.targets import column
 from mmrl.samples.sums import Sums
 
-_NEWEST = 200  # posts, of all subreddits, and of one; or those of a week, where these are more
-_WEEK = timedelta(days=7) // timedelta(microseconds=1)
+_NEWEST = 200  # posts, of all subreddits, and of one
+_WEEK, _MONTH = (timedelta(days=days) // timedelta(microseconds=1) for days in (7, 30))
 _DRAWN = 20.0  # zero counts as so many posts
+_CHANCE = 9.0  # squared errors of a mean, within which it may be chance: three of them
 _NO_WORSE = 1.01
 _ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as these alone say
 
@@ -98,11 +103,40 @@ def levels(
         learned_from: subreddits; newcomers have higher numbers.
         moments: (q,) int64 microseconds since 1970, when each post goes up.
     """
-    every = Sums(np.zeros_like(outcomes.known), outcomes.known, outcomes.error)
-    overall = _drawn(every, np.zeros_like(moments), moments)
-    beyond = outcomes.error - _drawn(every, np.zeros_like(outcomes.known), outcomes.known)
-    own = _drawn(Sums(outcomes.subreddit, outcomes.known, beyond), subreddit, moments)
-    return overall + np.where((of == "own") | (subreddit > learned_from), own, 0.0)
+    beyond = outcomes.error - _overall(outcomes, outcomes.known)
+    own = Sums(outcomes.subreddit, outcomes.known, beyond)
+    sure = (of == "own") | (subreddit > learned_from)
+    share = np.where(sure, 1.0, _beyond_chance(own, beyond, outcomes.known, subreddit, moments))
+    return _overall(outcomes, moments) + share * _drawn(own, subreddit, moments, _WEEK)
+
+
+def _overall(outcomes: Outcomes, moments: np.ndarray) -> np.ndarray:
+    """All subreddits' level at q moments, (q,): by the newest errors, or by those of a week."""
+    of_all, asked = np.zeros_like(outcomes.known), np.zeros_like(moments)
+    errors = Sums(of_all, outcomes.known, outcomes.error)
+    level, cost = [], []
+    for span in (0, _WEEK):
+        left = outcomes.error - _drawn(errors, of_all, outcomes.created, span)
+        squares = Sums(of_all, outcomes.known, left**2)
+        cost.append(squares.moments(asked, moments, _NEWEST, moments - _MONTH).mean)
+        level.append(_drawn(errors, asked, moments, span))
+    return np.where(cost[1] < cost[0], level[1], level[0])
+
+
+def _beyond_chance(
+    own: Sums, errors: np.ndarray, known: np.ndarray, subreddit: np.ndarray, moments: np.ndarray
+) -> np.ndarray:
+    """The share of subreddits' own levels that is not chance, 0 to 1, (q,).
+
+    The positive part of James and Stein (1961, "Estimation with quadratic loss"), with three
+    standard errors of the mean in the place of one.
+    """
+    mean = own.moments(subreddit, moments, _NEWEST)
+    every = Sums(np.zeros_like(known), known, errors)
+    spread = every.moments(np.zeros_like(moments), moments, _NEWEST).spread
+    signal = mean.count * np.nan_to_num(mean.mean) ** 2
+    noise = _CHANCE * np.nan_to_num(spread) ** 2
+    return np.where(signal > noise, 1 - noise / np.maximum(signal, 1e-12), 0.0)
 
 
 def follow(
@@ -157,7 +191,8 @@ def choose_level(outcomes: Outcomes, learned_from: int) -> LevelOf:
     return "own" if _NO_WORSE * squared("own") < squared("all") else "all"
 
 
-def _drawn(sums: Sums, groups: np.ndarray, moments: np.ndarray) -> np.ndarray:
-    newest = sums.moments(groups, moments, _NEWEST, moments - _WEEK)
+def _drawn(sums: Sums, groups: np.ndarray, moments: np.ndarray, span: int) -> np.ndarray:
+    """The mean of the newest errors, or of those of a span where these are more, drawn to 0."""
+    newest = sums.moments(groups, moments, _NEWEST, moments - span)
     total = np.where(newest.count > 0, newest.count * newest.mean, 0.0)
     return np.asarray(total / (newest.count + _DRAWN))
