@@ -97,6 +97,20 @@ def test_a_watched_posts_label_counts_from_its_label_observation_however_late() 
     assert set(split.between.tolist()) == set(range(135, 140))  # the 36 hours before validation
 
 
+def test_posts_so_dense_that_the_gap_takes_them_leave_validation_posts_all_the_same() -> None:
+    hours = [0.1 * i for i in range(1_000)]  # a hundred hours, of which two gaps are 72
+    split = split_by_time(
+        table(hours, [36.0] * 1_000),
+        np.ones(1_000, bool),
+        validation_share=0.1,
+        test_share=0.2,
+        mature_after_hours=36,
+    )
+    assert len(split.validation) == 50
+    assert 36 + hours[split.validation[-1]] == pytest.approx(hours[split.test[0]], abs=0.1)
+    assert 36 + hours[split.train[-1]] == pytest.approx(hours[split.validation[0]], abs=0.1)
+
+
 def test_posts_of_one_instant_stay_together() -> None:
     hours = [float(i // 10) * 100 for i in range(100)]
     split = split_by_time(

@@ -7,6 +7,9 @@ gap is cut: a post is left out of training when its label was not yet known when
 validation post went up, and out of validation when it was not yet known when the first test post
 went up. So every label learned from could have been had at the time of every later prediction.
 
+Where posts are so dense that this leaves less than half of the validation posts, they are the
+newest whose labels were known in time, half as many as the share says.
+
 Posts in the gap before the validation posts are learned from by the second fit, which predicts test
 posts alone, where their labels were known when the first of these went up.
 
@@ -111,26 +114,36 @@ def split_by_time(
     known = label_known_at(samples, timedelta(hours=mature_after_hours))
     n = len(rows)
     test_from = _back_to_first_of_instant(created[rows], n - max(1, round(n * test_share)))
-    validation_from = _back_to_first_of_instant(
-        created[rows], test_from - max(1, round(n * validation_share))
-    )
-    train, validation, test = (
-        rows[: max(0, validation_from)],
-        rows[max(0, validation_from) : max(0, test_from)],
-        rows[max(0, test_from) :],
-    )
-    kept_validation = validation
-    if len(test):
-        kept_validation = validation[known[validation] <= created[test[0]]]
-    kept_train, between = train, train[:0]
-    if len(test) and len(kept_validation):
-        in_time = known[train] <= created[kept_validation[0]]
-        kept_train = train[in_time]
-        between = train[~in_time & (known[train] <= created[test[0]])]
-    gap = np.setdiff1d(rows, np.concatenate([kept_train, between, kept_validation, test]))
-    split = Split(kept_train, kept_validation, test, gap, "time", mature_after_hours, between)
+    before, test = rows[: max(0, test_from)], rows[max(0, test_from) :]
+    in_time = before[known[before] <= created[test[0]]] if n else before
+    validation = _validation_of(created, before, in_time, max(1, round(n * validation_share)))
+    train = between = before[:0]
+    if len(validation):
+        earlier = in_time[created[in_time] < created[validation[0]]]
+        had = known[earlier] <= created[validation[0]]
+        train, between = earlier[had], earlier[~had]
+    gap = np.setdiff1d(rows, np.concatenate([train, between, validation, test]))
+    split = Split(train, validation, test, gap, "time", mature_after_hours, between)
     _refuse_empty(split, n)
     return split
+
+
+def _validation_of(
+    created: np.ndarray, before: np.ndarray, in_time: np.ndarray, share: int
+) -> np.ndarray:
+    """Of the last `share` posts before the test posts, those whose labels were known in time.
+
+    Args:
+        before: all posts before the test posts.
+        in_time: of these, those whose labels were known in time; of them at least half as many.
+    """
+    start = _back_to_first_of_instant(created[before], len(before) - share)
+    validation = in_time[np.isin(in_time, before[max(0, start) :])]
+    least = (share + 1) // 2
+    if len(validation) >= least:
+        return validation
+    start = _back_to_first_of_instant(created[in_time], len(in_time) - least)
+    return in_time[max(0, start) :]
 
 
 def split_at_random(
