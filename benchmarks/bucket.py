@@ -4,9 +4,9 @@
 
 A real S3 server (SeaweedFS) runs on loopback; it counts requests and bytes of each command.
 
-path: the same posts are imported into a home on a disk and into one in the store, and the stages
-up to merge are run on both; then the one in the store is trained, asked and copied to a disk, where
-its model predicts, too; an account's posts are purged from both homes.
+path: the same posts are imported into a home on a disk and into one in the store, all stages are
+run on both, and both are asked; then the one in the store is copied to a disk, where its model
+predicts, too; an account's posts are purged from both homes.
 kills: copies of an imported home are killed at random instants of their run and run again.
 writers: several processes write the same keys, and spend one budget, at once.
 """
@@ -69,27 +69,26 @@ def path(server: S3Server, folder: Path, posts: Path, count: int) -> int:
     image = posts.parent / "images" / "k1.jpg"
     draft = ["predict", str(image), "--title", "A red lake", "--subreddit", "sub1"]
     images = ["--images", str(posts.parent / "images")]
-    both = (disk, bucket)
-    steps: list[tuple[str, tuple[str | Path, ...], list[str]]] = [
-        ("import", both, ["import", "table", str(posts), *images]),
-        ("run, to merge", both, ["run", *UNTIL_MERGE]),
-        ("the same again", both, ["run", *UNTIL_MERGE]),
-        ("status", both, ["status"]),
-        ("train", (bucket,), ["train"]),
-        ("publish", (bucket,), ["run", "publish"]),
-        ("report", (bucket,), ["report"]),
-        ("predict", (bucket,), draft),
+    both: tuple[str | Path, ...] = (disk, bucket)
+    steps = [
+        ("import", ["import", "table", str(posts), *images]),
+        ("run, to merge", ["run", *UNTIL_MERGE]),
+        ("the same again", ["run", *UNTIL_MERGE]),
+        ("status", ["status"]),
+        ("train", ["train"]),
+        ("publish", ["run", "publish"]),
+        ("report", ["report"]),
+        ("predict", draft),
     ]
     for home in both:
         words = [sys.executable, "-m", "mmrl", "init", str(home)]
         subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     print(f"{count:,} posts{'disk s':>14}{'store s':>9}{'requests':>10}{'MB in':>8}{'MB out':>8}")
-    for name, homes, words in steps:
-        took = {home: timed(server, *command(home, *words)) for home in homes}
-        local = f"{took[disk][0]:8.1f}" if disk in took else f"{'':8}"
-        seconds, traffic, _ = took[bucket]
+    for name, words in steps:
+        local, (seconds, traffic, _) = (timed(server, *command(home, *words)) for home in both)
         print(
-            f"{name:18}{local}{seconds:9.1f}{traffic.requests:10,}{traffic.received / 1e6:8.1f}"
+            f"{name:18}{local[0]:8.1f}{seconds:9.1f}{traffic.requests:10,}"
+            f"{traffic.received / 1e6:8.1f}"
             f"{traffic.sent / 1e6:8.1f}",
             flush=True,
         )

@@ -138,7 +138,7 @@ def write_new(catalog: Catalog, home: Path, first: int, count: int) -> None:
     folder = home / "files"
     folder.mkdir(exist_ok=True)
     post_ids = ids(first, count)
-    for number, post_id in enumerate(post_ids, first):
+    for post_id in post_ids:
         pixels = hashlib.shake_256(post_id.encode()).digest(32 * 32 * 3)
         image = Image.frombytes("RGB", (32, 32), pixels)  # that looks like no other
         data = io.BytesIO()
