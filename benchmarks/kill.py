@@ -120,8 +120,8 @@ def differences(left: Catalog, right: Catalog) -> list[str]:
     """What differs between two catalogs, table by table; empty when nothing does."""
     found = []
     names = set(left.table_names()) | set(right.table_names())
-    # A prediction names its model's random weights; marks of purged posts have a salt in `meta`, and
-    # each purge a name of its own.
+    # A prediction names its model's random weights; marks of purged posts have a salt in `meta`,
+    # and each purge a name of its own.
     for name in sorted(names - {"predictions", "meta", "purged_marks", "purged_models"}):
         a, b = left.read(name), right.read(name)
         keys = key_columns(a.schema if a.num_rows else b.schema)

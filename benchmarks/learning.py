@@ -33,7 +33,7 @@ from mmrl.learning.evaluation.record import Evaluation
 from mmrl.learning.train import Trained, train
 from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
-from mmrl.samples.history import History
+from mmrl.samples.history import History, Matured
 from mmrl.samples.load import encoders_of
 from mmrl.samples.reposts import Reposts
 from mmrl.samples.schema import samples_schema
@@ -127,7 +127,7 @@ def samples_of(world: World, profile: Profile, cache: Path) -> pa.Table:
             "subscribers": inputs["subscribers"],
         }
     )
-    history = History(facts, timedelta(hours=36))
+    history = History(Matured.of(facts, timedelta(hours=36)))
     moments, log_score = microseconds(created), np.log1p(score.to_numpy())
     known = history.features(facts["subreddit"], facts["author_id"], moments)
     standings = history.standings(timedelta(days=90))

@@ -92,8 +92,8 @@ def facts_of(
     """What mmrl learns from, a row a post of the split, as columns that any learner can read.
 
     Numbers are as in the samples; vectors and extra features as mmrl's trees get them in their
-    second fit (as training and validation posts tell). Both are `learn`: AutoGluon holds out posts
-    of its own. Test posts have no log_score.
+    second fit, whose posts are `learn`: AutoGluon holds out posts of its own. Test posts have no
+    log_score.
     """
     task, _ = prepare(samples, split, settings, encoders)
     tables = []

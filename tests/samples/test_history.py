@@ -10,11 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmrl.catalog.columns import TIME
-from mmrl.samples.history import MIN_RANKED, History, log_scores
+from mmrl.samples.history import MIN_RANKED, History, Matured, log_scores
 from mmrl.samples.ranks import Events, Ordered
 from tests.support.samples_catalog import at
 
 MATURE = timedelta(hours=36)
+
+
+def history_of(posts: pa.Table, since: int | None = None) -> History:
+    return History(Matured.of(posts, MATURE), since)
+
+
 SCHEMA = pa.schema(
     [
         ("subreddit", pa.string()),
@@ -144,7 +150,7 @@ def test_the_newest_posts_of_a_subreddit_lead_its_level() -> None:
     ]
     table = as_table(posts)
     created = np.array(table["created_at"].cast(pa.int64()))
-    found = History(table, MATURE).features(table["subreddit"], table["author_id"], created)
+    found = history_of(table).features(table["subreddit"], table["author_id"], created)
     assert found["subreddit_last_50_mean"][-1] == pytest.approx(np.log1p(1_000))
     assert np.log1p(10) < found["subreddit_last_200_mean"][-1] < np.log1p(1_000)
     assert found["subreddit_last_200_spread"][-1] == pytest.approx(
@@ -157,7 +163,7 @@ def test_the_newest_posts_of_a_subreddit_lead_its_level() -> None:
 def test_history_is_what_had_matured_before_each_post(posts: list[dict[str, Any]]) -> None:
     table = as_table(posts)
     created = np.array(table["created_at"].cast(pa.int64()))
-    found = History(table, MATURE).features(table["subreddit"], table["author_id"], created)
+    found = history_of(table).features(table["subreddit"], table["author_id"], created)
 
     def lift(post: dict[str, Any]) -> float:
         return log_score(post) - mean([log_score(p) for p in earlier(posts, post, "subreddit")])
@@ -211,8 +217,8 @@ def test_a_history_since_a_moment_tells_the_same_of_all_moments_from_then_on(
     moment = int(pa.scalar(at(since), TIME).cast(pa.int64()).as_py())
     asked = np.maximum(created, moment)
     names = table["subreddit"], table["author_id"]
-    whole = History(table, MATURE).features(*names, asked)
-    later = History(table, MATURE, moment).features(*names, asked)
+    whole = history_of(table).features(*names, asked)
+    later = history_of(table, moment).features(*names, asked)
     for name, values in whole.items():
         np.testing.assert_array_equal(later[name], values, err_msg=name)
 
@@ -225,7 +231,7 @@ def test_percentiles_and_levels_are_those_among_matured_posts_of_the_window(
     table = as_table(posts)
     created = np.array(table["created_at"].cast(pa.int64()))
     scores = np.array([log_score(post) for post in posts])
-    standings = History(table, MATURE).standings(timedelta(days=days))
+    standings = history_of(table).standings(timedelta(days=days))
     found = standings.percentiles(table["subreddit"], created, scores)
     levels = {share: standings.level(table["subreddit"], created, share) for share in (0, 0.5, 0.9)}
     for row, post in enumerate(posts):
@@ -253,11 +259,11 @@ def test_an_import_has_a_history_though_it_was_looked_at_years_later() -> None:
     ]
     table = as_table(posts)
     created = np.array(table["created_at"].cast(pa.int64()))
-    history = History(table, MATURE)
+    history = history_of(table)
     found = history.features(table["subreddit"], table["author_id"], created)
     assert found["author_seen_before"].tolist() == [0, 1]
     watched = as_table([post | {"imported": False} for post in posts])
-    found = History(watched, MATURE).features(table["subreddit"], table["author_id"], created)
+    found = history_of(watched).features(table["subreddit"], table["author_id"], created)
     assert found["author_seen_before"].tolist() == [0, 0]
 
 

@@ -15,7 +15,7 @@ from mmrl.errors import InputError
 from mmrl.learning.splits import Split, split_by_time
 from mmrl.samples.chosen_observations import choose_observations
 from mmrl.samples.features import microseconds
-from mmrl.samples.history import History
+from mmrl.samples.history import History, Matured
 from mmrl.samples.known_at import NEVER, label_known_at
 from tests.support.samples_catalog import at
 
@@ -135,7 +135,7 @@ def test_history_and_splits_agree_on_when_a_posts_label_was_known(
         mature_after_hours=36,
     )
     assert parts.validation[0] == others + 1
-    history = History(samples, MATURE)
+    history = History(Matured.of(samples, MATURE))
     name = samples["subreddit"].slice(others, 1)
     moment = microseconds(pa.array([at(began)], TIME))
     known = history.features(name, pa.chunked_array([[None]], pa.string()), moment)

@@ -193,6 +193,8 @@ def _learned(version: "Shown", purged: tuple[int, int]) -> str:
         for name, part in evaluation.splits.parts.items()
     ]
     splits = evaluation.splits
+    if splits.between_posts:
+        lines.append(f"- between train and validation: {splits.between_posts:,} posts")
     if splits.too_old:
         lines.append(f"- left out: {splits.too_old:,} posts older than train.window_days")
     if splits.thinned_out:

@@ -1,8 +1,8 @@
 """Baselines: what a model must beat, on the same split and the same target.
 
 Each is an entry of `BASELINES`. Like the model's learners it is fitted on the training posts, may
-choose on the validation posts, is fitted again on both, and predicts the test posts. More of them,
-boosted trees, are learners of the model itself: see `mmrl.learning.blend`.
+choose on the validation posts, is fitted again as these are, and predicts the test posts. More of
+them, boosted trees, are learners of the model itself: see `mmrl.learning.blend`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +18,7 @@ from mmrl.learning.learners.trees import METADATA, fit_trees
 from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
 from mmrl.runtime.extensions import extensions
+from mmrl.samples.features import microseconds
 
 _RIDGE_PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 _DRAWN_POSTS = 3.0  # an author's mean lift counts as if so many posts of no lift were there
@@ -177,7 +178,11 @@ BASELINES = (
 
 
 def _newest(part: Part) -> Part:
-    return part.slice(max(0, len(part.target) - _MLP_POSTS), len(part.target))
+    if len(part.target) <= _MLP_POSTS:
+        return part
+    newest = np.argsort(microseconds(part.samples["created_at"]), kind="stable")[-_MLP_POSTS:]
+    rows = np.sort(newest)
+    return Part(part.samples.take(pa.array(rows)), part.inputs.take(rows), part.target[rows])
 
 
 def _joined(part: Part, task: Task) -> np.ndarray:

@@ -135,7 +135,10 @@ def _validation_of(
 
     Args:
         before: all posts before the test posts.
-        in_time: of these, those whose labels were known in time; of them at least half as many.
+        in_time: of these, those whose labels were known in time.
+
+    Returns:
+        half as many of `in_time` where fewer are left.
     """
     start = _back_to_first_of_instant(created[before], len(before) - share)
     validation = in_time[np.isin(in_time, before[max(0, start) :])]

@@ -78,8 +78,9 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
     """The model versions that met any of these posts.
 
     Judged on are those in the version's test predictions. Learned from are those whose creation
-    lies in its training or validation period and whose label was known when it was trained; a post
-    that an import brought only later counts, too.
+    lies in its training or validation period, or between these where it learned from such posts,
+    and whose label was known when it was trained; a post that an import brought only later counts,
+    too.
     """
     from mmrl.learning.registry.registry import Registry
 
@@ -107,7 +108,7 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
 def _learned(sample: dict[str, Any], evaluation: Evaluation) -> bool:
     if max(sample["label_observed_at"], sample["first_seen_at"]) > evaluation.as_of:
         return False
-    splits = evaluation.splits
-    return any(
-        part.start <= sample["created_at"] <= part.end for part in (splits.train, splits.validation)
-    )
+    splits, created = evaluation.splits, sample["created_at"]
+    if splits.between_posts:
+        return bool(splits.train.start <= created <= splits.validation.end)
+    return any(part.start <= created <= part.end for part in (splits.train, splits.validation))

@@ -72,7 +72,7 @@ def steps(catalog: Catalog, splits: Splits) -> list[Step]:
 
     Where samples need no image, the posts with a sample take the place of those with an image.
     """
-    used = sum(part.posts for part in splits.parts.values()) + splits.between_posts
+    used = splits.learned_posts + splits.test.posts
     kept = catalog.read("selection", ["post_id"], "reason IS NULL")["post_id"]
     imageless = catalog.count("samples", "image_content IS NULL")
     if imageless:

@@ -13,7 +13,7 @@ from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.samples.extras import EXTRA, EXTRA_TYPE, extras_column, extras_of, text_columns
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
-from mmrl.samples.history import History, Standings
+from mmrl.samples.history import History, Matured, Standings
 from mmrl.samples.known import outcomes_of, read_known
 from mmrl.samples.load import mature_after
 from mmrl.samples.reposts import Reposts, image_keys
@@ -57,7 +57,7 @@ class Known:
                 *("score", "label_subscribers", "image_content", *_KARMA),
             ],
         )
-        self._history = History(outcomes_of(rows), mature_after(settings))
+        self._history = History(Matured.of(outcomes_of(rows), mature_after(settings)))
         keys = image_keys(catalog, rows["image_content"])
         self._reposts = Reposts(rows, keys, mature_after(settings))
         self._window = timedelta(days=settings.label.percentile_days)

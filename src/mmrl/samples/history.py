@@ -6,6 +6,7 @@ Only posts that had matured by then count, from when their label was known; see
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -23,41 +24,53 @@ _DAY, _WEEK = 86_400.0, 7 * 86_400.0  # in seconds
 
 
 @dataclass(frozen=True)
-class _Matured:
-    """Matured posts' subreddits, times and scores, (n,) each."""
+class Matured:
+    """n matured posts, as arrays.
 
+    Attributes:
+        subreddits, authors: names, and ids, that posts give the place of.
+        subreddit, author: (n,) of each post; an author may be -1.
+        created, known: (n,) int64 microseconds since 1970: when it went up, and when its label was
+            known.
+        log_score: (n,).
+    """
+
+    subreddits: pa.Array
+    authors: pa.Array
     subreddit: np.ndarray
+    author: np.ndarray
     created: np.ndarray
     known: np.ndarray
     log_score: np.ndarray
 
-    def where(self, kept: np.ndarray) -> "_Matured":
-        return _Matured(
-            self.subreddit[kept], self.created[kept], self.known[kept], self.log_score[kept]
-        )
+    @classmethod
+    def of(cls, posts: pa.Table, mature_after: timedelta) -> Self:
+        """Those of posts whose label was known at the time that a history is of.
+
+        Args:
+            posts: subreddit, author_id, created_at, first_look_at, label_observed_at and score. An
+                author counts by those of his posts that name him.
+        """
+        subreddits, subreddit = numbered(posts["subreddit"], lower=True)
+        authors, author = numbered(posts["author_id"])
+        created, known = microseconds(posts["created_at"]), label_known_at(posts, mature_after)
+        log_score = log_scores(posts["score"])
+        return cls(subreddits, authors, subreddit, author, created, known, log_score)
 
 
 class History:
     """The matured posts of a catalog at one time, ready to be asked about any moment before it."""
 
-    def __init__(
-        self, matured: pa.Table, mature_after: timedelta, since: int | None = None
-    ) -> None:
+    def __init__(self, matured: Matured, since: int | None = None) -> None:
         """Sorts n matured posts.
 
         Args:
-            matured: subreddit, author_id, created_at, first_look_at, label_observed_at and score
-                of posts whose label was known at the time the history is of. An author counts by
-                those of his posts that name him.
             since: the first moment that it is going to be asked about, in microseconds since 1970;
                 any for None. What has left a window by then is not sorted.
         """
-        self._subreddits, subreddit = numbered(matured["subreddit"], lower=True)
-        self._authors, author = numbered(matured["author_id"])
-        created = microseconds(matured["created_at"])
-        known = label_known_at(matured, mature_after)
-        log_score = log_scores(matured["score"])
-        del matured  # of millions, it would take as much memory as what is made of it
+        self._matured = matured
+        subreddit, author = matured.subreddit, matured.author
+        created, known, log_score = matured.created, matured.known, matured.log_score
 
         self._subreddit = Sums(subreddit, known, log_score)
         self._quarter = Window(
@@ -71,7 +84,6 @@ class History:
         pairs = self._pair(author[named], subreddit[named])
         self._pairs, place = np.unique(pairs, return_inverse=True)
         self._author_here = Sums(place, known[named], log_score[named])
-        self._matured = _Matured(subreddit, created, known, log_score)
         self._standings: dict[timedelta, Standings] = {}
 
     def features(
@@ -141,7 +153,8 @@ class History:
 
     def _pair(self, author: np.ndarray, subreddit: np.ndarray) -> np.ndarray:
         """A number for each pair of an author and a subreddit."""
-        return np.asarray(author.astype(np.int64) * max(1, len(self._subreddits)) + subreddit)
+        names = max(1, len(self._matured.subreddits))
+        return np.asarray(author.astype(np.int64) * names + subreddit)
 
     def _author_here_codes(self, author: np.ndarray, subreddit: np.ndarray) -> np.ndarray:
         """The place of each pair among those that have matured posts; -1 for none."""
@@ -153,14 +166,14 @@ class History:
     def standings(self, window: timedelta) -> "Standings":
         """The posts among whose newest, of a span of time, others are ranked; kept once made."""
         if window not in self._standings:
-            self._standings[window] = Standings(self._subreddits, self._matured, window)
+            self._standings[window] = Standings(self._matured, window)
         return self._standings[window]
 
     def _subreddit_codes(self, names: pa.ChunkedArray) -> np.ndarray:
-        return _subreddit_codes(names, self._subreddits)
+        return _subreddit_codes(names, self._matured.subreddits)
 
     def _author_codes(self, ids: pa.ChunkedArray) -> np.ndarray:
-        return codes(ids, self._authors)
+        return codes(ids, self._matured.authors)
 
 
 class Standings:
@@ -169,16 +182,17 @@ class Standings:
     Those count that were created within the window before a post and had matured when it went up.
     """
 
-    def __init__(self, subreddits: pa.Array, matured: _Matured, window: timedelta) -> None:
-        self._subreddits = subreddits
+    def __init__(self, matured: Matured, window: timedelta) -> None:
+        self._subreddits = matured.subreddits
         self._span = window // timedelta(microseconds=1)
         # A post counts from when its score is known until the window has passed it: what has
         # arrived less what has left again.
-        posts = matured.where(matured.known <= matured.created + self._span)
-        self._levels, rank = np.unique(posts.log_score, return_inverse=True)
+        counts = matured.known <= matured.created + self._span
+        subreddit = matured.subreddit[counts]
+        self._levels, rank = np.unique(matured.log_score[counts], return_inverse=True)
         bits = len(self._levels).bit_length()
-        self._arrived = Events(posts.subreddit, posts.known)
-        self._left = Events(posts.subreddit, posts.created)
+        self._arrived = Events(subreddit, matured.known[counts])
+        self._left = Events(subreddit, matured.created[counts])
         self._arrived_ranks = Ordered(rank[self._arrived.order], bits)
         self._left_ranks = Ordered(rank[self._left.order], bits)
 

@@ -25,7 +25,7 @@ from mmrl.samples.extras import (
     text_contents,
 )
 from mmrl.samples.features import microseconds, nullable
-from mmrl.samples.history import History, log_scores
+from mmrl.samples.history import History, Matured, log_scores
 from mmrl.samples.known import IN_TIME, outcomes_of, read_known, read_outcomes
 from mmrl.samples.known_at import NEVER
 from mmrl.samples.reposts import Reposts, image_keys, images_alike
@@ -227,13 +227,13 @@ def _asked_for(
         known = _known_of_images(catalog, settings, as_of, rows["image_content"])
     rows = rows.sort_by(IN_TIME).combine_chunks()
     rows = _with_reposts(catalog, rows, known, settings)
-    history = History(  # which is handed the only reference, and frees it
+    matured = Matured.of(  # arrays alone: of millions, tables are freed before these are sorted
         outcomes_of(known)
         if posts is None
         else read_outcomes(catalog, settings, as_of, rows["author_id"]),
         mature_after(settings),
-        since=microseconds(rows["created_at"]).min(initial=NEVER),
     )
+    history = History(matured, since=microseconds(rows["created_at"]).min(initial=NEVER))
     rows = _with_history_and_labels(rows, history, settings)
     return rows.filter(pc.is_valid(rows["score"])) if labelled_only else rows
 

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from mmrl.catalog.columns import TIME
 from mmrl.errors import InputError
-from mmrl.samples.history import History, Standings
+from mmrl.samples.history import History, Matured, Standings
 from mmrl.serving.prediction import Interval
 from mmrl.serving.ranks.compare import compare, shared_error
 from mmrl.serving.ranks.ranking import Ranked
@@ -39,7 +39,9 @@ def standings(highest: dict[str, int]) -> Standings:
         )
         for name, most in highest.items()
     ]
-    return History(pa.concat_tables(parts), timedelta(hours=36)).standings(timedelta(days=90))
+    return History(Matured.of(pa.concat_tables(parts), timedelta(hours=36))).standings(
+        timedelta(days=90)
+    )
 
 
 STANDINGS = standings({"small": 20, "large": 2_000})

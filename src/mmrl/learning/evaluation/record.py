@@ -75,7 +75,7 @@ class Splits:
     Attributes:
         gap_posts: labelled posts that lie in the gaps, and nobody learned from.
         kind: all but "time" leak the future, and `leaking` then says so wherever results are shown.
-        posts_of_seen_authors: test posts by authors of training or validation posts, or of posts
+        posts_of_seen_authors: test posts by authors of posts that were learned from, or of posts
             that were thinned out of these.
         authors_seen: how many authors those are.
         too_old: labelled posts left out because they are older than `train.window_days`.
@@ -105,6 +105,11 @@ class Splits:
     def parts(self) -> dict[str, Part]:
         """The parts in time's order."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def learned_posts(self) -> int:
+        """How many posts the second fit learned from."""
+        return self.train.posts + self.between_posts + self.validation.posts
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def is_foreign(library: str) -> bool:
 
 
 def fit_foreign(library: str, task: Task) -> tuple[Foreign, Foreign]:
-    """The first fit, on the training posts, and the second, on both parts."""
+    """The first fit, on the training posts, and the second; see `mmrl.learning.task`."""
     name = library.removeprefix(_MARK)
     kind = _kind(name)
     first = kind.fit(task.train, task.validation, task.seed)

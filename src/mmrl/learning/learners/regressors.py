@@ -40,7 +40,7 @@ def load_regressor(stem: Path, facts: Mapping[str, Any]) -> Regressor:
 def fit_twice(
     library: str, task: Task, unread: Collection[str] = ()
 ) -> tuple[Regressor, Regressor]:
-    """The first fit, on the training posts, and the second, on training and validation posts.
+    """The first fit, on the training posts, and the second; see `mmrl.learning.task`.
 
     Args:
         library: a library of trees, `kernel`, or a package's learner.

@@ -50,6 +50,8 @@ class Shown(Version):
             f"{part.posts:,} {name} ({part.start:%Y-%m-%d} to {part.end:%Y-%m-%d})"
             for name, part in self.evaluation.splits.parts.items()
         )
+        if between := self.evaluation.splits.between_posts:
+            parts += f", {between:,} learned from between train and validation"
         leaking = " A random split: it leaks the future." if self.evaluation.splits.leaking else ""
         encoders = "\n".join(f"  {role}: {name}" for role, name in self.evaluation.encoders.items())
         mark = " (champion)" if self.champion else ""

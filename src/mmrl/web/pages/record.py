@@ -46,15 +46,15 @@ def record(service: Service) -> Record:
     shown = service.shown()
     trained_at = parse_time(shown.trained_at)
     since = service.now() - trained_at
-    parts = shown.evaluation.splits.parts
+    splits = shown.evaluation.splits
     labels = [metric.label for metric in METRICS.values() if metric.on_page]
     return Record(
         version=shown.version,
         trained_at=trained_at,
         age=wording.age(since),
         old=since.days >= _OLD_DAYS,
-        learned=sum(part.posts for name, part in parts.items() if name != "test"),
-        judged=shown.evaluation.splits.test.posts,
+        learned=splits.learned_posts,
+        judged=splits.test.posts,
         complaint=service.champion.complaint,
         warning=service.scores().warning,
         small=[tile for tile in tiles(shown.evaluation.models) if tile.label in labels],
