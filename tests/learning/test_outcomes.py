@@ -90,16 +90,43 @@ def test_a_subreddit_has_a_level_of_its_own_where_that_was_chosen_or_is_beyond_c
         return float(one - other)
 
     assert difference(0.15, "own") == pytest.approx(0.3, abs=0.05)
-    assert difference(0.15, "all") == 0
+    assert difference(0.15, "all") == pytest.approx(0, abs=0.05)
     assert difference(2.0, "all") == pytest.approx(4, abs=0.8)
+
+
+@pytest.mark.parametrize("drift", [0.0, 3.0])
+def test_where_there_is_one_subreddit_nothing_is_its_own(drift: float) -> None:
+    known, ones = np.arange(2_000), np.ones(2_000, np.int64)
+    error = np.random.default_rng(0).normal(0, 1, 2_000) + drift * np.sin(known / 150)
+    outcomes, moments = errors(known, ones, error), known * HOUR
+    own = levels(outcomes, ones, moments, "all", LEARNED_FROM)
+    assert own == pytest.approx(levels(outcomes, 2 * ones, moments, "all", LEARNED_FROM))
 
 
 def test_a_newcomer_is_corrected_by_its_own_outcomes_whatever_was_chosen() -> None:
     newcomer = LEARNED_FROM + 1
-    outcomes = as_errors([(i, [1, newcomer][i % 2], [4.0, -4.0][i // 2 % 2]) for i in range(3)])
+    rows = [(i, [1, newcomer][i % 2], [0.0, [-0.3, 0.3][i // 2 % 2] - 1][i % 2]) for i in range(60)]
     asked = np.array([newcomer, 1]), np.full(2, 1_000 * HOUR)
-    own = [float(levels(outcomes, *asked, of, LEARNED_FROM)[0]) for of in CHOICES]
-    assert own[0] == own[1] != levels(outcomes, *asked, "all", LEARNED_FROM)[1]
+    chosen = {of: levels(as_errors(rows), *asked, of, LEARNED_FROM) for of in CHOICES}
+    assert chosen["all"][0] == chosen["own"][0] == pytest.approx(-0.7, abs=0.15)  # of a mean of -1
+
+
+@pytest.mark.parametrize("of", CHOICES)
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_of_thousands_of_errors_those_that_come_later_change_nothing(
+    of: LevelOf, share: float
+) -> None:
+    rng = np.random.default_rng(0)
+    created = np.sort(rng.integers(0, 60 * 24 * HOUR, 3_000))
+    known = created + rng.integers(24 * HOUR, 15 * 24 * HOUR, 3_000)  # some a fortnight late
+    error = rng.normal(0, 1, 3_000) + np.sin(created / (24 * HOUR))
+    subreddit, none = rng.integers(1, 4, 3_000), np.zeros(3_000)
+    outcomes = Outcomes(created, known, subreddit, none.astype(int), error, none, none)
+    moment = int(np.quantile(created, share))
+    then = Outcomes(*(getattr(outcomes, name)[known <= moment] for name in vars(outcomes)))
+    asked = np.array([1, 2, 3]), np.full(3, moment)
+    with_later = levels(outcomes, *asked, of, LEARNED_FROM)
+    assert with_later == pytest.approx(levels(then, *asked, of, LEARNED_FROM), abs=1e-12)
 
 
 def test_the_choice_is_what_errs_least() -> None:

@@ -32,6 +32,22 @@ def test_all_parts_share_the_same_arrays_and_samples_hold_no_vectors() -> None:
     assert task.test_vectors.dims["image"] == 40
 
 
+def test_the_second_fit_learns_what_lies_between_and_the_first_chooses_without_it() -> None:
+    train, between, validation, test = np.split(np.arange(300), [150, 180, 220])
+    split = Split(train, validation, test, np.array([], int), "time", 36.0, between)
+    samples = make_samples(300)
+    task = prepare(samples, split, Settings(), ENCODERS)[0]
+    names = np.array(samples["post_id"])
+    for part, rows in (
+        (task.train, train),
+        (task.validation, validation),
+        (task.both, np.arange(220)),
+        (task.test, test),
+    ):
+        assert part.samples["post_id"].to_pylist() == names[rows].tolist()
+        assert len(part.target) == len(part.inputs) == len(rows)
+
+
 def test_numbers_are_read_as_the_training_posts_say_whatever_comes_later() -> None:
     samples = make_samples(300)
     later = [value if row < 180 else 1000.0 for row, value in enumerate(samples["over_18"])]

@@ -9,10 +9,11 @@ The errors are those of the newest posts or of a week, whichever would have corr
 of the last month better: of a site with hundreds of posts a day the newest ones tell mostly which
 day of the week it was.
 
-A subreddit's own errors come on top of all subreddits', where the validation posts say that it
-helps. Elsewhere they count as far as they are beyond chance: a community may have changed since.
-Of newcomers, subreddits that a model has not learned from, the validation posts can't say
-anything: their own always count, for the model may be off by as much as communities differ.
+A subreddit's own errors, of a week at least, come on top of all subreddits', where the validation
+posts say that it helps. Elsewhere they count as far as they differ from all subreddits' by more
+than chance: a community may have changed since. Of newcomers, subreddits that a model has not
+learned from, the validation posts can't say anything: their own always count, for the model may be
+off by as much as communities differ.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ import pyarrow as pa
 
 from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.targets import column
-from mmrl.samples.sums import Sums
+from mmrl.samples.sums import Moments, Sums
 
 _NEWEST = 200  # posts, of all subreddits, and of one
 _WEEK, _MONTH = (timedelta(days=days) // timedelta(microseconds=1) for days in (7, 30))
@@ -37,7 +38,7 @@ _ENOUGH = 200  # outcomes of a model itself, for its intervals to be as wide as 
 # No author's name at all; one without a matured post before; one with such posts.
 AUTHOR_KINDS = ("anonymous", "new", "met")
 
-# Whose errors count: those of all posts, or the subreddit's own, too.
+# Whose errors count: those of all posts, or the subreddit's own, too, whether by chance or not.
 LevelOf = Literal["all", "own"]
 
 # Of the subreddits' numbers, kinds of authors and moments of q predictions, (q,) each: what to add
@@ -105,9 +106,16 @@ def levels(
     """
     beyond = outcomes.error - _overall(outcomes, outcomes.known)
     own = Sums(outcomes.subreddit, outcomes.known, beyond)
+    every, anyone = Sums(np.zeros_like(outcomes.known), outcomes.known, beyond), 0 * moments
+    level, of_all = (
+        _drawn(sums, groups, moments, _WEEK) for sums, groups in ((own, subreddit), (every, anyone))
+    )
+    share = _beyond_chance(
+        own.moments(subreddit, moments, _NEWEST, moments - _WEEK),
+        every.moments(anyone, moments, _NEWEST, moments - _WEEK),
+    )
     sure = (of == "own") | (subreddit > learned_from)
-    share = np.where(sure, 1.0, _beyond_chance(own, beyond, outcomes.known, subreddit, moments))
-    return _overall(outcomes, moments) + share * _drawn(own, subreddit, moments, _WEEK)
+    return _overall(outcomes, moments) + np.where(sure, level, share * (level - of_all))
 
 
 def _overall(outcomes: Outcomes, moments: np.ndarray) -> np.ndarray:
@@ -123,19 +131,14 @@ def _overall(outcomes: Outcomes, moments: np.ndarray) -> np.ndarray:
     return np.where(cost[1] < cost[0], level[1], level[0])
 
 
-def _beyond_chance(
-    own: Sums, errors: np.ndarray, known: np.ndarray, subreddit: np.ndarray, moments: np.ndarray
-) -> np.ndarray:
-    """The share of subreddits' own levels that is not chance, 0 to 1, (q,).
+def _beyond_chance(own: Moments, every: Moments) -> np.ndarray:
+    """The share, 0 to 1, of what sets subreddits' errors apart from all that is not chance, (q,).
 
     The positive part of James and Stein (1961, "Estimation with quadratic loss"), with three
     standard errors of the mean in the place of one.
     """
-    mean = own.moments(subreddit, moments, _NEWEST)
-    every = Sums(np.zeros_like(known), known, errors)
-    spread = every.moments(np.zeros_like(moments), moments, _NEWEST).spread
-    signal = mean.count * np.nan_to_num(mean.mean) ** 2
-    noise = _CHANCE * np.nan_to_num(spread) ** 2
+    signal = own.count * np.nan_to_num(own.mean - every.mean) ** 2
+    noise = _CHANCE * np.nan_to_num(every.spread) ** 2
     return np.where(signal > noise, 1 - noise / np.maximum(signal, 1e-12), 0.0)
 
 
