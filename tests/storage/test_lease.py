@@ -160,7 +160,8 @@ def test_a_holder_that_finds_its_lock_taken_is_interrupted_and_says_so(bucket: s
     def work() -> None:
         with only_one(bucket, "run", BUSY):
             elsewhere(bucket)
-            time.sleep(60)
+            for _ in range(600):  # a signal just before a sleep is noticed after it
+                time.sleep(0.1)
             raise AssertionError("nobody told it")
 
     with pytest.raises(Failure, match=r"lock locks/run .* was lost"):
@@ -276,7 +277,8 @@ def test_a_holder_is_interrupted_in_time_though_the_store_leaves_its_beat_unansw
     def work() -> None:
         with held(memory):
             monkeypatch.setattr(obstore, "put", hang)
-            time.sleep(60)
+            for _ in range(600):  # a signal just before a sleep is noticed after it
+                time.sleep(0.1)
             raise AssertionError("nobody told it")
 
     with pytest.raises(Failure, match=r"lock locks/run .* was lost"):
