@@ -302,7 +302,8 @@ def test_many_drafts_are_predicted_in_their_order_as_each_would_be_alone(
         assert found.notes == alone.notes
         assert found.percentile == alone.percentile
         assert found.score is not None
-        assert found.score.middle == pytest.approx(alone.score.middle)  # type: ignore[union-attr]
+        assert alone.score is not None  # float32 rounds by how many are predicted at once
+        assert found.score.middle == pytest.approx(alone.score.middle, rel=1e-5)
     assert together[3].caption == together[0].caption
 
 
