@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.evaluate import splits_of
-from mmrl.learning.splits import seen_authors, split_at_random, split_by_time
+from mmrl.learning.splits import Split, seen_authors, split_at_random, split_by_time
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", "UTC")
@@ -34,6 +34,14 @@ def table(
                 [at + timedelta(hours=h) for at, h in zip(created, looked_after, strict=True)], TIME
             ),
         }
+    )
+
+
+def split_all(samples: pa.Table) -> Split:
+    """By time, of posts that are all labelled."""
+    labelled = np.ones(samples.num_rows, bool)
+    return split_by_time(
+        samples, labelled, validation_share=0.1, test_share=0.2, mature_after_hours=36
     )
 
 
@@ -70,13 +78,7 @@ def test_every_label_learned_from_was_known_before_the_later_parts_began(
 def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:
     n = 200
     years_later = [9 * 365 * 24.0] * n
-    split = split_by_time(
-        table([float(6 * i) for i in range(n)], years_later, years_later),
-        np.ones(n, bool),
-        validation_share=0.1,
-        test_share=0.2,
-        mature_after_hours=36,
-    )
+    split = split_all(table([float(6 * i) for i in range(n)], years_later, years_later))
     assert len(split.test) == 40
     assert len(split.between) == len(split.gap) == 5  # of 36 hours, before validation and test
 
@@ -85,13 +87,7 @@ def test_a_watched_posts_label_counts_from_its_label_observation_however_late() 
     hours = [float(6 * i) for i in range(200)]
     late = {10, 150}  # one of the training posts' time, one of the validation posts'
     looked_after = [1000.0 if i in late else 36.0 for i in range(200)]
-    split = split_by_time(
-        table(hours, looked_after),
-        np.ones(200, bool),
-        validation_share=0.1,
-        test_share=0.2,
-        mature_after_hours=36,
-    )
+    split = split_all(table(hours, looked_after))
     assert hours[10] + 1000 > hours[split.validation[0]]
     assert late <= set(split.gap.tolist())
     assert set(split.between.tolist()) == set(range(135, 140))  # the 36 hours before validation
@@ -99,13 +95,7 @@ def test_a_watched_posts_label_counts_from_its_label_observation_however_late() 
 
 def test_posts_so_dense_that_the_gap_takes_them_leave_validation_posts_all_the_same() -> None:
     hours = [0.1 * i for i in range(1_000)]  # a hundred hours, of which two gaps are 72
-    split = split_by_time(
-        table(hours, [36.0] * 1_000),
-        np.ones(1_000, bool),
-        validation_share=0.1,
-        test_share=0.2,
-        mature_after_hours=36,
-    )
+    split = split_all(table(hours, [36.0] * 1_000))
     assert len(split.validation) == 50
     assert 36 + hours[split.validation[-1]] == pytest.approx(hours[split.test[0]], abs=0.1)
     assert 36 + hours[split.train[-1]] == pytest.approx(hours[split.validation[0]], abs=0.1)

@@ -104,18 +104,16 @@ def levels(
         learned_from: subreddits; newcomers have higher numbers.
         moments: (q,) int64 microseconds since 1970, when each post goes up.
     """
-    beyond = outcomes.error - _overall(outcomes, outcomes.known)
-    own = Sums(outcomes.subreddit, outcomes.known, beyond)
-    every, anyone = Sums(np.zeros_like(outcomes.known), outcomes.known, beyond), 0 * moments
-    level, of_all = (
-        _drawn(sums, groups, moments, _WEEK) for sums, groups in ((own, subreddit), (every, anyone))
+    known, of_all = outcomes.known, np.zeros_like(outcomes.known)
+    when_known, overall = np.split(
+        _overall(outcomes, np.concatenate([known, moments])), [len(known)]
     )
-    share = _beyond_chance(
-        own.moments(subreddit, moments, _NEWEST, moments - _WEEK),
-        every.moments(anyone, moments, _NEWEST, moments - _WEEK),
-    )
+    beyond = outcomes.error - when_known
+    own = _newest(Sums(outcomes.subreddit, known, beyond), subreddit, moments, _WEEK)
+    every = _newest(Sums(of_all, known, beyond), np.zeros_like(moments), moments, _WEEK)
+    apart = _beyond_chance(own, every) * (_drawn(own) - _drawn(every))
     sure = (of == "own") | (subreddit > learned_from)
-    return _overall(outcomes, moments) + np.where(sure, level, share * (level - of_all))
+    return overall + np.where(sure, _drawn(own), apart)
 
 
 def _overall(outcomes: Outcomes, moments: np.ndarray) -> np.ndarray:
@@ -124,10 +122,10 @@ def _overall(outcomes: Outcomes, moments: np.ndarray) -> np.ndarray:
     errors = Sums(of_all, outcomes.known, outcomes.error)
     level, cost = [], []
     for span in (0, _WEEK):
-        left = outcomes.error - _drawn(errors, of_all, outcomes.created, span)
+        left = outcomes.error - _drawn(_newest(errors, of_all, outcomes.created, span))
         squares = Sums(of_all, outcomes.known, left**2)
         cost.append(squares.moments(asked, moments, _NEWEST, moments - _MONTH).mean)
-        level.append(_drawn(errors, asked, moments, span))
+        level.append(_drawn(_newest(errors, asked, moments, span)))
     return np.where(cost[1] < cost[0], level[1], level[0])
 
 
@@ -194,8 +192,12 @@ def choose_level(outcomes: Outcomes, learned_from: int) -> LevelOf:
     return "own" if _NO_WORSE * squared("own") < squared("all") else "all"
 
 
-def _drawn(sums: Sums, groups: np.ndarray, moments: np.ndarray, span: int) -> np.ndarray:
-    """The mean of the newest errors, or of those of a span where these are more, drawn to 0."""
-    newest = sums.moments(groups, moments, _NEWEST, moments - span)
-    total = np.where(newest.count > 0, newest.count * newest.mean, 0.0)
-    return np.asarray(total / (newest.count + _DRAWN))
+def _newest(sums: Sums, groups: np.ndarray, moments: np.ndarray, span: int) -> Moments:
+    """Of the newest errors, or of those of a span where these are more."""
+    return sums.moments(groups, moments, _NEWEST, moments - span)
+
+
+def _drawn(errors: Moments) -> np.ndarray:
+    """The mean of errors, drawn to 0."""
+    total = np.where(errors.count > 0, errors.count * errors.mean, 0.0)
+    return np.asarray(total / (errors.count + _DRAWN))

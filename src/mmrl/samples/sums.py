@@ -95,10 +95,9 @@ class Sums:
         """
         start, stop = self._range(groups, times, True)
         if most is not None:
-            newest = np.maximum(start, stop - most)
-            if since is not None:
-                newest = np.minimum(newest, self._events.until(groups, since))
-            start = newest
+            start = np.maximum(start, stop - most)
+        if since is not None:
+            start = np.minimum(start, self._events.until(groups, since))
         return self._between(start, stop).moments()
 
     def totals(self, groups: np.ndarray, times: np.ndarray, *, inclusive: bool = True) -> _Totals:
