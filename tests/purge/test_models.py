@@ -1,6 +1,8 @@
 """Versions that learned from purged posts are named, and can be deleted with their files."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ from typer.testing import CliRunner
 from mmrl.catalog import Catalog
 from mmrl.cli.app import app
 from mmrl.learning.registry.registry import Registry
+from mmrl.purge.models import _learned
 from tests.support.earlier_home import unpack_earlier_home
+from tests.support.report_factory import make_evaluation
 
 
 def run(home: Path, *words: str) -> Any:
@@ -44,3 +48,16 @@ def test_a_purge_names_the_versions_that_learned_from_its_posts(tmp_path: Path) 
     assert dropped == "Version 1 and its files are deleted; no version is the champion.\n"
     assert not list(home.glob("models/*/artifacts/model/*"))
     assert list(Registry(home).list()) == []
+
+
+def test_posts_of_the_gap_count_where_a_version_learned_from_such() -> None:
+    evaluation = make_evaluation()
+    splits = evaluation.splits
+    with_between = replace(evaluation, splits=replace(splits, between_posts=7))
+    midway = splits.train.end + (splits.validation.start - splits.train.end) / 2
+    assert splits.train.end < midway < splits.validation.start
+    sample = {"created_at": midway, "label_observed_at": midway, "first_seen_at": midway}
+    assert _learned(sample, with_between)
+    assert not _learned(sample, evaluation)
+    late = {**sample, "label_observed_at": evaluation.as_of + timedelta(hours=1)}
+    assert not _learned(late, with_between)
