@@ -1,7 +1,8 @@
 """Learns the real sets as a user would, and shows mmrl beside its baselines and others' figures.
 
     python -m benchmarks.real [lospec_palettes ...] [--split time authors] [--home FOLDER]
-        [--posts N] [--json FILE] [--against autogluon --python PYTHON [--preset medium_quality]]
+        [--posts N] [--json FILE] [--against autogluon --python PYTHON
+        [--preset medium_quality] [--seconds N]]
     python -m benchmarks.real --table posts.csv [--feature flair_text ...] [...]
 
 Sets lie in MMRL_SHARED_DATA (or ../shared/data). Each is imported by `mmrl import` into a home of
@@ -32,33 +33,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from benchmarks.real.against import AutoGluon
 from benchmarks.real.judge import FOLDS, Judged, judge_set, splits_of
-from benchmarks.real.sets import (
-    SETS,
-    SHARED,
-    RealSet,
-    SplitName,
-    authors_of,
-    import_set,
-    run_stages,
-    set_of,
-)
-from mmrl.catalog import Catalog
-from mmrl.catalog.columns import TEXT
-from mmrl.config import load_settings
-from mmrl.encoders.profiles import load_profile
+from benchmarks.real.samples import load_set
+from benchmarks.real.sets import SETS, SHARED, RealSet, SplitName, authors_of, set_of
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.metrics import METRICS
-from mmrl.samples.load import encoders_of, load
-from mmrl.samples.schema import AUTHOR_FEATURES
 from mmrl.version import __version__
 
 _SHOWN = ("spearman", "rmse_log", "spearman_within", "pair_accuracy", "coverage_80", "width_80")
 _HEADS = ("Spearman", "RMSE", "in sub", "pairs", "coverage", "width")
-_TRAIN = {"ablation": False, "target": "log_score"}
 _TITLES = {"time": "last 25% by time", "authors": "folds by author, pooled"}
 
 
@@ -72,7 +56,7 @@ def main() -> None:
         homes = given.home or Path(scratch)
         autogluon = None
         if given.against is not None:
-            autogluon = AutoGluon(given.python, given.preset, homes / "autogluon")
+            autogluon = AutoGluon(given.python, given.preset, homes / "autogluon", given.seconds)
             autogluon.check()
         found = [
             row
@@ -110,6 +94,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--against", choices=["autogluon"], help="another learner, side by side")
     parser.add_argument("--python", type=Path, help="the Python of AutoGluon's environment")
     parser.add_argument("--preset", default="medium_quality", help="AutoGluon's")
+    parser.add_argument("--seconds", type=float, help="that AutoGluon may learn; any, if not given")
     given = parser.parse_args()
     if given.folds < 2:
         parser.error(f"--folds {given.folds}: expected 2 or more")
@@ -131,54 +116,25 @@ def _set(
     autogluon: AutoGluon | None,
 ) -> list[dict[str, Any]]:
     """A set's results, printed as they come."""
-    home = homes / (real.name if most is None else f"{real.name}-{most}")
-    settings = load_settings(home, **real.settings, train=_TRAIN)
     started = time.perf_counter()
-    notes = import_set(real, home, most)
-    run_stages(real, home)
-    profile = load_profile(settings)
-    spaces = {
-        space: encoder
-        for space, encoder in profile.ids.items()
-        if space in profile.dims and (real.images is not None or space in ("title", TEXT))
-    }
-    samples = load(
-        Catalog.open(home),
-        settings,
-        datetime.now(UTC),
-        encoders=spaces,
-        captioner=profile.ids["captioner"],
-        visual_text=profile.visual_text,
-        dims=profile.dims,
-        labelled_only=True,
-    )
+    loaded = load_set(real, homes, most)
+    samples, settings, notes = loaded.samples, loaded.settings, loaded.notes
     print(
         f"\n{real.name}: {samples.num_rows:,} posts with a label, "
         f"{time.perf_counter() - started:.0f} s to have their samples"
     )
-    notes += _notes(real, samples)
-    if most is not None:
-        notes.append(f"only {most:,} posts were read; anchors are of all")
     authors = authors_of(real) if "authors" in real.splits else {}
     rows = []
     for name in real.splits:
         if name not in splits:
             continue
         parts = splits_of(name, samples, authors, settings, folds)
-        judged = judge_set(samples, parts, settings, encoders_of(profile), autogluon)
+        judged = judge_set(samples, parts, settings, loaded.encoders, autogluon)
         _print(real, name, judged)
         rows.append(_row(real, name, judged, notes))
     for note in notes:
         print(f"  {note}")
     return rows
-
-
-def _notes(real: RealSet, samples: pa.Table) -> list[str]:
-    """What mmrl could not know, and how the anchors were judged."""
-    notes = []
-    if all(samples[name].null_count == samples.num_rows for name in AUTHOR_FEATURES):
-        notes.append("mmrl knew the author of no post")
-    return notes + list(real.remarks)
 
 
 def _print(real: RealSet, name: SplitName, judged: Judged) -> None:

@@ -37,11 +37,13 @@ class AutoGluon:
         python: of that environment.
         preset: AutoGluon's name for how hard it tries.
         folder: where its files are put.
+        seconds: that it may take to learn; None for as long as it likes.
     """
 
     python: Path
     preset: str
     folder: Path
+    seconds: float | None = None
 
     def check(self) -> None:
         """Ends with a sentence where the environment is missing or lacks AutoGluon."""
@@ -67,6 +69,7 @@ class AutoGluon:
         print(f"AutoGluon's facts: {facts}", file=sys.stderr)
         learned.unlink(missing_ok=True)
         command = [str(self.python), str(_SCRIPT), str(facts), str(learned), self.preset]
+        command += [] if self.seconds is None else [str(self.seconds)]
         ended = subprocess.run(command, stdout=sys.stderr, check=False)
         if ended.returncode or not learned.is_file():
             sys.exit("benchmarks.real: AutoGluon failed; see its message above.")

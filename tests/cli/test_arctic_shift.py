@@ -83,7 +83,7 @@ def test_a_repeated_backfill_says_that_nothing_is_left(run: Run) -> None:
 
 def test_a_backfill_of_two_beginnings_is_refused(run: Run, server: SandboxServer) -> None:
     _, err = run("backfill", "--after", "2026-06-01", "--days", "5")
-    assert "--after and --days both say where the past begins: give one of them." in err
+    assert "`after` and `days` both say where the past begins: give one of them." in err
     assert server.stats()["archive"]["requests"] == 0
 
 

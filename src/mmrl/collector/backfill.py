@@ -88,7 +88,7 @@ class Backfill:
     ) -> None:
         if after >= before:
             raise InputError(
-                f"--after is {after:%Y-%m-%d %H:%M}, which is not before "
+                f"`after` is {after:%Y-%m-%d %H:%M}, which is not before "
                 f"{before:%Y-%m-%d %H:%M}: no post can be in between."
             )
         self._source, self._transport, self._catalog = source, transport, catalog

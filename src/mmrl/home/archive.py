@@ -119,7 +119,7 @@ def backfill(
     from mmrl.runtime.clock import Halt
 
     if after is not None and days is not None:
-        raise InputError("--after and --days both say where the past begins: give one of them.")
+        raise InputError("`after` and `days` both say where the past begins: give one of them.")
     until = archive.transport.now() if before is None else moment(before)
     back = _DAYS if days is None else days
     since = days_before(until, back) if after is None else moment(after)

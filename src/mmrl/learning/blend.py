@@ -7,7 +7,7 @@ fits predict of them, drawn towards weights by each learner's own error where su
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -81,14 +81,20 @@ LEARNERS = (
 )
 
 
-@dataclass
-class _Fits:
-    """The second fits, what the first ones predict of the validation posts, and seconds."""
+@dataclass(frozen=True)
+class Fits:
+    """Every learner, fitted twice.
+
+    Attributes:
+        network, regressors: of the second fit.
+        validation: what the first fits predict of the validation posts.
+        seconds: that each took, by name.
+    """
 
     network: FittedNetwork
+    regressors: dict[str, Regressor]
     validation: Parts
-    regressors: dict[str, Regressor] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float]
 
 
 @dataclass
@@ -110,23 +116,39 @@ class Blend:
     seconds: dict[str, float]
 
 
-def fit_blend(
-    task: Task, encoding: Encoding, settings: Settings, as_of: datetime, progress: Progress
+def fit_learners(task: Task, progress: Progress) -> Fits:
+    """Fits every learner of the model.
+
+    Args:
+        progress: advances by one a learner.
+    """
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+    network, of_network = _fit_networks(task)
+    seconds[NETWORK_NAME] = time.perf_counter() - started
+    progress.advance(1)
+    points, regressors = {}, {}
+    for learner in LEARNERS:
+        if learner.library is not None:
+            started = time.perf_counter()
+            first, second = fit_twice(learner.library, task, learner.unread)
+            points[learner.name] = first.predict(task.validation.inputs)
+            regressors[learner.name] = second
+            seconds[learner.name] = time.perf_counter() - started
+            progress.advance(1)
+    return Fits(network, regressors, Parts(of_network, points), seconds)
+
+
+def blend_learners(
+    fits: Fits, task: Task, encoding: Encoding, settings: Settings, as_of: datetime
 ) -> Blend:
-    """Fits every learner, then how they are blended and how wide the interval is.
+    """How fitted learners are blended, and whose outcomes correct them.
 
     Args:
         encoding: of the inputs of the second fits.
-        progress: advances by one a learner.
     """
     started = time.perf_counter()
-    fits = _fit_networks(task)
-    progress.advance(1)
-    for learner in LEARNERS:
-        if learner.library is not None:
-            _fit_regressor(learner, learner.library, task, fits)
-            progress.advance(1)
-    names = [learner.name for learner in LEARNERS]
+    names = [NETWORK_NAME, *fits.regressors]
     predicted = np.stack([fits.validation.of(name) for name in names], axis=1)
     weights = blend_weights(predicted, task.validation.target)
     facts = {"mmrl_version": __version__, "as_of": iso(as_of), "profile": settings.profile}
@@ -142,10 +164,9 @@ def fit_blend(
     )
     subreddits = [*task.spec.subreddits, *_newcomers(task)]
     outcomes = _outcomes(model, task.validation, fits.validation, task.mature_after, subreddits)
-    learned_from = len(task.spec.subreddits)
-    level_of = choose_level(outcomes, learned_from)
-    seconds = {MODEL: time.perf_counter() - started, **fits.seconds}
-    return Blend(model, outcomes, subreddits, level_of, seconds)
+    level_of = choose_level(outcomes, len(task.spec.subreddits))
+    took = sum(fits.seconds.values()) + time.perf_counter() - started
+    return Blend(model, outcomes, subreddits, level_of, {MODEL: took, **fits.seconds})
 
 
 def predict_in_time(
@@ -271,8 +292,8 @@ def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum()) if weights.sum() > 0 else prior
 
 
-def _fit_networks(task: Task) -> _Fits:
-    started = time.perf_counter()
+def _fit_networks(task: Task) -> tuple[FittedNetwork, np.ndarray]:
+    """The network of the second fit, and what the first one predicts of the validation posts."""
     schedule = Schedule.of(len(task.train.target))
     trainer = NetworkTrainer(task.train.inputs.widths, len(task.spec.subreddits), task.seed)
     first = trainer.fit(
@@ -283,13 +304,4 @@ def _fit_networks(task: Task) -> _Fits:
     )
     second = trainer.fit(task.both.inputs, task.both.target, epochs=first.epochs, schedule=schedule)
     second.history = first.history
-    validation = Parts(first.predict(task.validation.inputs), {})
-    return _Fits(second, validation, seconds={NETWORK_NAME: time.perf_counter() - started})
-
-
-def _fit_regressor(learner: Learner, library: str, task: Task, fits: _Fits) -> None:
-    started = time.perf_counter()
-    first, second = fit_twice(library, task, learner.unread)
-    fits.validation.points[learner.name] = first.predict(task.validation.inputs)
-    fits.regressors[learner.name] = second
-    fits.seconds[learner.name] = time.perf_counter() - started
+    return second, first.predict(task.validation.inputs)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
-from mmrl.learning.blend import LEARNERS, MODEL, fit_blend, predict_in_time
+from mmrl.learning.blend import LEARNERS, MODEL, blend_learners, fit_learners, predict_in_time
 from mmrl.learning.chosen_posts import Chosen, choose_posts
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate, possible
@@ -118,7 +118,8 @@ def train(
     progress.start("train", len(LEARNERS) + len(BASELINES) + ablated)
 
     started = time.perf_counter()
-    blend = fit_blend(task, encoding, settings, as_of, progress)
+    fits = fit_learners(task, progress)
+    blend = blend_learners(fits, task, encoding, settings, as_of)
     fitting, model = time.perf_counter() - started, blend.model
     removals = None
     if fates is not None:

@@ -146,12 +146,8 @@ def _text(value: Any, most: int) -> str | None:
 
 def _words(value: Any, most: int) -> str | None:
     """A text like `_text`, with Reddit's escapes undone."""
-    if value is None:
-        return None
-    if value.__class__ is not str or len(value) > most or "\0" in value:
-        raise _OddError
-    text = value.strip()
-    return (unescaped(text) if "&" in text else text) or None
+    text = _text(value, most)
+    return unescaped(text) if text is not None and "&" in text else text
 
 
 def _bare(form: Any, value: Any) -> str | None:

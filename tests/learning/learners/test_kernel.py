@@ -126,14 +126,14 @@ def test_a_kernel_of_an_earlier_mmrl_is_one_product_of_all_blocks(tmp_path: Path
 
 def test_the_likelihood_s_gradient_is_that_of_small_steps() -> None:
     inputs, target = posts(60, 3)
-    values = [block.of(inputs) for block in BLOCKS]
-    distances = [((one[:, None] - one[None]) ** 2).sum(axis=2) for one in values]
-    logs = np.log([0.3, 0.7, 0.2, 0.05, 0.4])
+    values, pairs = [block.of(inputs) for block in BLOCKS], kernel._Pairs.of(60)
+    distances = [pairs.read(((one[:, None] - one[None]) ** 2).sum(axis=2)) for one in values]
+    logs, centred = np.log([0.3, 0.7, 0.2, 0.05, 0.4]), target - target.mean()
 
     def unlikeliness(logs: np.ndarray) -> float:
-        return kernel._unlikeliness(np.exp(logs), distances, target - target.mean())[0]
+        return kernel._unlikeliness(np.exp(logs), distances, centred, pairs)[0]
 
-    gradient = kernel._unlikeliness(np.exp(logs), distances, target - target.mean())[1]
+    gradient = kernel._unlikeliness(np.exp(logs), distances, centred, pairs)[1]
     for place in range(5):
         step = np.zeros(5)
         step[place] = 1e-3

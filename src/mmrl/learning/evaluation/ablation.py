@@ -119,14 +119,14 @@ def lost_without(
         whole, without: networks with everything and without the group; as many, trained alike.
     """
     losses = {
-        metric.name: _mean_difference(whole, without, metric.name, seed)
+        metric.name: mean_difference(whole, without, metric.name, seed)
         for metric in METRICS.values()
         if metric.ablated
     }
     return AblationRow(group.name, group.label, list(group.modalities), losses)
 
 
-def _mean_difference(
+def mean_difference(
     whole: Sequence[Judged], without: Sequence[Judged], name: str, seed: int
 ) -> Measure | None:
     """The mean of the pairs' differences. Each resample of the posts also resamples the pairs, so

@@ -222,8 +222,10 @@ def choose_kernel(
     rows = np.sort(np.random.default_rng(seed).choice(len(target), count, replace=False))
     drawn = inputs.take(rows)
     values, scales = _values(drawn, blocks), _scales(drawn, blocks, seed)
+    pairs = _Pairs.of(count)
     distances = [
-        _distances(values[name], values[name]) / np.float32(scale) for name, scale in scales.items()
+        pairs.read(_distances(values[name], values[name])) / np.float32(scale)
+        for name, scale in scales.items()
     ]
     centred, m = target[rows] - target[rows].mean(), len(scales)
     centred = centred / (float(centred.std()) or 1.0)
@@ -232,7 +234,7 @@ def choose_kernel(
 
     def unlikeliness(logs: np.ndarray) -> tuple[float, np.ndarray]:
         moved = (logs - start) / spread
-        value, gradient = _unlikeliness(np.exp(logs), distances, centred)
+        value, gradient = _unlikeliness(np.exp(logs), distances, centred, pairs)
         return value + 0.5 * float(moved @ moved), gradient + moved / spread
 
     likeliest = minimize(
@@ -306,14 +308,42 @@ def _values(inputs: Inputs, blocks: Sequence[Block]) -> dict[str, np.ndarray]:
     return {block.name: block.of(inputs) for block in blocks}
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """All pairs of n posts, each once, and each post with itself: a symmetric matrix's lower half.
+
+    Attributes:
+        ones, others: (n (n + 1) / 2,) the rows and columns, of which no column is right of its row.
+    """
+
+    n: int
+    ones: np.ndarray
+    others: np.ndarray
+
+    @classmethod
+    def of(cls, n: int) -> "_Pairs":
+        return cls(n, *np.tril_indices(n))
+
+    def read(self, matrix: np.ndarray) -> np.ndarray:
+        """The pairs' values in a matrix."""
+        return np.asarray(matrix[self.ones, self.others])
+
+    def matrix(self, values: np.ndarray) -> np.ndarray:
+        """The pairs' values as LAPACK reads them: float64, the upper half is zero."""
+        held = np.zeros((self.n, self.n), order="F")
+        held[self.ones, self.others] = values
+        return held
+
+
 def _unlikeliness(
-    chosen: np.ndarray, distances: Sequence[np.ndarray], target: np.ndarray
+    chosen: np.ndarray, distances: Sequence[np.ndarray], target: np.ndarray, pairs: _Pairs
 ) -> tuple[float, np.ndarray]:
     """The negative log of the target's likelihood at its likeliest scale, and its gradient by the
     logarithms of what is chosen.
 
     Args:
         chosen: amplitudes, weights and the penalty, one after the other.
+        distances: by block, of the pairs.
     """
     from scipy.linalg import lapack
 
@@ -323,19 +353,22 @@ def _unlikeliness(
         amplitude * np.exp(-weight * each)
         for amplitude, weight, each in zip(amplitudes, weights, distances, strict=True)
     ]
-    kernel = np.ones((n, n), np.float32)
+    kernel = np.ones(len(pairs.ones), np.float32)
     for amplitude, each in zip(amplitudes, likeness, strict=True):
         kernel *= (1 + each) / (1 + amplitude)
-    held = kernel.astype(np.float64)
+    held = pairs.matrix(kernel)
     held[np.diag_indices(n)] += chosen[-1] + _JITTER
-    root, failed = lapack.dpotrf(held, lower=1)
+    root, failed = lapack.dpotrf(held, lower=1, overwrite_a=1)
     if failed:
         return _UNSOLVABLE, np.zeros(len(chosen))
-    half, _ = lapack.dpotri(root, lower=1)  # its upper triangle is not written
-    inverse = np.tril(half) + np.tril(half, -1).T
-    solved = inverse @ target
+    volume = float(np.log(np.diag(root)).sum())
+    solved, _ = lapack.dpotrs(root, target, lower=1)
+    inverse, _ = lapack.dpotri(root, lower=1, overwrite_c=1)
     square = max(float(target @ solved), 1e-12)
-    by_kernel = 0.5 * (inverse - (n / square) * np.outer(solved, solved))
+    by_kernel = pairs.read(inverse) - (n / square) * solved[pairs.ones] * solved[pairs.others]
+    alone = pairs.ones == pairs.others
+    by_penalty = 0.5 * float(by_kernel[alone].sum())
+    by_kernel[alone] *= 0.5  # all others stand for two of the matrix's numbers
     weighed = (by_kernel * kernel).astype(np.float32)
     whole, share = weighed.sum(dtype=np.float64), amplitudes / (1 + amplitudes)
     gradient = np.zeros(len(chosen))
@@ -344,9 +377,9 @@ def _unlikeliness(
         slope *= weighed
         # The product is divided by 1 + a, which its own amplitude moves, too.
         gradient[place] = slope.sum(dtype=np.float64) - whole * share[place]
-        gradient[m + place] = -weights[place] * np.einsum("ij,ij->", slope, distance)
-    gradient[-1] = chosen[-1] * np.trace(by_kernel)
-    return float(0.5 * n * np.log(square) + np.log(np.diag(root)).sum()), gradient
+        gradient[m + place] = -weights[place] * float(slope @ distance)
+    gradient[-1] = chosen[-1] * by_penalty
+    return 0.5 * n * float(np.log(square)) + volume, gradient
 
 
 def _scales(inputs: Inputs, blocks: Sequence[Block], seed: int) -> dict[str, float]:
