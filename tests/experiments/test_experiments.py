@@ -132,7 +132,7 @@ def with_q50(table: pa.Table) -> pa.Table:
     return table
 
 
-def test_a_cell_is_trained_again_once_posts_or_settings_are_others(
+def test_a_cell_is_trained_again_once_posts_settings_or_mmrl_are_others(
     home: mmrl.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_in_no_time(monkeypatch)
@@ -153,6 +153,8 @@ def test_a_cell_is_trained_again_once_posts_or_settings_are_others(
         home.address, quiet=True, train={"test_share": 0.3, "min_samples": 100, "bootstrap": 150}
     )
     assert intervals.experiment(file).kept == 2
+    monkeypatch.setattr("mmrl.experiments.kept.__version__", "0.0.1")
+    assert intervals.experiment(file).again == 2
 
 
 def test_the_command_says_what_is_trained_again(
@@ -166,7 +168,7 @@ def test_the_command_says_what_is_trained_again(
     monkeypatch.setenv("MMRL_TRAIN__VALIDATION_SHARE", "0.2")
     key = next(cells(read_plan(file))).key(read_plan(file))
     one = CliRunner().invoke(app, [*command, "--cell", key]).output
-    assert "1 trained (1 of them again, as the posts or the settings are others now)" in one
+    assert "1 trained (1 of them again, as posts, settings or mmrl are others now)" in one
     assert "Left out of the table: 1 trained on other posts" in one
 
 

@@ -33,7 +33,7 @@ def experiment(
         typer.echo(json.dumps(report.as_dict()))
     else:
         again = (
-            f" ({report.again:,} of them again, as the posts or the settings are others now)"
+            f" ({report.again:,} of them again, as posts, settings or mmrl are others now)"
             if report.again
             else ""
         )

@@ -10,6 +10,7 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import load_profile
 from mmrl.samples.load import encoders_of
 from mmrl.storage.whole_files import write_whole
+from mmrl.version import __version__
 
 _FINGERPRINT = b"mmrl.fingerprint"  # in the file's metadata
 # Of [train], what a cell says itself or no training of one depends on.
@@ -19,11 +20,14 @@ _APART = {"target", "split", "seed", "bootstrap", "ablation"}
 def fingerprint(settings: Settings, profile: str, digested: str) -> str:
     """Of a training with a profile: the same cell with the same fingerprint, the same predictions.
 
+    Another version of mmrl may learn in another way, so its cells are others.
+
     Args:
         digested: the digest of the labelled samples, see `mmrl.samples.digest`.
     """
     encoders = encoders_of(load_profile(settings.model_copy(update={"profile": profile})))
     rules = [
+        __version__,
         settings.train.model_dump_json(exclude=_APART),
         settings.label.model_dump_json(),
         settings.filter.require_image,

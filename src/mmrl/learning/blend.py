@@ -7,6 +7,7 @@ fits predict of them, drawn towards weights by each learner's own error where su
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,7 @@ from mmrl.learning.inputs import Encoding
 from mmrl.learning.learners import foreign
 from mmrl.learning.learners.fitting import FittedNetwork, NetworkTrainer, Schedule
 from mmrl.learning.learners.regressors import Regressor, fit_twice
+from mmrl.learning.learners.trees import TREES
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
 from mmrl.learning.outcomes import (
     AUTHOR_KINDS,
@@ -88,7 +90,7 @@ class Fits:
     Attributes:
         network, regressors: of the second fit.
         validation: what the first fits predict of the validation posts.
-        seconds: that each took, by name.
+        seconds: that each took, by name, and all together, by the blend's.
     """
 
     network: FittedNetwork
@@ -117,26 +119,41 @@ class Blend:
 
 
 def fit_learners(task: Task, progress: Progress) -> Fits:
-    """Fits every learner of the model.
+    """Fits every learner of the model: trees in a thread beside all others, which each leave
+    cores idle.
 
     Args:
         progress: advances by one a learner.
     """
+    points: dict[str, np.ndarray] = {}
     seconds: dict[str, float] = {}
-    started = time.perf_counter()
-    network, of_network = _fit_networks(task)
-    seconds[NETWORK_NAME] = time.perf_counter() - started
-    progress.advance(1)
-    points, regressors = {}, {}
-    for learner in LEARNERS:
-        if learner.library is not None:
-            started = time.perf_counter()
-            first, second = fit_twice(learner.library, task, learner.unread)
-            points[learner.name] = first.predict(task.validation.inputs)
-            regressors[learner.name] = second
-            seconds[learner.name] = time.perf_counter() - started
+    began = time.perf_counter()
+
+    def fit(learner: Learner) -> Regressor:
+        started = time.perf_counter()
+        first, second = fit_twice(str(learner.library), task, learner.unread)
+        points[learner.name] = first.predict(task.validation.inputs)
+        seconds[learner.name] = time.perf_counter() - started
+        return second
+
+    regressors = [learner for learner in LEARNERS if learner.library is not None]
+    with ThreadPoolExecutor(1, "trees") as beside:
+        trees = {one.name: beside.submit(fit, one) for one in regressors if one.library in TREES}
+        started = time.perf_counter()
+        network, of_network = _fit_networks(task)
+        seconds[NETWORK_NAME] = time.perf_counter() - started
+        progress.advance(1)
+        fitted = {}
+        for one in regressors:
+            if one.name not in trees:
+                fitted[one.name] = fit(one)
+                progress.advance(1)
+        for name, waiting in trees.items():
+            fitted[name] = waiting.result()
             progress.advance(1)
-    return Fits(network, regressors, Parts(of_network, points), seconds)
+    seconds[MODEL] = time.perf_counter() - began
+    in_order = {one.name: fitted[one.name] for one in regressors}
+    return Fits(network, in_order, Parts(of_network, points), seconds)
 
 
 def blend_learners(
@@ -165,8 +182,8 @@ def blend_learners(
     subreddits = [*task.spec.subreddits, *_newcomers(task)]
     outcomes = _outcomes(model, task.validation, fits.validation, task.mature_after, subreddits)
     level_of = choose_level(outcomes, len(task.spec.subreddits))
-    took = sum(fits.seconds.values()) + time.perf_counter() - started
-    return Blend(model, outcomes, subreddits, level_of, {MODEL: took, **fits.seconds})
+    took = fits.seconds[MODEL] + time.perf_counter() - started
+    return Blend(model, outcomes, subreddits, level_of, {**fits.seconds, MODEL: took})
 
 
 def predict_in_time(

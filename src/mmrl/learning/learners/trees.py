@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from mmrl.runtime.lean import allow_pandas
 from mmrl.samples.extras import EXTRA
 
 Library = Literal["catboost", "lightgbm"]
+TREES: tuple[Library, ...] = get_args(Library)
 METADATA = ("post", "author", EXTRA)  # modalities
 COMPONENTS = 16  # of a space; 64 made trees worse on 1,500 posts and no better on 8,000
 _LEAST_STEPS = 500
