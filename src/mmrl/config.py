@@ -269,16 +269,15 @@ class TrainSettings(Section):
     test_share: float = Field(
         default=0.2, gt=0, lt=0.5, description="of the samples, to evaluate models with"
     )
+    test_blocks: int = Field(
+        default=4, ge=1, le=20, description="stretches of test posts, at most, of a small set"
+    )
     split: Literal["time", "random"] = Field(
         default="time", description="'random' leaks the future into training; reports say so"
     )
     seed: int = 0
-    bootstrap: int = Field(
-        default=1000, ge=100, description="resamples for each confidence interval"
-    )
-    min_samples: int = Field(
-        default=200, ge=50, description="with fewer labelled posts there is no training"
-    )
+    bootstrap: int = Field(default=1000, ge=100, description="resamples for each interval")
+    min_samples: int = Field(default=200, ge=50, description="labelled posts that training needs")
     ablation: bool = Field(default=True, description="also measure what each kind of input adds")
     window_days: float | None = Field(
         default=None, gt=0, description="learn from posts of so many days; unset: of all time"

@@ -1,6 +1,7 @@
 """Splits by time never let a model learn from what was not known yet."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.evaluation.evaluate import splits_of
-from mmrl.learning.splits import Split, seen_authors, split_at_random, split_by_time
+from mmrl.learning.splits import (
+    Split,
+    earlier_splits,
+    seen_authors,
+    split_at_random,
+    split_by_time,
+)
+from mmrl.samples.features import microseconds
+from mmrl.samples.known_at import label_known_at
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", "UTC")
@@ -75,6 +85,45 @@ def test_every_label_learned_from_was_known_before_the_later_parts_began(
     assert sorted(parts) == sorted(np.flatnonzero(labelled))
 
 
+@settings(max_examples=60)
+@given(posts, st.integers(1, 6))
+def test_each_earlier_block_of_test_posts_knows_only_what_was_known_before_it(
+    drawn: list[tuple[float, float, bool]], most: int
+) -> None:
+    samples = table([p[0] for p in drawn], [p[1] for p in drawn])
+    labelled = np.array([p[2] for p in drawn])
+    chosen = Settings(train={"test_blocks": most})
+    try:
+        newest = split_by_time(
+            samples, labelled, validation_share=0.1, test_share=0.2, mature_after_hours=36
+        )
+    except InputError:
+        return
+    splits = [*earlier_splits(samples, labelled, newest, chosen), newest]
+    assert len(splits) <= most
+    created = microseconds(samples["created_at"])
+    known = label_known_at(samples, timedelta(hours=36))
+    for split in splits:
+        assert labelled[np.concatenate([split.learned, split.test])].all()
+        assert (known[split.learned] <= created[split.test[0]]).all()
+        assert len(split.learned) >= 0.4 * len(newest.learned)
+    for one, other in pairwise(splits):
+        assert created[one.test[-1]] < created[other.test[0]]
+        between = labelled & (created > created[one.test[-1]]) & (created < created[other.test[0]])
+        assert not between.any()
+
+
+def test_few_posts_have_earlier_blocks_until_300_are_judged_and_many_have_none() -> None:
+    for posts, blocks in ((200, 3), (600, 3), (1_000, 2), (1_500, 1), (3_000, 1)):
+        samples = table([12.0 * number for number in range(posts)], [36.0] * posts)
+        every = np.ones(posts, bool)
+        newest = split_all(samples)
+        found = [*earlier_splits(samples, every, newest, Settings()), newest]
+        assert len(found) == blocks, posts
+        assert all(len(split.test) == posts // 5 for split in found)
+    assert earlier_splits(samples, every, newest, Settings(train={"test_blocks": 1})) == []
+
+
 def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:
     n = 200
     years_later = [9 * 365 * 24.0] * n
@@ -121,7 +170,7 @@ def test_a_random_split_says_that_it_leaks() -> None:
         samples, np.ones(100, bool), validation_share=0.1, test_share=0.2, seed=0
     )
     assert split.leaking
-    told = splits_of(split, samples, seen_authors(split, samples), 0, 0)
+    told = splits_of([split], samples, seen_authors(split, samples), 0, 0)
     assert told.leaking
     assert told.learned_of == {"pics": told.train.posts + told.validation.posts}
     assert len(np.unique(np.concatenate([split.train, split.validation, split.test]))) == 100

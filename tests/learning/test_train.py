@@ -3,10 +3,13 @@
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +22,7 @@ from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.train import Trained, train
 from tests.support.filled_home import ENCODERS, packaged_samples
-from tests.support.learning_samples import AS_OF, make_samples
+from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
 
 
 def spearman_of(evaluation: Evaluation, model: str) -> Measure:
@@ -29,7 +32,7 @@ def spearman_of(evaluation: Evaluation, model: str) -> Measure:
 
 
 def options(**train_settings: object) -> Settings:
-    return Settings(threads=1, train={"bootstrap": 200, "ablation": False, **train_settings})
+    return Settings(threads=1, train={**QUICK_TRAINING, "bootstrap": 200, **train_settings})
 
 
 def test_the_model_learns_what_the_baselines_cannot_read(trained: Trained) -> None:
@@ -202,6 +205,42 @@ def test_weights_do_not_depend_on_a_level_that_moved() -> None:
     np.testing.assert_allclose(
         blend_weights(predicted, truth + 3.0), blend_weights(predicted, truth), atol=1e-9
     )
+
+
+@pytest.mark.slow
+def test_a_small_set_is_judged_on_earlier_blocks_too_by_what_was_known_before_each() -> None:
+    samples = make_samples(300, seed=5)
+    one = train(samples, options(bootstrap=100), ENCODERS, AS_OF)
+    several = train(samples, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
+    splits = several.evaluation.splits
+    assert len(splits.earlier_tests) == 2
+    assert splits.test == one.evaluation.splits.test
+    assert splits.judged_posts == 180
+    assert splits.posts_of_seen_authors + splits.posts_of_unseen_authors == 180
+    ends = [*splits.earlier_tests, splits.test]
+    assert all(a.end < b.start for a, b in pairwise(ends))
+    predicted = several.test_predictions
+    assert len(set(predicted["post_id"].to_pylist())) == predicted.num_rows == 180
+    # The model that is kept, and what it predicts of the newest block, are as without the others.
+    newest = predicted.slice(120)
+    pd.testing.assert_frame_equal(newest.to_pandas(), one.test_predictions.to_pandas())
+    assert several.test_samples.equals(one.test_samples)
+    assert several.model.weights == one.model.weights
+    # What came later changes nothing of an earlier block.
+    later = pc.greater_equal(samples["created_at"], pa.scalar(splits.test.start))
+    place, score = samples.schema.get_field_index("log_score"), samples["log_score"]
+    other = samples.set_column(
+        place, "log_score", pc.if_else(later, pc.subtract(9.0, score), score)
+    )
+    changed = train(other, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
+    pd.testing.assert_frame_equal(
+        changed.test_predictions.slice(0, 120).to_pandas(), predicted.slice(0, 120).to_pandas()
+    )
+    told = several.evaluation.models["mmrl"].metrics["spearman"]
+    alone = one.evaluation.models["mmrl"].metrics["spearman"]
+    assert told is not None
+    assert alone is not None
+    assert told.high - told.low < alone.high - alone.low
 
 
 @pytest.mark.slow

@@ -85,7 +85,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     merge(catalog, NOW)
     with quick_baselines():
         for target in TARGETS:
-            options = {"bootstrap": 100, "ablation": False, "target": target}
+            options = {**QUICK_TRAINING, "target": target}
             settings = Settings(threads=1, train=options)
             extras = EXTRAS if target == "log_score" else None
             samples = make_samples(260, measured=True, extras=extras)

@@ -32,7 +32,7 @@ class Days:
         (home / "mmrl.toml").write_text(
             f"[reddit]\nsubreddits = {json.dumps(list(SUBREDDITS))}\n"
             "[images]\nallow_loopback = true\n"
-            "[train]\nmin_samples = 100\nbootstrap = 100\nablation = false\n",
+            "[train]\nmin_samples = 100\nbootstrap = 100\nablation = false\ntest_blocks = 1\n",
             encoding="utf-8",
         )
         ini = "\n".join(f"{name} = {value}" for name, value in praw_settings(sandbox.url).items())

@@ -17,7 +17,7 @@ from mmrl.samples.vectors import vector_column
 
 # A post's numbers that only an image has.
 _OF_IMAGE = tuple(name for name in NUMERIC_FEATURES if "image" in name.split("_"))
-QUICK_TRAINING = {"bootstrap": 100, "ablation": False}  # settings of [train]
+QUICK_TRAINING = {"bootstrap": 100, "ablation": False, "test_blocks": 1}  # settings of [train]
 DIMS = {"title": 24, "caption": 16, "image": 40, "visual": 24}
 ENCODERS = {space: f"made-up-{space}" for space in DIMS}
 TEXT_DIM = DIMS["title"]  # of the vectors of extra features, which the title's encoder makes

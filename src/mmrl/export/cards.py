@@ -193,6 +193,11 @@ def _learned(version: "Shown", purged: tuple[int, int]) -> str:
         for name, part in evaluation.splits.parts.items()
     ]
     splits = evaluation.splits
+    lines += [
+        f"- earlier block of test posts, of a model fitted for it: {part.posts:,} posts of "
+        f"{iso(part.start)} to {iso(part.end)}"
+        for part in splits.earlier_tests
+    ]
     if splits.between_posts:
         lines.append(f"- between train and validation: {splits.between_posts:,} posts")
     if splits.too_old:

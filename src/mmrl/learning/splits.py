@@ -13,6 +13,10 @@ newest whose labels were known in time, half as many as the share says.
 Posts in the gap before the validation posts are learned from by the second fit, which predicts test
 posts alone, where their labels were known when the first of these went up.
 
+Where the test posts are few, earlier blocks of as many are test posts, too, each of a split of its
+own: all that its learners know is older than its test posts (evaluation on a rolling origin,
+Tashman 2000, "Out-of-sample tests of forecasting accuracy").
+
 When a label was known, `mmrl.samples.known_at` says: a watched post's from its label look, an
 imported one's from when it matured.
 """
@@ -33,6 +37,8 @@ from mmrl.samples.known_at import label_known_at
 
 SplitKind = Literal["time", "random", "author", "subreddit", "column"]
 _PARTS = ("train", "validation", "test")
+_ENOUGH_TESTS = 300  # test posts; a Spearman's 95% interval is then some 0.22 wide
+_LEAST_OF_NEWEST = 0.4  # posts that an earlier block's learners know, of the newest one's
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,38 @@ def split_by_time(
     split = Split(train, validation, test, gap, "time", mature_after_hours, between)
     _refuse_empty(split, n)
     return split
+
+
+def earlier_splits(
+    samples: pa.Table, labelled: np.ndarray, newest: Split, settings: Settings
+) -> list[Split]:
+    """Splits with earlier blocks of test posts, the oldest first; none where the newest block has
+    300 posts, and none whose learners would know less than 40% as many posts as the newest one's.
+
+    Args:
+        newest: the split by time of these samples.
+    """
+    options, created = settings.train, microseconds(samples["created_at"])
+    earlier: list[Split] = []
+    later, tests = newest, len(newest.test)
+    while tests < _ENOUGH_TESTS and len(earlier) + 1 < options.test_blocks:
+        older = labelled & (created < created[later.test[0]])
+        share = len(newest.test) / max(1, int(older.sum()))
+        try:
+            later = split_by_time(
+                samples,
+                older,
+                validation_share=options.validation_share,
+                test_share=share,
+                mature_after_hours=settings.label.mature_after_hours,
+            )
+        except InputError:  # too short a time for three parts and their gaps
+            break
+        if len(later.learned) < _LEAST_OF_NEWEST * len(newest.learned):
+            break
+        earlier.insert(0, later)
+        tests += len(later.test)
+    return earlier
 
 
 def _validation_of(

@@ -1,46 +1,41 @@
 """Training: a model fitted on labelled samples, and judged against the baselines."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mmrl.config import Settings
 from mmrl.errors import InputError
 from mmrl.learning.baselines import BASELINES
-from mmrl.learning.blend import LEARNERS, MODEL, blend_learners, fit_learners, predict_in_time
+from mmrl.learning.blend import LEARNERS, MODEL
 from mmrl.learning.chosen_posts import Chosen, choose_posts
 from mmrl.learning.evaluation import evaluate
-from mmrl.learning.evaluation.ablation import ablate, possible
+from mmrl.learning.evaluation.ablation import ablate
 from mmrl.learning.evaluation.calibration import calibration
-from mmrl.learning.evaluation.evaluate import Judgement, Predictor
+from mmrl.learning.evaluation.evaluate import Judgement
 from mmrl.learning.evaluation.metrics import DECISIVE, METRICS
 from mmrl.learning.evaluation.record import (
     FORMAT,
     AblationRow,
     Calibrated,
     Evaluation,
-    Kind,
     RemovalResult,
     Splits,
     Training,
 )
-from mmrl.learning.evaluation.statistics import Predicted, Truth
+from mmrl.learning.judged_blocks import CEILING, judge_block, pooled
 from mmrl.learning.learners.keras_backend import load_keras
-from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
+from mmrl.learning.model import NETWORK_NAME, TrainedModel
 from mmrl.learning.removals import learn_removals
-from mmrl.learning.splits import Split, seen_authors, split_samples
-from mmrl.learning.targets import TargetName, labelled
-from mmrl.learning.task import Part, Task, prepare
+from mmrl.learning.splits import Split, earlier_splits, seen_authors, split_samples
+from mmrl.learning.targets import labelled, target_values
+from mmrl.learning.task import Task
 from mmrl.runtime.progress import Progress, Silent
 from mmrl.samples.batches import HeldVectors, Vectors
 from mmrl.version import __version__
-
-CEILING = "noise_ceiling"
 
 
 @dataclass
@@ -48,8 +43,8 @@ class Trained:
     """A model, its evaluation, and its predictions of the test posts.
 
     Attributes:
-        test_predictions: as `mmrl.learning.evaluation.evaluate` describes.
-        test_samples: the samples it was judged on, without vectors.
+        test_predictions: as `mmrl.learning.evaluation.evaluate` describes, of all test blocks.
+        test_samples: the newest block's, which the model has not learned from, without vectors.
         test_vectors: their vectors.
     """
 
@@ -94,6 +89,10 @@ def train(
 ) -> Trained:
     """Trains on the older samples, tunes on newer ones, judges on the newest.
 
+    Where those to judge on are few, learners are fitted anew for each of some earlier blocks, by
+    what was known before it, and all are judged together on all blocks; the model that is kept is
+    the newest block's.
+
     Args:
         samples: in the schema of `samples_schema`; unlabelled ones are left out.
         encoders: by space, whose vectors the samples hold.
@@ -113,25 +112,28 @@ def train(
     options = settings.train
     load_keras(settings.threads)
     used = _used(samples, split, vectors, settings)
-    task, encoding = prepare(used.samples, used.split, settings, encoders, used.vectors)
-    ablated = options.ablation and bool(possible(task))
-    progress.start("train", len(LEARNERS) + len(BASELINES) + ablated)
-
-    started = time.perf_counter()
-    fits = fit_learners(task, progress)
-    blend = blend_learners(fits, task, encoding, settings, as_of)
-    fitting, model = time.perf_counter() - started, blend.model
-    removals = None
+    splits = [used.split] if split is not None else [*_earlier(used, settings), used.split]
+    learned = (len(LEARNERS) + len(BASELINES)) * len(splits)
+    progress.start("train", learned + options.ablation)
+    blocks = [
+        judge_block(
+            used.samples, used.vectors, one, settings, encoders, as_of, truth, progress=progress
+        )
+        for one in splits
+    ]
+    newest = blocks[-1]
+    model, removals = newest.model, None
     if fates is not None:
         model.removals, removals = learn_removals(fates, options.seed, options.max_posts)
-    parts = model.parts(task.test.inputs)
-    quantiles = predict_in_time(blend, task, parts, as_of)
-    predictors = _predictors(task, parts, quantiles, blend.seconds, options.target, progress)
-    if truth is not None:
-        predictors.append(_ceiling(truth, task.test))
-    true = evaluate.truth_of(task.test.samples)
-    seen = seen_authors(used.split, used.samples, used.authors_left_out)
-    judged = evaluate.judge_all(predictors, true, seen, options.bootstrap, options.seed)
+    tests = pa.concat_tables([block.test for block in blocks])
+    seen = np.concatenate(
+        [seen_authors(one, used.samples, used.authors_left_out) for one in splits]
+    )
+    predictors = pooled(blocks)
+    low, middle, high = np.concatenate([block.quantiles for block in blocks], axis=1)
+    judged = evaluate.judge_all(
+        predictors, evaluate.truth_of(tests), seen, options.bootstrap, options.seed
+    )
     evaluation = _evaluation(
         judged,
         model,
@@ -139,16 +141,24 @@ def train(
         as_of,
         table_versions=dict(table_versions or {}),
         splits=evaluate.splits_of(
-            used.split, used.samples, seen, used.chosen.too_old, used.chosen.thinned_out
+            splits, used.samples, seen, used.chosen.too_old, used.chosen.thinned_out
         ),
-        ablation=_ablation(task, true, settings, progress) if ablated else [],
-        calibration=calibration(*quantiles, task.test.target),
-        seconds=fitting,
+        ablation=_ablation(newest.task, settings, progress) if options.ablation else [],
+        calibration=calibration(low, middle, high, target_values(tests, options.target)),
+        seconds=newest.seconds,
         removals=removals,
     )
     progress.finish(_summary(evaluation))
-    predictions = evaluate.test_predictions(task.test.samples, seen, predictors, quantiles)
-    return Trained(model, evaluation, predictions, task.test.samples, task.test_vectors)
+    predictions = evaluate.test_predictions(tests, seen, predictors, (low, middle, high))
+    return Trained(model, evaluation, predictions, newest.test, newest.task.test_vectors)
+
+
+def _earlier(used: _Used, settings: Settings) -> list[Split]:
+    """The splits of earlier blocks of test posts, where the newest block has few."""
+    if used.split.leaking:
+        return []
+    usable = labelled(used.samples, settings.train.target)
+    return earlier_splits(used.samples, usable, used.split, settings)
 
 
 def _used(
@@ -199,62 +209,10 @@ def too_few(labelled_posts: int, posts: int, settings: Settings, imageless: int 
     )
 
 
-def _predictors(
-    task: Task,
-    parts: Parts,
-    quantiles: tuple[np.ndarray, np.ndarray, np.ndarray],
-    seconds: dict[str, float],
-    target: TargetName,
-    progress: Progress,
-) -> list[Predictor]:
-    """The model, its learners by themselves and the baselines, in the order to show them."""
-    samples = task.test.samples
-
-    def predictor(name: str, label: str, kind: Kind, values: np.ndarray) -> Predictor:
-        predicted = evaluate.predicted_of(values, samples, target)
-        return Predictor(name, label, kind, values, predicted, seconds[name])
-
-    own = [
-        predictor(learner.name, learner.label, learner.kind, parts.of(learner.name))
-        for learner in LEARNERS
-    ]
-    baselines = []
-    for baseline in BASELINES:
-        started = time.perf_counter()
-        values = baseline.predict(task)
-        seconds[baseline.name] = time.perf_counter() - started
-        baselines.append(predictor(baseline.name, baseline.label, "baseline", values))
-        progress.advance(1)
-    low, middle, high = quantiles
-    predicted = evaluate.predicted_of(middle, samples, target, low, high)
-    return [
-        Predictor(MODEL, "mmrl", "model", middle, predicted, seconds[MODEL]),
-        *(learner for learner in own if learner.kind == "part"),
-        *baselines,
-        *(learner for learner in own if learner.kind == "baseline"),
-    ]
-
-
-def _ceiling(truth: pa.Table, test: Part) -> Predictor:
-    """The simulated world's own expected values of the test posts."""
-    where = pc.index_in(test.samples["post_id"], truth["post_id"].combine_chunks())
-    if where.null_count:
-        raise InputError(
-            f"{where.null_count} of {test.samples.num_rows} test posts are not in the truth table; "
-            "it must be that of the world the posts were collected from."
-        )
-    expected = truth["expected_log_score"].take(where).to_numpy()
-    known = evaluate.predicted_of(expected, test.samples, "log_score")
-    predicted = Predicted(known.log_score, known.popularity)
-    return Predictor(CEILING, "Noise ceiling", "ceiling", expected, predicted, None)
-
-
-def _ablation(
-    task: Task, truth: Truth, settings: Settings, progress: Progress
-) -> list[AblationRow]:
+def _ablation(task: Task, settings: Settings, progress: Progress) -> list[AblationRow]:
     rows = ablate(
         task,
-        truth,
+        evaluate.truth_of(task.test.samples),
         lambda values: evaluate.predicted_of(values, task.test.samples, settings.train.target),
         resamples=settings.train.bootstrap,
     )
@@ -311,7 +269,7 @@ def _evaluation(
 
 
 def _summary(evaluation: Evaluation) -> str:
-    posts = f"{evaluation.splits.test.posts:,} later posts"
+    posts = f"{evaluation.splits.judged_posts:,} later posts"
     measure = evaluation.models[MODEL].metrics[DECISIVE]
     if measure is None:
         return posts

@@ -97,8 +97,10 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
         tested = set(registry.test_predictions(known.version)["post_id"].to_pylist())
         judged = tested.intersection(posts)
         evaluation = registry.show(known.version).evaluation
+        both = bool(evaluation.splits.earlier_tests)  # learned from since they were test posts
         learned = sum(
-            sample["post_id"] not in judged and _learned(sample, evaluation) for sample in samples
+            (both or sample["post_id"] not in judged) and _learned(sample, evaluation)
+            for sample in samples
         )
         if learned or judged:
             met.append(Met(known.version, learned, len(judged)))

@@ -90,7 +90,9 @@ def _content(
     subreddits, more_subreddits = by_subreddit(judged, unit)
     days = posts_a_day(catalog, evaluation.splits)
     removals = evaluation.removals
-    spans = [(name, part.start, part.end) for name, part in evaluation.splits.parts.items()]
+    splits = evaluation.splits
+    parts = [*splits.parts.items(), *(("test", part) for part in splits.earlier_tests)]
+    spans = [(name, part.start, part.end) for name, part in parts]
     return {
         "evaluation": evaluation,
         "unit": unit,

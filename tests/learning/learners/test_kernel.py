@@ -8,9 +8,10 @@ import pytest
 
 from mmrl.learning.grid import Grid
 from mmrl.learning.inputs import Inputs
-from mmrl.learning.learners import kernel
+from mmrl.learning.learners import kernel_choice
 from mmrl.learning.learners.blocks import Block
-from mmrl.learning.learners.kernel import KernelChoice, KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.learners.kernel import KernelRidge, fit_kernel
+from mmrl.learning.learners.kernel_choice import KernelChoice, choose_kernel
 
 TELLING = Block("telling", "title", (0, 1))
 NOISE = Block("noise", "image", tuple(range(8)))
@@ -126,14 +127,14 @@ def test_a_kernel_of_an_earlier_mmrl_is_one_product_of_all_blocks(tmp_path: Path
 
 def test_the_likelihood_s_gradient_is_that_of_small_steps() -> None:
     inputs, target = posts(60, 3)
-    values, pairs = [block.of(inputs) for block in BLOCKS], kernel._Pairs.of(60)
+    values, pairs = [block.of(inputs) for block in BLOCKS], kernel_choice._Pairs.of(60)
     distances = [pairs.read(((one[:, None] - one[None]) ** 2).sum(axis=2)) for one in values]
     logs, centred = np.log([0.3, 0.7, 0.2, 0.05, 0.4]), target - target.mean()
 
     def unlikeliness(logs: np.ndarray) -> float:
-        return kernel._unlikeliness(np.exp(logs), distances, centred, pairs)[0]
+        return kernel_choice._unlikeliness(np.exp(logs), distances, centred, pairs)[0]
 
-    gradient = kernel._unlikeliness(np.exp(logs), distances, centred, pairs)[1]
+    gradient = kernel_choice._unlikeliness(np.exp(logs), distances, centred, pairs)[1]
     for place in range(5):
         step = np.zeros(5)
         step[place] = 1e-3

@@ -31,14 +31,16 @@ def metrics_table(evaluation: Evaluation, *, title: str | None = None) -> Table:
         title: above the table; by default how many test posts it speaks of.
     """
     models, splits = evaluation.models, evaluation.splits
-    leaking = " drawn at random: this split leaks" if splits.leaking else " that came later"
+    judged_on = f"{splits.judged_posts:,} posts that came later"
+    if splits.leaking or splits.earlier_tests:
+        judged_on = splits.judged_on + (": this split leaks" if splits.leaking else "")
     columns = {
         metric: {name: model.metrics.get(metric.name) for name, model in models.items()}
         for metric in on_terminal()
     }
     columns = {metric: column for metric, column in columns.items() if any(column.values())}
     table = plain_table(
-        f"Judged on {splits.test.posts:,} posts{leaking}" if title is None else title,
+        f"Judged on {judged_on}" if title is None else title,
         "Dim: 95% bootstrap interval. Green: the best, parts and ceiling aside.\n"
         "In sub: within subreddit. Log: of log(1 + score). Pair: same subreddit and hour.",
         collapse_padding=True,

@@ -167,15 +167,18 @@ def _by_metric(names: Mapping[str, list[str]]) -> str:
 
 
 def splits_of(
-    split: Split, samples: pa.Table, seen: np.ndarray, too_old: int, thinned_out: int
+    splits: Sequence[Split], samples: pa.Table, seen: np.ndarray, too_old: int, thinned_out: int
 ) -> Splits:
     """The split for an evaluation: posts and dates of each part, authors seen and unseen.
 
     Args:
-        seen: which test posts are by an author of `seen_authors`.
+        splits: of earlier blocks of test posts, and of the newest.
+        seen: which test posts, of all blocks, are by an author of `seen_authors`.
         too_old, thinned_out: posts that were left out before the split.
     """
-    authors = np.array(samples["author_id"].to_pylist(), dtype=object)[split.test]
+    *earlier, split = splits
+    tests = np.concatenate([one.test for one in splits])
+    authors = np.array(samples["author_id"].to_pylist(), dtype=object)[tests]
     return Splits(
         train=_part(samples, split.train),
         validation=_part(samples, split.validation),
@@ -192,6 +195,7 @@ def splits_of(
         thinned_out=thinned_out,
         learned_of=_by_subreddit(samples, split.learned),
         between_posts=len(split.between),
+        earlier_tests=[_part(samples, one.test) for one in earlier],
     )
 
 

@@ -83,6 +83,9 @@ class Splits:
         learned_of: by subreddit in lower case, how many posts that were learned from are of it;
             None in an evaluation by an earlier mmrl.
         between_posts: in the gap before the validation posts, that the second fit learned from.
+        earlier_tests: of a small set, test posts of earlier blocks, the oldest first: models that
+            learned like this one, each from older posts alone, were judged on them. This one has
+            learned from them since.
     """
 
     train: Part
@@ -100,11 +103,28 @@ class Splits:
     thinned_out: int = 0
     learned_of: dict[str, int] | None = None
     between_posts: int = 0
+    earlier_tests: list[Part] = field(default_factory=list)
 
     @property
     def parts(self) -> dict[str, Part]:
         """The parts in time's order."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def judged_posts(self) -> int:
+        """How many test posts there are, those of earlier blocks among them."""
+        return self.test.posts + sum(part.posts for part in self.earlier_tests)
+
+    @property
+    def judged_on(self) -> str:
+        """Which posts models were judged on, in words that go after "judged on"."""
+        posts = f"{self.judged_posts:,} posts"
+        if self.leaking:
+            return f"{posts} drawn at random"
+        if self.earlier_tests:
+            blocks = 1 + len(self.earlier_tests)
+            return f"{posts} in {blocks} blocks, each later than all that its model learned from"
+        return f"{posts} that went up after everything the model learned from"
 
     @property
     def learned_posts(self) -> int:

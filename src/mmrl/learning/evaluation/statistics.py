@@ -5,8 +5,8 @@ once: the statistic of B resamples is arithmetic on their (B, posts) counts. Eve
 on the same resamples, so differences of models are paired.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -61,6 +61,14 @@ class Predicted:
         """Some of the posts."""
         parts = (self.log_score, self.popularity, self.low, self.high, self.order)
         return Predicted(*(None if part is None else part[rows] for part in parts))
+
+    @classmethod
+    def joined(cls, several: "Sequence[Predicted]") -> "Predicted":
+        """Those of several sets of posts, one after the other; what one lacks is unknown of all."""
+        facts = [[getattr(one, each.name) for one in several] for each in fields(cls)]
+        return cls(
+            *(None if any(part is None for part in of) else np.concatenate(of) for of in facts)
+        )
 
 
 Make = Callable[[Truth, Predicted], Statistic | None]  # None: the predictions don't tell it

@@ -10,7 +10,8 @@ import numpy as np
 from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import blocks_of
 from mmrl.learning.learners.foreign import fit_foreign, is_foreign, load_foreign
-from mmrl.learning.learners.kernel import KernelRidge, choose_kernel, fit_kernel
+from mmrl.learning.learners.kernel import KernelRidge, fit_kernel
+from mmrl.learning.learners.kernel_choice import choose_kernel
 from mmrl.learning.learners.trees import Library, Trees, fit_trees
 from mmrl.learning.task import Task
 

@@ -188,7 +188,7 @@ class ListStore(Store):
 
 def _version_of(run_id: str, tags: Mapping[str, str], evaluation: Evaluation) -> _Version:
     from mmrl.learning.blend import MODEL
-    from mmrl.learning.train import CEILING
+    from mmrl.learning.judged_blocks import CEILING
 
     logged = logged_of(evaluation)
     metrics = {

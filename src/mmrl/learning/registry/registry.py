@@ -13,6 +13,7 @@ from mmrl.errors import CatalogError, MmrlError, NotFoundError, first_line
 from mmrl.learning.blend import MODEL as BLEND
 from mmrl.learning.evaluation.paired import Paired, compare_versions
 from mmrl.learning.evaluation.record import Evaluation
+from mmrl.learning.judged_blocks import CEILING
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.registry.champion import Champion, Decision, Unreadable, decide
 from mmrl.learning.registry.database import Kept, folder_of
@@ -20,7 +21,7 @@ from mmrl.learning.registry.last_training import FINGERPRINT, remember
 from mmrl.learning.registry.store import CHAMPION, measures_of
 from mmrl.learning.registry.stores import store_of
 from mmrl.learning.registry.version import Comparison, Registered, Shown, Version
-from mmrl.learning.train import CEILING, Trained
+from mmrl.learning.train import Trained
 from mmrl.times import iso, parse_time
 
 _TEST_FILE = "test_predictions.parquet"

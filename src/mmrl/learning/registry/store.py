@@ -182,6 +182,7 @@ def logged_of(evaluation: Evaluation) -> Logged:
         "network_weight": round(training.network_weight, 4),
         **{f"posts.{name}": part.posts for name, part in splits.parts.items()},
         "posts.between": splits.between_posts,
+        "posts.earlier_tests": splits.judged_posts - splits.test.posts,
         **{f"encoder.{role}": name for role, name in evaluation.encoders.items()},
         **{f"table.{name}": number for name, number in evaluation.table_versions.items()},
     }

@@ -52,6 +52,9 @@ class Shown(Version):
         )
         if between := self.evaluation.splits.between_posts:
             parts += f", {between:,} learned from between train and validation"
+        if earlier := self.evaluation.splits.earlier_tests:
+            tests = sum(part.posts for part in earlier)
+            parts += f", {tests:,} test posts more in {len(earlier)} earlier blocks"
         leaking = " A random split: it leaks the future." if self.evaluation.splits.leaking else ""
         encoders = "\n".join(f"  {role}: {name}" for role, name in self.evaluation.encoders.items())
         mark = " (champion)" if self.champion else ""

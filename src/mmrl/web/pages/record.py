@@ -25,6 +25,7 @@ class Record:
     Attributes:
         age: since it was trained, in words; `old` where that is more than a week.
         learned, judged: on how many posts.
+        judged_on: which posts those are, in words.
         small: the figures that stand beside a ranking.
         warning: where a week of its predictions came out worse than the baseline.
         complaint: why a newer champion, or what is new of posts, is not taken up.
@@ -36,6 +37,7 @@ class Record:
     old: bool
     learned: int
     judged: int
+    judged_on: str
     small: list[Tile]
     warning: str | None
     complaint: str | None
@@ -54,7 +56,8 @@ def record(service: Service) -> Record:
         age=wording.age(since),
         old=since.days >= _OLD_DAYS,
         learned=splits.learned_posts,
-        judged=splits.test.posts,
+        judged=splits.judged_posts,
+        judged_on=splits.judged_on,
         complaint=service.champion.complaint,
         warning=service.scores().warning,
         small=[tile for tile in tiles(shown.evaluation.models) if tile.label in labels],
