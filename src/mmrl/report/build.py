@@ -91,8 +91,8 @@ def _content(
     days = posts_a_day(catalog, evaluation.splits)
     removals = evaluation.removals
     splits = evaluation.splits
-    parts = [*splits.parts.items(), *(("test", part) for part in splits.earlier_tests)]
-    spans = [(name, part.start, part.end) for name, part in parts]
+    parts = list(splits.parts.items())
+    earlier = [("earlier test", part) for part in splits.earlier_tests]
     return {
         "evaluation": evaluation,
         "unit": unit,
@@ -106,7 +106,8 @@ def _content(
         "misses": find_misses(catalog, judged, unit),
         "left_out": left_out(catalog),
         "steps": steps(catalog, evaluation.splits),
-        "timeline": plots_data.posts_over_time(canvas, days, spans) if days else None,
+        "parts": [*parts, *earlier],
+        "timeline": (plots_data.posts_over_time(canvas, days, parts, earlier) if days else None),
         "subreddits": subreddits,
         "more_subreddits": more_subreddits,
         "made_of": made_of(evaluation),

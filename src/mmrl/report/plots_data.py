@@ -1,11 +1,12 @@
 """A plot of what the model was trained and judged on."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from mmrl.learning.evaluation.record import Part
 from mmrl.report.svg import BASELINE, INK, MODEL, MUTED, Canvas
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ _BARS_AT_MOST = 120
 def posts_over_time(
     canvas: Canvas,
     days: Sequence[tuple[date, int]],
-    splits: Sequence[tuple[str, datetime, datetime]],
+    parts: Sequence[tuple[str, Part]],
+    earlier_tests: Sequence[tuple[str, Part]],
 ) -> Markup:
     """Posts a day (or a longer step where there are many days), with the splits marked.
 
     Args:
         days: a day and its posts, in order, at least one.
-        splits: a name, first and last moment each.
+        parts: of the split, by name.
+        earlier_tests: they overlap the parts, and are drawn above them.
     """
     first, last = days[0][0], days[-1][0]
     step = max(1, -(-((last - first).days + 1) // _BARS_AT_MOST))
@@ -42,13 +45,16 @@ def posts_over_time(
             starts, list(counts.values()), width=step * 0.9, align="edge", color=BASELINE, alpha=0.6
         )
         top = max(counts.values())
-        axes.set_ylim(0, top * 1.3)
-        for place, (name, begin, end) in enumerate(splits):
-            height = top * (1.1 + 0.06 * (place % 2))
-            axes.plot([date2num(begin), date2num(end)], [height] * 2, color=MODEL, linewidth=3)
+        axes.set_ylim(0, top * (1.5 if earlier_tests else 1.3))
+        spans = [(float(place % 2), *span) for place, span in enumerate(parts)]
+        spans += [(3.0, *span) for span in earlier_tests]
+        for row, name, part in spans:
+            height = top * (1.1 + 0.06 * row)
+            begin, end = date2num(part.start), date2num(part.end)
+            axes.plot([begin, end], [height] * 2, color=MODEL, linewidth=3)
             axes.annotate(
                 name,
-                ((date2num(begin) + date2num(end)) / 2, height),
+                ((begin + end) / 2, height),
                 xytext=(0, 4),
                 textcoords="offset points",
                 ha="center",
@@ -64,7 +70,8 @@ def posts_over_time(
 
     total = sum(posts for _, posts in days)
     ranges = "; ".join(
-        f"{name} from {begin:%Y-%m-%d} to {end:%Y-%m-%d}" for name, begin, end in splits
+        f"{name} from {part.start:%Y-%m-%d} to {part.end:%Y-%m-%d}"
+        for name, part in [*parts, *earlier_tests]
     )
     return canvas.draw(
         paint,
