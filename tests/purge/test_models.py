@@ -56,8 +56,21 @@ def test_posts_of_the_gap_count_where_a_version_learned_from_such() -> None:
     with_between = replace(evaluation, splits=replace(splits, between_posts=7))
     midway = splits.train.end + (splits.validation.start - splits.train.end) / 2
     assert splits.train.end < midway < splits.validation.start
-    sample = {"created_at": midway, "label_observed_at": midway, "first_seen_at": midway}
-    assert _learned(sample, with_between)
-    assert not _learned(sample, evaluation)
+    sample = {"post_id": "p1", "created_at": midway, "first_seen_at": midway}
+    sample["label_observed_at"] = midway
+    assert _learned(sample, with_between, set())
+    assert not _learned(sample, evaluation, set())
     late = {**sample, "label_observed_at": evaluation.as_of + timedelta(hours=1)}
-    assert not _learned(late, with_between)
+    assert not _learned(late, with_between, set())
+
+
+def test_test_posts_of_an_earlier_block_were_learned_from_since_and_other_test_posts_not() -> None:
+    evaluation = make_evaluation()
+    splits = evaluation.splits
+    several = replace(evaluation, splits=replace(splits, earlier_tests=[splits.validation]))
+    moments = ("created_at", "first_seen_at", "label_observed_at")
+    earlier = {"post_id": "p1", **dict.fromkeys(moments, splits.validation.start)}
+    newest = {"post_id": "p2", **dict.fromkeys(moments, splits.test.start)}
+    assert _learned(earlier, several, {"p1", "p2"})
+    assert not _learned(newest, several, {"p1", "p2"})
+    assert not _learned(earlier, evaluation, {"p1", "p2"})

@@ -262,6 +262,23 @@ def test_a_leaking_split_is_said_to_leak(filled: tuple[Catalog, pa.Table], tmp_p
     assert "Leaking split." in Page(out.read_text()).text
 
 
+def test_a_small_set_s_blocks_of_test_posts_are_told_and_drawn(
+    filled: tuple[Catalog, pa.Table], tmp_path: Path
+) -> None:
+    catalog, predictions = filled
+    evaluation = make_evaluation()
+    several = replace(evaluation.splits, earlier_tests=[evaluation.splits.validation])
+    evaluation = replace(evaluation, splits=several)
+    out = build_report(
+        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
+    )
+    page = Page(out.read_text())
+    assert "Judged on 570 posts in 2 blocks" in page.text
+    assert "those of the newest block" in page.text
+    days = f"{several.validation.start:%Y-%m-%d} to {several.validation.end:%Y-%m-%d}"
+    assert f"earlier test from {days}" in out.read_text()
+
+
 def test_the_same_input_gives_the_same_bytes(
     filled: tuple[Catalog, pa.Table], written_report: Path, tmp_path: Path
 ) -> None:

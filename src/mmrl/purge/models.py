@@ -97,17 +97,16 @@ def who_met(catalog: Catalog, posts: Collection[str]) -> list[Met]:
         tested = set(registry.test_predictions(known.version)["post_id"].to_pylist())
         judged = tested.intersection(posts)
         evaluation = registry.show(known.version).evaluation
-        both = bool(evaluation.splits.earlier_tests)  # learned from since they were test posts
-        learned = sum(
-            (both or sample["post_id"] not in judged) and _learned(sample, evaluation)
-            for sample in samples
-        )
+        learned = sum(_learned(sample, evaluation, judged) for sample in samples)
         if learned or judged:
             met.append(Met(known.version, learned, len(judged)))
     return met
 
 
-def _learned(sample: dict[str, Any], evaluation: Evaluation) -> bool:
+def _learned(sample: dict[str, Any], evaluation: Evaluation, judged: set[str]) -> bool:
+    """Whether a model learned from a post, which test posts of earlier blocks became since."""
+    if sample["post_id"] in judged and not evaluation.splits.earlier_tests:
+        return False
     if max(sample["label_observed_at"], sample["first_seen_at"]) > evaluation.as_of:
         return False
     splits, created = evaluation.splits, sample["created_at"]

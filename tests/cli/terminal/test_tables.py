@@ -1,6 +1,7 @@
 """Tables on the terminal: metrics, comparisons, versions and predictions."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -26,6 +27,20 @@ def test_the_terminal_table_fits_eighty_columns_and_keeps_the_lead_metrics() -> 
     for expected in ("mmrl", "Noise ceiling", "0.460", "0.41…0.51", "not known", "400 posts"):
         assert expected in text
     assert "…\n" not in text  # nothing is cut off
+
+
+def test_the_terminal_table_names_the_blocks_of_a_small_set_and_a_split_that_leaks() -> None:
+    evaluation = make_evaluation()
+    several = replace(evaluation.splits, earlier_tests=[evaluation.splits.validation])
+    leaking = replace(evaluation.splits, kind="random", leaking=True)
+    for splits, words in (
+        (several, "570 posts in 2 blocks, each later than all that its model learned from"),
+        (leaking, "400 posts drawn at random: this split leaks"),
+    ):
+        console = Console(width=80, file=io.StringIO())
+        console.print(metrics_table(replace(evaluation, splits=splits)))
+        text = console.file.getvalue()  # type: ignore[attr-defined]
+        assert words in " ".join(text.split())
 
 
 def test_a_comparison_of_different_test_posts_says_so() -> None:

@@ -33,6 +33,7 @@ def test_an_earlier_versions_evaluation_is_written_again_with_every_key_it_had()
             assert written["splits"].pop(left_out) == 0
         assert written["splits"].pop("learned_of") is None
         assert written["splits"].pop("between_posts") == 0
+        assert written["splits"].pop("earlier_tests") == []
         assert written == json.loads(text)
 
 

@@ -98,7 +98,7 @@ def test_the_record_names_its_version_and_what_it_was_judged_on(
     page = client.get("/model").text
     shown = service.shown()
     assert f"Version {shown.version}" in page
-    assert f"{shown.evaluation.splits.test.posts:,} posts that went up later" in page
+    assert f"judged on {shown.evaluation.splits.judged_on}" in page
     assert "Spearman within subreddit" in page
     here = re.search(
         r"r/SimPics: \d+ later posts, \d+% inside their range",
