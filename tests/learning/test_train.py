@@ -2,9 +2,12 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +20,11 @@ from hypothesis.extra.numpy import arrays
 
 from mmrl.config import Settings
 from mmrl.errors import CatalogError, InputError, NotFoundError
-from mmrl.learning.blend import blend_weights
+from mmrl.learning.blend import blend_weights, fit_learners
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.model import TrainedModel
 from mmrl.learning.train import Trained, train
+from mmrl.runtime.progress import Silent
 from tests.support.filled_home import ENCODERS, packaged_samples
 from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
 
@@ -205,6 +209,36 @@ def test_weights_do_not_depend_on_a_level_that_moved() -> None:
     np.testing.assert_allclose(
         blend_weights(predicted, truth + 3.0), blend_weights(predicted, truth), atol=1e-9
     )
+
+
+def test_an_interrupted_training_begins_no_further_learner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[str] = []
+    at_work, cancelled = Event(), Event()
+
+    def fit_twice(library: str, *_: object) -> None:
+        begun.append(library)
+        at_work.set()
+        cancelled.wait()
+
+    def interrupted(task: object) -> None:
+        at_work.wait()
+        raise KeyboardInterrupt
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            cancelled.set()
+            super().shutdown(wait=wait)
+
+    monkeypatch.setattr("mmrl.learning.blend.fit_twice", fit_twice)
+    monkeypatch.setattr("mmrl.learning.blend._fit_networks", interrupted)
+    monkeypatch.setattr("mmrl.learning.blend.ThreadPoolExecutor", Pool)
+    nothing: Any = None
+    with pytest.raises(KeyboardInterrupt):
+        fit_learners(nothing, Silent())
+    assert begun == ["catboost"]
 
 
 @pytest.mark.slow

@@ -137,20 +137,24 @@ def fit_learners(task: Task, progress: Progress) -> Fits:
         return second
 
     regressors = [learner for learner in LEARNERS if learner.library is not None]
+    fitted: dict[str, Regressor] = {}
     with ThreadPoolExecutor(1, "trees") as beside:
         trees = {one.name: beside.submit(fit, one) for one in regressors if one.library in TREES}
-        started = time.perf_counter()
-        network, of_network = _fit_networks(task)
-        seconds[NETWORK_NAME] = time.perf_counter() - started
-        progress.advance(1)
-        fitted = {}
-        for one in regressors:
-            if one.name not in trees:
-                fitted[one.name] = fit(one)
-                progress.advance(1)
-        for name, waiting in trees.items():
-            fitted[name] = waiting.result()
+        try:
+            started = time.perf_counter()
+            network, of_network = _fit_networks(task)
+            seconds[NETWORK_NAME] = time.perf_counter() - started
             progress.advance(1)
+            for one in regressors:
+                if one.name not in trees:
+                    fitted[one.name] = fit(one)
+                    progress.advance(1)
+            for name, waiting in trees.items():
+                fitted[name] = waiting.result()
+                progress.advance(1)
+        except BaseException:  # whoever interrupts waits for one fit, not for all of them
+            beside.shutdown(wait=False, cancel_futures=True)
+            raise
     seconds[MODEL] = time.perf_counter() - began
     in_order = {one.name: fitted[one.name] for one in regressors}
     return Fits(network, in_order, Parts(of_network, points), seconds)
