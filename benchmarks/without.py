@@ -7,11 +7,11 @@
 
 Sets and splits are those of benchmarks.real, simulated worlds those of benchmarks.learning (there
 a seed is a world). A part is some of what is known of a post, one of the steps of a training, or a
-learner; the last row takes away all of them at once, but the network and CatBoost. Printed is what
+learner; the last row takes away every part at once, but the network and CatBoost. Printed is what
 all of mmrl has more than mmrl without the part, with an interval that holds the chance of the test
 posts and, of several seeds, that of training. Parts overlap: colours are in the image vector, too,
 so what each gives beside all others is less than what it would give alone. With --kept a run that
-was killed goes on, and the folder's predictions must be of the same code and posts.
+was killed goes on; the folder's predictions must be of the same code and posts.
 """
 
 import argparse
@@ -62,7 +62,7 @@ _RESAMPLES = 1000
 _IMAGE = ("image", "visual", "caption")
 _FIRST_SUBREDDIT = ("log_subreddit_posts", "subreddit_mean_log_score")
 _FIRST_AUTHOR = ("log_author_posts", "author_seen_before", "author_mean_log_score")
-_TOGETHER = "all of these"
+_TOGETHER = "every part"
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,14 @@ _STAYS = ("boosting",)  # what all parts together leave, beside the network
 
 @dataclass(frozen=True)
 class Case:
-    """Posts to learn from and to be judged on, in one way or in several folds."""
+    """Posts to learn from and to be judged on, in one way or in several folds.
+
+    Attributes:
+        seed: of the training, or of a simulated world.
+    """
 
     name: str
+    seed: int
     samples: pa.Table
     splits: list[Split]
     settings: Settings
@@ -206,15 +211,15 @@ class Case:
 def main() -> None:
     """Prints a table a set and split."""
     options = _arguments()
-    found = []
+    tables = []
     with tempfile.TemporaryDirectory() as scratch:
         kept = options.kept or Path(scratch) / "kept"
         for cases in _cases(options, Path(scratch)):
             rows = compare(cases, options.only or PARTS, kept)
             _print(cases, rows)
-            found.append({"set": cases[0].name, "seeds": len(cases), "parts": rows})
+            tables.append({"set": cases[0].name, "seeds": len(cases), "parts": rows})
     if options.json is not None:
-        options.json.write_text(json.dumps(found, indent=1, default=asdict), encoding="utf-8")
+        options.json.write_text(json.dumps(tables, indent=1, default=asdict), encoding="utf-8")
 
 
 def _arguments() -> argparse.Namespace:
@@ -263,6 +268,7 @@ def _cases(options: argparse.Namespace, scratch: Path) -> Iterator[list[Case]]:
                     splits = splits_of(name, loaded.samples, authors, settings, FOLDS)
                     case = Case(
                         _title(real.name, name),
+                        seed,
                         loaded.samples,
                         splits,
                         settings,
@@ -283,7 +289,9 @@ def _world(posts: int, seed: int, cache: Path) -> Case:
     samples = samples_of(world, profile, cache)
     (split,) = splits_of("time", samples, {}, settings)
     encoders = encoders_of(profile)
-    return Case(f"simulated, {posts:,} posts", samples, [split], settings, encoders, world.end)
+    return Case(
+        f"simulated, {posts:,} posts", seed, samples, [split], settings, encoders, world.end
+    )
 
 
 def compare(
@@ -303,7 +311,7 @@ def compare(
         truth = truth_of(case.truth)
         whole: list[_Fitted] = []
         for name in judged:
-            file = kept / f"{case.name}-{number}-{name or 'whole'}.npy".replace(" ", "_")
+            file = kept / f"{case.name}-{case.seed}-{name or 'whole'}.npy".replace(" ", "_")
             if not file.is_file():
                 whole = whole or [_fit(case, split, []) for split in case.splits]
                 np.save(file, _without(case, parts.get(name, []), whole))
@@ -340,7 +348,7 @@ def _fit(case: Case, split: Split, parts: Sequence[Part]) -> _Fitted:
 
 def _without(case: Case, parts: Sequence[Part], whole: Sequence[_Fitted]) -> np.ndarray:
     """The quantiles of the test posts without some parts, (3, n), fold by fold."""
-    found = []
+    quantiles = []
     for split, fitted in zip(case.splits, whole, strict=True):
         if any(part.refits for part in parts) and _differ(case, split, parts):
             fitted = _fit(case, split, parts)
@@ -351,8 +359,8 @@ def _without(case: Case, parts: Sequence[Part], whole: Sequence[_Fitted]) -> np.
             for part in parts:
                 rules.enter_context(part.rule())
             blend = blend_learners(fits, fitted.task, fitted.encoding, case.settings, case.as_of)
-            found.append(_quantiles(blend, fitted.task, case.as_of))
-    return np.concatenate(found, axis=1)
+            quantiles.append(_quantiles(blend, fitted.task, case.as_of))
+    return np.concatenate(quantiles, axis=1)
 
 
 def _differ(case: Case, split: Split, parts: Sequence[Part]) -> bool:

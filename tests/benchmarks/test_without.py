@@ -54,16 +54,16 @@ def test_a_part_that_tells_gives_something_and_one_that_is_not_there_nothing(
     samples = make_samples(600)
     settings = Settings(train=QUICK_TRAINING)
     split = split_samples(samples, labelled(samples, "log_score"), settings)
-    case = Case("made up", samples, [split], settings, dict(ENCODERS), AS_OF)
+    case = Case("made up", 0, samples, [split], settings, dict(ENCODERS), AS_OF)
     names = ["picture", "words", "kernel", "weights", "levels", "location"]
     found = compare([case], names, tmp_path)
-    assert list(found) == [*names, "all of these"]
+    assert list(found) == [*names, "every part"]
     gained = {}
     for name, measures in found.items():
         measure = measures["spearman"]
         assert measure is not None, name
         gained[name] = measure.value
-    assert min(gained["picture"], gained["all of these"]) > 0.05
+    assert min(gained["picture"], gained["every part"]) > 0.05
     assert gained["words"] == 0.0
     moved = {name: np.load(file) for file in tmp_path.iterdir() for name in [file.stem[10:]]}
     for name in ("kernel", "weights", "levels", "location"):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tarfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,10 +19,14 @@ import mmrl
 from mmrl.catalog.columns import COLOURS
 from mmrl.catalog.tables import SCHEMAS
 from mmrl.errors import InputError
+from mmrl.export.cards import _learned
 from mmrl.export.contents import CONTENTS, VECTOR
 from mmrl.export.writers import CsvFile
+from mmrl.learning.registry.version import Shown
+from mmrl.times import iso
 from tests.support.filled_home import SAMPLES, fill_posts, fill_samples, packaged_samples
 from tests.support.learning_samples import AS_OF, START
+from tests.support.report_factory import make_evaluation
 
 POSTS = 60
 EARLY = START + timedelta(days=30)  # half of the posts
@@ -217,3 +222,15 @@ def test_an_evaluation_comes_with_its_model_s_card(trained_home: Path, tmp_path:
         assert expected in card
     assert json.loads((exported.folder / "evaluation.json").read_text())["format"] == 1
     assert SAMPLES.num_rows > exported.rows
+
+
+def test_a_model_s_card_lists_the_earlier_blocks_of_test_posts_of_a_small_set() -> None:
+    evaluation = make_evaluation()
+    splits = replace(evaluation.splits, earlier_tests=[evaluation.splits.validation])
+    shown = Shown(
+        *("1", "run", "2026-10-10T00:00:00Z", True, {}, {}, 570, ""),
+        evaluation=replace(evaluation, splits=splits),
+    )
+    part = splits.validation
+    expected = f"of a model fitted for it: 170 posts of {iso(part.start)} to {iso(part.end)}"
+    assert expected in _learned(shown, (0, 0))

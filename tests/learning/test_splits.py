@@ -99,7 +99,8 @@ def test_each_earlier_block_of_test_posts_knows_only_what_was_known_before_it(
         )
     except InputError:
         return
-    splits = [*earlier_splits(samples, labelled, newest, chosen), newest]
+    target = np.where(labelled, np.arange(len(labelled)), np.nan)
+    splits = [*earlier_splits(samples, target, newest, chosen), newest]
     assert len(splits) <= most
     created = microseconds(samples["created_at"])
     known = label_known_at(samples, timedelta(hours=36))
@@ -107,6 +108,7 @@ def test_each_earlier_block_of_test_posts_knows_only_what_was_known_before_it(
         assert labelled[np.concatenate([split.learned, split.test])].all()
         assert (known[split.learned] <= created[split.test[0]]).all()
         assert len(split.learned) >= 0.4 * len(newest.learned)
+        assert split is newest or len(split.train) >= max(30, 0.4 * len(newest.train))
     for one, other in pairwise(splits):
         assert created[one.test[-1]] < created[other.test[0]]
         between = labelled & (created > created[one.test[-1]]) & (created < created[other.test[0]])
@@ -116,12 +118,31 @@ def test_each_earlier_block_of_test_posts_knows_only_what_was_known_before_it(
 def test_few_posts_have_earlier_blocks_until_300_are_judged_and_many_have_none() -> None:
     for posts, blocks in ((200, 3), (600, 3), (1_000, 2), (1_500, 1), (3_000, 1)):
         samples = table([12.0 * number for number in range(posts)], [36.0] * posts)
-        every = np.ones(posts, bool)
+        scores = np.arange(float(posts))
         newest = split_all(samples)
-        found = [*earlier_splits(samples, every, newest, Settings()), newest]
-        assert len(found) == blocks, posts
-        assert all(len(split.test) == posts // 5 for split in found)
-    assert earlier_splits(samples, every, newest, Settings(train={"test_blocks": 1})) == []
+        splits = [*earlier_splits(samples, scores, newest, Settings()), newest]
+        assert len(splits) == blocks, posts
+        assert all(len(split.test) == posts // 5 for split in splits)
+
+
+def test_no_earlier_block_is_learned_from_posts_that_are_all_alike_or_a_handful() -> None:
+    samples = table([12.0 * number for number in range(200)], [36.0] * 200)
+    scores, newest = np.arange(200.0), split_all(samples)
+    assert len(earlier_splits(samples, scores, newest, Settings())) == 2
+    assert earlier_splits(samples, scores, newest, Settings(train={"test_blocks": 1})) == []
+    assert earlier_splits(samples, np.where(scores < 120, 0.0, scores), newest, Settings()) == []
+    # 200 posts in five days: hardly a label is known before an earlier block's validation posts
+    dense = table([0.6 * number for number in range(200)], [36.0] * 200)
+    assert earlier_splits(dense, scores, split_all(dense), Settings()) == []
+
+
+def test_a_set_of_many_posts_has_one_block_however_few_its_test_posts() -> None:
+    samples = table([12.0 * number for number in range(2_000)], [36.0] * 2_000)
+    every = np.ones(2_000, bool)
+    newest = split_by_time(
+        samples, every, validation_share=0.1, test_share=0.05, mature_after_hours=36
+    )
+    assert earlier_splits(samples, np.arange(2_000.0), newest, Settings()) == []
 
 
 def test_an_imported_label_counts_as_known_when_it_was_settled() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ from mmrl.errors import CatalogError, InputError, NotFoundError
 from mmrl.learning.blend import blend_weights, fit_learners
 from mmrl.learning.evaluation.record import Evaluation, Measure
 from mmrl.learning.model import TrainedModel
+from mmrl.learning.registry.registry import Registry
+from mmrl.learning.splits import split_samples
+from mmrl.learning.targets import labelled
+from mmrl.learning.task import prepare
 from mmrl.learning.train import Trained, train
 from mmrl.runtime.progress import Silent
 from tests.support.filled_home import ENCODERS, packaged_samples
@@ -216,14 +221,15 @@ def test_an_interrupted_training_begins_no_further_learner(
 ) -> None:
     begun: list[str] = []
     at_work, cancelled = Event(), Event()
+    task: Any = SimpleNamespace(threads=None)
 
     def fit_twice(library: str, *_: object) -> None:
         begun.append(library)
         at_work.set()
-        cancelled.wait()
+        assert cancelled.wait(60)
 
     def interrupted(task: object) -> None:
-        at_work.wait()
+        assert at_work.wait(60)
         raise KeyboardInterrupt
 
     class Pool(ThreadPoolExecutor):
@@ -235,14 +241,28 @@ def test_an_interrupted_training_begins_no_further_learner(
     monkeypatch.setattr("mmrl.learning.blend.fit_twice", fit_twice)
     monkeypatch.setattr("mmrl.learning.blend._fit_networks", interrupted)
     monkeypatch.setattr("mmrl.learning.blend.ThreadPoolExecutor", Pool)
-    nothing: Any = None
     with pytest.raises(KeyboardInterrupt):
-        fit_learners(nothing, Silent())
+        fit_learners(task, Silent())
     assert begun == ["catboost"]
 
 
 @pytest.mark.slow
-def test_a_small_set_is_judged_on_earlier_blocks_too_by_what_was_known_before_each() -> None:
+def test_learners_fitted_side_by_side_are_those_fitted_one_after_the_other() -> None:
+    samples = make_samples(300, seed=6)
+    settings = options()
+    split = split_samples(samples, labelled(samples, "log_score"), settings)
+    task, _ = prepare(samples, split, settings, ENCODERS)
+    beside = replace(task, threads=None)
+    one, other = fit_learners(task, Silent()), fit_learners(beside, Silent())
+    assert list(one.regressors) == list(other.regressors)
+    for name in ("network", *one.regressors):
+        np.testing.assert_allclose(one.validation.of(name), other.validation.of(name), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_small_set_is_judged_on_earlier_blocks_too_by_what_was_known_before_each(
+    tmp_path: Path,
+) -> None:
     samples = make_samples(300, seed=5)
     one = train(samples, options(bootstrap=100), ENCODERS, AS_OF)
     several = train(samples, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
@@ -260,6 +280,11 @@ def test_a_small_set_is_judged_on_earlier_blocks_too_by_what_was_known_before_ea
     pd.testing.assert_frame_equal(newest.to_pandas(), one.test_predictions.to_pandas())
     assert several.test_samples.equals(one.test_samples)
     assert several.model.weights == one.model.weights
+    registry = Registry(tmp_path)
+    registry.register(several, several.test_samples, fingerprint="several")
+    assert registry.show("champion").test_posts == 180
+    assert "120 test posts of earlier blocks" in registry.show("champion").summary()
+    assert registry.test_predictions().num_rows == 180
     # What came later changes nothing of an earlier block.
     later = pc.greater_equal(samples["created_at"], pa.scalar(splits.test.start))
     place, score = samples.schema.get_field_index("log_score"), samples["log_score"]

@@ -14,7 +14,7 @@ from mmrl.version import __version__
 
 _FINGERPRINT = b"mmrl.fingerprint"  # in the file's metadata
 # Of [train], what a cell says itself or no training of one depends on.
-_APART = {"target", "split", "seed", "bootstrap", "ablation"}
+_APART = {"target", "split", "test_blocks", "seed", "bootstrap", "ablation"}
 
 
 def fingerprint(settings: Settings, profile: str, digested: str) -> str:

@@ -156,7 +156,8 @@ CONTENTS = (
     Content(
         "evaluation",
         "A row is a test post of one model version: the truth, the model's 10, 50 and 90% "
-        "quantiles, and what each baseline says. `evaluation.json` holds the metrics.",
+        "quantiles, and what each baseline says; of a small set also posts of earlier blocks, as "
+        "learners fitted before these said. `evaluation.json` holds the metrics.",
         _PLAIN,
         _evaluation,
     ),

@@ -90,7 +90,8 @@ class Fits:
     Attributes:
         network, regressors: of the second fit.
         validation: what the first fits predict of the validation posts.
-        seconds: that each took, by name, and all together, by the blend's.
+        seconds: that each took, by name, and all together, by the blend's; these are fewer than
+            the sum where learners are fitted side by side.
     """
 
     network: FittedNetwork
@@ -119,8 +120,8 @@ class Blend:
 
 
 def fit_learners(task: Task, progress: Progress) -> Fits:
-    """Fits every learner of the model: trees in a thread beside all others, which each leave
-    cores idle.
+    """Fits every learner of the model: trees in a thread beside all others, as each leaves cores
+    idle; one after the other where `threads` says how many may work.
 
     Args:
         progress: advances by one a learner.
@@ -139,7 +140,8 @@ def fit_learners(task: Task, progress: Progress) -> Fits:
     regressors = [learner for learner in LEARNERS if learner.library is not None]
     fitted: dict[str, Regressor] = {}
     with ThreadPoolExecutor(1, "trees") as beside:
-        trees = {one.name: beside.submit(fit, one) for one in regressors if one.library in TREES}
+        apart = [one for one in regressors if one.library in TREES and task.threads is None]
+        trees = {one.name: beside.submit(fit, one) for one in apart}
         try:
             started = time.perf_counter()
             network, of_network = _fit_networks(task)

@@ -37,8 +37,10 @@ from mmrl.samples.known_at import label_known_at
 
 SplitKind = Literal["time", "random", "author", "subreddit", "column"]
 _PARTS = ("train", "validation", "test")
+_SMALL_SET = 2_000  # labelled posts, fewer of which may have several blocks of test posts
 _ENOUGH_TESTS = 300  # test posts; a Spearman's 95% interval is then some 0.22 wide
 _LEAST_OF_NEWEST = 0.4  # posts that an earlier block's learners know, of the newest one's
+_LEAST_TRAINED = 30
 
 
 @dataclass(frozen=True)
@@ -135,14 +137,20 @@ def split_by_time(
 
 
 def earlier_splits(
-    samples: pa.Table, labelled: np.ndarray, newest: Split, settings: Settings
+    samples: pa.Table, target: np.ndarray, newest: Split, settings: Settings
 ) -> list[Split]:
-    """Splits with earlier blocks of test posts, the oldest first; none where the newest block has
-    300 posts, and none whose learners would know less than 40% as many posts as the newest one's.
+    """Splits with earlier blocks of test posts, the oldest first.
+
+    None where 2,000 posts have a label, or the newest block has 300 posts; none whose learners
+    would know less than 40% as many posts as the newest one's, or could tell none from another.
 
     Args:
+        target: (n,) what is learned of the samples, NaN where it is not known.
         newest: the split by time of these samples.
     """
+    labelled = ~np.isnan(target)
+    if labelled.sum() >= _SMALL_SET:
+        return []
     options, created = settings.train, microseconds(samples["created_at"])
     earlier: list[Split] = []
     later, tests = newest, len(newest.test)
@@ -159,11 +167,21 @@ def earlier_splits(
             )
         except InputError:  # too short a time for three parts and their gaps
             break
-        if len(later.learned) < _LEAST_OF_NEWEST * len(newest.learned):
+        if not _tells_enough(later, newest, target):
             break
         earlier.insert(0, later)
         tests += len(later.test)
     return earlier
+
+
+def _tells_enough(split: Split, newest: Split, target: np.ndarray) -> bool:
+    """Whether a block's learners know enough for their errors to speak of the newest one's."""
+    pairs = ((split.train, newest.train), (split.learned, newest.learned))
+    return (
+        len(split.train) >= _LEAST_TRAINED
+        and all(len(one) >= _LEAST_OF_NEWEST * len(other) for one, other in pairs)
+        and bool(np.ptp(target[split.train]) > 0)
+    )
 
 
 def _validation_of(

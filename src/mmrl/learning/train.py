@@ -154,11 +154,11 @@ def train(
 
 
 def _earlier(used: _Used, settings: Settings) -> list[Split]:
-    """The splits of earlier blocks of test posts, where the newest block has few."""
-    if used.split.leaking:
+    """The splits of earlier blocks of test posts, where a set is small and used whole."""
+    if used.split.leaking or len(used.chosen.left_out):
         return []
-    usable = labelled(used.samples, settings.train.target)
-    return earlier_splits(used.samples, usable, used.split, settings)
+    target = target_values(used.samples, settings.train.target)
+    return earlier_splits(used.samples, target, used.split, settings)
 
 
 def _used(

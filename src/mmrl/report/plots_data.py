@@ -47,7 +47,7 @@ def posts_over_time(
         top = max(counts.values())
         axes.set_ylim(0, top * (1.5 if earlier_tests else 1.3))
         spans = [(float(place % 2), *span) for place, span in enumerate(parts)]
-        spans += [(3.0, *span) for span in earlier_tests]
+        spans += [(3.0 + place % 2, *span) for place, span in enumerate(earlier_tests)]
         for row, name, part in spans:
             height = top * (1.1 + 0.06 * row)
             begin, end = date2num(part.start), date2num(part.end)

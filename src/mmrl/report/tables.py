@@ -66,10 +66,11 @@ def author_tables(evaluation: Evaluation) -> list[tuple[str, str, MetricsTable]]
     models, splits = evaluation.models, evaluation.splits
     seen = {name: model.seen_authors for name, model in models.items()}
     unseen = {name: model.unseen_authors for name, model in models.items()}
+    learned = "before their block" if splits.earlier_tests else "that the model learned from"
     return [
         (
             title,
-            f"{posts:,} test posts by authors who {did} in the period that the model learned from.",
+            f"{posts:,} test posts by authors who {did} in the period {learned}.",
             _table(models, measures, leading()),
         )
         for title, posts, did, measures in (

@@ -101,7 +101,7 @@ def test_the_record_names_its_version_and_what_it_was_judged_on(
     assert f"judged on {shown.evaluation.splits.judged_on}" in page
     assert "Spearman within subreddit" in page
     here = re.search(
-        r"r/SimPics: \d+ later posts, \d+% inside their range",
+        r"r/SimPics: judged on \d+ posts, \d+% inside their range",
         client.get("/communities/SimPics").text,
     )
     assert here is not None

@@ -79,6 +79,8 @@ def ablate(
     """
     train = task.train.inputs
     groups = possible(task)
+    if not groups:
+        return []
     teams = np.repeat(np.arange(len(groups) + 1), _MEMBERS)  # team 0 reads everything
     reading = _reading(task, groups, teams)
     trainer = NetworkTrainer(

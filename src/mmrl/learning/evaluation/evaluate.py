@@ -3,7 +3,8 @@
 `test_predictions.parquet` has a row a test post: post_id, subreddit, created_at, seen_author,
 score, log_score, popularity, percentile (the truth), q10, q50, q90 (mmrl's, in log score; in
 percentiles for that target), and a column a baseline or part, named as in the evaluation's models,
-in the same unit.
+in the same unit. Posts of earlier blocks come first, as the learners that were fitted before each
+block predicted them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -85,7 +85,7 @@ class Splits:
         between_posts: in the gap before the validation posts, that the second fit learned from.
         earlier_tests: of a small set, test posts of earlier blocks, the oldest first: models that
             learned like this one, each from older posts alone, were judged on them. This one has
-            learned from them since.
+            learned from most of them since.
     """
 
     train: Part

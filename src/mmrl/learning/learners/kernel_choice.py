@@ -10,7 +10,7 @@ from mmrl.learning.inputs import Inputs
 from mmrl.learning.learners.blocks import Block
 
 _CHOSEN_ON = 1_500  # training posts, by which amplitudes and weights are chosen, or fewer:
-_CHOICE_BYTES = 512 << 20  # for two numbers of each pair of them in each block
+_CHOICE_BYTES = 256 << 20  # for two numbers of each pair of them in each block
 AMPLITUDE, WEIGHT = 0.3, 0.1  # of each block at the start
 _DRAWN = 2.0  # standard deviation of the logarithm of each, before anything is seen
 _PENALTY = 0.5  # at the start, in units of k(x, x) = 1
@@ -44,7 +44,7 @@ def choose_kernel(
     """
     from scipy.optimize import minimize
 
-    count = min(len(target), _CHOSEN_ON, isqrt(_CHOICE_BYTES // (8 * max(1, len(blocks)))))
+    count = min(len(target), _CHOSEN_ON, isqrt(_CHOICE_BYTES // (4 * max(1, len(blocks)))))
     rows = np.sort(np.random.default_rng(seed).choice(len(target), count, replace=False))
     drawn = inputs.take(rows)
     values, scales = _values(drawn, blocks), scales_of(drawn, blocks, seed)

@@ -286,7 +286,9 @@ class Registry:
             champion=kept.version == champion,
             metrics=measures_of(logged, BLEND),
             noise_ceiling=measures_of(logged, CEILING),
-            test_posts=int(logged.params.get("posts.test", 0)),
+            test_posts=sum(
+                int(logged.params.get(f"posts.{name}", 0)) for name in ("test", "earlier_tests")
+            ),
             decision=kept.tags.get(_DECISION, ""),
         )
 

@@ -54,7 +54,7 @@ class Shown(Version):
             parts += f", {between:,} learned from between train and validation"
         if earlier := self.evaluation.splits.earlier_tests:
             tests = sum(part.posts for part in earlier)
-            parts += f", {tests:,} test posts more in {len(earlier)} earlier blocks"
+            parts += f", {tests:,} test posts of earlier blocks"
         leaking = " A random split: it leaks the future." if self.evaluation.splits.leaking else ""
         encoders = "\n".join(f"  {role}: {name}" for role, name in self.evaluation.encoders.items())
         mark = " (champion)" if self.champion else ""

@@ -24,7 +24,7 @@ class Record:
 
     Attributes:
         age: since it was trained, in words; `old` where that is more than a week.
-        learned, judged: on how many posts.
+        learned: from how many posts.
         judged_on: which posts those are, in words.
         small: the figures that stand beside a ranking.
         warning: where a week of its predictions came out worse than the baseline.
@@ -36,7 +36,6 @@ class Record:
     age: str
     old: bool
     learned: int
-    judged: int
     judged_on: str
     small: list[Tile]
     warning: str | None
@@ -56,7 +55,6 @@ def record(service: Service) -> Record:
         age=wording.age(since),
         old=since.days >= _OLD_DAYS,
         learned=splits.learned_posts,
-        judged=splits.judged_posts,
         judged_on=splits.judged_on,
         complaint=service.champion.complaint,
         warning=service.scores().warning,

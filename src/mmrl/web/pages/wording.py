@@ -63,7 +63,7 @@ def known_of(community: Community) -> str:
 
 
 def record_in(name: str, judged: SubredditResult | None, learned: int | None) -> str:
-    """On how many posts of a community the model learned, and how it did on later ones.
+    """From how many posts of a community the model learned, and how it did on its test posts.
 
     Args:
         learned: None where a model of an earlier mmrl does not tell.
@@ -73,7 +73,7 @@ def record_in(name: str, judged: SubredditResult | None, learned: int | None) ->
     )
     if judged is None:
         return f"{start}none of the posts that it was judged on is of this community."
-    coverage = f"{start}{judged.posts:,} later posts, {judged.coverage:.0%} inside their range"
+    coverage = f"{start}judged on {judged.posts:,} posts, {judged.coverage:.0%} inside their range"
     if judged.spearman is None:
         return f"{coverage}; too few to say how well it orders them."
     return f"{coverage}; rank agreement {judged.spearman:.2f} (1 is perfect, 0 is chance)."
