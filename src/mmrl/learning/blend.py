@@ -21,6 +21,7 @@ from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.inputs import Encoding
 from mmrl.learning.learners import foreign
 from mmrl.learning.learners.fitting import FittedNetwork, NetworkTrainer, Schedule
+from mmrl.learning.learners.network import NetworkShape
 from mmrl.learning.learners.regressors import Regressor, fit_twice
 from mmrl.learning.learners.trees import TREES
 from mmrl.learning.model import NETWORK_NAME, Parts, TrainedModel
@@ -318,7 +319,12 @@ def blend_weights(predicted: np.ndarray, target: np.ndarray) -> np.ndarray:
 def _fit_networks(task: Task) -> tuple[FittedNetwork, np.ndarray]:
     """The network of the second fit, and what the first one predicts of the validation posts."""
     schedule = Schedule.of(len(task.train.target))
-    trainer = NetworkTrainer(task.train.inputs.widths, len(task.spec.subreddits), task.seed)
+    trainer = NetworkTrainer(
+        task.train.inputs.widths,
+        len(task.spec.subreddits),
+        task.seed,
+        shape=NetworkShape.of(len(task.train.target)),
+    )
     first = trainer.fit(
         task.train.inputs,
         task.train.target,

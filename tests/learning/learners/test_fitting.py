@@ -18,6 +18,21 @@ SHAPE = NetworkShape(members=2, tower=4, rank=2)
 SHORT = Schedule(epochs=4, patience=4)
 
 
+def test_dropout_is_whole_for_few_posts_and_its_odds_fall_as_posts_grow() -> None:
+    whole = NetworkShape()
+    assert NetworkShape.of(200) == NetworkShape.of(2_000) == whole
+    assert NetworkShape.of(200, members=30) == NetworkShape(members=30)
+    for posts in (4_000, 20_000, 100_000):
+        shape = NetworkShape.of(posts)
+        for rate, full in (
+            (shape.input_dropout, whole.input_dropout),
+            (shape.dropout, whole.dropout),
+        ):
+            odds, of_few = rate / (1 - rate), full / (1 - full)
+            np.testing.assert_allclose(odds * posts, of_few * 2_000)
+        assert shape.modality_dropout == whole.modality_dropout
+
+
 def posts(count: int, seed: int) -> tuple[Inputs, np.ndarray]:
     rng = np.random.default_rng(seed)
     values = {

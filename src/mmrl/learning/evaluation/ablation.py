@@ -87,7 +87,7 @@ def ablate(
         train.widths,
         len(task.spec.subreddits),
         task.seed,
-        shape=NetworkShape(members=len(teams)),
+        shape=NetworkShape.of(len(train), members=len(teams)),
         reading=reading,
         teams=teams,
     )

@@ -16,8 +16,8 @@ are the members that would have been trained alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from mmrl.learning.inputs import Inputs
 
 LEVELS = (0.1, 0.5, 0.9)
 _SUBREDDIT_WIDTH = 8
+_FEW_POSTS = 2_000  # up to which dropout is whole
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class NetworkShape:
         members: networks in the ensemble.
         tower: width of each tower.
         rank: products between towers.
-        input_dropout: of the short vectors.
-        dropout: of what the towers make.
+        input_dropout: of short vectors and numbers.
+        dropout: of what the towers make, and of the products between them.
         modality_dropout: how often a whole modality is taken away in training.
         decay: weight decay, decoupled (AdamW).
     """
@@ -48,6 +49,29 @@ class NetworkShape:
     dropout: float = 0.3
     modality_dropout: float = 0.05
     decay: float = 0.05
+
+    @classmethod
+    def of(cls, posts: int, members: int = 8) -> Self:
+        """The shape for so many training posts: of more than 2,000, dropout holds back less.
+
+        Dropout at a rate p keeps a share 1 - p of what a number says that no other number says,
+        however many posts say it: it is a penalty that grows with the posts (Wager et al. 2013,
+        "Dropout training as adaptive regularization"). With odds p / (1 - p) that fall as posts
+        grow, the penalty is the same for all numbers of posts, as a prior's is.
+        """
+        few = cls(members=members)
+        weaker = min(1.0, _FEW_POSTS / posts)
+        return replace(
+            few,
+            input_dropout=_with_odds(few.input_dropout, weaker),
+            dropout=_with_odds(few.dropout, weaker),
+        )
+
+
+def _with_odds(rate: float, factor: float) -> float:
+    """A rate whose odds are a factor times as large."""
+    odds = factor * rate / (1.0 - rate)
+    return odds / (1.0 + odds)
 
 
 def build(widths: Mapping[str, int], subreddits: int, shape: NetworkShape, seed: int) -> Any:
