@@ -86,6 +86,7 @@ def test_an_installed_wheel_runs_the_demo_finds_nothing_wrong_and_predicts(
     home = tmp_path / "home"
     for name, value in train_variables().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MMRL_TRAIN__TEST_BLOCKS", "1")  # in a third of the time
     demo = ("demo", "--posts", "400", "--home", home, "--json")
     report = json.loads(output(installed / "mmrl", *demo, cwd=tmp_path))
     assert report["model_version"] == "1"

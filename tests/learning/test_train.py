@@ -31,7 +31,7 @@ from mmrl.learning.task import prepare
 from mmrl.learning.train import Trained, train
 from mmrl.runtime.progress import Silent
 from tests.support.filled_home import ENCODERS, packaged_samples
-from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples
+from tests.support.learning_samples import AS_OF, QUICK_TRAINING, make_samples, quick_baselines
 
 
 def spearman_of(evaluation: Evaluation, model: str) -> Measure:
@@ -264,8 +264,9 @@ def test_a_small_set_is_judged_on_earlier_blocks_too_by_what_was_known_before_ea
     tmp_path: Path,
 ) -> None:
     samples = make_samples(300, seed=5)
-    one = train(samples, options(bootstrap=100), ENCODERS, AS_OF)
-    several = train(samples, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
+    with quick_baselines():
+        one = train(samples, options(bootstrap=100), ENCODERS, AS_OF)
+        several = train(samples, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
     splits = several.evaluation.splits
     assert len(splits.earlier_tests) == 2
     assert splits.test == one.evaluation.splits.test
@@ -291,7 +292,8 @@ def test_a_small_set_is_judged_on_earlier_blocks_too_by_what_was_known_before_ea
     other = samples.set_column(
         place, "log_score", pc.if_else(later, pc.subtract(9.0, score), score)
     )
-    changed = train(other, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
+    with quick_baselines():
+        changed = train(other, options(bootstrap=100, test_blocks=3), ENCODERS, AS_OF)
     pd.testing.assert_frame_equal(
         changed.test_predictions.slice(0, 120).to_pandas(), predicted.slice(0, 120).to_pandas()
     )

@@ -157,5 +157,5 @@ def quick_baselines() -> Iterator[None]:
     long = {"metadata_boosting", "original_mlp"}
     quick = tuple(baseline for baseline in BASELINES if baseline.name not in long)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mmrl.learning.train.BASELINES", quick)
+        patch.setattr("mmrl.learning.judged_blocks.BASELINES", quick)
         yield

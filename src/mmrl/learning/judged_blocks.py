@@ -61,6 +61,11 @@ class JudgedBlock:
         return self.task.test.samples
 
 
+def fits_a_block() -> int:
+    """How many learners and baselines are fitted for a block."""
+    return len(LEARNERS) + len(BASELINES)
+
+
 def judge_block(
     samples: pa.Table,
     vectors: Vectors | None,

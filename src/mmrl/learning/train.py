@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from mmrl.config import Settings
 from mmrl.errors import InputError
-from mmrl.learning.baselines import BASELINES
-from mmrl.learning.blend import LEARNERS, MODEL
+from mmrl.learning.blend import MODEL
 from mmrl.learning.chosen_posts import Chosen, choose_posts
 from mmrl.learning.evaluation import evaluate
 from mmrl.learning.evaluation.ablation import ablate
@@ -26,7 +25,7 @@ from mmrl.learning.evaluation.record import (
     Splits,
     Training,
 )
-from mmrl.learning.judged_blocks import CEILING, judge_block, pooled
+from mmrl.learning.judged_blocks import CEILING, fits_a_block, judge_block, pooled
 from mmrl.learning.learners.keras_backend import load_keras
 from mmrl.learning.model import NETWORK_NAME, TrainedModel
 from mmrl.learning.removals import learn_removals
@@ -113,8 +112,7 @@ def train(
     load_keras(settings.threads)
     used = _used(samples, split, vectors, settings)
     splits = [used.split] if split is not None else [*_earlier(used, settings), used.split]
-    learned = (len(LEARNERS) + len(BASELINES)) * len(splits)
-    progress.start("train", learned + options.ablation)
+    progress.start("train", fits_a_block() * len(splits) + options.ablation)
     blocks = [
         judge_block(
             used.samples, used.vectors, one, settings, encoders, as_of, truth, progress=progress
