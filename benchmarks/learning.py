@@ -1,14 +1,17 @@
 """Learns simulated worlds and says how much of what can be learned was learned.
 
     python -m benchmarks.learning [--posts 2000 10000] [--seeds 0 1 2] [--cache FOLDER] [--terms]
+        [--noise-free]
 
 For each world: images are drawn and encoded with the packaged profile, features are made by the
 code that makes them of collected posts, and a model is trained and judged as `mmrl train` does.
 Printed are the Spearman of mmrl, of its network alone, of every baseline and of the noise ceiling
 on the same test posts, with bootstrap intervals, and the ratios to the ceiling. With --terms also
 what the model and each of its parts learned of every term of the law, and what one would reach who
-knows the law and of authors only what their karma and earlier posts tell. Encoding takes most of
-the time; its vectors are kept in the cache folder.
+knows the law and of authors only what their karma and earlier posts tell. With --noise-free the
+scores to learn from are the law's expected ones, history aside: what is missing then is not missed
+for noise in what was learned. Encoding takes most of the time; its vectors are kept in the cache
+folder.
 """
 
 import argparse
@@ -30,6 +33,8 @@ from mmrl.config import Settings
 from mmrl.encoders.profiles import Profile, load_profile
 from mmrl.images.measures.quality import VERSION, Measures, measure_file
 from mmrl.learning.evaluation.record import Evaluation
+from mmrl.learning.splits import split_samples
+from mmrl.learning.targets import labelled
 from mmrl.learning.train import Trained, train
 from mmrl.samples.extras import EXTRA, extras_column
 from mmrl.samples.features import INPUTS, microseconds, nullable, post_features
@@ -161,6 +166,17 @@ def _column(vectors: np.ndarray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), vectors.shape[1], mask=pa.array(gone))
 
 
+def noise_free(samples: pa.Table, world: World, settings: Settings) -> pa.Table:
+    """Samples whose log score is the law's expected one before the test posts."""
+    truth, scores = world.truth(), samples["log_score"].to_numpy().copy()
+    place = pc.index_in(samples["post_id"], truth["post_id"].combine_chunks())
+    split = split_samples(samples, labelled(samples, settings.train.target), settings)
+    before = np.setdiff1d(np.arange(len(scores)), split.test)
+    scores[before] = truth["expected_log_score"].take(place).to_numpy()[before]
+    column = samples.schema.get_field_index("log_score")
+    return samples.set_column(column, samples.schema.field(column), pa.array(scores))
+
+
 def main() -> None:
     """Prints a table a world."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -169,6 +185,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--no-ablation", action="store_true")
     parser.add_argument("--terms", action="store_true", help="what was learned of each")
+    parser.add_argument("--noise-free", action="store_true", help="learn from expected scores")
     default = Path(tempfile.gettempdir()) / "mmrl-benchmark-learning"
     parser.add_argument("--cache", type=Path, default=default)
     given = parser.parse_args()
@@ -179,6 +196,8 @@ def main() -> None:
         for seed in given.seeds:
             world = World.make(posts, seed)
             samples = samples_of(world, profile, given.cache)
+            if given.noise_free:
+                samples = noise_free(samples, world, settings)
             started = time.perf_counter()
             trained = train(samples, settings, encoders_of(profile), world.end, truth=world.truth())
             _print(posts, seed, trained.evaluation, time.perf_counter() - started)

@@ -54,6 +54,7 @@ from mmrl.samples.schema import (
     IMAGE_HISTORY_FEATURES,
     SUBREDDIT_FEATURES,
     TIME_FEATURES,
+    emptied,
 )
 from mmrl.sandbox.world import World
 
@@ -94,12 +95,8 @@ def _emptied(*names: str) -> Callable[[pa.Table], pa.Table]:
     """Samples of which these columns are unknown."""
 
     def empty(samples: pa.Table) -> pa.Table:
-        for name in names:
-            if name in samples.schema.names and samples[name].null_count < samples.num_rows:
-                field = samples.schema.field(name)
-                place, nothing = samples.schema.get_field_index(name), pa.nulls(len(samples))
-                samples = samples.set_column(place, field, nothing.cast(field.type))
-        return samples
+        there = [name for name in names if name in samples.schema.names]
+        return emptied(samples, [n for n in there if samples[n].null_count < samples.num_rows])
 
     return empty
 

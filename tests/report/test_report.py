@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mmrl.catalog import Catalog
 from mmrl.errors import Failure
+from mmrl.learning.evaluation.record import Evaluation
 from mmrl.report.build import build_report
 from mmrl.report.examples import clean_title, find_misses
 from mmrl.report.funnel import left_out, steps
@@ -207,6 +208,14 @@ def test_simulated_data_is_called_simulated_and_real_data_is_not(
     assert "The noise ceiling (how well anybody could do) is not known" in text
 
 
+def html_of(catalog: Catalog, predictions: pa.Table, evaluation: Evaluation, folder: Path) -> str:
+    """A report on a model of real posts, without a history."""
+    out = build_report(
+        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=folder / "r.html"
+    )
+    return out.read_text()
+
+
 def test_what_is_missing_is_said_to_be_unknown_and_why(
     filled: tuple[Catalog, pa.Table], tmp_path: Path
 ) -> None:
@@ -216,10 +225,7 @@ def test_what_is_missing_is_said_to_be_unknown_and_why(
         place = predictions.schema.get_field_index(name)
         nothing = pa.nulls(predictions.num_rows, pa.float64())
         predictions = predictions.set_column(place, name, nothing)
-    out = build_report(
-        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
-    )
-    text = Page(out.read_text()).text
+    text = Page(html_of(catalog, predictions, evaluation, tmp_path)).text
     assert "Not known: no test post has both a true and a predicted value." in text
     assert "Not known: ablation was turned off for this run" in text
     assert "No model version is on record" in text
@@ -252,31 +258,22 @@ def test_a_percentile_model_is_reported_in_percentiles(
 
 
 def test_a_leaking_split_is_said_to_leak(filled: tuple[Catalog, pa.Table], tmp_path: Path) -> None:
-    catalog, predictions = filled
-    evaluation = make_evaluation()
-    leaking = replace(evaluation.splits, kind="random", leaking=True, gap_hours=0.0)
-    evaluation = replace(evaluation, splits=leaking)
-    out = build_report(
-        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
-    )
-    assert "Leaking split." in Page(out.read_text()).text
+    splits = replace(make_evaluation().splits, kind="random", leaking=True, gap_hours=0.0)
+    html = html_of(*filled, replace(make_evaluation(), splits=splits), tmp_path)
+    assert "Leaking split." in Page(html).text
 
 
 def test_a_small_set_s_blocks_of_test_posts_are_told_and_drawn(
     filled: tuple[Catalog, pa.Table], tmp_path: Path
 ) -> None:
-    catalog, predictions = filled
-    evaluation = make_evaluation()
-    several = replace(evaluation.splits, earlier_tests=[evaluation.splits.validation])
-    evaluation = replace(evaluation, splits=several)
-    out = build_report(
-        catalog, evaluation, predictions, [], simulated=False, as_of=AS_OF, out=tmp_path / "r.html"
-    )
-    page = Page(out.read_text())
+    splits = make_evaluation().splits
+    several = replace(splits, earlier_tests=[splits.validation])
+    html = html_of(*filled, replace(make_evaluation(), splits=several), tmp_path)
+    page = Page(html)
     assert "Judged on 570 posts in 2 blocks" in page.text
     assert "those of the newest block" in page.text
-    days = f"{several.validation.start:%Y-%m-%d} to {several.validation.end:%Y-%m-%d}"
-    assert f"earlier test from {days}" in out.read_text()
+    days = f"{splits.validation.start:%Y-%m-%d} to {splits.validation.end:%Y-%m-%d}"
+    assert f"earlier test from {days}" in html
 
 
 def test_the_same_input_gives_the_same_bytes(

@@ -10,7 +10,7 @@ import pytest
 
 from mmrl.catalog.columns import COLOUR_BINS, COLOURS, IMAGE_STATISTICS
 from mmrl.catalog.keys import text_content
-from mmrl.learning.baselines import BASELINES
+from mmrl.learning.judged_blocks import BASELINES
 from mmrl.samples.extras import EXTRA, extras_column, text_column, text_key
 from mmrl.samples.schema import NUMERIC_FEATURES, samples_schema
 from mmrl.samples.vectors import vector_column

@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from mmrl.errors import InputError, NotFoundError
-from mmrl.learning.baselines import BASELINES
 from mmrl.learning.blend import LEARNERS, MODEL
 from mmrl.learning.inputs import MODALITIES
+from mmrl.learning.judged_blocks import BASELINES
 from mmrl.learning.targets import TargetName
 
 PREDICTORS = (MODEL, *(one.name for one in LEARNERS), *(one.name for one in BASELINES))

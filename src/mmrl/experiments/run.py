@@ -29,6 +29,7 @@ from mmrl.runtime.progress import Progress
 from mmrl.samples.digest import digest
 from mmrl.samples.extras import EXTRA, extras_of, text_columns
 from mmrl.samples.load import encoders_of, samples_with_vectors
+from mmrl.samples.schema import emptied
 from mmrl.times import parse_time
 
 
@@ -188,11 +189,7 @@ def restricted(samples: pa.Table, groups: tuple[str, ...]) -> pa.Table:
     nulled = [name for group, names in NUMERIC.items() if group not in groups for name in names]
     if EXTRA not in groups:
         nulled.append(EXTRA)
-    for name in nulled:
-        place = samples.schema.get_field_index(name)
-        kind = samples.schema.field(place)
-        samples = samples.set_column(place, kind, pa.nulls(samples.num_rows, kind.type))
-    return samples
+    return emptied(samples, nulled)
 
 
 def _file(folder: Path, plan: Plan, cell: Cell) -> Path:

@@ -1,8 +1,9 @@
 """Baselines: what a model must beat, on the same split and the same target.
 
-Each is an entry of `BASELINES`. Like the model's learners it is fitted on the training posts, may
-choose on the validation posts, is fitted again as these are, and predicts the test posts. More of
-them, boosted trees, are learners of the model itself: see `mmrl.learning.blend`.
+Each is an entry of `OWN_BASELINES`; packages may offer more. Like the model's learners it is fitted
+on the training posts, may choose on the validation posts, is fitted again as these are, and
+predicts the test posts. More of them, boosted trees, are learners of the model itself: see
+`mmrl.learning.blend`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,6 @@ from mmrl.learning.inputs import TEXTS, Inputs
 from mmrl.learning.learners.trees import METADATA, fit_trees
 from mmrl.learning.targets import column
 from mmrl.learning.task import Part, Task
-from mmrl.runtime.extensions import extensions
 from mmrl.samples.features import microseconds
 
 _RIDGE_PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -167,13 +167,12 @@ def _fit_mlp(
     return model, fitted.history
 
 
-BASELINES = (
+OWN_BASELINES = (
     Baseline("subreddit_median", "Subreddit's median", subreddit_median),
     Baseline("recent_means", "Recent means of subreddit and author", recent_means),
     Baseline("embedding_ridge", "Ridge on embeddings", embedding_ridge),
     Baseline("metadata_boosting", "CatBoost on metadata", metadata_boosting),
     Baseline("original_mlp", "The original's MLP", original_mlp),
-    *(baseline for _, baseline in extensions("baselines")),
 )
 
 

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mmrl.config import Settings
-from mmrl.learning import baselines  # noqa: F401  (first: a package's module may offer both kinds)
 from mmrl.learning.evaluation.calibration import widenings
 from mmrl.learning.evaluation.record import Kind
 from mmrl.learning.inputs import Encoding

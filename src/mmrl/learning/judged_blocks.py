@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from mmrl.config import Settings
 from mmrl.errors import InputError
-from mmrl.learning.baselines import BASELINES
+from mmrl.learning.baselines import OWN_BASELINES
 from mmrl.learning.blend import (
     LEARNERS,
     MODEL,
@@ -31,10 +31,13 @@ from mmrl.learning.model import Parts, TrainedModel
 from mmrl.learning.splits import Split
 from mmrl.learning.targets import TargetName
 from mmrl.learning.task import Part, Task, prepare
+from mmrl.runtime.extensions import extensions
 from mmrl.runtime.progress import Progress
 from mmrl.samples.batches import Vectors
 
 CEILING = "noise_ceiling"
+# Here, as a package's module that is loaded for one kind may import what another kind is made of.
+BASELINES = (*OWN_BASELINES, *(baseline for _, baseline in extensions("baselines")))
 
 
 @dataclass(frozen=True)

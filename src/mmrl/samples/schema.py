@@ -5,6 +5,8 @@ missing; numbers are null where they were not known when the post was first seen
 together until the post has matured.
 """
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 from mmrl.catalog.columns import (
@@ -92,3 +94,12 @@ def samples_schema(dims: dict[str, int]) -> pa.Schema:
             ("label_observed_at", TIME),  # null: no label; see mmrl.samples.known_at
         ]
     )
+
+
+def emptied(samples: pa.Table, names: Iterable[str]) -> pa.Table:
+    """Samples of which some columns are unknown."""
+    for name in names:
+        place = samples.schema.get_field_index(name)
+        field = samples.schema.field(place)
+        samples = samples.set_column(place, field, pa.nulls(samples.num_rows, field.type))
+    return samples
